@@ -1,0 +1,1 @@
+"""The `railwatch` command, the scene renderer and the demo."""

@@ -1,0 +1,1 @@
+"""The three services: ingest, detector and alerting."""

@@ -1,0 +1,1 @@
+"""What the services share: events, bus, state, blobs, sites, settings and metrics."""

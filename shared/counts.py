@@ -1,0 +1,158 @@
+"""What the detector says of one tile: the vocabulary that counting, events and the command line have in common."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Frozen(BaseModel):
+    """An immutable value. Unknown fields are ignored, so that v1 readers survive compatible additions."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Quality(StrEnum):
+    """How far a count can be trusted."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+
+
+class Sun(Frozen):
+    """Where the sun stood. Azimuth clockwise from true north, elevation above the horizon, as STAC's `view:sun_*`."""
+
+    azimuth_deg: float = Field(ge=0, le=360)
+    elevation_deg: float = Field(ge=-90, le=90)
+
+
+class Registration(Frozen):
+    """The similarity transform that carries the baseline onto the tile, and how far it can be believed.
+
+    Attributes:
+        dx_px: shift to the right, in tile pixels, at the tile's centre.
+        dy_px: shift down, in tile pixels, at the tile's centre.
+        rotation_deg: rotation, counter-clockwise as seen on the picture.
+        reliability: 0 (chance) to 1 (certain).
+    """
+
+    dx_px: float
+    dy_px: float
+    rotation_deg: float
+    reliability: float = Field(ge=0, le=1)
+
+
+class Car(Frozen):
+    """One railcar that was counted.
+
+    Attributes:
+        lon: longitude of the body's centre, WGS 84 degrees.
+        lat: latitude of the body's centre, WGS 84 degrees.
+        length_m: length of the body along the track.
+        probability: posterior probability that a car stands here.
+    """
+
+    lon: float
+    lat: float
+    length_m: float = Field(gt=0)
+    probability: float = Field(ge=0, le=1)
+
+
+class TrackCount(Frozen):
+    """The cars on one track. `count`, `low` and `high` are null where nothing of the track could be seen.
+
+    Attributes:
+        track: the track's id.
+        count: estimated number of cars.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        length_m: length of track inside the tile.
+        occupied_m: length of track under cars.
+        shift_m: how far the given centreline was moved sideways onto the rails, positive to the right of its direction.
+        cars: the cars, in order along the track.
+    """
+
+    track: str
+    count: float | None = Field(ge=0)
+    low: float | None = Field(ge=0)
+    high: float | None = Field(ge=0)
+    length_m: float = Field(ge=0)
+    occupied_m: float = Field(ge=0)
+    shift_m: float = 0.0
+    cars: tuple[Car, ...] = ()
+
+
+class TileCount(Frozen):
+    """The count of one tile. Unobservable is null, never zero.
+
+    Attributes:
+        count: estimated number of railcars whose centre lies in the tile; null where `quality` is `rejected`.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the track length that could be seen, 0 to 1.
+        quality: whether the count stands for the tile (`ok`), for a part (`partial`), or for nothing (`rejected`).
+        reasons: named reasons for a quality other than `ok`, and remarks such as `no-baseline`.
+        registration: null without a baseline, or where none was found.
+        tracks: one entry per track that crosses the tile.
+        timings_ms: wall time by stage.
+        algorithm: name and version of the method and its model, part of every id derived from this count.
+    """
+
+    count: float | None = Field(ge=0)
+    low: float | None = Field(ge=0)
+    high: float | None = Field(ge=0)
+    coverage: float = Field(ge=0, le=1)
+    quality: Quality
+    reasons: tuple[str, ...] = ()
+    registration: Registration | None = None
+    tracks: tuple[TrackCount, ...] = ()
+    timings_ms: dict[str, float] = Field(default_factory=dict)
+    algorithm: str
+
+    @model_validator(mode="after")
+    def _count_and_interval_agree(self) -> "TileCount":
+        if (self.count is None) != (self.quality is Quality.REJECTED):
+            raise ValueError("`count` must be null exactly where `quality` is `rejected`")
+        if self.count is None:
+            if self.low is not None or self.high is not None:
+                raise ValueError("`low` and `high` must be null where `count` is null")
+        elif self.low is None or self.high is None or not self.low <= self.count <= self.high:
+            raise ValueError("`low` <= `count` <= `high` must hold")
+        return self
+
+
+class BlobRef(Frozen):
+    """The address of a blob in the object store, and the checksum that a reader verifies.
+
+    Attributes:
+        path: path inside the store, derived from the checksum.
+        sha256: checksum of the bytes, lower-case hex.
+        size_bytes: length of the blob.
+        media_type: IANA media type, such as `image/tiff`.
+    """
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+    media_type: str
+
+
+class BaselineRef(Frozen):
+    """The baseline that a tile was differenced against, with its provenance.
+
+    Attributes:
+        id: content-derived id, equal for equal baselines.
+        version: 1 for a tile's first baseline, one more for each that replaced it.
+        image: the picture itself.
+        observed_at: when the satellite saw it.
+        scene: the scene it comes from.
+        origin: how it became the baseline: the first good look, or an operator's choice.
+    """
+
+    id: str
+    version: int = Field(ge=1)
+    image: BlobRef
+    observed_at: datetime
+    scene: str
+    origin: str = Field(pattern="^(first-good-look|operator|composite)$")
