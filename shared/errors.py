@@ -17,7 +17,7 @@ class UnprocessableError(RailwatchError):
     """This input can never be processed.
 
     Attributes:
-        reason: a short, stable, machine-readable word such as `checksum-mismatch`; a metric label, so of bounded number.
+        reason: a short, stable, machine-readable word such as `checksum-mismatch`; it labels a metric.
         detail: one sentence for a person: what is wrong, and what would be right.
     """
 

@@ -1,7 +1,7 @@
 """The events that cross Kafka: one model each, its topic, its key, and an id derived from its content.
 
-Wire form (CloudEvents 1.0, Kafka binary mode) is `shared.bus.codec`'s business. Every id is a function of what the event
-is about, never of when it was sent, so writing the same thing twice gives the same id and changes nothing.
+The wire form (CloudEvents 1.0, Kafka binary mode) is `shared.bus.codec`'s business. Every id is a function of what the
+event is about, never of when it was sent, so writing the same thing twice gives the same id and changes nothing.
 """
 
 import hashlib
