@@ -1,0 +1,55 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# The first Python >= 3.11 found, unless PYTHON names one.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+BIN := .venv/bin
+READY := .venv/.ready
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything the lock file names (the other targets do this by themselves)
+
+$(READY): pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { echo "Railwatch needs Python 3.11 or newer; name one with PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "==> Making .venv with $$($(PYTHON) --version) and the packages of uv.lock (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv sync --quiet --frozen --all-extras --python $(BIN)/python
+	@touch $@
+
+.PHONY: demo
+demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the alert (KEEP=1 leaves it running)
+	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: $(READY) ## Run every test against the embedded broker
+	$(BIN)/pytest
+
+.PHONY: test-kafka
+test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
+	tests/kafka/fetch
+	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
+
+.PHONY: lint
+lint: $(READY) ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean: ## Remove everything that was built, .venv included
+	rm -rf .venv .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
