@@ -1,0 +1,161 @@
+"""Georeferenced pictures, and bringing a baseline onto a tile's grid.
+
+Pixel coordinates are array coordinates throughout the detector: x is the column, y the row, and (0, 0) is the centre of
+the first pixel. Pixel values are digital numbers divided by the sensor's full scale, so 1 is saturation.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.transform import array_bounds
+from rasterio.warp import calculate_default_transform, reproject
+
+from shared.errors import UnprocessableError
+
+WGS84 = CRS.from_epsg(4326)
+GEOD = Geod(ellps="WGS84")
+
+# Rec. 709: how much each band contributes to what the eye calls brightness.
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A picture with square pixels and its place on Earth.
+
+    Attributes:
+        pixels: float32 (bands, rows, cols), one band or red, green, blue; 1 is full scale, 0 where not valid.
+        valid: bool (rows, cols), false where the provider delivered no data.
+        transform: from pixel corners (col, row) to the CRS.
+        crs: the projected CRS.
+        gsd_m: ground sample distance in true metres, whatever the CRS calls a metre.
+    """
+
+    pixels: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    transform: Affine
+    crs: CRS
+    gsd_m: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.valid.shape[0], self.valid.shape[1]
+
+    def luminance(self) -> NDArray[np.float32]:
+        """Brightness (rows, cols): the one band, or the Rec. 709 sum of three."""
+        bands: list[NDArray[np.float32]] = list(self.pixels)
+        if len(bands) == 1:
+            return bands[0]
+        red, green, blue = bands
+        luminance: NDArray[np.float32] = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
+        return luminance
+
+    def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
+        x, y = apply(self.transform, xy_px + 0.5)
+        return np.column_stack(_transformer(self.crs, WGS84).transform(x, y))
+
+    def to_pixels(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
+        x, y = _transformer(WGS84, self.crs).transform(lonlat[:, 0], lonlat[:, 1])
+        return np.column_stack(apply(~self.transform, np.column_stack([x, y]))) - 0.5
+
+
+def harmonise(baseline: Raster, tile: Raster) -> Raster:
+    """The baseline on the tile's grid, by georeference alone: size, GSD, CRS and band count made to agree.
+
+    Resampling is cubic and anti-aliased. A baseline that already lies on the grid is returned as it is, so doing it
+    twice changes nothing. Where the tile has three bands and the baseline one, that one stands for all three.
+    """
+    pixels = baseline.pixels
+    if len(pixels) != len(tile.pixels):
+        pixels = baseline.luminance()[None] if len(tile.pixels) == 1 else np.repeat(pixels, len(tile.pixels), axis=0)
+    same_grid = (
+        baseline.shape == tile.shape
+        and baseline.crs == tile.crs
+        and baseline.transform.almost_equals(tile.transform, precision=1e-9)
+    )
+    if same_grid:
+        return Raster(pixels, baseline.valid, tile.transform, tile.crs, tile.gsd_m)
+    return _warped(pixels, baseline.valid, baseline.transform, baseline.crs, tile.transform, tile.crs, tile.shape)
+
+
+def north_px(raster: Raster) -> NDArray[np.float64]:
+    """Unit vector (x, y) in pixel coordinates that points to true north at the picture's centre."""
+    rows, cols = raster.shape
+    centre = raster.to_lonlat(np.array([[cols / 2, rows / 2]]))
+    step = raster.to_pixels(centre + np.array([[0.0, 1e-4]])) - raster.to_pixels(centre)
+    return np.asarray(step[0] / np.hypot(*step[0]))
+
+
+def ground_size_m(transform: Affine, crs: CRS, shape: tuple[int, int]) -> tuple[float, float]:
+    """True metres on the ground of one pixel step along columns and along rows, at the picture's centre.
+
+    Raises:
+        UnprocessableError: `no-georeference`, where the CRS does not reach.
+    """
+    rows, cols = shape
+    steps = np.array([[cols / 2, rows / 2], [cols / 2 + 1, rows / 2], [cols / 2, rows / 2 + 1]])
+    lon, lat = _transformer(crs, WGS84).transform(*apply(transform, steps))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        raise UnprocessableError("no-georeference", "the picture lies outside the area its CRS is made for")
+    _, _, metres = GEOD.inv([lon[0], lon[0]], [lat[0], lat[0]], lon[1:], lat[1:])
+    return float(metres[0]), float(metres[1])
+
+
+def on_metric_grid(
+    pixels: NDArray[np.float32], valid: NDArray[np.bool_], transform: Affine, crs: CRS, gsd_m: float
+) -> Raster:
+    """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
+    rows, cols = valid.shape
+    lon, lat = _transformer(crs, WGS84).transform(*(transform * (cols / 2, rows / 2)))
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    utm = CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+    bounds = array_bounds(rows, cols, transform)
+    grid, width, height = calculate_default_transform(crs, utm, cols, rows, *bounds, resolution=gsd_m)
+    return _warped(pixels, valid, transform, crs, grid, utm, (height, width))
+
+
+def apply(transform: Affine, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """An affine transform applied to points (n, 2)."""
+    a, b, c, d, e, f = transform[:6]
+    return a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f
+
+
+def _warped(
+    pixels: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    transform: Affine,
+    crs: CRS,
+    to_transform: Affine,
+    to_crs: CRS,
+    to_shape: tuple[int, int],
+) -> Raster:
+    source = np.where(valid, pixels, np.nan).astype(np.float32)
+    target = np.full((len(pixels), *to_shape), np.nan, dtype=np.float32)
+    reproject(
+        source,
+        target,
+        src_transform=transform,
+        src_crs=crs,
+        src_nodata=np.nan,
+        dst_transform=to_transform,
+        dst_crs=to_crs,
+        dst_nodata=np.nan,
+        resampling=Resampling.cubic,
+    )
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(target).all(axis=0))
+    gsd_m = float(np.sqrt(np.prod(ground_size_m(to_transform, to_crs, to_shape))))
+    return Raster(np.where(seen, target, 0).astype(np.float32), seen, to_transform, to_crs, gsd_m)
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
