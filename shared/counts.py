@@ -1,9 +1,13 @@
 """What the detector says of one tile: the vocabulary that counting, events and the command line have in common."""
 
-from datetime import datetime
+from datetime import UTC
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+"""An instant. One instant has one spelling, whatever offset it was given in, so that ids derived from it are stable."""
 
 
 class Frozen(BaseModel):
@@ -153,6 +157,6 @@ class BaselineRef(Frozen):
     id: str
     version: int = Field(ge=1)
     image: BlobRef
-    observed_at: datetime
+    observed_at: UtcDatetime
     scene: str
     origin: str = Field(pattern="^(first-good-look|operator|composite)$")

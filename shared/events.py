@@ -8,9 +8,9 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.counts import BaselineRef, BlobRef, Frozen, Sun, TileCount
+from shared.counts import BaselineRef, BlobRef, Frozen, Sun, TileCount, UtcDatetime
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -26,7 +26,7 @@ class Event(Frozen):
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
 
-    recorded_at: AwareDatetime
+    recorded_at: UtcDatetime
 
     @property
     def id(self) -> str:
@@ -69,7 +69,7 @@ class TileEvent(Event):
     tile: Slug
     scene: Slug
     tiles_in_scene: tuple[Slug, ...]
-    observed_at: AwareDatetime
+    observed_at: UtcDatetime
     role: TileRole = TileRole.OBSERVATION
     image: BlobRef
     gsd_m: float = Field(gt=0)
@@ -112,7 +112,7 @@ class CountEvent(Event):
     tile: Slug
     scene: Slug
     tiles_in_scene: tuple[Slug, ...]
-    observed_at: AwareDatetime
+    observed_at: UtcDatetime
     result: TileCount
     image: BlobRef
     baseline: BaselineRef | None = None
@@ -157,16 +157,16 @@ class Severity(StrEnum):
 class Onset(Frozen):
     """When the rise began: a date with a 90 % interval."""
 
-    at: AwareDatetime
-    low: AwareDatetime
-    high: AwareDatetime
+    at: UtcDatetime
+    low: UtcDatetime
+    high: UtcDatetime
 
 
 class ContextLag(Frozen):
     """A context event of the site, and how many days after it the rise began (negative: before it)."""
 
     title: str
-    at: AwareDatetime
+    at: UtcDatetime
     lag_days: float
 
 
@@ -184,7 +184,7 @@ class Look(Frozen):
         p_value: chance of so high a count if nothing had changed.
     """
 
-    observed_at: AwareDatetime
+    observed_at: UtcDatetime
     count: float | None
     low: float | None
     high: float | None
@@ -236,7 +236,7 @@ class AlertEvent(Event):
     reason: str
     site: Slug
     site_name: str
-    opened_at: AwareDatetime
+    opened_at: UtcDatetime
     look: Look
     severity: Severity
     onset: Onset | None = None

@@ -1,0 +1,116 @@
+"""The object store: content-addressed, so that writing the same bytes again changes nothing.
+
+Pixels never travel in messages; messages carry a `BlobRef`, and a reader verifies what it gets against it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+
+from shared.counts import BlobRef
+from shared.errors import TransientError, UnprocessableError
+from shared.settings import BlobSettings
+
+
+def blob_path(sha256: str) -> str:
+    """Where the bytes of this checksum lie in the store."""
+    return f"sha256/{sha256[:2]}/{sha256[2:]}"
+
+
+class BlobStore:
+    """Blobs under their SHA-256."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, settings: BlobSettings) -> Self:
+        """Open the store that the settings name; a `file://` directory is made if it is missing."""
+        if settings.url.startswith("file://"):
+            return cls(LocalStore.from_url(settings.url, mkdir=True))
+        if settings.url.startswith("memory://"):
+            return cls(MemoryStore())
+        secret = settings.s3_secret_access_key
+        given: dict[str, Any] = {
+            "endpoint": settings.s3_endpoint,
+            "region": settings.s3_region,
+            "access_key_id": settings.s3_access_key_id,
+            "secret_access_key": secret.get_secret_value() if secret else None,
+        }
+        plain_http = (settings.s3_endpoint or "").startswith("http://")
+        return cls(
+            S3Store.from_url(
+                settings.url,
+                client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
+                **{name: value for name, value in given.items() if value},
+            )
+        )
+
+    def put(self, data: bytes, media_type: str) -> BlobRef:
+        """Store the bytes, unless they are there already.
+
+        Raises:
+            TransientError: the store could not be reached or refused.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        ref = BlobRef(path=blob_path(sha256), sha256=sha256, size_bytes=len(data), media_type=media_type)
+        if not self._holds(ref):
+            with _store_errors(ref):
+                obstore.put(self._store, ref.path, data)
+        return ref
+
+    def get(self, ref: BlobRef) -> bytes:
+        """The bytes that the reference stands for, verified.
+
+        Raises:
+            UnprocessableError: `blob-path-mismatch`, `blob-missing`, or `checksum-mismatch`.
+            TransientError: the store could not be reached or refused.
+        """
+        if ref.path != blob_path(ref.sha256):
+            raise UnprocessableError(
+                "blob-path-mismatch",
+                f"The blob's path is {ref.path!r}; its checksum asks for {blob_path(ref.sha256)!r}.",
+            )
+        with _store_errors(ref):
+            found = obstore.get(self._store, ref.path)
+            size_bytes = found.meta["size"]
+            data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
+        if size_bytes != ref.size_bytes or hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise UnprocessableError(
+                "checksum-mismatch",
+                f"The {size_bytes} bytes at {ref.path} are not the {ref.size_bytes} that were stored.",
+            )
+        return data
+
+    def ready(self) -> bool:
+        """Whether the store answers."""
+        try:
+            obstore.head(self._store, "ready")
+        except FileNotFoundError:
+            return True
+        except BaseError:
+            return False
+        return True
+
+    def _holds(self, ref: BlobRef) -> bool:
+        try:
+            with _store_errors(ref):
+                size_bytes: int = obstore.head(self._store, ref.path)["size"]
+        except UnprocessableError:
+            return False
+        return size_bytes == ref.size_bytes
+
+
+@contextmanager
+def _store_errors(ref: BlobRef) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UnprocessableError("blob-missing", f"There is no blob at {ref.path}.") from None
+    except (BaseError, OSError) as error:
+        raise TransientError(f"The object store failed at {ref.path}: {type(error).__name__}.") from error

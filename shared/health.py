@@ -1,0 +1,93 @@
+"""What every service serves over HTTP: `/healthz` (progress, not an open port), `/readyz` and `/metrics`."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.errors import ConfigurationError
+from shared.settings import HttpSettings
+
+ALIVE_WITHIN_S = 60.0
+"""A loop that has not come round for this long is stuck. It turns several times a second when all is well."""
+
+
+class Progress:
+    """When the service's loop last came round."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        """The loop came round."""
+        self._last = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the loop last came round."""
+        return time.monotonic() - self._last
+
+    def alive(self, within_s: float) -> bool:
+        """Whether the loop came round within so many seconds."""
+        return self.age_s <= within_s
+
+
+def health_router(
+    progress: Progress, ready: Mapping[str, Callable[[], bool]], alive_within_s: float = ALIVE_WITHIN_S
+) -> APIRouter:
+    """The three routes.
+
+    Args:
+        progress: what the service's loop beats.
+        ready: by name, whether something that the service needs is there; asked at every request to `/readyz`.
+        alive_within_s: how old the last beat may be.
+    """
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/healthz", summary="Whether the service makes progress")
+    def healthz() -> JSONResponse:
+        alive = progress.alive(alive_within_s)
+        body = {"status": "alive" if alive else "stuck", "last_progress_s": round(progress.age_s, 1)}
+        return JSONResponse(body, 200 if alive else 503)
+
+    @router.get("/readyz", summary="Whether the service has all that it needs")
+    def readyz() -> JSONResponse:
+        missing = [name for name, is_ready in ready.items() if not is_ready()]
+        return JSONResponse(
+            {"status": "not ready" if missing else "ready", "missing": missing}, 503 if missing else 200
+        )
+
+    @router.get("/metrics", summary="Metrics in Prometheus' text format", response_class=Response)
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+@contextmanager
+def serve(app: FastAPI, settings: HttpSettings) -> Iterator[str]:
+    """Serve the app in a thread and yield its base URL; it has stopped when the block is left.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    try:
+        listener = socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise ConfigurationError(f"RAILWATCH_HTTP_PORT: cannot listen on {where}: {error.strerror}.") from None
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{settings.host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

@@ -1,0 +1,240 @@
+"""Settings: read from `RAILWATCH_*` environment variables, checked as a whole, secrets never shown.
+
+A service composes the groups it needs; each field of a group is one variable:
+
+    class DetectorSettings(ServiceSettings):
+        kafka: KafkaSettings                     # RAILWATCH_KAFKA_BOOTSTRAP_SERVERS, ...
+        blobs: BlobSettings                      # RAILWATCH_BLOBS_URL, ...
+
+    settings = load(DetectorSettings)
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+PREFIX = "RAILWATCH_"
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+Separated = BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)
+"""For a field of several values, separated by commas: `tokens: Annotated[tuple[SecretStr, ...], Separated]`."""
+
+
+class Group(BaseModel):
+    """A group of settings, `RAILWATCH_<GROUP>_<FIELD>`. An unknown field of a known group is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Group):
+    """How to reach Kafka: `RAILWATCH_KAFKA_*`.
+
+    Attributes:
+        bootstrap_servers: `host:port`, several separated by commas.
+        prefix: put before every topic and consumer group, so that several installations can share a cluster.
+        security_protocol: as in Kafka's own clients.
+        sasl_mechanism: `PLAIN` or SCRAM; required with a `SASL_*` protocol.
+        sasl_username: who the service is to the broker.
+        sasl_password: its password.
+        ssl_cafile: authorities to trust instead of the system's.
+        ssl_certfile: client certificate for mutual TLS.
+        ssl_keyfile: its private key.
+        session_timeout_ms: how long a member may be silent before its partitions go to others.
+    """
+
+    bootstrap_servers: str = Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$", description="host:port[,host:port]")
+    prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: FilePath | None = None
+    ssl_certfile: FilePath | None = None
+    ssl_keyfile: FilePath | None = None
+    session_timeout_ms: int = Field(default=45_000, ge=6_000, le=300_000)
+
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> Self:
+        wanted = self.security_protocol.startswith("SASL_")
+        if wanted and None in (self.sasl_mechanism, self.sasl_username, self.sasl_password):
+            raise ValueError("SECURITY_PROTOCOL is SASL: SASL_MECHANISM, SASL_USERNAME and SASL_PASSWORD must be set")
+        if not wanted and self.sasl_mechanism is not None:
+            raise ValueError("SASL_MECHANISM is set, but SECURITY_PROTOCOL is not SASL_SSL or SASL_PLAINTEXT")
+        if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
+            raise ValueError("SSL_CERTFILE and SSL_KEYFILE must be set together")
+        return self
+
+
+class RedisSettings(Group):
+    """How to reach Redis: `RAILWATCH_REDIS_*`.
+
+    Attributes:
+        url: `redis://host:port/db`, or `rediss://` for TLS; without a password, which belongs in `password`.
+        username: the ACL user.
+        password: its password.
+        tls_ca_file: authorities to trust instead of the system's.
+        tls_cert_file: client certificate for mutual TLS.
+        tls_key_file: its private key.
+    """
+
+    url: str = Field(pattern=r"^rediss?://", description="redis://host:port/db or rediss://host:port/db")
+    username: str | None = None
+    password: SecretStr | None = None
+    tls_ca_file: FilePath | None = None
+    tls_cert_file: FilePath | None = None
+    tls_key_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _url_is_plain(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.password is not None:
+            raise ValueError("URL holds a password: give it as PASSWORD, which is never printed")
+        if parts.scheme != "rediss" and (self.tls_ca_file or self.tls_cert_file or self.tls_key_file):
+            raise ValueError("TLS files are given, but URL does not begin with rediss://")
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("TLS_CERT_FILE and TLS_KEY_FILE must be set together")
+        return self
+
+
+class BlobSettings(Group):
+    """Where pixels lie: `RAILWATCH_BLOBS_*`.
+
+    Without the `s3_*` settings an `s3://` store takes its credentials from the pod's identity or `AWS_*`.
+
+    Attributes:
+        url: `file:///directory`, `s3://bucket/prefix`, or `memory://` in tests.
+        s3_endpoint: of an S3-compatible store.
+        s3_region: the bucket's region.
+        s3_access_key_id: who the service is to the store.
+        s3_secret_access_key: its secret.
+    """
+
+    url: str = Field(pattern=r"^(file:///|s3://[^/]|memory://)", description="file:///directory or s3://bucket/prefix")
+    s3_endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    s3_region: str | None = None
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+
+
+class HttpSettings(Group):
+    """Where the service listens: `RAILWATCH_HTTP_*`. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+
+
+class SiteSettings(Group):
+    """Where the sites' files lie: `RAILWATCH_SITES_DIR`."""
+
+    dir: Path = Field(description="directory of site files")
+
+
+class LogSettings(Group):
+    """How much is logged: `RAILWATCH_LOG_LEVEL`."""
+
+    level: LogLevel = "INFO"
+
+
+class ServiceSettings(BaseSettings):
+    """Base of a service's settings; every field is a `Group`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        enable_decoding=False,
+        frozen=True,
+        extra="ignore",
+    )
+
+    log: LogSettings = LogSettings()
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(settings_type: type[S]) -> S:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: one sentence per fault, naming the variable, never the value of a secret.
+    """
+    faults = list(_misspelt(settings_type))
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        faults = [sentence for fault in error.errors() for sentence in _sentences(settings_type, fault)] + faults
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return settings
+
+
+def _groups(settings_type: type[ServiceSettings]) -> dict[str, type[Group]]:
+    return {
+        name: field.annotation
+        for name, field in settings_type.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group)
+    }
+
+
+def _variable(*loc: object) -> str:
+    return PREFIX + "_".join(str(part) for part in loc).upper()
+
+
+def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[str]:
+    loc, kind, message = fault["loc"], fault["type"], fault["msg"]  # type: ignore[index]
+    group = _groups(settings_type)[loc[0]]
+    if kind == "missing":
+        for name, field in group.model_fields.items():
+            if field.is_required() and loc[1:] in ((), (name,)):
+                yield f"{_variable(loc[0], name)} is missing: {field.description}."
+    elif kind == "extra_forbidden":
+        yield _unknown(_variable(*loc), settings_type)
+    elif len(loc) == 1:
+        yield re.sub(
+            r"\b[A-Z][A-Z0-9_]*\b",
+            lambda word: _variable(loc[0], word[0]) if word[0].lower() in group.model_fields else word[0],
+            message.removeprefix("Value error, ") + ".",
+        )
+    elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
+        yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
+    else:
+        yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."
+
+
+def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
+    """Variables of no known group whose name is close to a known one; others belong to other services."""
+    groups = tuple(_variable(name) + "_" for name in _groups(settings_type))
+    for variable in sorted(os.environ):
+        upper = variable.upper()
+        if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):
+            yield _unknown(variable, settings_type)
+
+
+def _unknown(variable: str, settings_type: type[ServiceSettings]) -> str:
+    nearest = _nearest(variable, settings_type)
+    return f"{variable} is not a setting" + (f": did you mean {nearest}?" if nearest else ".")
+
+
+def _nearest(variable: str, settings_type: type[ServiceSettings]) -> str | None:
+    known = [_variable(name, field) for name, group in _groups(settings_type).items() for field in group.model_fields]
+    return next(iter(difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.85)), None)

@@ -1,0 +1,55 @@
+"""Redis: state that can be rebuilt, such as windows, alert state and the pointer to the current baseline."""
+
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from shared.settings import RedisSettings
+
+PREFIX = "railwatch"
+"""What every key begins with: the pattern of the ACL user is `~railwatch:*`."""
+
+
+def key(*parts: str) -> str:
+    """The name of a key: `key("alerting", "window", site)` is `railwatch:alerting:window:<site>`."""
+    return ":".join((PREFIX, *parts))
+
+
+def connect(settings: RedisSettings) -> redis.Redis:
+    """A client that speaks text, with timeouts and a short retry. It connects at its first command.
+
+    Commands raise `redis.RedisError` once the retries are used up: callers turn that into `TransientError`.
+    """
+    tls: dict[str, Any] = {}
+    if settings.url.startswith("rediss://"):
+        tls = {
+            "ssl_ca_certs": _text(settings.tls_ca_file),
+            "ssl_certfile": _text(settings.tls_cert_file),
+            "ssl_keyfile": _text(settings.tls_key_file),
+        }
+    client: redis.Redis = redis.Redis.from_url(
+        settings.url,
+        username=settings.username,
+        password=settings.password.get_secret_value() if settings.password else None,
+        decode_responses=True,
+        socket_timeout=5.0,
+        socket_connect_timeout=2.0,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=3),
+        **tls,
+    )
+    return client
+
+
+def ready(client: redis.Redis) -> bool:
+    """Whether Redis answers."""
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _text(path: object) -> str | None:
+    return str(path) if path else None
