@@ -1,0 +1,9 @@
+"""Sites: what is monitored, where its tracks lie, and the cells that its scenes are cut into.
+
+A site is one YAML file and one GeoJSON file of track centrelines; `load_sites` reads a directory of them.
+"""
+
+from shared.sites.load import SiteCatalogue, load_sites, load_tracks
+from shared.sites.model import Cell, ContextEvent, LonLat, Site, Track
+
+__all__ = ["Cell", "ContextEvent", "LonLat", "Site", "SiteCatalogue", "Track", "load_sites", "load_tracks"]

@@ -1,0 +1,103 @@
+"""What a site's files look like: its YAML, and the GeoJSON of its tracks and its area."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from shared.events import Slug
+from shared.sites.model import CAR_LENGTHS_M, TILE_SIZE_M, LonLat, Position
+
+CarLength = Annotated[float, Field(ge=4, le=60)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _first_moment(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time.min, UTC)
+    return value
+
+
+class _Event(_Form):
+    title: str = Field(min_length=1)
+    at: Annotated[AwareDatetime, BeforeValidator(_first_moment)]
+
+
+class SiteFile(_Form):
+    """A site's YAML. `tracks` and `area` are names of GeoJSON files, relative to it."""
+
+    id: Slug
+    name: str = Field(min_length=1)
+    tracks: str = Field(min_length=1)
+    area: str | None = Field(default=None, min_length=1)
+    car_lengths_m: tuple[CarLength, CarLength] = CAR_LENGTHS_M
+    events: tuple[_Event, ...] = ()
+    tile_size_m: float = Field(default=TILE_SIZE_M, ge=200, le=5000)
+
+
+class _GeoJson(BaseModel):
+    """GeoJSON allows foreign members everywhere; only a coordinate system other than its own is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_wgs84(cls, value: Any) -> Any:
+        named = value.get("crs") if isinstance(value, dict) else None
+        if named is not None and not any(name in str(named) for name in ("CRS84", "4326")):
+            raise ValueError("`crs` must be left out: GeoJSON coordinates are WGS 84 longitude and latitude")
+        return value
+
+
+class _Line(_GeoJson):
+    type: Literal["LineString"]
+    coordinates: tuple[Position, ...]
+
+    @property
+    def parts(self) -> tuple[tuple[LonLat, ...], ...]:
+        return (self.coordinates,)
+
+
+class _Lines(_GeoJson):
+    type: Literal["MultiLineString"]
+    coordinates: tuple[tuple[Position, ...], ...]
+
+    @property
+    def parts(self) -> tuple[tuple[LonLat, ...], ...]:
+        return self.coordinates
+
+
+class _Ring(_GeoJson):
+    type: Literal["Polygon"]
+    coordinates: tuple[tuple[Position, ...]]
+
+
+class _TrackName(_GeoJson):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+    track: str = Field(min_length=1)
+
+
+class _TrackFeature(_GeoJson):
+    type: Literal["Feature"]
+    properties: _TrackName
+    geometry: Annotated[_Line | _Lines, Field(discriminator="type")]
+
+
+class TrackFile(_GeoJson):
+    """A FeatureCollection of centrelines."""
+
+    type: Literal["FeatureCollection"]
+    features: tuple[_TrackFeature, ...]
+
+
+class _AreaFeature(_GeoJson):
+    type: Literal["Feature"]
+    geometry: _Ring
+
+
+class AreaFile(_GeoJson):
+    """A FeatureCollection of one polygon without holes."""
+
+    type: Literal["FeatureCollection"]
+    features: tuple[_AreaFeature, ...]

@@ -1,0 +1,181 @@
+"""Read sites from files. A fault names its file, line and field, and a broken site never stops the others."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from shapely import GeometryCollection, LineString, MultiLineString, Polygon, STRtree
+from shapely.geometry.base import BaseGeometry
+
+from shared.errors import ConfigurationError
+from shared.sites.document import Document, Location, read_json, read_yaml
+from shared.sites.forms import AreaFile, SiteFile, TrackFile
+from shared.sites.model import (
+    CORRIDOR_M,
+    GEOD,
+    ContextEvent,
+    LonLat,
+    Site,
+    Track,
+    from_lon_lat,
+    to_lon_lat,
+    utm_zone,
+)
+
+MAX_EXTENT_KM = 50.0
+"""The longest yard in the world, Bailey Yard, is 13 km long: beyond 50 km a coordinate is wrong."""
+
+DRAWING_NOISE_DEG = 2e-6
+"""Wobble of a hand-drawn or rounded line, some 0.2 m, that is not meant as a crossing of itself."""
+
+
+@dataclass(frozen=True)
+class SiteCatalogue:
+    """The sites of a directory.
+
+    Attributes:
+        sites: the sound ones, by id.
+        faults: what is wrong with the others, one sentence each, with file, line and field.
+    """
+
+    sites: dict[str, Site]
+    faults: tuple[str, ...] = ()
+
+    def touching(self, ground: BaseGeometry) -> list[Site]:
+        """The sites whose area touches some ground (longitude and latitude), by id."""
+        return sorted((self._listed[index] for index in self._index.query(ground, "intersects")), key=lambda s: s.id)
+
+    @cached_property
+    def _listed(self) -> list[Site]:
+        return list(self.sites.values())
+
+    @cached_property
+    def _index(self) -> STRtree:
+        return STRtree([site.polygon for site in self._listed])
+
+
+def load_sites(directory: Path) -> SiteCatalogue:
+    """Read every `*.yaml` and `*.yml` of a directory as a site.
+
+    Raises:
+        ConfigurationError: there is no such directory.
+    """
+    if not directory.is_dir():
+        raise ConfigurationError(f"{directory} is not a directory; it must hold one YAML file per site.")
+    sites: dict[str, Site] = {}
+    faults: list[str] = []
+    origin: dict[str, Path] = {}
+    for path in sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")]):
+        try:
+            document = read_yaml(path)
+            site = _site(document)
+        except ConfigurationError as error:
+            faults.extend(str(error).splitlines())
+            continue
+        if site.id in sites:
+            faults.append(document.fault(("id",), f"`{site.id}` is already the id of {origin[site.id].name}"))
+            continue
+        sites[site.id], origin[site.id] = site, path
+    return SiteCatalogue(sites, tuple(faults))
+
+
+def load_tracks(path: Path) -> tuple[Track, ...]:
+    """Read centrelines from a GeoJSON FeatureCollection of lines with a `track` property.
+
+    OpenStreetMap splits one track into several lines of one name: the second `T1` becomes `T1/2`.
+
+    Raises:
+        ConfigurationError: one line per fault, with file, line, field and track.
+    """
+    document = read_json(path)
+    features = document.validate(TrackFile, subject=_named_track).features
+    faults = [] if features else [document.fault(("features",), "holds no track")]
+    tracks: list[Track] = []
+    seen: Counter[str] = Counter()
+    for index, feature in enumerate(features):
+        name = feature.properties.track
+        for part in feature.geometry.parts:
+            seen[name] += 1
+            vertices = tuple(vertex for vertex, _ in groupby(part))
+            if len(vertices) < 2:
+                problem = f"track `{name}` has no length"
+            elif not LineString(vertices).simplify(DRAWING_NOISE_DEG).is_simple:
+                problem = f"track `{name}` crosses itself; split it into several tracks"
+            else:
+                tracks.append(Track(id=name if seen[name] == 1 else f"{name}/{seen[name]}", coordinates=vertices))
+                continue
+            faults.append(document.fault(("features", index, "geometry", "coordinates"), problem))
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return tuple(tracks)
+
+
+def _named_track(data: Any, location: Location) -> str:
+    """Which track a fault is about, as far as so broken a file tells."""
+    match location, data:
+        case ("features", int(index), *_), {"features": list(features)}:
+            match features[index]:
+                case {"properties": {"track": str(name) | int(name)}}:
+                    return f"track `{name}`: "
+    return ""
+
+
+def _site(document: Document) -> Site:
+    form = document.validate(SiteFile)
+    shortest, longest = form.car_lengths_m
+    if shortest > longest:
+        raise ConfigurationError(document.fault(("car_lengths_m",), "the shortest length must come first"))
+    tracks = load_tracks(document.path.parent / form.tracks)
+    area = _load_area(document.path.parent / form.area) if form.area else None
+    extent_km = _extent_m([track.line for track in tracks] if area is None else [Polygon(area)]) / 1000
+    if extent_km > MAX_EXTENT_KM:
+        problem = f"the site is {extent_km:.0f} km long, more than {MAX_EXTENT_KM:g} km; is a position wrong?"
+        raise ConfigurationError(document.fault(("area" if area else "tracks",), problem))
+    area = area or _ground_around(tracks)
+    ground = Polygon(area)
+    faults = []
+    for track in tracks:
+        if track.length_m < shortest:
+            problem = f"track `{track.id}` is {track.length_m:.1f} m long, shorter than a car ({shortest:g} m)"
+            faults.append(document.fault(("tracks",), problem))
+        if not track.line.intersects(ground):
+            faults.append(document.fault(("tracks",), f"track `{track.id}` lies outside the area"))
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return Site(
+        id=form.id,
+        name=form.name,
+        area=area,
+        tracks=tracks,
+        car_lengths_m=form.car_lengths_m,
+        events=tuple(ContextEvent(title=event.title, at=event.at) for event in form.events),
+        tile_size_m=form.tile_size_m,
+    )
+
+
+def _load_area(path: Path) -> tuple[LonLat, ...]:
+    document = read_json(path)
+    features = document.validate(AreaFile).features
+    if len(features) != 1:
+        raise ConfigurationError(document.fault(("features",), f"holds {len(features)} areas, must hold one"))
+    ring = features[0].geometry.coordinates[0]
+    if not Polygon(ring).is_valid:
+        where = ("features", 0, "geometry", "coordinates")
+        raise ConfigurationError(document.fault(where, "the ring crosses itself or has no area"))
+    return ring
+
+
+def _extent_m(shapes: list[BaseGeometry]) -> float:
+    west, south, east, north = GeometryCollection(shapes).bounds
+    return float(GEOD.line_length((west, east), (south, north)))
+
+
+def _ground_around(tracks: tuple[Track, ...]) -> tuple[LonLat, ...]:
+    """The convex hull of the tracks' corridor, which is a site's area where none is given."""
+    crs = utm_zone(tuple(vertex for track in tracks for vertex in track.coordinates))
+    lines = from_lon_lat(crs, MultiLineString([track.coordinates for track in tracks]))
+    hull = to_lon_lat(crs, lines.buffer(CORRIDOR_M).convex_hull)
+    return tuple((lon, lat) for lon, lat in hull.exterior.coords)

@@ -1,0 +1,201 @@
+"""A site, its tracks and its cells."""
+
+import math
+from functools import cached_property, lru_cache
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
+from pyproj import Geod, Transformer
+from shapely import LineString, MultiLineString, Polygon, STRtree, box
+
+from shared.counts import Frozen
+from shared.events import Slug
+
+CAR_LENGTHS_M = (9.0, 27.0)
+"""Two-axle wagons are some 9 m long over buffers, the longest car carriers some 27 m."""
+
+TILE_SIZE_M = 1000.0
+"""Largest side of a cell: some 3300 px at 0.3 m, which one core counts in seconds."""
+
+MARGIN_M = 50.0
+"""How far a tile reaches beyond its cell: half of the longest car, a shift of the registration, and ground beside."""
+
+CORRIDOR_M = 10.0
+"""Ground on both sides of a centreline that decides whether a cell, or a scene, has anything of the track."""
+
+GEOD = Geod(ellps="WGS84")
+
+LonLat = tuple[float, float]
+
+
+def _lon_lat(value: Any) -> Any:
+    """Drop a position's altitude, and tell projected coordinates from degrees."""
+    if not isinstance(value, list | tuple) or len(value) < 2 or not all(isinstance(v, int | float) for v in value[:2]):
+        raise ValueError("must be a position [longitude, latitude] in degrees")
+    lon, lat = float(value[0]), float(value[1])
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise ValueError(f"[{lon:g}, {lat:g}] is not a longitude and latitude; coordinates must be WGS 84 degrees")
+    return lon, lat
+
+
+Position = Annotated[LonLat, BeforeValidator(_lon_lat)]
+
+
+class Track(Frozen):
+    """One track's centreline.
+
+    Attributes:
+        id: the track's name at its site.
+        coordinates: longitude and latitude of its vertices, WGS 84 degrees, in order along the track.
+    """
+
+    id: str = Field(min_length=1)
+    coordinates: tuple[Position, ...] = Field(min_length=2)
+
+    @property
+    def length_m(self) -> float:
+        """Length on the ellipsoid."""
+        lons, lats = zip(*self.coordinates, strict=True)
+        return float(GEOD.line_length(lons, lats))
+
+    @property
+    def line(self) -> LineString:
+        """The centreline, in longitude and latitude."""
+        return LineString(self.coordinates)
+
+
+class ContextEvent(Frozen):
+    """Something that happened in the world, which a rise may follow.
+
+    Attributes:
+        title: as it should read in an alert: "Kim-Putin meeting".
+        at: when. A site file may give a date alone, which means its first moment in UTC.
+    """
+
+    title: str = Field(min_length=1)
+    at: AwareDatetime
+
+
+class Cell(Frozen):
+    """One tile's share of a site: a car belongs to the cell that holds its centre, so no car is counted twice.
+
+    A tile's image reaches `MARGIN_M` beyond its cell, so that a car on the edge is seen whole in both tiles; the
+    detector counts it only in the one whose `contains` holds for its centre.
+
+    Attributes:
+        id: `r<row>c<column>`, rows from the north, columns from the west; `r0c0` for a site of one cell.
+        crs: the grid's projection, the site's UTM zone, such as `EPSG:32652`.
+        bounds_m: left, bottom, right, top in that projection; left and bottom belong to the cell, right and top do not.
+    """
+
+    id: Slug
+    crs: str
+    bounds_m: tuple[float, float, float, float]
+
+    @cached_property
+    def polygon(self) -> Polygon:
+        """The cell, in longitude and latitude."""
+        return to_lon_lat(self.crs, box(*self.bounds_m))
+
+    @cached_property
+    def tile_polygon(self) -> Polygon:
+        """The cell with its margin, in longitude and latitude: what a tile's image shows."""
+        left, bottom, right, top = self.bounds_m
+        return to_lon_lat(self.crs, box(left - MARGIN_M, bottom - MARGIN_M, right + MARGIN_M, top + MARGIN_M))
+
+    def contains(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Whether points (WGS 84 degrees, arrays of one shape, or scalars) lie in the cell, margin excluded."""
+        onto_grid = _transformer("EPSG:4326", self.crs)
+        x, y = onto_grid.transform(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+        left, bottom, right, top = self.bounds_m
+        return np.asarray((left <= x) & (x < right) & (bottom <= y) & (y < top))
+
+
+class Site(Frozen):
+    """A monitored rail facility.
+
+    Attributes:
+        id: names the site in events, keys and metrics.
+        name: what people call it.
+        area: outer ring of the monitored ground, longitude and latitude; parts of tracks beyond it are not counted.
+        tracks: the centrelines on which cars are counted.
+        car_lengths_m: shortest and longest car to expect.
+        events: what a rise may be related to.
+        tile_size_m: longest side of a cell. A change of it, or of the area, gives other cells, and so new baselines.
+    """
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
+    id: Slug
+    name: str = Field(min_length=1)
+    area: tuple[Position, ...] = Field(min_length=4)
+    tracks: tuple[Track, ...] = Field(min_length=1)
+    car_lengths_m: tuple[float, float] = CAR_LENGTHS_M
+    events: tuple[ContextEvent, ...] = ()
+    tile_size_m: float = TILE_SIZE_M
+
+    @cached_property
+    def polygon(self) -> Polygon:
+        """The area, in longitude and latitude."""
+        return Polygon(self.area)
+
+    @cached_property
+    def lines(self) -> MultiLineString:
+        """All centrelines, in longitude and latitude."""
+        return MultiLineString([track.coordinates for track in self.tracks])
+
+    @property
+    def track_length_m(self) -> float:
+        """Length of all tracks together."""
+        return sum(track.length_m for track in self.tracks)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that hold anything of a track, from the north-west, row by row.
+
+        The area's bounding box in the site's UTM zone is divided evenly into the fewest cells no longer than
+        `tile_size_m`.
+        """
+        return self._cells
+
+    @cached_property
+    def _cells(self) -> tuple[Cell, ...]:
+        crs = utm_zone(self.area)
+        left, bottom, right, top = from_lon_lat(crs, self.polygon).bounds
+        columns = max(1, math.ceil((right - left) / self.tile_size_m))
+        rows = max(1, math.ceil((top - bottom) / self.tile_size_m))
+        xs = np.linspace(left, right, columns + 1)
+        ys = np.linspace(top, bottom, rows + 1)
+        grid = [
+            Cell(id=f"r{row}c{column}", crs=crs, bounds_m=(xs[column], ys[row + 1], xs[column + 1], ys[row]))
+            for row in range(rows)
+            for column in range(columns)
+        ]
+        corridor = from_lon_lat(crs, self.lines).buffer(CORRIDOR_M)
+        touched = STRtree([box(*cell.bounds_m) for cell in grid]).query(corridor, predicate="intersects")
+        return tuple(grid[index] for index in sorted(touched))
+
+
+def utm_zone(points: tuple[LonLat, ...]) -> str:
+    """The UTM zone of the middle of some points (longitude, latitude), as `EPSG:326xx` or `EPSG:327xx`."""
+    lons, lats = zip(*points, strict=True)
+    lon, lat = (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    return f"EPSG:{32600 + zone if lat >= 0 else 32700 + zone}"
+
+
+def from_lon_lat(crs: str, geometry: Any) -> Any:
+    """A shapely geometry, carried from WGS 84 degrees to a projection."""
+    return shapely.transform(geometry, _transformer("EPSG:4326", crs).transform, interleaved=False)
+
+
+def to_lon_lat(crs: str, geometry: Any) -> Any:
+    """A shapely geometry, carried from a projection to WGS 84 degrees."""
+    return shapely.transform(geometry, _transformer(crs, "EPSG:4326").transform, interleaved=False)
+
+
+@lru_cache
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
