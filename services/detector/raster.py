@@ -84,7 +84,10 @@ def harmonise(baseline: Raster, tile: Raster) -> Raster:
     )
     if same_grid:
         return Raster(pixels, baseline.valid, tile.transform, tile.crs, tile.gsd_m)
-    return _warped(pixels, baseline.valid, baseline.transform, baseline.crs, tile.transform, tile.crs, tile.shape)
+    pixels, valid = resample(
+        pixels, baseline.valid, baseline.transform, baseline.crs, tile.transform, tile.crs, tile.shape
+    )
+    return Raster(pixels, valid, tile.transform, tile.crs, tile.gsd_m)
 
 
 def north_px(raster: Raster) -> NDArray[np.float64]:
@@ -120,7 +123,8 @@ def on_metric_grid(
     utm = CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
     bounds = array_bounds(rows, cols, transform)
     grid, width, height = calculate_default_transform(crs, utm, cols, rows, *bounds, resolution=gsd_m)
-    return _warped(pixels, valid, transform, crs, grid, utm, (height, width))
+    pixels, valid = resample(pixels, valid, transform, crs, grid, utm, (height, width))
+    return Raster(pixels, valid, grid, utm, gsd_m)
 
 
 def apply(transform: Affine, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -129,7 +133,7 @@ def apply(transform: Affine, xy: NDArray[np.float64]) -> tuple[NDArray[np.float6
     return a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f
 
 
-def _warped(
+def resample(
     pixels: NDArray[np.float32],
     valid: NDArray[np.bool_],
     transform: Affine,
@@ -137,23 +141,26 @@ def _warped(
     to_transform: Affine,
     to_crs: CRS,
     to_shape: tuple[int, int],
-) -> Raster:
-    source = np.where(valid, pixels, np.nan).astype(np.float32)
-    target = np.full((len(pixels), *to_shape), np.nan, dtype=np.float32)
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Pixels (bands, rows, cols) and validity on another grid, cubic and anti-aliased.
+
+    What draws on a pixel that is not valid is not valid. Validity travels as one more band: GDAL's own handling of
+    no-data is several times slower.
+    """
+    source = np.concatenate([pixels, valid[None].astype(np.float32)])
+    target = np.zeros((len(source), *to_shape), dtype=np.float32)
     reproject(
         source,
         target,
         src_transform=transform,
         src_crs=crs,
-        src_nodata=np.nan,
         dst_transform=to_transform,
         dst_crs=to_crs,
-        dst_nodata=np.nan,
         resampling=Resampling.cubic,
+        init_dest_nodata=False,
     )
-    seen: NDArray[np.bool_] = np.asarray(np.isfinite(target).all(axis=0))
-    gsd_m = float(np.sqrt(np.prod(ground_size_m(to_transform, to_crs, to_shape))))
-    return Raster(np.where(seen, target, 0).astype(np.float32), seen, to_transform, to_crs, gsd_m)
+    seen: NDArray[np.bool_] = np.abs(target[-1] - 1) < 0.01
+    return target[:-1] * seen, seen
 
 
 @lru_cache(maxsize=64)

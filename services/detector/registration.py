@@ -1,0 +1,154 @@
+"""Registration of a baseline to a tile: sub-pixel, with small rotation and scale, validated before it is believed.
+
+The search over all patches together (`correlation`) gives a first similarity transform; the baseline is warped by it
+and the same is done again. What then remains must be small (the shift back of AROSICS: Scheffler et al., Remote
+Sensing 2017), the agreement must have grown, and no other shift may agree nearly as well: in a yard the pattern of
+tracks repeats every 4 to 5 m, and a match that is off by one track is worse than none.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from services.detector.correlation import Patches, Surfaces, correlate, jacobian, refine, search
+from services.detector.raster import Raster, resample
+from services.detector.rejection import TileRejectedError
+from shared.counts import Registration
+
+# Metre-class satellites place their pictures to about 5 m (CE90) without ground control.
+MAX_SHIFT_M = 8.0
+MAX_SHIFT_PX = 12.0
+MAX_ROTATION_DEG = 2.0
+MAX_SCALE_CHANGE = 0.02
+# The search goes this far beyond the limit, so that a shift just beyond it is seen as such.
+SEARCH_MARGIN_PX = 6
+# Another hypothesis lies at least this far from the peak; nearer is the peak's own flank. Tracks are 4 m apart or more.
+RIVAL_PX = 3.0
+# Unrelated pictures peak at 4 to 6 robust standard deviations, the same place at 20 and more.
+MIN_PEAK_SIGMA = 10.0
+MIN_RELIABILITY = 0.15
+# What a further pass may still find, and from where on there is none.
+MAX_SHIFT_BACK_PX = 1.0
+GOOD_SHIFT_BACK_PX = 0.3
+MAX_PASSES = 3
+# Cars come and go along the tracks, so edges there count for less, in either picture.
+CORRIDOR_WEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class Match:
+    """A registration that was believed.
+
+    Attributes:
+        registration: what is reported.
+        matrix: (2, 3), from the tile's pixel coordinates (x, y, 1) to the baseline's.
+        baseline: the baseline warped onto the tile.
+    """
+
+    registration: Registration
+    matrix: NDArray[np.float64]
+    baseline: Raster
+
+
+def register(tile: Raster, baseline: Raster, corridor: NDArray[np.bool_]) -> Match:
+    """Finds the similarity that carries a baseline onto the tile, and applies it.
+
+    Args:
+        tile: the tile.
+        baseline: the baseline on the tile's grid.
+        corridor: bool (rows, cols), true along the tracks.
+
+    Raises:
+        TileRejectedError: `wrong-place` where the pictures have nothing in common, `registration-unreliable` where
+            the match is ambiguous or does not hold, `shift-too-large` where it is beyond the limits.
+    """
+    limit_px = max(MAX_SHIFT_PX, MAX_SHIFT_M / tile.gsd_m)
+    search_px = int(limit_px) + SEARCH_MARGIN_PX
+    max_turn = float(np.deg2rad(MAX_ROTATION_DEG))
+    of_tile = _patches(tile, corridor)
+    surfaces = correlate(of_tile, _patches(baseline, corridor), search_px + int(max_turn * max(tile.shape) / 2))
+    peak = search(surfaces, search_px, max_turn, RIVAL_PX)
+    if peak.sigma < MIN_PEAK_SIGMA:
+        raise TileRejectedError("wrong-place")
+    if peak.prominence < MIN_RELIABILITY:
+        raise TileRejectedError("registration-unreliable")
+    matrix = _matrix(refine(surfaces, peak.transform), tile.shape)
+
+    grey = Raster(baseline.luminance()[None], baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)
+    for _ in range(MAX_PASSES):
+        again = correlate(of_tile, _patches(warp(grey, matrix), corridor), int(MAX_SHIFT_BACK_PX) + 3)
+        back = refine(again, np.zeros(4))
+        matrix = np.asarray(matrix @ np.vstack([_matrix(back, tile.shape), [0, 0, 1]]))
+        back_px = _largest_displacement(back, tile.shape)
+        if back_px < GOOD_SHIFT_BACK_PX:
+            break
+    if back_px > MAX_SHIFT_BACK_PX or _agreement(again) < _agreement(surfaces):
+        raise TileRejectedError("registration-unreliable")
+    registration = _reported(matrix, tile.shape, peak.prominence)
+    scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
+    if np.hypot(registration.dx_px, registration.dy_px) > limit_px or abs(scale - 1) > MAX_SCALE_CHANGE:
+        raise TileRejectedError("shift-too-large")
+    return Match(registration, matrix, warp(baseline, matrix))
+
+
+def warp(baseline: Raster, matrix: NDArray[np.float64]) -> Raster:
+    """The baseline resampled (cubic) at `matrix` times each pixel coordinate; not valid where it does not reach."""
+    # GDAL counts from pixel corners: half a pixel to and fro.
+    to_baseline = Affine.translation(0.5, 0.5) * Affine(*matrix.ravel()) * Affine.translation(-0.5, -0.5)
+    pixels, seen = resample(
+        baseline.pixels,
+        baseline.valid,
+        ~to_baseline,
+        baseline.crs,
+        Affine.identity(),
+        baseline.crs,
+        baseline.shape,
+    )
+    return Raster(pixels, seen, baseline.transform, baseline.crs, baseline.gsd_m)
+
+
+def _patches(picture: Raster, corridor: NDArray[np.bool_]) -> Patches:
+    weight = np.where(corridor, np.float32(CORRIDOR_WEIGHT), np.float32(1))
+    if not picture.valid.all():
+        # The edge of no-data is no edge of the ground.
+        weight[~ndimage.binary_erosion(picture.valid, iterations=2, border_value=1)] = 0
+    return Patches(picture.luminance(), weight)
+
+
+def _agreement(surfaces: Surfaces) -> float:
+    """Mean correlation where nothing is displaced."""
+    return float(surfaces.values[:, surfaces.reach, surfaces.reach].mean())
+
+
+def _matrix(transform: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    right, down, turn, growth = transform
+    linear = (1 + growth) * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    middle = _middle(shape)
+    return np.column_stack([linear, middle + np.array([right, down]) - linear @ middle])
+
+
+def _middle(shape: tuple[int, int]) -> NDArray[np.float64]:
+    return np.array([shape[1] - 1, shape[0] - 1]) / 2
+
+
+def _largest_displacement(transform: NDArray[np.float64], shape: tuple[int, int]) -> float:
+    """Pixels, over the corners of the picture."""
+    corners = _middle(shape) * [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    return float(np.hypot(*(jacobian(corners) @ transform).T).max())
+
+
+def _reported(matrix: NDArray[np.float64], shape: tuple[int, int], reliability: float) -> Registration:
+    """The inverse direction: how the baseline moves onto the tile."""
+    middle = _middle(shape)
+    shift = middle - (matrix[:, :2] @ middle + matrix[:, 2])
+    # The matrix turns from x (right) towards y (down), clockwise as seen; the way back is counter-clockwise.
+    rotation = np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0]))
+    return Registration(
+        dx_px=round(float(shift[0]), 3),
+        dy_px=round(float(shift[1]), 3),
+        rotation_deg=round(float(rotation), 4),
+        reliability=round(min(max(reliability, 0.0), 1.0), 3),
+    )
