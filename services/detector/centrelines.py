@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely.geometry import LineString
@@ -66,6 +67,17 @@ def project(tracks: Iterable[Track], tile: Raster) -> tuple[Centreline, ...]:
     """The tracks that cross the tile, in its pixel coordinates."""
     lines = (Centreline(track.id, tile.to_pixels(track.lonlat)) for track in tracks)
     return tuple(line for line in lines if _crosses(line.xy_px, tile))
+
+
+def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> NDArray[np.bool_]:
+    """True (rows, cols) within `half_width_m` of a centreline."""
+    rows, cols = tile.shape
+    mask = Image.new("1", (cols, rows))
+    draw = ImageDraw.Draw(mask)
+    width_px = max(1, round(2 * half_width_m / tile.gsd_m))
+    for line in lines:
+        draw.line([(x, y) for x, y in line.xy_px], fill=1, width=width_px, joint="curve")
+    return np.array(mask)
 
 
 def checked(track_id: str, lonlat: NDArray[np.float64]) -> Track:
