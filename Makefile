@@ -6,8 +6,12 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= localhost/railwatch:$(VERSION)
+CONTAINER ?= $(shell command -v podman || echo docker)
 BIN := .venv/bin
 READY := .venv/.ready
+comma := ,
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -49,6 +53,12 @@ lint: $(READY) ## Check format, lint and types
 format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+.PHONY: image
+image: ## Build the container image with Podman or Docker (BASE=... names another base, CONTAINER=... the tool)
+	$(CONTAINER) build --file deploy/image/Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		$(if $(SSL_CERT_FILE),--secret id=ca-certificates$(comma)src=$(SSL_CERT_FILE)) .
 
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included

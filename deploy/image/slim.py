@@ -1,0 +1,108 @@
+"""Takes out of the image what never runs there: 750 MB become less than 400.
+
+Run by the Dockerfile. `slim.py ENVIRONMENT MODULE...` takes tests, headers, sample data, duplicate data and symbols out
+of the libraries, and keeps bytecode for what the named modules import at start (the file system is read-only later).
+`slim.py` alone takes all programs but Python and a shell out of the base.
+"""
+
+import importlib
+import py_compile
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+PROGRAMS = {"dash", "env", "sh"}
+"""What stays of the base's programs, beside Python itself."""
+
+OF_PYTHON = ("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtledemo", "site-packages/pip")
+"""Parts of the standard library that only serve development."""
+
+OF_BASE = (
+    "/usr/lib/*-linux-gnu/gconv",
+    "/usr/lib/*-linux-gnu/libapt-p*",
+    "/usr/lib/*-linux-gnu/perl-base",
+    "/usr/lib/apt",
+    "/usr/share/doc/*",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+    "/usr/share/perl5",
+    "/usr/share/python-wheels",
+    "/var/cache/*",
+    "/var/lib/apt/*",
+    "/var/log/*",
+)
+
+OF_LIBRARIES = (
+    "**/tests",
+    "**/include",
+    "skimage/data/*.*p*g",
+    "skimage/data/*.np*",
+    "PIL/_avif.*",
+    "pillow.libs/libavif-*",
+)
+"""Tests, headers, sample pictures, and a codec that no GeoTIFF has."""
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Delete files and directories."""
+    for path in list(paths):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def compile_imported(modules: Iterable[str]) -> None:
+    """Write bytecode for everything that importing the modules loads; valid whatever the files' times become."""
+    for module in modules:
+        importlib.import_module(module)
+    for module in list(sys.modules.values()):
+        source = getattr(module, "__file__", None)
+        if source and source.endswith(".py") and Path(source).exists():
+            py_compile.compile(source, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def share_projection_data(packages: Path) -> None:
+    """Let pyproj read rasterio's copy of PROJ's data where both carry the same version."""
+    pyproj, rasterio = packages / "pyproj/proj_dir/share/proj", packages / "rasterio/proj_data"
+    if _proj_version(pyproj) == _proj_version(rasterio):
+        shutil.rmtree(pyproj)
+        pyproj.symlink_to(rasterio)
+
+
+def _proj_version(data: Path) -> str:
+    with closing(sqlite3.connect(data / "proj.db")) as database:
+        return str(database.execute("SELECT value FROM metadata WHERE key = 'PROJ.VERSION'").fetchone()[0])
+
+
+def slim_environment(environment: Path, modules: list[str]) -> None:
+    """Keep of the virtual environment what runs, and bytecode for what the modules import."""
+    packages = next(environment.glob("lib/python3*/site-packages"))
+    remove(packages.rglob("__pycache__"))
+    for pattern in OF_LIBRARIES:
+        remove(packages.glob(pattern))
+    share_projection_data(packages)
+    libraries = [path for path in packages.rglob("*.so*") if path.is_file() and not path.is_symlink()]
+    subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603, S607
+    compile_imported(modules)
+
+
+def slim_base() -> None:
+    """Keep of the base what Python needs."""
+    standard_library = Path(shutil.__file__).parent
+    remove(standard_library / part for part in OF_PYTHON)
+    for pattern in OF_BASE:
+        remove(Path("/").glob(pattern.lstrip("/")))
+    for directory in (Path("/usr/bin"), Path("/usr/sbin")):
+        remove(p for p in directory.iterdir() if p.name not in PROGRAMS and not p.name.startswith("python3"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        slim_environment(Path(sys.argv[1]), sys.argv[2:])
+    else:
+        slim_base()
