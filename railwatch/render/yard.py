@@ -1,0 +1,232 @@
+"""Where the tracks lie: parallel tracks, ladders with their throat, mains, sidings; straight or curved; and as drawn.
+
+Yards are laid out along a straight axis, then bent along an arc, turned and moved onto the picture. Dimensions: track
+spacing in yards 4.0 to 6 m (UIC 4.5 m and more, SNiP 2.05.07 4.8 to 5.3 m), turnouts 1:8 to 1:11, curves from 190 m.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import shapely
+from scipy.spatial import cKDTree
+from shapely.geometry import LineString
+
+from railwatch.render.canvas import Points
+
+YardKind = Literal["parallel", "ladder", "double-ended", "main", "siding"]
+FOULING_M = 3.8
+"""Cars do not stand where another track comes nearer than this: a vehicle of 3.2 m and some air."""
+
+VERTEX_M = 4.0
+TURNOUT_RADIUS_M = 220.0
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track.
+
+    Attributes:
+        id: as in the GeoJSON.
+        points_m: (n, 2), the true centreline, vertices about 4 m apart, local metres.
+        drawn_m: (k, 2), the centreline as a user drew it.
+        gauge_m: 1.435 or 1.520.
+        clear: (m, 2), stretches of the true centreline, as distances along it, where cars may stand.
+    """
+
+    id: str
+    points_m: Points
+    drawn_m: Points
+    gauge_m: float
+    clear: Points
+
+    @property
+    def length_m(self) -> float:
+        """Length of the true centreline."""
+        return float(distances(self.points_m)[-1])
+
+
+def distances(points: Points) -> Points:
+    """Distance along a polyline ((n, 2)) at each vertex."""
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+
+
+def position(points: Points, along_m: Points) -> Points:
+    """Points of a polyline at distances along it: (n, 2)."""
+    at = distances(points)
+    return np.column_stack([np.interp(along_m, at, points[:, 0]), np.interp(along_m, at, points[:, 1])])
+
+
+def resample(points: Points, spacing_m: float) -> Points:
+    """A polyline with vertices `spacing_m` apart, ends kept."""
+    length = distances(points)[-1]
+    return position(points, np.linspace(0, length, max(2, int(np.ceil(length / spacing_m)) + 1)))
+
+
+def lay_tracks(
+    rng: np.random.Generator,
+    size_m: tuple[float, float],
+    kind: YardKind,
+    tracks: int,
+    *,
+    curve_radius_m: float | None = None,
+    heading_rad: float | None = None,
+    spacing_m: float | None = None,
+    lateral_error_m: float = 1.0,
+    gauge_m: float = 1.435,
+    beyond_m: float = 10.0,
+) -> tuple[Track, ...]:
+    """Lay a yard over a picture.
+
+    Args:
+        rng: source of chance.
+        size_m: height and width of the picture.
+        kind: the layout.
+        tracks: number of parallel tracks.
+        curve_radius_m: radius the yard is bent to; drawn if None (mostly straight or wide).
+        heading_rad: direction of the tracks, from east towards south; drawn if None.
+        spacing_m: distance of neighbouring tracks; drawn for each pair if None.
+        lateral_error_m: how far at most a drawn centreline lies beside the true one.
+        gauge_m: distance between the rails.
+        beyond_m: how far tracks go on beyond the picture.
+    """
+    height, width = size_m
+    reach = 0.5 * float(np.hypot(height, width)) + beyond_m
+    heading = float(rng.uniform(0, 2 * np.pi)) if heading_rad is None else heading_rad
+    if curve_radius_m is None:
+        curve_radius_m = float(rng.choice([np.inf, rng.uniform(600, 4000)], p=[0.55, 0.45]))
+    curvature = float(rng.choice([-1, 1])) / curve_radius_m
+    gaps = np.full(tracks, spacing_m) if spacing_m else _spacings(rng, tracks)
+    offsets = np.cumsum(gaps) - gaps[0]
+    offsets -= offsets.mean() + rng.uniform(-0.12, 0.12) * min(height, width)
+    lines = _layout(rng, kind, offsets, reach)
+    centre = np.array([width, height]) / 2
+    placed = []
+    for line in lines:
+        placed.extend(_clip(_turn(_bend(resample(line, VERTEX_M), curvature), heading) + centre, size_m, beyond_m))
+    clear = _clear_stretches(placed)
+    common = rng.normal(0, 0.35, 2) * lateral_error_m
+    return tuple(
+        Track(
+            f"T{number:02d}",
+            line,
+            _as_drawn(rng, line, common, lateral_error_m),
+            gauge_m,
+            stretches,
+        )
+        for number, (line, stretches) in enumerate(zip(placed, clear, strict=True), start=1)
+    )
+
+
+def _spacings(rng: np.random.Generator, tracks: int) -> Points:
+    base = rng.uniform(4.2, 5.6)
+    gaps = base + rng.choice([0.0, 0.0, 0.0, 0.4, 1.2, 5.0], tracks, p=[0.3, 0.25, 0.2, 0.15, 0.07, 0.03])
+    return np.asarray(gaps, np.float64)
+
+
+def _layout(rng: np.random.Generator, kind: YardKind, offsets: Points, reach: float) -> list[Points]:
+    def straight(y: float, start: float = -reach, end: float = reach) -> Points:
+        return np.array([[start, y], [end, y]])
+
+    if kind in ("parallel", "main"):
+        return [straight(y) for y in offsets]
+    if kind == "siding":
+        end = rng.uniform(0.2, 0.8) * reach
+        return [straight(offsets[0])] + [
+            np.concatenate(
+                [_diverge(-rng.uniform(0.5, 0.8) * reach, offsets[0], y, 1 / rng.uniform(8, 11)), [[end, y]]]
+            )
+            for y in offsets[1:]
+        ]
+    slope = 1 / rng.uniform(8, 11)
+    throat = -rng.uniform(0.25, 0.75) * reach
+    far = rng.uniform(0.25, 0.75) * reach if kind == "double-ended" else None
+    return [straight(offsets[0])] + [
+        _ladder_track(offsets[0], y, slope, throat, far, reach, leads=y == offsets[-1]) for y in offsets[1:]
+    ]
+
+
+def _ladder_track(
+    y0: float, y: float, slope: float, throat: float, far: float | None, reach: float, *, leads: bool
+) -> Points:
+    """One track of a ladder from its throat, and into the far throat if there is one.
+
+    The lead runs from the main track across to the last track. The others begin on it, so their first vertex lies on
+    another line, as in a map.
+    """
+    near = _diverge(throat, y0, y, slope, leads=leads)
+    if far is None:
+        return np.concatenate([near, [[reach, y]]])
+    closing = (_diverge(-far, y0, y, slope, leads=leads) * [-1, 1])[::-1]
+    if closing[0, 0] - near[-1, 0] < 2 * VERTEX_M:
+        return np.concatenate([near, [[reach, y]]])
+    return np.concatenate([near, closing])
+
+
+def _diverge(start: float, y0: float, y1: float, slope: float, *, leads: bool = True) -> Points:
+    """From y0 at `start` to y1 along a turnout of the given slope, with arcs (parabolas) at both ends.
+
+    Where the track does not lead, only its own arc off the lead remains.
+    """
+    sign = np.sign(y1 - y0)
+    bend = min(0.5 * TURNOUT_RADIUS_M * slope**2, abs(y1 - y0) / 2)
+    t = np.linspace(0, 1, 9)
+    run = 2 * bend / slope
+    middle = start + run + (abs(y1 - y0) - 2 * bend) / slope
+    arc = np.column_stack([middle + run * t, y1 - sign * bend * (1 - t) ** 2])
+    if not leads:
+        return arc
+    first = np.column_stack([start + run * t, y0 + sign * bend * t**2])
+    return np.concatenate([first, arc[1:] if np.isclose(middle, start + run) else arc])
+
+
+def _bend(line: Points, curvature: float) -> Points:
+    if curvature == 0:
+        return line
+    radius = 1 / curvature
+    angle = line[:, 0] * curvature
+    return np.column_stack([(radius - line[:, 1]) * np.sin(angle), radius - (radius - line[:, 1]) * np.cos(angle)])
+
+
+def _turn(line: Points, heading_rad: float) -> Points:
+    cos, sin = np.cos(heading_rad), np.sin(heading_rad)
+    return np.asarray(line @ np.array([[cos, sin], [-sin, cos]]), np.float64)
+
+
+def _clip(line: Points, size_m: tuple[float, float], beyond_m: float) -> list[Points]:
+    box = shapely.box(-beyond_m, -beyond_m, size_m[1] + beyond_m, size_m[0] + beyond_m)
+    parts = shapely.get_parts(LineString(line).intersection(box))
+    picture = shapely.box(0, 0, size_m[1], size_m[0])
+    return [
+        resample(np.asarray(part.coords), VERTEX_M)
+        for part in parts
+        if part.geom_type == "LineString" and part.intersection(picture).length > 15
+    ]
+
+
+def _clear_stretches(lines: list[Points]) -> list[Points]:
+    dense = [resample(line, 1.0) for line in lines]
+    stretches = []
+    for index, line in enumerate(dense):
+        others = [other for number, other in enumerate(dense) if number != index]
+        free = np.ones(len(line), bool)
+        if others:
+            free = cKDTree(np.concatenate(others)).query(line)[0] > FOULING_M
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], free.astype(int), [0]])))
+        at = distances(line)
+        runs = [(at[a], at[b - 1]) for a, b in edges.reshape(-1, 2) if at[b - 1] - at[a] > 8]
+        stretches.append(np.array(runs, np.float64).reshape(-1, 2))
+    return stretches
+
+
+def _as_drawn(rng: np.random.Generator, line: Points, common: Points, error_m: float) -> Points:
+    """Few vertices, moved: by the map's own shift, which tracks share, and by a hand that wanders."""
+    dense = resample(line, 5.0)
+    at = distances(dense)
+    direction = np.gradient(dense, axis=0)
+    normal = np.column_stack([-direction[:, 1], direction[:, 0]]) / np.hypot(*direction.T)[:, None]
+    knots = np.linspace(0, at[-1], max(2, int(at[-1] / rng.uniform(60, 150)) + 2))
+    wander = np.interp(at, knots, rng.normal(0, 0.4, len(knots)))
+    lateral = np.clip(normal @ common + error_m * wander, -error_m, error_m)
+    moved = LineString(dense + normal * lateral[:, None])
+    return np.asarray(moved.simplify(min(0.4, 0.05 + 0.3 * error_m)).coords, np.float64)
