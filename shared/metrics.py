@@ -2,7 +2,8 @@
 
 `python -m shared.metrics > docs/metrics.md` writes the reference. To add a metric, declare it here with `_counter`,
 `_gauge` or `_histogram`: the name in Prometheus' style with its unit, the help as one sentence that an operator can act
-on, and for each label the values it may take. Labels must be bounded: never an id, a file name or a site.
+on, and for each label the values it may take. Labels must be bounded: never an id or a file name; a site, of which there
+are as many as the operator configured, only where the metric says nothing without it.
 """
 
 from collections.abc import Sequence
@@ -102,6 +103,82 @@ COMMITS_LOST = _counter(
     "railwatch_commits_lost_total",
     "Commits refused because the group had rebalanced; the records are handled again by whoever holds the partition.",
     topic=_TOPIC,
+)
+
+# Ingest
+
+_SOURCE = "`api`, `directory`, `bucket` or `stac`"
+
+SCENES = _counter(
+    "railwatch_scenes_total",
+    "Scenes that came in, by what became of them.",
+    source=_SOURCE,
+    outcome="`published`, `known` (taken before), `rejected` (dead-lettered), or `deferred` (to be tried again)",
+    reason="why it was rejected, such as `no-site-overlap`; empty otherwise",
+)
+TILES_PUBLISHED = _counter(
+    "railwatch_tiles_published_total",
+    "Tiles cut from scenes and announced.",
+    source=_SOURCE,
+)
+SCENE_BYTES = _histogram(
+    "railwatch_scene_bytes",
+    "Size of the scenes that were taken.",
+    (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9, 1e10),
+    source=_SOURCE,
+)
+INGEST_SECONDS = _histogram(
+    "railwatch_ingest_seconds",
+    "Time to check, cut, store and publish one scene, once its file is here.",
+    _SECONDS,
+    source=_SOURCE,
+)
+
+# Alerting
+
+_SITE = "the site's id"
+_RECEIVER = "the receiver's name in the settings"
+
+OBSERVATIONS = _counter(
+    "railwatch_observations_total",
+    "Looks that entered a site's history, or were judged anew after a correction.",
+    state="how the site stands after it, `learning`, `normal`, `alert` or `unobserved`; `archival` for one that came late",
+)
+ALERT_TRANSITIONS = _counter(
+    "railwatch_alert_transitions_total",
+    "Steps in the lives of alerts, as they were decided.",
+    transition="`opened`, `updated`, `resolved` or `retracted`",
+)
+ALERTS_STANDING = _gauge(
+    "railwatch_alerts_standing",
+    "Alerts that are open now. Every replica of alerting reports all sites: take the maximum, not the sum.",
+)
+SITE_COUNT = _gauge(
+    "railwatch_site_count",
+    "Railcars at the last look at which the site could be judged. Every replica reports all sites: take the maximum.",
+    site=_SITE,
+)
+SITE_THRESHOLD = _gauge(
+    "railwatch_site_threshold",
+    "Count above which that look would have raised an alert; absent while the site is still learned.",
+    site=_SITE,
+)
+SITE_CLEAR_LOOK = _gauge(
+    "railwatch_site_last_clear_look_timestamp_seconds",
+    "When the satellite last saw enough of the site to judge it, in seconds since 1970.",
+    site=_SITE,
+)
+DELIVERIES = _counter(
+    "railwatch_deliveries_total",
+    "Attempts to deliver a transition of an alert to a receiver, and what came of them.",
+    receiver=_RECEIVER,
+    outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver's settings), "
+    "`failed` (tried again) or `given-up` (a dead letter)",
+)
+DELIVERY_HEALTHY = _gauge(
+    "railwatch_delivery_healthy",
+    "1 while the last attempt to reach the receiver succeeded, 0 after one that failed.",
+    receiver=_RECEIVER,
 )
 
 

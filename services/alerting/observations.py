@@ -8,11 +8,13 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime
+from shapely import box
 
-from shared.counts import Frozen
+from shared.counts import Frozen, UtcDatetime
 from shared.errors import UnprocessableError
 from shared.events import CountEvent
+from shared.sites import Site
+from shared.sites.model import from_lon_lat
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 CAPACITY_SLACK = 2.0
@@ -33,8 +35,8 @@ class TileReading(Frozen):
     """
 
     event: str
-    recorded_at: AwareDatetime
-    observed_at: AwareDatetime
+    recorded_at: UtcDatetime
+    observed_at: UtcDatetime
     tiles_in_scene: tuple[str, ...]
     count: float | None
     low: float | None
@@ -56,7 +58,7 @@ class Observation(Frozen):
     """
 
     scene: str
-    observed_at: AwareDatetime
+    observed_at: UtcDatetime
     count: float | None
     low: float | None
     high: float | None
@@ -65,6 +67,13 @@ class Observation(Frozen):
 
 
 Readings = Mapping[str, TileReading]
+
+
+def tracks_by_tile(site: Site) -> dict[str, float]:
+    """Length of the site's tracks inside its area, metres, by tile."""
+    crs = site.cells()[0].crs
+    tracks = from_lon_lat(crs, site.lines.intersection(site.polygon))
+    return {cell.id: float(tracks.intersection(box(*cell.bounds_m)).length) for cell in site.cells()}
 
 
 def check_count(event: CountEvent, tracks_m: Mapping[str, float], shortest_car_m: float, now: datetime) -> None:
@@ -134,10 +143,10 @@ def complete(readings: Readings) -> bool:
 def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Observation:
     """Sum the tiles of a scene.
 
-    The tiles' errors are taken as independent, and the interval of the sum is built from theirs by the method of variance
-    estimates recovery: the distances of the ends from the counts add in squares, each side for itself. The interval
-    speaks of the track that was seen; how much that was is the coverage, the tiles' coverage weighted by track length
-    over all of the site's track.
+    The tiles' errors are taken as independent, and the interval of the sum is built from theirs by the method of
+    variance estimates recovery: the distances of the ends from the counts add in squares, each side for itself. The
+    interval speaks of the track that was seen; how much that was is the coverage, the tiles' coverage weighted by track
+    length over all of the site's track.
 
     Args:
         scene: id of the scene.

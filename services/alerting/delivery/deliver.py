@@ -1,0 +1,113 @@
+"""Delivering the alerts topic to one receiver.
+
+Each receiver has a consumer group of its own, so it has its own place in the topic, its own retries and its own order,
+and one that is slow or away holds up no other. What it has been sent is remembered by event id: a record that comes
+again, because a process was killed before it could commit or because a topic is replayed, is not sent again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import redis
+
+from services.alerting.windows import redis_errors
+from shared import metrics
+from shared.errors import RailwatchError, TransientError, UnprocessableError
+from shared.events import AlertEvent, Event
+from shared.state import key
+
+REMEMBER = timedelta(days=30)
+"""How long it is remembered what a receiver was sent. What is older is not sent at all."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Someone who is told of alerts.
+
+    Attributes:
+        name: names the receiver in settings, metrics and dead letters.
+        send: sends one transition; raises `TransientError` or `UnprocessableError` unless it was taken.
+        remind: called about once a second, for a receiver that must hear of standing alerts again and again; raises
+            likewise.
+    """
+
+    name: str
+    send: Callable[[AlertEvent], None]
+    remind: Callable[[], None] | None = None
+
+
+class Delivery:
+    """Delivers transitions to one receiver; `handle` and `tick` are for a `Worker`."""
+
+    def __init__(
+        self, receiver: Receiver, client: redis.Redis, give_up_after: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._receiver = receiver
+        self._redis = client
+        self._give_up_after = give_up_after
+        self._clock = clock
+
+    def handle(self, event: AlertEvent) -> Sequence[Event]:
+        """Deliver one transition, unless the receiver had it.
+
+        Raises:
+            TransientError: the receiver did not take it; it is to be tried again.
+            UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not for too long.
+        """
+        if event.recorded_at < self._known_since():
+            return self._done("before-receiver")
+        sent = key("alerting", "delivered", self._receiver.name, event.id)
+        with redis_errors():
+            if self._redis.exists(sent):
+                return self._done("repeated")
+        try:
+            with self._health():
+                self._receiver.send(event)
+        except UnprocessableError as error:
+            raise self._undelivered(event, error.detail) from None
+        except TransientError as error:
+            if self._clock() - event.recorded_at > self._give_up_after:
+                raise self._undelivered(event, str(error)) from None
+            self._done("failed")
+            raise
+        with redis_errors():
+            self._redis.set(sent, self._clock().isoformat(), ex=REMEMBER)
+        return self._done("delivered")
+
+    def tick(self) -> Sequence[Event]:
+        """Remind the receiver of standing alerts, if it must be."""
+        if self._receiver.remind:
+            with self._health():
+                self._receiver.remind()
+        return ()
+
+    @contextmanager
+    def _health(self) -> Iterator[None]:
+        healthy = metrics.DELIVERY_HEALTHY.labels(self._receiver.name)
+        try:
+            yield
+        except RailwatchError:
+            healthy.set(0)
+            raise
+        healthy.set(1)
+
+    def _undelivered(self, event: AlertEvent, why: str) -> UnprocessableError:
+        self._done("given-up")
+        return UnprocessableError(
+            f"undelivered-{self._receiver.name}",
+            f"{self._receiver.name} did not take the {event.transition} of alert {event.alert}: {why}",
+        )
+
+    def _known_since(self) -> datetime:
+        """Since when the receiver is there: one that is added is not told of what happened before."""
+        since = key("alerting", "receiver-since", self._receiver.name)
+        with redis_errors():
+            self._redis.set(since, self._clock().isoformat(), nx=True)
+            text = self._redis.get(since)
+        return max(datetime.fromisoformat(str(text)), self._clock() - REMEMBER)
+
+    def _done(self, outcome: str) -> Sequence[Event]:
+        metrics.DELIVERIES.labels(self._receiver.name, outcome).inc()
+        return ()

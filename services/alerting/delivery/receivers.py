@@ -1,0 +1,97 @@
+"""The receivers that the settings name: Alertmanagers and webhooks."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from services.alerting.delivery.deliver import Receiver
+from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
+from services.alerting.delivery.post import post
+from services.alerting.delivery.signature import HEADER, sign
+from services.alerting.settings import Settings, WebhookFormat
+from services.alerting.windows import Windows
+from shared.events import AlertEvent, Severity
+
+REMINDERS_MISSED = 4
+"""How many reminders may be lost before Alertmanager takes a standing alert as resolved."""
+
+EVENT_ID_HEADER = "Railwatch-Event-Id"
+
+Clock = Callable[[], datetime]
+
+
+def receivers(settings: Settings, windows: Windows, clock: Clock) -> Iterator[Receiver]:
+    """All receivers of the settings."""
+    timeout_s = settings.delivery.timeout_s
+    for name, url in settings.alertmanager.urls.items():
+        token = settings.alertmanager.tokens.get(name)
+        every = timedelta(seconds=settings.alertmanager.resend_s)
+        alertmanager = Alertmanager(url, token, windows, every, timeout_s, clock)
+        yield Receiver(name, alertmanager.send, alertmanager.remind)
+    for name, url in settings.webhook.urls.items():
+        format_ = settings.webhook.formats.get(name, "cloudevents")
+        yield webhook(name, url, settings.webhook.secrets[name], format_, timeout_s, clock)
+
+
+class Alertmanager:
+    """Posts alerts to Alertmanager's v2 API, and standing ones again and again, as it expects of its clients.
+
+    What is posted is how the alert stands now, so posts that overtake each other do no harm.
+    """
+
+    def __init__(
+        self, url: str, token: SecretStr | None, windows: Windows, every: timedelta, timeout_s: float, clock: Clock
+    ) -> None:
+        self._url = url.rstrip("/") + "/api/v2/alerts"
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        self._windows = windows
+        self._every = every
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._next = clock()
+
+    def send(self, event: AlertEvent) -> None:
+        """Post how the alert of this transition stands."""
+        known = self._windows.alert(event.alert)
+        last = max(event, *known, key=lambda e: e.sequence) if known else event
+        self._post(self._alerts(last, (e.severity for e in known if e.sequence < last.sequence)))
+
+    def remind(self) -> None:
+        """Post all standing alerts, if it is time."""
+        if self._clock() < self._next:
+            return
+        alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
+        if alerts:
+            self._post(alerts)
+        self._next = self._clock() + self._every
+
+    def _alerts(self, event: AlertEvent, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
+        return alertmanager_alerts(event, earlier, self._clock(), REMINDERS_MISSED * self._every)
+
+    def _post(self, alerts: list[dict[str, Any]]) -> None:
+        post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
+
+
+def webhook(name: str, url: str, secret: SecretStr, format_: WebhookFormat, timeout_s: float, clock: Clock) -> Receiver:
+    """A webhook: each transition is one signed POST."""
+
+    def send(event: AlertEvent) -> None:
+        if format_ == "alertmanager":
+            content, media_type = alertmanager_webhook(event, name), "application/json"
+        else:
+            content, media_type = cloudevent(event), "application/cloudevents+json"
+        body = json.dumps(content).encode()
+        headers = {
+            "Content-Type": f"{media_type}; charset=utf-8",
+            "User-Agent": "Railwatch",
+            EVENT_ID_HEADER: event.id,
+            HEADER: sign(secret.get_secret_value(), body, clock().timestamp()),
+        }
+        post(url, body, headers, timeout_s)
+
+    return Receiver(name, send)

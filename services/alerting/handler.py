@@ -1,0 +1,176 @@
+"""What happens to a count: it joins its scene, the scene enters its site's history, and alerts follow from that.
+
+A handler may be killed at any point and run again. The count, the history and the events that followed from it are
+written in one transaction, before anything is published. A count that is delivered again changes nothing and gives the
+events that it gave the first time, with the same ids; so none is lost, and readers can tell a repetition.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.alerting.announcement import alert_event, plain_look
+from services.alerting.history import Entry, enter
+from services.alerting.judgement import Rule, State
+from services.alerting.lifecycle import steps, told
+from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
+from services.alerting.windows import SceneRecord, SiteStatus, SiteView, Window, Windows
+from shared import metrics
+from shared.errors import UnprocessableError
+from shared.events import AlertEvent, CountEvent, EvidenceItem
+from shared.sites import Site
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a transaction: the events, and the look if one entered the history."""
+
+    events: tuple[AlertEvent, ...] = ()
+    entry: Entry | None = None
+
+
+class CountHandler:
+    """Turns counts into alert events."""
+
+    def __init__(
+        self,
+        windows: Windows,
+        sites: dict[str, Site],
+        rule: Rule,
+        scene_wait: timedelta,
+        public_url: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._windows = windows
+        self._sites = sites
+        self._rule = rule
+        self._scene_wait = scene_wait
+        self._public_url = public_url
+        self._clock = clock
+        self._tracks_m: dict[str, dict[str, float]] = {}
+
+    def handle(self, event: CountEvent) -> Sequence[AlertEvent]:
+        """Take a count in.
+
+        Raises:
+            UnprocessableError: `unknown-site`, or a count that cannot be true.
+            TransientError: Redis is away.
+        """
+        site = self._sites.get(event.site)
+        if site is None:
+            raise UnprocessableError("unknown-site", f"there is no site {event.site}")
+        check_count(event, self._tracks_of(site), site.car_lengths_m[0], self._clock())
+        outcome = self._windows.transact(site.id, lambda view: self._take(view, site, event))
+        self._report(outcome)
+        return outcome.events
+
+    def settle_due(self, publish: Callable[..., None]) -> None:
+        """Stop waiting for the tiles of scenes whose time is up; to be called again and again.
+
+        A deadline is forgotten only after what came of it was published, so that a process killed in between does it
+        again, to the same effect.
+        """
+        for site_id, scene in self._windows.due(self._clock()):
+            site = self._sites.get(site_id)
+            if site is not None:
+                publish(*self._settle(site, scene))
+            self._windows.forget_deadline(site_id, scene)
+
+    def _settle(self, site: Site, scene: str) -> Sequence[AlertEvent]:
+        cause = f"deadline:{scene}"
+
+        def work(view: SiteView) -> _Outcome:
+            known = view.scene(scene)
+            if known is None or known.due_at is None:
+                return _Outcome(view.said(cause))
+            return self._enter(view, site, scene, known, view.evidence(scene), cause)
+
+        outcome = self._windows.transact(site.id, work)
+        self._report(outcome)
+        return outcome.events
+
+    def _take(self, view: SiteView, site: Site, event: CountEvent) -> _Outcome:
+        known = view.scene(event.scene)
+        before = known.readings if known else {}
+        readings = merge(before, event.tile, reading(event))
+        if readings == before:
+            return _Outcome(view.said(event.id))
+        due_at = known.due_at if known else self._clock() + self._scene_wait
+        record = SceneRecord(readings=readings, due_at=due_at)
+        evidence = view.evidence(event.scene)
+        if readings[event.tile].event == event.id:
+            evidence = {**evidence, event.tile: _evidence(event)}
+        if due_at is None or complete(readings):
+            return self._enter(view, site, event.scene, record, evidence, event.id)
+        view.put_scene(event.scene, record, evidence)
+        return _Outcome()
+
+    def _enter(
+        self,
+        view: SiteView,
+        site: Site,
+        scene: str,
+        record: SceneRecord,
+        evidence: dict[str, EvidenceItem],
+        cause: str,
+    ) -> _Outcome:
+        observation = observe(scene, record.readings, self._tracks_of(site))
+        history = enter(view.window.history, observation, self._rule)
+        taken = steps(site.id, view.window.alerts, history.entries)
+        events = tuple(
+            alert_event(
+                site,
+                step,
+                history.entries,
+                _in_order(evidence if step.entry.scene == scene else view.evidence(step.entry.scene)),
+                self._public_url,
+                self._clock(),
+            )
+            for step in taken
+        )
+        view.say(cause, events)
+        view.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
+        if complete(record.readings):
+            view.stop_waiting(scene)
+        window = Window(history=history, alerts=told(view.window.alerts, taken, history.entries))
+        view.put_window(window, scene)
+        view.put_status(_status(window))
+        return _Outcome(events, next((entry for entry in history.entries if entry.scene == scene), None))
+
+    def _tracks_of(self, site: Site) -> dict[str, float]:
+        if site.id not in self._tracks_m:
+            self._tracks_m[site.id] = tracks_by_tile(site)
+        return self._tracks_m[site.id]
+
+    def _report(self, outcome: _Outcome) -> None:
+        for event in outcome.events:
+            metrics.ALERT_TRANSITIONS.labels(event.transition.value).inc()
+        if outcome.entry is not None:
+            state = "archival" if outcome.entry.archival else outcome.entry.judgement.state.value
+            metrics.OBSERVATIONS.labels(state).inc()
+
+
+def _status(window: Window) -> SiteStatus:
+    looks = window.history.judgements
+    judged = next((look for look in reversed(looks) if look.state is not State.UNOBSERVED), None)
+    return SiteStatus(
+        state=looks[-1].state if looks else State.LEARNING,
+        last_look_at=looks[-1].observed_at,
+        judged=plain_look(judged) if judged else None,
+        alert=next((record.alert for record in window.alerts if record.stands), None),
+    )
+
+
+def _in_order(evidence: dict[str, EvidenceItem]) -> list[EvidenceItem]:
+    return [evidence[tile] for tile in sorted(evidence)]
+
+
+def _evidence(event: CountEvent) -> EvidenceItem:
+    return EvidenceItem(
+        tile=event.tile,
+        scene=event.scene,
+        image=event.image,
+        baseline=event.baseline,
+        pictures=event.evidence,
+        algorithm=event.result.algorithm,
+    )

@@ -1,0 +1,160 @@
+"""Settings of alerting."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+
+from services.alerting.judgement import Rule
+from shared.settings import (
+    BlobSettings,
+    Group,
+    HttpSettings,
+    KafkaSettings,
+    RedisSettings,
+    Separated,
+    ServiceSettings,
+    SiteSettings,
+)
+
+Token = Annotated[SecretStr, Field(min_length=16)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+_RULE = Rule()
+
+WebhookFormat = Literal["cloudevents", "alertmanager"]
+ReceiverName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",") if pair]
+    if not all(separator for _, separator, _ in pairs):
+        raise ValueError("must be pairs name=value, separated by commas")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+ByName = BeforeValidator(_pairs)
+"""For a field of several named values, `name=value,name=value`."""
+
+
+class AlertingSettings(Group):
+    """The rule, and how alerts are shown: `RAILWATCH_ALERTING_*`.
+
+    Attributes:
+        public_url: where people reach this service; alerts link to their page below it.
+        tokens: bearer tokens of those who may acknowledge and silence, at least 16 characters each.
+        scene_wait_s: how long to wait for all tiles of a scene, from its first.
+        false_alarm_rate: chance that a look of a site where nothing changed exceeds its threshold.
+        minimum_looks: observed looks a site needs before one may raise an alert.
+        minimum_coverage: share of the track length below which a look is unobserved.
+    """
+
+    public_url: HttpUrl = "http://127.0.0.1:8080"
+    tokens: Annotated[tuple[Token, ...], Separated] = ()
+    scene_wait_s: float = Field(default=900.0, gt=0)
+    false_alarm_rate: float = Field(default=_RULE.false_alarm_rate, gt=0, lt=0.5)
+    minimum_looks: int = Field(default=_RULE.minimum_looks, ge=2)
+    minimum_coverage: float = Field(default=_RULE.minimum_coverage, ge=0, le=1)
+
+    @property
+    def scene_wait(self) -> timedelta:
+        """How long to wait for all tiles of a scene."""
+        return timedelta(seconds=self.scene_wait_s)
+
+    @property
+    def rule(self) -> Rule:
+        """The alerting rule."""
+        return Rule(
+            false_alarm_rate=self.false_alarm_rate,
+            minimum_looks=self.minimum_looks,
+            minimum_coverage=self.minimum_coverage,
+        )
+
+
+class DeliverySettings(Group):
+    """How alerts are delivered to receivers: `RAILWATCH_DELIVERY_*`.
+
+    Attributes:
+        timeout_s: how long a receiver may take to answer, from connecting to the end of its answer.
+        give_up_after_s: age at which an alert that a receiver would not take becomes a dead letter.
+        first_retry_s: the wait after the first failure; it doubles with each.
+        longest_retry_s: no wait is longer.
+    """
+
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+    give_up_after_s: float = Field(default=21_600.0, gt=0)
+    first_retry_s: float = Field(default=1.0, gt=0)
+    longest_retry_s: float = Field(default=300.0, gt=0)
+
+    @property
+    def give_up_after(self) -> timedelta:
+        """Age at which an alert that a receiver would not take becomes a dead letter."""
+        return timedelta(seconds=self.give_up_after_s)
+
+
+class AlertmanagerSettings(Group):
+    """Alertmanagers to post to: `RAILWATCH_ALERTMANAGER_*`.
+
+    Attributes:
+        urls: base address by receiver name, `main=http://alertmanager:9093`; every one of a cluster is to be named.
+        tokens: bearer token by receiver name, for those that ask for one.
+        resend_s: how often a standing alert is sent again. Alertmanager takes an alert as resolved that it has not
+            heard of for four times as long.
+    """
+
+    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
+    tokens: Annotated[dict[ReceiverName, SecretStr], ByName] = Field(default={}, description="name=token[,name=token]")
+    resend_s: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        for name in self.tokens.keys() - self.urls.keys():
+            raise ValueError(f"TOKENS names {name!r}, which URLS does not")
+        return self
+
+
+class WebhookSettings(Group):
+    """Webhooks to call: `RAILWATCH_WEBHOOK_*`.
+
+    Attributes:
+        urls: address by receiver name, `desk=https://desk.example/hooks/railwatch`.
+        secrets: the key that signs what a receiver is sent, by its name; every receiver needs one.
+        formats: `cloudevents`, the default, or `alertmanager`, by receiver name.
+    """
+
+    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
+    secrets: Annotated[dict[ReceiverName, Annotated[SecretStr, Field(min_length=16)]], ByName] = Field(
+        default={}, description="name=secret[,name=secret] of at least 16 characters each"
+    )
+    formats: Annotated[dict[ReceiverName, WebhookFormat], ByName] = Field(
+        default={}, description="name=cloudevents or name=alertmanager"
+    )
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        for name in self.urls.keys() - self.secrets.keys():
+            raise ValueError(f"SECRETS has no secret for {name!r}: what is sent must be signed")
+        for name in (self.secrets.keys() | self.formats.keys()) - self.urls.keys():
+            raise ValueError(f"{name!r} has no address in URLS")
+        return self
+
+
+class Settings(ServiceSettings):
+    """All settings of alerting."""
+
+    kafka: KafkaSettings
+    redis: RedisSettings
+    blobs: BlobSettings
+    sites: SiteSettings
+    http: HttpSettings = HttpSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    webhook: WebhookSettings = WebhookSettings()
+
+    @model_validator(mode="after")
+    def _receivers_are_distinct(self) -> Self:
+        for name in self.alertmanager.urls.keys() & self.webhook.urls.keys():
+            raise ValueError(f"RAILWATCH_ALERTMANAGER_URLS and RAILWATCH_WEBHOOK_URLS both name a receiver {name!r}")
+        return self
