@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from shared import metrics
 from shared.errors import ConfigurationError
 from shared.settings import HttpSettings
 
@@ -58,13 +59,17 @@ def health_router(
 
     @router.get("/readyz", summary="Whether the service has all that it needs")
     def readyz() -> JSONResponse:
-        missing = [name for name, is_ready in ready.items() if not is_ready()]
+        answers = {name: is_ready() for name, is_ready in ready.items()}
+        for name, answer in answers.items():
+            metrics.READY.labels(name).set(answer)
+        missing = [name for name, answer in answers.items() if not answer]
         return JSONResponse(
             {"status": "not ready" if missing else "ready", "missing": missing}, 503 if missing else 200
         )
 
     @router.get("/metrics", summary="Metrics in Prometheus' text format", response_class=Response)
-    def metrics() -> Response:
+    def exposition() -> Response:
+        metrics.PROGRESS_AGE_SECONDS.set(progress.age_s)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

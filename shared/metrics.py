@@ -44,6 +44,18 @@ _TOPIC = "the topic consumed, without the installation's prefix"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _MINUTES = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 
+# Health
+
+READY = _gauge(
+    "railwatch_ready",
+    "1 when something that the service needs was there as `/readyz` was last asked, 0 when it was away.",
+    dependency="as `/readyz` names it, such as `kafka` or `redis`",
+)
+PROGRESS_AGE_SECONDS = _gauge(
+    "railwatch_progress_age_seconds",
+    "Time since the service's loop last came round, several times a second when all is well; stuck after a minute.",
+)
+
 # Bus
 
 RECORDS_HANDLED = _counter(
