@@ -1,0 +1,198 @@
+"""Bring the asset of a STAC Item here, from addresses that the operator allows and no others."""
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import httpx
+import obstore
+import pystac
+from obstore.exceptions import BaseError
+from obstore.store import from_url
+
+from services.ingest.intake import too_large
+from services.ingest.settings import SceneSettings
+from shared.errors import TransientError, UnprocessableError
+
+CHUNK_BYTES = 1024**2
+TIMEOUT_S = 30.0
+FETCH_WITHIN_S = 900.0
+MAX_REDIRECTS = 3
+
+
+def scene_href(item: pystac.Item, asset: str | None = None) -> str:
+    """The absolute address of an item's scene: of the named asset, or of its only GeoTIFF.
+
+    Raises:
+        UnprocessableError: `asset-missing` or `asset-ambiguous`.
+    """
+    geotiffs = {
+        name: found
+        for name, found in item.assets.items()
+        if (found.media_type or "").startswith("image/tiff") or found.href.lower().endswith((".tif", ".tiff"))
+    }
+    images = {name: found for name, found in geotiffs.items() if not {"overview", "thumbnail"} & set(found.roles or ())}
+    if asset is not None:
+        images = {name: found for name, found in item.assets.items() if name == asset}
+    if not images:
+        wanted = f"`{asset}`" if asset else "a GeoTIFF"
+        raise UnprocessableError(
+            "asset-missing", f"The item's assets are {_names(item.assets)}; it must have {wanted}."
+        )
+    if len(images) > 1:
+        raise UnprocessableError(
+            "asset-ambiguous", f"The item has the GeoTIFFs {_names(images)}; name one with the parameter `asset`."
+        )
+    href = next(iter(images.values())).get_absolute_href()
+    if href is None:
+        raise UnprocessableError("asset-refused", "The asset's address is relative; it must be absolute.")
+    return f"file://{quote(href)}" if href.startswith("/") else href
+
+
+@contextmanager
+def fetched(href: str, limits: SceneSettings) -> Iterator[Path]:
+    """The asset as a local file, which is removed afterwards if it had to be brought here.
+
+    Raises:
+        UnprocessableError: `asset-refused`, `asset-not-found` or `scene-too-large`.
+        TransientError: the asset's server does not answer.
+    """
+    _check_allowed(href, limits)
+    match urlsplit(href).scheme:
+        case "file":
+            yield _local(href, limits)
+        case "s3":
+            with spooled(_s3_chunks(href), limits.max_bytes) as path:
+                yield path
+        case _:
+            with spooled(_http_chunks(href, limits), limits.max_bytes) as path:
+                yield path
+
+
+@contextmanager
+def spooled(chunks: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
+    """Bytes as a temporary file; the limit holds while they come in.
+
+    Raises:
+        UnprocessableError: `scene-too-large`.
+        TransientError: the disk is full.
+    """
+    with tempfile.NamedTemporaryFile(prefix="railwatch-", suffix=".tif") as file:
+        size_bytes = 0
+        for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > max_bytes:
+                raise too_large(max_bytes)
+            _write(file, chunk)
+        yield Path(file.name)
+
+
+def allowed(href: str, roots: Iterable[str]) -> bool:
+    """Whether an address lies below one of the roots: same scheme, same host and port, and the path inside."""
+    return any(_below(href, root) for root in roots)
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:
+        raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
+
+
+def _below(href: str, root: str) -> bool:
+    try:
+        asked, given = urlsplit(href), urlsplit(root)
+    except ValueError:
+        return False
+    path = unquote(asked.path)
+    return (
+        href.isprintable()
+        and "\\" not in path
+        and ".." not in path.split("/")
+        and (asked.scheme, asked.netloc) == (given.scheme, given.netloc)
+        and path.startswith(given.path.rstrip("/") + "/")
+    )
+
+
+def _check_allowed(href: str, limits: SceneSettings) -> None:
+    if not allowed(href, limits.asset_roots):
+        roots = _names(limits.asset_roots) if limits.asset_roots else "allowed by RAILWATCH_SCENES_ASSET_ROOTS"
+        raise UnprocessableError("asset-refused", f"The asset's address must lie below one of the roots {roots}.")
+
+
+def _local(href: str, limits: SceneSettings) -> Path:
+    try:
+        path = Path(unquote(urlsplit(href).path)).resolve(strict=True)
+    except (OSError, ValueError):
+        raise _not_found(href) from None
+    if not path.is_file():
+        raise _not_found(href)
+    if not allowed(
+        path.as_uri(), [Path(unquote(urlsplit(root).path)).resolve().as_uri() for root in _local_roots(limits)]
+    ):
+        raise UnprocessableError("asset-refused", "The asset is a link that leads out of the allowed directories.")
+    return path
+
+
+def _local_roots(limits: SceneSettings) -> list[str]:
+    return [root for root in limits.asset_roots if root.startswith("file://")]
+
+
+def _s3_chunks(href: str) -> Iterator[bytes]:
+    parts = urlsplit(href)
+    try:
+        store = from_url(f"s3://{parts.netloc}")
+        for chunk in obstore.get(store, parts.path.lstrip("/")).stream(min_chunk_size=CHUNK_BYTES):
+            yield bytes(chunk)
+    except FileNotFoundError:
+        raise _not_found(href) from None
+    except (BaseError, OSError) as error:
+        raise TransientError(f"The bucket {parts.netloc} failed: {type(error).__name__}.") from error
+
+
+def _http_chunks(href: str, limits: SceneSettings) -> Iterator[bytes]:
+    """Redirects are followed by hand: each must lie below an allowed root, too."""
+    deadline = time.monotonic() + FETCH_WITHIN_S
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client:
+            for _ in range(MAX_REDIRECTS + 1):
+                with client.stream("GET", href) as response:
+                    if response.has_redirect_location:
+                        href = urljoin(href, response.headers["location"])
+                        _check_allowed(href, limits)
+                        continue
+                    _check_status(response, href)
+                    for chunk in response.iter_raw(CHUNK_BYTES):
+                        if time.monotonic() > deadline:
+                            raise TransientError(f"The asset did not arrive within {FETCH_WITHIN_S:.0f} s.")
+                        yield chunk
+                    return
+    except httpx.InvalidURL:
+        raise UnprocessableError("asset-refused", "The asset's address is not a URL.") from None
+    except httpx.HTTPError as error:
+        raise TransientError(f"The asset's server failed: {type(error).__name__}.") from error
+    raise UnprocessableError("asset-refused", f"The asset's address redirects more than {MAX_REDIRECTS} times.")
+
+
+def _check_status(response: httpx.Response, href: str) -> None:
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+        raise TransientError(f"The asset's server answered {response.status_code}.")
+    if not response.is_success:
+        raise _not_found(href, f" ({response.status_code})")
+
+
+def _not_found(href: str, why: str = "") -> UnprocessableError:
+    parts = urlsplit(href)
+    return UnprocessableError(
+        "asset-not-found",
+        f"There is no file at {parts.scheme}://{parts.netloc}{parts.path}{why}; push it, or repair the item.",
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"

@@ -1,0 +1,209 @@
+"""The way of a scene: checked, cut into its sites' tiles, stored, published, claimed; or refused with a dead letter."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from services.ingest.claims import Claims
+from services.ingest.metadata import SceneMetadata
+from services.ingest.scene import Scene, open_scene
+from services.ingest.settings import SceneSettings
+from services.ingest.tiling import cut, overlapped
+from shared import metrics
+from shared.blobs import BlobStore
+from shared.counts import Frozen
+from shared.errors import UnprocessableError
+from shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
+from shared.sites import Cell, Site, SiteCatalogue
+
+TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
+
+log = structlog.get_logger()
+
+
+class TileReceipt(Frozen):
+    """A tile that was published.
+
+    Attributes:
+        tile: id of the site's cell.
+        event: id of the event that announced it.
+        sha256: checksum of its image.
+    """
+
+    tile: Slug
+    event: str
+    sha256: str
+
+
+class SiteReceipt(Frozen):
+    """The tiles of one site in a scene."""
+
+    site: Slug
+    tiles: tuple[TileReceipt, ...]
+
+
+class Receipt(Frozen):
+    """What became of a scene.
+
+    Attributes:
+        scene: its id, given by the sender or derived from the pixels.
+        observed_at: when the satellite saw it, in UTC.
+        role: an observation, or a baseline.
+        published: how many events this very request published; 0 where the scene was known.
+        sites: every site that the scene shows, with the tiles that were published now or before.
+    """
+
+    scene: Slug
+    observed_at: datetime
+    role: TileRole
+    published: int
+    sites: tuple[SiteReceipt, ...]
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A scene that came in: its id, the checksum of its file, what its sender said, and where it came from."""
+
+    id: str
+    sha256: str
+    metadata: SceneMetadata
+    source: str
+
+    def claim(self, site: Site, cells: tuple[Cell, ...]) -> str:
+        """This scene over one site, as the site is drawn now."""
+        grid = [(cell.id, cell.crs, cell.bounds_m) for cell in cells]
+        return derived_id("scene", self.id, self.sha256, self.metadata.model_dump_json(), site.id, grid)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What all sources of scenes hand them to.
+
+    Attributes:
+        sites: the sites to cut tiles for.
+        limits: what a scene may be.
+        blobs: where tiles are stored.
+        claims: what was already taken.
+        publish: sends events, and returns once the broker has acknowledged them all.
+    """
+
+    sites: SiteCatalogue
+    limits: SceneSettings
+    blobs: BlobStore
+    claims: Claims
+    publish: Callable[..., None]
+
+    def take(self, path: Path, metadata: SceneMetadata, source: str) -> Receipt:
+        """Publish the tiles of a scene that lies in a local file.
+
+        All tiles are cut and stored before the first is announced, so that a damaged scene is refused as a whole.
+
+        Raises:
+            UnprocessableError: the scene is refused.
+            TransientError: broker, store or Redis are away.
+        """
+        size_bytes = path.stat().st_size
+        if size_bytes > self.limits.max_bytes:
+            raise too_large(self.limits.max_bytes)
+        with metrics.INGEST_SECONDS.labels(source=source).time():
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            arrival = _Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source)
+            with open_scene(path, self.limits) as scene:
+                receipt = self._publish(scene, arrival)
+        outcome = "published" if receipt.published else "known"
+        metrics.SCENES.labels(source=source, outcome=outcome, reason="").inc()
+        metrics.SCENE_BYTES.labels(source=source).observe(size_bytes)
+        log.info(f"scene {outcome}", scene=receipt.scene, source=source, tiles=receipt.published)
+        return receipt
+
+    def refuse(self, error: UnprocessableError, subject: str, source: str) -> None:
+        """Keep a refused scene as a dead letter.
+
+        Raises:
+            TransientError: the broker is away; the refusal is not on record yet.
+        """
+        self.publish(
+            DeadLetter(
+                recorded_at=datetime.now(UTC),
+                service="ingest",
+                reason=error.reason,
+                detail=error.detail,
+                subject=subject,
+            )
+        )
+        metrics.SCENES.labels(source=source, outcome="rejected", reason=error.reason).inc()
+        log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
+
+    def _publish(self, scene: Scene, arrival: _Arrival) -> Receipt:
+        covered = [(site, overlapped(scene, site)) for site in self.sites.touching(scene.footprint)]
+        covered = [(site, cells) for site, cells in covered if cells]
+        if not covered:
+            raise self._shows_no_site(scene)
+        receipts: list[SiteReceipt] = []
+        claimed: dict[str, SiteReceipt] = {}
+        events: list[TileEvent] = []
+        for site, cells in covered:
+            claim = arrival.claim(site, cells)
+            if note := self.claims.get(claim):
+                receipts.append(SiteReceipt.model_validate_json(note))
+            elif tiles := self._tiles(scene, site, cells, arrival):
+                events += tiles
+                claimed[claim] = _receipt(site, tiles)
+        if not receipts and not claimed:
+            raise UnprocessableError(
+                "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."
+            )
+        if events:
+            self.publish(*events)
+            metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
+        for claim, receipt in claimed.items():
+            self.claims.put(claim, receipt.model_dump_json())
+        return Receipt(
+            scene=arrival.id,
+            observed_at=arrival.metadata.observed_at,
+            role=arrival.metadata.role,
+            published=len(events),
+            sites=tuple(sorted([*receipts, *claimed.values()], key=lambda receipt: receipt.site)),
+        )
+
+    def _tiles(self, scene: Scene, site: Site, cells: tuple[Cell, ...], arrival: _Arrival) -> list[TileEvent]:
+        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in cut(scene, cells)]
+        return [
+            TileEvent(
+                recorded_at=datetime.now(UTC),
+                site=site.id,
+                tile=cell,
+                scene=arrival.id,
+                tiles_in_scene=tuple(cell for cell, _, _ in stored),
+                observed_at=arrival.metadata.observed_at,
+                role=arrival.metadata.role,
+                image=image,
+                gsd_m=gsd_m,
+                sun=arrival.metadata.sun,
+                source=arrival.source,
+            )
+            for cell, gsd_m, image in stored
+        ]
+
+    def _shows_no_site(self, scene: Scene) -> UnprocessableError:
+        west, south, east, north = scene.footprint.bounds
+        return UnprocessableError(
+            "no-site-overlap",
+            f"The scene shows longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}, "
+            f"which holds no track of the {len(self.sites.sites)} sites; check its CRS and the sites' files.",
+        )
+
+
+def too_large(max_bytes: int) -> UnprocessableError:
+    """The file is larger than it may be."""
+    return UnprocessableError("scene-too-large", f"The file is larger than {max_bytes} bytes; cut it to the sites.")
+
+
+def _receipt(site: Site, events: list[TileEvent]) -> SiteReceipt:
+    tiles = (TileReceipt(tile=event.tile, event=event.id, sha256=event.image.sha256) for event in events)
+    return SiteReceipt(site=site.id, tiles=tuple(tiles))

@@ -1,0 +1,99 @@
+"""What the OpenAPI document says beyond what FastAPI finds out by itself."""
+
+from typing import Any
+
+from services.ingest.problems import MEDIA_TYPE, PROBLEMS
+from services.ingest.upload import JSON_TYPES
+
+DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail sites, and publishes them to be counted."
+
+PUSH_DESCRIPTION = """\
+Send a GeoTIFF with its metadata as `multipart/form-data`, or a STAC Item whose asset Railwatch may read.
+
+The answer names every tile that was published. The same scene again is answered with 200 and publishes nothing.
+A scene that is refused is answered with problem details (RFC 9457) whose `reason` is stable, and kept as a dead letter.
+"""
+
+_METADATA = {
+    "type": "object",
+    "required": ["observed_at"],
+    "properties": {
+        "observed_at": {"type": "string", "format": "date-time", "description": "When the satellite saw it."},
+        "scene": {"type": "string", "description": "The scene's id; derived from the pixels where it is left out."},
+        "role": {"type": "string", "enum": ["observation", "baseline"], "default": "observation"},
+        "sun": {
+            "type": "object",
+            "required": ["azimuth_deg", "elevation_deg"],
+            "properties": {"azimuth_deg": {"type": "number"}, "elevation_deg": {"type": "number"}},
+        },
+    },
+    "example": {
+        "observed_at": "2023-10-05T02:11:00Z",
+        "scene": "WV3-20231005",
+        "sun": {"azimuth_deg": 168.2, "elevation_deg": 41.5},
+    },
+}
+
+_STAC_ITEM = {
+    "type": "object",
+    "description": "A STAC Item, https://stacspec.org; its property `railwatch:role` may be `baseline`.",
+}
+
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file", "metadata"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary", "description": "The GeoTIFF."},
+                    "metadata": {"anyOf": [_METADATA, _STAC_ITEM]},
+                },
+            },
+            "encoding": {"metadata": {"contentType": "application/json"}},
+        },
+        **{media_type: {"schema": _STAC_ITEM} for media_type in JSON_TYPES},
+    },
+}
+
+
+def _problem(status: int, description: str, reasons: list[str]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail", "reason"],
+                    "properties": {
+                        "type": {
+                            "type": "string",
+                            "format": "uri",
+                            "examples": [f"urn:railwatch:problem:{reasons[0]}"],
+                        },
+                        "title": {"type": "string"},
+                        "status": {"type": "integer", "const": status},
+                        "detail": {"type": "string", "description": "What is wrong, and what would be right."},
+                        "reason": {"type": "string", "enum": reasons},
+                    },
+                }
+            }
+        },
+    }
+
+
+def _reasons(status: int) -> list[str]:
+    return [reason for reason, problem in PROBLEMS.items() if problem.status == status]
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The scene was taken before; nothing was published."},
+    201: {"description": "The scene's tiles were published."},
+    400: _problem(400, "The request cannot be read.", _reasons(400)),
+    401: _problem(401, "The bearer token is missing or unknown.", _reasons(401)),
+    413: _problem(413, "Something is too large.", _reasons(413)),
+    415: _problem(415, "The media type is not supported.", _reasons(415)),
+    422: _problem(422, "The scene or its metadata cannot be used.", _reasons(422)),
+    503: _problem(503, "Railwatch cannot take the scene now; try again after `Retry-After`.", ["unavailable"]),
+}

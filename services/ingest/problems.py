@@ -1,0 +1,77 @@
+"""What can be wrong with a scene: every reason, its HTTP status and its title. `docs/ingest.md` lists them."""
+
+from typing import Any, NamedTuple
+
+from fastapi.responses import JSONResponse
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 10
+
+
+class Problem(NamedTuple):
+    """How a reason is told over HTTP."""
+
+    status: int
+    title: str
+
+
+PROBLEMS = {
+    "unauthorized": Problem(401, "No valid bearer token"),
+    "unsupported-media-type": Problem(415, "The request's media type is not supported"),
+    "body-malformed": Problem(400, "The request's body is malformed"),
+    "file-missing": Problem(422, "There is no scene in the request"),
+    "metadata-missing": Problem(422, "There is no metadata in the request"),
+    "metadata-invalid": Problem(422, "The metadata is wrong"),
+    "stac-item-invalid": Problem(422, "The STAC Item is wrong"),
+    "asset-missing": Problem(422, "The STAC Item has no usable asset"),
+    "asset-ambiguous": Problem(422, "The STAC Item has several GeoTIFF assets"),
+    "asset-refused": Problem(422, "The asset's address is not allowed"),
+    "asset-not-found": Problem(422, "There is nothing at the asset's address"),
+    "timestamp-missing": Problem(422, "The acquisition time is missing"),
+    "timestamp-invalid": Problem(422, "The acquisition time is not a time"),
+    "timestamp-without-zone": Problem(422, "The acquisition time has no time zone"),
+    "timestamp-in-future": Problem(422, "The acquisition time lies in the future"),
+    "timestamp-too-early": Problem(422, "The acquisition time lies before the first satellite"),
+    "scene-too-large": Problem(413, "The file is too large"),
+    "too-many-pixels": Problem(413, "The raster has too many pixels"),
+    "block-too-large": Problem(413, "One block of the raster is too large"),
+    "event-too-large": Problem(413, "The scene has too many tiles for one event"),
+    "tile-too-large": Problem(413, "One tile of the scene is too large"),
+    "format-unsupported": Problem(422, "The file is not a GeoTIFF"),
+    "decode-failed": Problem(422, "The GeoTIFF is truncated or damaged"),
+    "bands-unsupported": Problem(422, "The raster's bands are not supported"),
+    "dtype-unsupported": Problem(422, "The raster's pixel type is not supported"),
+    "crs-missing": Problem(422, "The raster is not georeferenced"),
+    "crs-unusable": Problem(422, "The raster's position is no place on Earth"),
+    "gsd-out-of-range": Problem(422, "The ground sample distance is out of range"),
+    "no-site-overlap": Problem(422, "The scene shows no site"),
+    "no-valid-pixels": Problem(422, "The scene has no valid pixel over a site"),
+}
+
+
+def problem_response(reason: str, detail: str) -> JSONResponse:
+    """RFC 9457 problem details for a scene that is refused."""
+    status, title = PROBLEMS[reason]
+    headers = {"WWW-Authenticate": 'Bearer realm="railwatch"'} if status == 401 else None
+    return JSONResponse(_details(reason, status, title, detail), status, headers, MEDIA_TYPE)
+
+
+def unavailable_response(detail: str) -> JSONResponse:
+    """RFC 9457 problem details for something that may pass: the sender should try again."""
+    body = _details("unavailable", 503, "Railwatch cannot take the scene now", detail)
+    return JSONResponse(body, 503, {"Retry-After": str(RETRY_AFTER_S)}, MEDIA_TYPE)
+
+
+def http_response(status: int, title: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """RFC 9457 problem details for what HTTP itself says, such as 404."""
+    return JSONResponse({"type": "about:blank", "title": title, "status": status}, status, headers, MEDIA_TYPE)
+
+
+def _details(reason: str, status: int, title: str, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:railwatch:problem:{reason}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+    }

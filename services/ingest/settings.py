@@ -1,0 +1,90 @@
+"""Settings of ingest."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from shared.settings import (
+    BlobSettings,
+    Group,
+    HttpSettings,
+    KafkaSettings,
+    RedisSettings,
+    Separated,
+    ServiceSettings,
+    SiteSettings,
+)
+
+Token = Annotated[SecretStr, Field(min_length=16)]
+
+
+class SceneSettings(Group):
+    """What a scene may be, and where its pixels may come from: `RAILWATCH_SCENES_*`.
+
+    Attributes:
+        max_bytes: largest file.
+        max_pixels: largest raster, width times height, refused from the header alone.
+        gsd_min_m: finest ground sample distance.
+        gsd_max_m: coarsest one; a freight car is 3 m wide.
+        asset_roots: addresses below which the asset of a STAC Item may lie, `file:///directory`, `s3://bucket/prefix`
+            or `https://host/path`. None by default: only files that are pushed or laid into the inbox are read.
+    """
+
+    max_bytes: int = Field(default=4 * 1024**3, gt=0)
+    max_pixels: int = Field(default=4_000_000_000, gt=0)
+    gsd_min_m: float = Field(default=0.1, gt=0)
+    gsd_max_m: float = Field(default=1.5, gt=0)
+    asset_roots: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^(file:///|s3://[^/@]+|https?://[^/@]+)")], ...],
+        Separated,
+    ] = ()
+
+
+class IngestSettings(Group):
+    """How scenes come in: `RAILWATCH_INGEST_*`.
+
+    Attributes:
+        tokens: bearer tokens of those who may push scenes, at least 16 characters each.
+        watch_dir: a directory whose scenes are taken.
+        watch_bucket: a bucket prefix whose scenes are taken, `s3://bucket/prefix`.
+        poll_s: how often the directory and the bucket are looked through.
+    """
+
+    tokens: Annotated[tuple[Token, ...], Separated, Field(min_length=1, description="bearer tokens, comma-separated")]
+    watch_dir: Path | None = None
+    watch_bucket: str | None = Field(default=None, pattern=r"^(s3://[^/]|file:///)", description="s3://bucket/prefix")
+    poll_s: float = Field(default=5.0, gt=0)
+
+
+class StacSettings(Group):
+    """A STAC API to poll for scenes over the sites: `RAILWATCH_STAC_*`.
+
+    Attributes:
+        url: the API's landing page; no poll without it.
+        collections: which collections to search; all by default.
+        asset: the asset to take, where an item has several GeoTIFFs.
+        poll_s: how often to search.
+        lookback_days: how far back each search reaches, so that what is published late is found.
+        token: bearer token, where the API asks for one.
+    """
+
+    url: str | None = Field(default=None, pattern=r"^https?://", description="https://host/path of a STAC API")
+    collections: Annotated[tuple[str, ...], Separated] = ()
+    asset: str | None = None
+    poll_s: float = Field(default=600.0, gt=0)
+    lookback_days: float = Field(default=14.0, gt=0)
+    token: SecretStr | None = None
+
+
+class Settings(ServiceSettings):
+    """All settings of ingest."""
+
+    kafka: KafkaSettings
+    redis: RedisSettings
+    blobs: BlobSettings
+    sites: SiteSettings
+    ingest: IngestSettings
+    http: HttpSettings = HttpSettings()
+    scenes: SceneSettings = SceneSettings()
+    stac: StacSettings = StacSettings()

@@ -1,0 +1,123 @@
+"""Cut a site's tiles out of a scene, with windowed reads and without resampling."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
+
+from services.ingest.scene import Scene, damaged
+from shared.errors import UnprocessableError
+from shared.sites import Cell, Site
+
+MAX_TILE_BYTES = 512 * 1024**2
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One cell's pixels.
+
+    Attributes:
+        cell: id of the cell.
+        data: a GeoTIFF in the scene's own grid, dtype and bands; equal pixels give equal bytes.
+        gsd_m: ground sample distance at its centre.
+    """
+
+    cell: str
+    data: bytes
+    gsd_m: float
+
+
+def overlapped(scene: Scene, site: Site) -> tuple[Cell, ...]:
+    """The cells of which the scene covers some track."""
+    return tuple(
+        cell
+        for cell in site.cells()
+        if scene.footprint.intersects(_track_in(cell, site)) and _window(scene, cell) is not None
+    )
+
+
+def cut(scene: Scene, cells: tuple[Cell, ...]) -> Iterator[Tile]:
+    """The tiles that have any valid pixel, one at a time.
+
+    A tile ends where the scene ends: what lies beyond is not padded.
+
+    Raises:
+        UnprocessableError: `decode-failed` or `tile-too-large`.
+    """
+    for cell in cells:
+        window = _window(scene, cell)
+        if window is not None:
+            data = _encode(scene.dataset, window, cell)
+            if data is not None:
+                gsd_m = scene.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
+                yield Tile(cell.id, data, gsd_m)
+
+
+def _track_in(cell: Cell, site: Site) -> BaseGeometry:
+    """The track in a cell; the cell itself where a track only runs along its edge."""
+    track = site.lines.intersection(cell.polygon)
+    return cell.polygon if track.is_empty else track
+
+
+def _window(scene: Scene, cell: Cell) -> Window | None:
+    """The pixels that show the cell with its margin, as far as the scene reaches."""
+    lons, lats = np.array(cell.tile_polygon.exterior.coords).T
+    columns, rows = scene.to_pixels(lons, lats)
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        return None
+    left, top = max(0, int(np.floor(columns.min()))), max(0, int(np.floor(rows.min())))
+    right = min(scene.dataset.width, int(np.ceil(columns.max())))
+    bottom = min(scene.dataset.height, int(np.ceil(rows.max())))
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _encode(dataset: DatasetReader, window: Window, cell: Cell) -> bytes | None:
+    size_bytes = window.width * window.height * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+    if size_bytes > MAX_TILE_BYTES:
+        raise UnprocessableError(
+            "tile-too-large",
+            f"Tile {cell.id} holds {size_bytes / 1e6:.0f} MB of pixels, more than {MAX_TILE_BYTES / 1e6:.0f} MB; "
+            "lower the site's `tile_size_m`.",
+        )
+    try:
+        pixels = dataset.read(window=window)
+        mask = dataset.dataset_mask(window=window)
+    except RasterioIOError:
+        raise damaged(f"the pixels of tile {cell.id} cannot be decoded") from None
+    if np.issubdtype(pixels.dtype, np.floating):
+        mask = np.where(np.isfinite(pixels).any(axis=0), mask, 0)
+    if not mask.any():
+        return None
+    profile = {
+        "driver": "GTiff",
+        "width": window.width,
+        "height": window.height,
+        "count": dataset.count,
+        "dtype": pixels.dtype,
+        "crs": dataset.crs,
+        "transform": dataset.window_transform(window),
+        "nodata": dataset.nodata,
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "interleave": Interleaving.pixel.value,
+        "compress": "deflate",
+        "predictor": 3 if np.issubdtype(pixels.dtype, np.floating) else 2,
+    }
+    with MemoryFile() as memory:
+        with memory.open(**profile) as target:
+            target.colorinterp = dataset.colorinterp
+            target.write(pixels)
+            if _has_mask_of_its_own(dataset):
+                target.write_mask(mask)
+        return bytes(memory.getbuffer())
+
+
+def _has_mask_of_its_own(dataset: DatasetReader) -> bool:
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags and ColorInterp.alpha not in dataset.colorinterp

@@ -1,0 +1,98 @@
+"""The body of `POST /v1/scenes`: read with a limit that holds while the bytes come in."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from services.ingest.intake import too_large
+from services.ingest.metadata import is_stac_item, parse_json
+from shared.errors import TransientError, UnprocessableError
+
+JSON_TYPES = ("application/json", "application/geo+json")
+MAX_DOCUMENT_BYTES = 1024**2
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What a request brought.
+
+    Attributes:
+        document: the metadata, or a STAC Item.
+        file: the scene; null where a STAC Item says where it lies.
+        name: what the sender calls it.
+    """
+
+    document: dict[str, Any] = field(default_factory=dict)
+    file: BinaryIO | None = None
+    name: str = "upload"
+
+
+async def read_upload(request: Request, max_bytes: int) -> Upload:
+    """Read a request's body.
+
+    Raises:
+        UnprocessableError: `unsupported-media-type`, `scene-too-large`, `body-malformed`, `file-missing`,
+            `metadata-missing`, `metadata-invalid` or `stac-item-invalid`.
+        TransientError: the disk is full.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in JSON_TYPES:
+        return _item_alone(await _read_document(request))
+    if media_type == "multipart/form-data":
+        return await _read_form(request, max_bytes)
+    raise UnprocessableError(
+        "unsupported-media-type",
+        f"The request is `{media_type or 'untyped'}`; it must be multipart/form-data with a GeoTIFF, "
+        f"or a STAC Item as {' or '.join(JSON_TYPES)}.",
+    )
+
+
+def _item_alone(text: bytes) -> Upload:
+    document = parse_json(text)
+    if not is_stac_item(document):
+        raise UnprocessableError(
+            "stac-item-invalid",
+            "A JSON body must be a STAC Item; metadata of our own comes with its file, as multipart.",
+        )
+    return Upload(document, name=str(document.get("id", "item")))
+
+
+async def _read_document(request: Request) -> bytes:
+    return b"".join([chunk async for chunk in _limited(request, MAX_DOCUMENT_BYTES)])
+
+
+async def _read_form(request: Request, max_bytes: int) -> Upload:
+    stream = _limited(request, max_bytes + 2 * MAX_DOCUMENT_BYTES, told=max_bytes)
+    parser = MultiPartParser(request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_DOCUMENT_BYTES)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise UnprocessableError("body-malformed", f"The multipart body cannot be read: {error.message}") from None
+    except OSError as error:
+        raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
+    scene, metadata = form.get("file"), form.get("metadata")
+    if not isinstance(scene, UploadFile):
+        raise UnprocessableError("file-missing", "The form has no file part named `file`; it must hold the GeoTIFF.")
+    if metadata is None:
+        raise UnprocessableError(
+            "metadata-missing", "The form has no part named `metadata`; it must be a JSON object with `observed_at`."
+        )
+    text = metadata if isinstance(metadata, str) else await metadata.read(MAX_DOCUMENT_BYTES)
+    return Upload(parse_json(text), scene.file, scene.filename or "upload")
+
+
+async def _limited(request: Request, max_bytes: int, told: int | None = None) -> AsyncGenerator[bytes, None]:
+    refusal = too_large(told or max_bytes)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise refusal
+    size_bytes = 0
+    async for chunk in request.stream():
+        size_bytes += len(chunk)
+        if size_bytes > max_bytes:
+            raise refusal
+        yield chunk
