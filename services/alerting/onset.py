@@ -16,7 +16,5 @@ def context_lags(
         events: title and time of the site's context events.
         within_days: events further away than this, before or after, are left out.
     """
-    lags = (
-        ContextLag(title=title, at=at, lag_days=(onset.at - at).total_seconds() / 86_400.0) for title, at in events
-    )
+    lags = (ContextLag(title=title, at=at, lag_days=(onset.at - at).total_seconds() / 86_400.0) for title, at in events)
     return tuple(sorted((lag for lag in lags if abs(lag.lag_days) <= within_days), key=lambda lag: abs(lag.lag_days)))

@@ -1,0 +1,32 @@
+"""The alerting service: judges each site's counts against its history, and tells whoever should know."""
+
+from services.alerting.api import make_app
+from services.alerting.settings import Settings
+from services.alerting.windows import Windows
+from services.alerting.wiring import Slowest, count_worker, delivery_workers, known_sites, run_together
+from shared.blobs import BlobStore
+from shared.bus import Publisher
+from shared.health import serve
+from shared.logs import configure_logging
+from shared.settings import load
+from shared.state import connect, ready
+
+
+def run() -> None:
+    """Run until told to stop."""
+    settings = load(Settings)
+    configure_logging("alerting", settings.log.level)
+    sites = known_sites(settings)
+    client = connect(settings.redis)
+    windows = Windows(client)
+    blobs = BlobStore.open(settings.blobs)
+    publisher = Publisher(settings.kafka)
+    progress = Slowest()
+
+    counts = count_worker(settings, sites, windows, publisher, progress.loop())
+    deliveries = list(delivery_workers(settings, client, windows, publisher, progress))
+    needs = {"kafka": counts.ready, "redis": lambda: ready(client), "blobs": blobs.ready}
+
+    with serve(make_app(windows, sites, blobs, progress, needs), settings.http):
+        run_together([counts, *deliveries])
+    publisher.close()

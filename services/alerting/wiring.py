@@ -1,0 +1,135 @@
+"""How the parts of alerting are put together: one worker for counts, and one for each receiver of alerts."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+import structlog
+
+from services.alerting.delivery.deliver import Delivery
+from services.alerting.delivery.receivers import receivers
+from services.alerting.handler import CountHandler
+from services.alerting.settings import Settings
+from services.alerting.windows import Windows
+from shared import metrics
+from shared.bus import Publisher, RetryPolicy, Worker
+from shared.events import AlertEvent, CountEvent, Event
+from shared.health import Progress
+from shared.sites import Site, load_sites
+
+GROUP = "railwatch-alerting"
+GAUGES_EVERY_S = 15.0
+UNLIMITED = sys.maxsize
+"""Deliveries are given up by the age of the alert, not by the number of attempts."""
+
+log = structlog.get_logger(__name__)
+
+
+class Slowest(Progress):
+    """The progress of several loops: that of the one that came round longest ago."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loops: list[Progress] = []
+
+    def loop(self) -> Progress:
+        """The progress of one more loop."""
+        self._loops.append(Progress())
+        return self._loops[-1]
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the slowest loop last came round."""
+        return max((loop.age_s for loop in self._loops), default=0.0)
+
+
+def now() -> datetime:
+    """The present."""
+    return datetime.now(UTC)
+
+
+def known_sites(settings: Settings) -> dict[str, Site]:
+    """The sites that can be read; what is wrong with others is in the log."""
+    catalogue = load_sites(settings.sites.dir)
+    for fault in catalogue.faults:
+        log.error("a site file is wrong", fault=fault)
+    return dict(catalogue.sites)
+
+
+def count_worker(
+    settings: Settings, sites: dict[str, Site], windows: Windows, publisher: Publisher, progress: Progress
+) -> Worker[CountEvent]:
+    """Counts in, alert events out."""
+    alerting = settings.alerting
+    handler = CountHandler(windows, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
+    gauges_at = 0.0
+
+    def tick() -> Sequence[Event]:
+        nonlocal gauges_at
+        handler.settle_due(publisher.publish)
+        if time.monotonic() >= gauges_at:
+            report_sites(windows)
+            gauges_at = time.monotonic() + GAUGES_EVERY_S
+        return ()
+
+    return Worker(
+        service="alerting",
+        kafka=settings.kafka,
+        group=GROUP,
+        consumes=CountEvent,
+        handle=handler.handle,
+        publisher=publisher,
+        progress=progress,
+        tick=tick,
+    )
+
+
+def delivery_workers(
+    settings: Settings, client: redis.Redis, windows: Windows, publisher: Publisher, progress: Slowest
+) -> Iterator[Worker[AlertEvent]]:
+    """Alert events in, requests to receivers out: each receiver has a consumer group of its own."""
+    rules = settings.delivery
+    for receiver in receivers(settings, windows, now):
+        delivery = Delivery(receiver, client, rules.give_up_after, now)
+        yield Worker(
+            service="alerting",
+            kafka=settings.kafka,
+            group=f"{GROUP}-to-{receiver.name}",
+            consumes=AlertEvent,
+            handle=delivery.handle,
+            publisher=publisher,
+            progress=progress.loop(),
+            tick=delivery.tick,
+            max_in_flight=2,
+            retry=RetryPolicy(UNLIMITED, rules.first_retry_s, rules.longest_retry_s),
+        )
+
+
+def report_sites(windows: Windows) -> None:
+    """Bring the gauges of sites and alerts up to date."""
+    metrics.ALERTS_STANDING.set(len(windows.standing()))
+    for site, status in windows.statuses().items():
+        if status.judged is None or status.judged.count is None:
+            continue
+        metrics.SITE_COUNT.labels(site).set(status.judged.count)
+        metrics.SITE_CLEAR_LOOK.labels(site).set(status.judged.observed_at.timestamp())
+        if status.judged.threshold is not None:
+            metrics.SITE_THRESHOLD.labels(site).set(status.judged.threshold)
+
+
+def run_together(workers: Sequence[Worker[Any]]) -> None:
+    """Run the workers, each in a thread, until the process is told to stop and they have finished the work in hand."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    threads = [threading.Thread(target=worker.run, args=(stop,), daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()

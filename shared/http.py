@@ -1,0 +1,67 @@
+"""What the services' HTTP interfaces have in common: problem details and bearer tokens."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import SecretStr
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from shared.errors import TransientError
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_S = "10"
+
+
+def problem(status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """RFC 9457 problem details: what is wrong, and in `detail` what would be right."""
+    body = {"type": "about:blank", "title": title, "status": status, **({"detail": detail} if detail else {})}
+    return JSONResponse(body, status, headers, PROBLEM_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Have every error of the app told as problem details."""
+
+    @app.exception_handler(StarletteHTTPException)
+    def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
+        title, detail = ("Not found", "") if error.detail == "Not Found" else (error.detail, "")
+        return problem(error.status_code, title, detail, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in error.errors())
+        return problem(422, "The request is wrong", "; ".join(faults))
+
+    @app.exception_handler(TransientError)
+    def away(request: Request, error: TransientError) -> JSONResponse:
+        return problem(503, "Not available now", str(error), {"Retry-After": RETRY_AFTER_S})
+
+
+def bearer_check(tokens: Sequence[SecretStr], setting: str) -> Callable[..., None]:
+    """A FastAPI dependency that asks for one of the tokens.
+
+    It compares digests, all of them, so that the time it takes tells nothing of a token.
+
+    Args:
+        tokens: those that are taken; without any, every request is refused.
+        setting: the environment variable that holds them, for the API's description.
+    """
+    known = [hashlib.sha256(token.get_secret_value().encode()).digest() for token in tokens]
+    scheme = HTTPBearer(auto_error=False, description=f"One of {setting}.")
+
+    def check(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)]) -> None:
+        given = hashlib.sha256((credentials.credentials if credentials else "").encode()).digest()
+        if sum(hmac.compare_digest(given, digest) for digest in known) == 0:
+            what = "not one that is known" if credentials else "missing"
+            raise HTTPException(
+                401,
+                f"The bearer token is {what}; send `Authorization: Bearer <token>`.",
+                {"WWW-Authenticate": 'Bearer realm="railwatch"'},
+            )
+
+    return check
