@@ -55,6 +55,8 @@ class GroundStyle:
         polished: share of tracks with bright rails.
         oil: strength of the dark stripe between the rails.
         roughness: strength of the mottle.
+        softness: width of the edges between grass, dirt and spoilt ballast, in sigmas of the mottle.
+        rail_contrast: strength of the dark beside the railheads.
     """
 
     ballast: str = "granite"
@@ -70,6 +72,8 @@ class GroundStyle:
     polished: float = 0.3
     oil: float = 0.3
     roughness: float = 1.0
+    softness: float = 0.6
+    rail_contrast: float = 0.6
 
 
 DEFAULT_GROUND = GroundStyle()
@@ -120,18 +124,23 @@ def lay_ground(
 
     to_track = _distance_to_tracks(frame, near)
     yard = 1 - ramp(to_track + 1.2 * broad, 4.0, 6.5)
-    open_grass = ramp(broad + 0.5 * mottle, *_share_to_ramp(style.grass_share))
+    open_grass = ramp(broad + 0.5 * mottle, *_share_to_ramp(style.grass_share, style.softness))
     bed_colour = palette.vary(rng, palette.BALLAST[style.ballast], 0.12)
     bed = tint(bed_colour, bands) * np.exp(0.10 * per_track[0][index])[None]
     patch = tint(palette.vary(rng, palette.BALLAST[style.patches], 0.12), bands)
-    patched = ramp(broad * 0.7 + 0.45 * mottle + 0.5 * per_track[1][index], *_share_to_ramp(style.patch_share))
+    patched = ramp(
+        broad * 0.7 + 0.45 * mottle + 0.5 * per_track[1][index], *_share_to_ramp(style.patch_share, style.softness)
+    )
     bed = bed + patched * (patch - bed)
     own_bed = 1 - ramp(near + 0.25 * mottle, style.bed_half_width_m - 0.4, style.bed_half_width_m + 0.5)
     cover = np.maximum(own_bed, yard * (style.between == "ballast"))
     plants = open_grass * (1 - cover) * (1 - yard * (style.between == "dirt"))
     if style.between == "grass":
         plants = np.maximum(plants, yard * (1 - own_bed) * ramp(mottle, -1.2, 0.4))
-    weeds = ramp(mottle + 0.35 * broad + 0.4 * per_track[2][index] + 0.3 * grain, *_share_to_ramp(style.weeds))
+    weeds = ramp(
+        mottle + 0.35 * broad + 0.4 * per_track[2][index] + 0.3 * grain,
+        *_share_to_ramp(style.weeds, 0.5 * style.softness),
+    )
     plants = np.maximum(plants, weeds * cover * 0.8)
     bare = bare + cover * (bed - bare)
 
@@ -161,7 +170,7 @@ def lay_ground(
         mottle,
         across,
         rail,
-        rail_shade,
+        style.rail_contrast * rail_shade,
         shine[index],
     )
 
@@ -181,7 +190,7 @@ def dress(ground: Ground, greenness: float, moisture: float, rng: np.random.Gene
     if moisture > 0:
         patchy = 0.6 + 0.4 * np.tanh(ground.mottle + rng.normal(0, 0.5))
         dressed = dressed * (1 - np.float32(0.5 * moisture) * patchy)
-    dressed = dressed * (1 - 0.55 * ground.rail_shade)
+    dressed = dressed * (1 - ground.rail_shade)
     where = ground.rail > 0.02
     rust, bright = tint(palette.RUST, bands)[:, :, 0], tint(palette.BRIGHT_RAIL, bands)[:, :, 0]
     glint = float(rng.uniform(0.3, 1.0))
@@ -190,10 +199,10 @@ def dress(ground: Ground, greenness: float, moisture: float, rng: np.random.Gene
     return np.clip(dressed, 0.01, 0.95).astype(np.float32)
 
 
-def _share_to_ramp(share: float) -> tuple[float, float]:
-    """Ramp limits that let about `share` of unit noise through."""
+def _share_to_ramp(share: float, softness: float) -> tuple[float, float]:
+    """Ramp limits, `softness` apart on either side, that let about `share` of unit noise through."""
     middle = float(-ndtri(np.clip(share, 0.002, 0.998)))
-    return middle - 0.35, middle + 0.35
+    return middle - softness, middle + softness
 
 
 def _sleepers(along: Array, spacing_m: float, step_m: float) -> Array:

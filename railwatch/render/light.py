@@ -135,7 +135,7 @@ def lean(
         seen = shift(height, *moves[level], 0.0)
         found = (seen >= (level - 0.5) * rise_m) & (hit == 0)
         hit[found] = level
-        wall[found] = seen[found] > (level + 1.5) * rise_m
+        wall[found] = seen[found] > (level + 0.75) * rise_m
     rows, cols = np.nonzero(hit)
     steps = np.array(moves)[hit[rows, cols]]
     from_rows = np.clip(rows - steps[:, 0], 0, height.shape[0] - 1)

@@ -64,7 +64,7 @@ def snow_over(ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Gen
     if snow.one_sided:
         edge = ramp(ground.across_m * snow.one_sided + 0.15 * drift, snow.edge_m - 0.3, snow.edge_m + 0.3)
         cover = np.where(near, cover * edge, cover)
-    cover = cover * (1 - snow.swept * np.clip(1.6 * ground.rail_shade + ground.rail, 0, 1))
+    cover = cover * (1 - snow.swept * np.clip(2.5 * ground.rail_shade + ground.rail, 0, 1))
     white = tint(palette.vary(rng, palette.SNOW, 0.04), reflectance.shape[0])
     lying = white * (1 + 0.025 * ground.mottle)
     return np.clip(reflectance + cover * (lying - reflectance), 0.01, 0.97).astype(np.float32)
@@ -84,7 +84,7 @@ def through_air(
     shadowed = hidden
     if cloud.cover > 0:
         reach = 2 * int(np.ceil(np.hypot(*shadow_shift_px)))
-        noise = fractal_noise(rng, (rows + reach, cols + reach), gsd_m, cloud.scale_m, 3.2)
+        noise = fractal_noise(rng, (rows + reach, cols + reach), gsd_m, cloud.scale_m, 4.2)
         edge = np.quantile(noise, 1 - cloud.cover)
         whole = ramp(noise, float(edge - 0.5 * cloud.softness), float(edge + 0.5 * cloud.softness))
         middle = reach // 2
