@@ -136,7 +136,8 @@ def lean(
         found = (seen >= (level - 0.5) * rise_m) & (hit == 0)
         hit[found] = level
         wall[found] = seen[found] > (level + 0.75) * rise_m
-    rows, cols = np.nonzero(hit)
+    wall |= (hit == 0) & (height > 0.75 * rise_m)
+    rows, cols = np.nonzero((hit > 0) | wall)
     steps = np.array(moves)[hit[rows, cols]]
     from_rows = np.clip(rows - steps[:, 0], 0, height.shape[0] - 1)
     from_cols = np.clip(cols - steps[:, 1], 0, height.shape[1] - 1)
