@@ -1,0 +1,137 @@
+"""What receivers are sent, against the contracts that they rely on."""
+
+import json
+from datetime import datetime, timedelta
+
+import jsonschema
+import pytest
+
+from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
+from services.alerting.delivery.signature import sign, verify
+from services.alerting.lifecycle import STANDING
+from shared.events import AlertEvent, Severity, Transition
+from tests.support.alerting import RECORDED, alert_event
+
+NOW = RECORDED + timedelta(minutes=3)
+HOLD = timedelta(minutes=4)
+
+STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
+POSTABLE_ALERTS = {
+    "description": "postableAlerts of Alertmanager's OpenAPI v2, api/v2/openapi.yaml",
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["labels"],
+        "properties": {
+            "labels": STRINGS,
+            "annotations": STRINGS,
+            "startsAt": {"type": "string", "format": "date-time"},
+            "endsAt": {"type": "string", "format": "date-time"},
+            "generatorURL": {"type": "string", "format": "uri"},
+        },
+        "additionalProperties": False,
+    },
+}
+WEBHOOK_V4 = {
+    "description": "Alertmanager's documentation of webhook_config, version 4",
+    "type": "object",
+    "required": [
+        "version",
+        "groupKey",
+        "truncatedAlerts",
+        "status",
+        "receiver",
+        "groupLabels",
+        "commonLabels",
+        "commonAnnotations",
+        "externalURL",
+        "alerts",
+    ],
+    "properties": {
+        "version": {"const": "4"},
+        "groupKey": {"type": "string"},
+        "truncatedAlerts": {"type": "integer"},
+        "status": {"enum": ["firing", "resolved"]},
+        "receiver": {"type": "string"},
+        "groupLabels": STRINGS,
+        "commonLabels": STRINGS,
+        "commonAnnotations": STRINGS,
+        "externalURL": {"type": "string"},
+        "alerts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": [
+                    "status",
+                    "labels",
+                    "annotations",
+                    "startsAt",
+                    "endsAt",
+                    "generatorURL",
+                    "fingerprint",
+                ],
+                "properties": {
+                    "status": {"enum": ["firing", "resolved"]},
+                    "labels": STRINGS,
+                    "annotations": STRINGS,
+                    "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+                },
+                "additionalProperties": True,
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("transition", Transition)
+def test_alertmanager_gets_alerts_as_its_api_says(transition: Transition) -> None:
+    alerts = alertmanager_alerts(alert_event(transition), (), NOW, HOLD)
+    jsonschema.validate(alerts, POSTABLE_ALERTS, format_checker=jsonschema.FormatChecker())
+    (alert,) = alerts
+    assert alert["labels"] == {"alertname": "RailcarSurge", "site": "tumangang", "severity": "warning"}
+    assert alert["generatorURL"] == alert_event(transition).page_url
+    ends_at = datetime.fromisoformat(alert["endsAt"])
+    assert ends_at == (NOW + HOLD if transition in STANDING else NOW)
+    assert datetime.fromisoformat(alert["startsAt"]) < ends_at
+
+
+def test_alertmanager_hears_that_the_alert_of_the_earlier_severity_has_ended() -> None:
+    event = alert_event(Transition.UPDATED, severity=Severity.CRITICAL)
+    critical, warning = alertmanager_alerts(event, [Severity.WARNING, Severity.CRITICAL], NOW, HOLD)
+    assert (critical["labels"]["severity"], critical["endsAt"]) == ("critical", (NOW + HOLD).isoformat())
+    assert (warning["labels"]["severity"], warning["endsAt"]) == ("warning", NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("transition", "status"),
+    [("opened", "firing"), ("updated", "firing"), ("resolved", "resolved"), ("retracted", "resolved")],
+)
+def test_a_webhook_that_expects_alertmanager_is_spoken_to_as_alertmanager_does(transition: str, status: str) -> None:
+    body = alertmanager_webhook(alert_event(Transition(transition)), "desk")
+    jsonschema.validate(body, WEBHOOK_V4)
+    assert (body["status"], body["alerts"][0]["status"], body["receiver"]) == (status, status, "desk")
+    assert (body["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z") == (status == "firing")
+    assert body["externalURL"] == "http://railwatch.example"
+
+
+def test_our_own_webhook_is_a_cloudevent_whose_data_is_the_event() -> None:
+    event = alert_event(Transition.OPENED)
+    body = json.loads(json.dumps(cloudevent(event)))
+    assert body["specversion"] == "1.0"
+    assert body["type"] == "railwatch.alert.v1"
+    assert body["id"] == event.id
+    assert datetime.fromisoformat(body["time"]) == event.recorded_at
+    assert AlertEvent.model_validate(body["data"]) == event
+
+
+def test_a_signature_holds_for_its_body_its_secret_and_its_time_only() -> None:
+    header = sign("a secret of the desk", b"body", 1_696_518_000)
+    # printf 1696518000.body | openssl dgst -sha256 -hmac "a secret of the desk"
+    assert header == "t=1696518000,v1=e28df33518b4c9058b6615e4d021e1837ee996e39202ccf3302101eadfcf9115"
+    assert verify("a secret of the desk", b"body", header, 1_696_518_010)
+    assert not verify("another secret, longer", b"body", header, 1_696_518_010)
+    assert not verify("a secret of the desk", b"body!", header, 1_696_518_010)
+    assert not verify("a secret of the desk", b"body", header, 1_696_518_000 + 301)
+    assert not verify("a secret of the desk", b"body", header.replace("t=1696518000", "t=1696518001"), 1_696_518_001)
+    assert not verify("a secret of the desk", b"body", "", 1_696_518_010)
