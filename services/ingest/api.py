@@ -100,7 +100,6 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
         traceparent = request.headers.get("traceparent", "")
         origin = Lineage(datetime.now(UTC), traceparent if TRACEPARENT.match(traceparent) else None)
         upload = await read_upload(request, intake.limits.max_bytes)
-        request.state.subject = upload.name[:200]
         try:
             with lineage(origin):
                 receipt = await to_thread.run_sync(_take, intake, upload, asset, limiter=at_once)

@@ -1,7 +1,7 @@
 """The body of `POST /v1/scenes`: read with a limit that holds while the bytes come in."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from fastapi import Request
@@ -14,6 +14,7 @@ from shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
 MAX_DOCUMENT_BYTES = 1024**2
+MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,14 @@ class Upload:
     Attributes:
         document: the metadata, or a STAC Item.
         file: the scene; null where a STAC Item says where it lies.
-        name: what the sender calls it.
     """
 
-    document: dict[str, Any] = field(default_factory=dict)
-    file: BinaryIO | None = None
-    name: str = "upload"
+    document: dict[str, Any]
+    file: BinaryIO | None
 
 
 async def read_upload(request: Request, max_bytes: int) -> Upload:
-    """Read a request's body.
+    """Read a request's body, and note in `request.state.subject` what it is about as soon as that is known.
 
     Raises:
         UnprocessableError: `unsupported-media-type`, `scene-too-large`, `body-malformed`, `file-missing`,
@@ -41,7 +40,7 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in JSON_TYPES:
-        return _item_alone(await _read_document(request))
+        return await _read_item(request)
     if media_type == "multipart/form-data":
         return await _read_form(request, max_bytes)
     raise UnprocessableError(
@@ -51,18 +50,14 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
     )
 
 
-def _item_alone(text: bytes) -> Upload:
-    document = parse_json(text)
+async def _read_item(request: Request) -> Upload:
+    document = parse_json(b"".join([chunk async for chunk in _limited(request, MAX_DOCUMENT_BYTES)]))
+    request.state.subject = str(document.get("id", "item"))[:MAX_NAME]
     if not is_stac_item(document):
         raise UnprocessableError(
-            "stac-item-invalid",
-            "A JSON body must be a STAC Item; metadata of our own comes with its file, as multipart.",
+            "stac-item-invalid", "A JSON body must be a STAC Item; our own metadata comes with its file, as multipart."
         )
-    return Upload(document, name=str(document.get("id", "item")))
-
-
-async def _read_document(request: Request) -> bytes:
-    return b"".join([chunk async for chunk in _limited(request, MAX_DOCUMENT_BYTES)])
+    return Upload(document, file=None)
 
 
 async def _read_form(request: Request, max_bytes: int) -> Upload:
@@ -81,8 +76,9 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
         raise UnprocessableError(
             "metadata-missing", "The form has no part named `metadata`; it must be a JSON object with `observed_at`."
         )
+    request.state.subject = (scene.filename or "upload")[:MAX_NAME]
     text = metadata if isinstance(metadata, str) else await metadata.read(MAX_DOCUMENT_BYTES)
-    return Upload(parse_json(text), scene.file, scene.filename or "upload")
+    return Upload(parse_json(text), scene.file)
 
 
 async def _limited(request: Request, max_bytes: int, told: int | None = None) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,361 @@
+"""What a sender of scenes gets from `POST /v1/scenes`."""
+
+import json
+import select
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from services.ingest import problems
+from services.ingest.settings import SceneSettings
+from shared.events import DeadLetter, TileEvent, TileRole
+from shared.health import serve
+from shared.settings import HttpSettings
+from tests.support.geotiff import Look, bare_tiff, read_tile, reproject
+from tests.support.ingest import TOKEN, Desk, desk_over
+
+OBSERVED_AT = "2023-10-05T02:11:00Z"
+METADATA = {"observed_at": OBSERVED_AT, "scene": "S1", "sun": {"azimuth_deg": 168.0, "elevation_deg": 41.0}}
+Push = Callable[..., Response]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_over(tmp_path, limits=SceneSettings(max_bytes=2_000_000, max_pixels=10_000_000))
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[TestClient]:
+    with TestClient(desk.app(), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        yield client
+
+
+@pytest.fixture
+def push(client: TestClient) -> Push:
+    def push(data: bytes | None = None, metadata: Any = METADATA, name: str = "scene.tif") -> Response:
+        document = metadata if isinstance(metadata, str) else json.dumps(metadata)
+        files = {"file": (name, Look().geotiff() if data is None else data, "image/tiff")}
+        answer: Response = client.post("/v1/scenes", files=files, data={"metadata": document})
+        return answer
+
+    return push
+
+
+def item(href: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": "WV3 2023/10/05",
+        "geometry": None,
+        "properties": {"datetime": OBSERVED_AT, "view:sun_azimuth": 168.0, "view:sun_elevation": 41.0, **properties},
+        "links": [],
+        "assets": {"visual": {"href": href, "type": "image/tiff; application=geotiff"}},
+    }
+
+
+# What is published
+
+
+def test_a_scene_is_published_as_its_tiles(desk: Desk, push: Push) -> None:
+    answer = push()
+    assert answer.status_code == 201
+    (event,) = desk.tiles
+    assert (event.site, event.tile, event.scene, event.tiles_in_scene) == ("yard", "r0c0", "S1", ("r0c0",))
+    assert (event.observed_at, event.source, event.role) == (
+        datetime(2023, 10, 5, 2, 11, tzinfo=UTC),
+        "api",
+        TileRole.OBSERVATION,
+    )
+    assert event.sun is not None
+    assert event.sun.azimuth_deg == 168.0
+    assert event.gsd_m == pytest.approx(0.5, rel=0.001)
+    assert read_tile(desk.blobs.get(event.image))[0].shape[0] == 3
+    assert answer.json() == {
+        "scene": "S1",
+        "observed_at": OBSERVED_AT,
+        "role": "observation",
+        "published": 1,
+        "sites": [{"site": "yard", "tiles": [{"tile": "r0c0", "event": event.id, "sha256": event.image.sha256}]}],
+    }
+
+
+def test_the_same_scene_again_publishes_nothing(desk: Desk, push: Push) -> None:
+    first, second = push(), push()
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert len(desk.published) == 1
+    assert second.json() == {**first.json(), "published": 0}
+
+
+def test_a_scene_is_known_to_another_replica_and_after_a_restart(desk: Desk, push: Push, tmp_path: Path) -> None:
+    push()
+    other = desk_over(tmp_path, claims=desk.claims)
+    with TestClient(other.app()) as client:
+        files = {"file": ("scene.tif", Look().geotiff())}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        again = client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)}, headers=headers)
+    assert again.status_code == 200
+    assert other.published == []
+
+
+def test_dying_between_publishing_and_claiming_publishes_the_same_ids_again(desk: Desk, push: Push) -> None:
+    push()
+    desk.redis.values.clear()
+    assert push().status_code == 201
+    first, second = desk.tiles
+    assert (first.id, first.image) == (second.id, second.image)
+
+
+def test_other_pixels_under_the_same_id_are_a_correction(desk: Desk, push: Push) -> None:
+    assert push().status_code == 201
+    assert push(Look(seed=2).geotiff()).status_code == 201
+    first, second = desk.tiles
+    assert first.scene == second.scene
+    assert first.id != second.id
+
+
+def test_a_scene_without_id_gets_one_from_its_pixels(desk: Desk, push: Push) -> None:
+    assert push(metadata={"observed_at": OBSERVED_AT}).json()["scene"] == desk.tiles[0].scene
+    assert desk.tiles[0].scene.startswith("scene-")
+    assert push(metadata={"observed_at": OBSERVED_AT}).status_code == 200
+
+
+def test_an_operator_gives_a_baseline(desk: Desk, push: Push) -> None:
+    assert push(metadata={**METADATA, "role": "baseline"}).json()["role"] == "baseline"
+    assert desk.tiles[0].role is TileRole.BASELINE
+
+
+def test_times_are_kept_in_utc(desk: Desk, push: Push) -> None:
+    push(metadata={**METADATA, "observed_at": "2023-10-05T11:11:00+09:00"})
+    assert desk.tiles[0].observed_at.isoformat() == "2023-10-05T02:11:00+00:00"
+
+
+@pytest.mark.parametrize(("crs", "gsd"), [("EPSG:4326", 5e-6), ("EPSG:3857", 0.6)])
+def test_other_projections_are_taken(desk: Desk, push: Push, crs: str, gsd: float) -> None:
+    assert push(reproject(Look().geotiff(), crs, gsd)).status_code == 201
+    assert read_tile(desk.blobs.get(desk.tiles[0].image))[1]["crs"] == crs
+
+
+def test_metadata_may_come_as_a_file_part(client: TestClient, desk: Desk) -> None:
+    metadata = ("metadata.json", json.dumps(METADATA), "application/json")
+    assert (
+        client.post("/v1/scenes", files={"file": ("a.tif", Look().geotiff()), "metadata": metadata}).status_code == 201
+    )
+
+
+def test_a_stac_item_may_be_the_metadata_of_a_pushed_file(desk: Desk, push: Push) -> None:
+    assert push(metadata=item("ignored.tif", **{"railwatch:role": "baseline"})).status_code == 201
+    (event,) = desk.tiles
+    assert event.role is TileRole.BASELINE
+    assert event.scene.startswith("WV3-2023-10-05-")
+    assert event.sun is not None
+
+
+# What is refused
+
+NOW = datetime.now(UTC)
+BLANK = Look(bands=1, width=4000, height=4000).geotiff(np.zeros((1, 4000, 4000), np.uint8), compress="deflate")
+FORM = "multipart/form-data"
+
+REFUSED: list[tuple[str, int, bytes | None, Any]] = [
+    ("format-unsupported", 422, b"PK\x03\x04 not a picture", METADATA),
+    ("format-unsupported", 422, b"<VRTDataset rasterXSize='9' rasterYSize='9'/>", METADATA),
+    ("decode-failed", 422, Look().geotiff(compress="deflate")[:90_000], METADATA),
+    ("too-many-pixels", 413, bare_tiff(1_000_000), METADATA),
+    (
+        "too-many-pixels",
+        413,
+        BLANK,
+        METADATA,
+    ),
+    ("block-too-large", 413, None, METADATA),
+    ("scene-too-large", 413, Look(width=1000, height=1000).geotiff(), METADATA),
+    ("bands-unsupported", 422, Look(bands=20, width=99, height=99).geotiff(), METADATA),
+    ("dtype-unsupported", 422, Look(dtype="int32", bands=1).geotiff(), METADATA),
+    ("crs-missing", 422, Look(crs=None).geotiff(), METADATA),
+    ("crs-unusable", 422, Look(crs="EPSG:4326").geotiff(), METADATA),
+    ("gsd-out-of-range", 422, Look(gsd=30).geotiff(), METADATA),
+    ("no-site-overlap", 422, Look(origin=(600_000, 4_000_000)).geotiff(), METADATA),
+    ("no-site-overlap", 422, Look(crs="EPSG:32651").geotiff(), METADATA),
+    ("no-valid-pixels", 422, Look(nodata=0).geotiff(Look().pixels() * 0), METADATA),
+    ("timestamp-missing", 422, None, {"scene": "S1"}),
+    ("timestamp-without-zone", 422, None, {"observed_at": "2023-10-05T02:11:00"}),
+    ("timestamp-invalid", 422, None, {"observed_at": "yesterday"}),
+    ("timestamp-in-future", 422, None, {"observed_at": (NOW + timedelta(hours=1)).isoformat()}),
+    ("timestamp-too-early", 422, None, {"observed_at": "1823-10-05T02:11:00Z"}),
+    ("timestamp-missing", 422, None, item("x.tif", datetime=None)),
+    ("metadata-invalid", 422, None, {**METADATA, "role": "poster"}),
+    ("metadata-invalid", 422, None, {**METADATA, "cloud": 3}),
+    ("metadata-invalid", 422, None, {**METADATA, "scene": "a/b"}),
+    ("metadata-invalid", 422, None, "not json"),
+    ("metadata-invalid", 422, None, "[1]"),
+    ("stac-item-invalid", 422, None, {"type": "Feature", "id": 5}),
+    ("stac-item-invalid", 422, None, item("x.tif", **{"view:sun_azimuth": 777})),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "data", "metadata"), REFUSED)
+def test_a_refusal_says_what_is_wrong_and_is_kept(
+    desk: Desk, push: Push, client: TestClient, reason: str, status: int, data: bytes | None, metadata: Any
+) -> None:
+    if reason == "block-too-large":
+        desk.limits = SceneSettings(max_pixels=10**12)
+        with TestClient(desk.app()) as roomy:
+            roomy.headers.update(client.headers)
+            files = {"file": ("scene.tif", bare_tiff(20_000))}
+            answer = roomy.post("/v1/scenes", files=files, data={"metadata": json.dumps(metadata)})
+    else:
+        answer = push(data, metadata)
+    the_problem(desk, client, answer, status, reason)
+    (letter,) = desk.dead_letters
+    assert (letter.service, letter.reason, letter.subject) == ("ingest", reason, "scene.tif")
+    assert letter.original is None
+    assert letter.detail == answer.json()["detail"]
+
+
+def the_problem(desk: Desk, client: TestClient, answer: Response, status: int, reason: str) -> None:
+    """The answer is the problem, as RFC 9457 and our own OpenAPI document say."""
+    body = answer.json()
+    assert (answer.status_code, body["reason"]) == (status, reason), body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["type"] == f"urn:railwatch:problem:{reason}"
+    assert body["title"] == problems.PROBLEMS[reason].title
+    assert body["status"] == status
+    responses = client.get("/openapi.json").json()["paths"]["/v1/scenes"]["post"]["responses"]
+    schema = responses[str(status)]["content"]["application/problem+json"]["schema"]
+    jsonschema.validate(body, schema, cls=jsonschema.Draft202012Validator)
+    assert desk.tiles == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "request_"),
+    [
+        ("unsupported-media-type", 415, {"content": b"II*\0", "headers": {"content-type": "image/tiff"}}),
+        ("unsupported-media-type", 415, {"content": b""}),
+        ("body-malformed", 400, {"content": b"x", "headers": {"content-type": FORM}}),
+        ("body-malformed", 400, {"content": b"--x\r\nno", "headers": {"content-type": f"{FORM}; boundary=y"}}),
+        ("file-missing", 422, {"data": {"metadata": "{}"}, "files": {"picture": b""}}),
+        ("metadata-missing", 422, {"files": {"file": ("a.tif", b"II*\0")}}),
+        ("metadata-invalid", 422, {"content": b"{", "headers": {"content-type": "application/json"}}),
+        ("stac-item-invalid", 422, {"json": METADATA}),
+        ("asset-missing", 422, {"json": {**item("x"), "assets": {}}}),
+        ("asset-missing", 422, {"json": item("file:///x.tif"), "params": {"asset": "pan"}}),
+        ("asset-refused", 422, {"json": item("https://example.com/x.tif")}),
+        ("asset-refused", 422, {"json": item("relative.tif")}),
+        ("scene-too-large", 413, {"json": item("file:///" + "x" * 2_000_000)}),
+    ],
+)  # fmt: skip
+def test_a_request_that_brings_no_scene_is_refused(
+    desk: Desk, client: TestClient, reason: str, status: int, request_: dict[str, Any]
+) -> None:
+    answer = client.post("/v1/scenes", **request_)
+    the_problem(desk, client, answer, status, reason)
+    assert [letter.reason for letter in desk.dead_letters] == [reason]
+
+
+def test_the_size_limit_holds_while_an_endless_body_comes_in(desk: Desk) -> None:
+    head = (
+        f"POST /v1/scenes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n"
+        f"Content-Type: {FORM}; boundary=x\r\n\r\n"
+    )
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.tif"\r\n\r\n'
+    with (
+        serve(desk.app(), HttpSettings(port=0)) as url,
+        socket.create_connection(url_address(url), timeout=30) as sender,
+    ):
+        sender.sendall(head.encode() + chunk(part))
+        for sent_mb in range(1000):
+            if select.select([sender], [], [], 0)[0]:
+                break
+            sender.sendall(chunk(bytes(1_000_000)))
+        answer = sender.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert sent_mb < 1000 - 1
+    assert [letter.reason for letter in desk.dead_letters] == ["scene-too-large"]
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def url_address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}])
+def test_a_stranger_is_turned_away_and_leaves_no_trace(desk: Desk, headers: dict[str, str]) -> None:
+    with TestClient(desk.app()) as client:
+        answer = client.post("/v1/scenes", files={"file": b""}, headers=headers)
+        the_problem(desk, client, answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert desk.published == []
+
+
+# When something is away
+
+
+def test_a_broker_that_is_away_defers_the_scene(desk: Desk, push: Push) -> None:
+    desk.broker_is_away = True
+    answer = push()
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["content-type"] == "application/problem+json"
+    desk.broker_is_away = False
+    assert push().status_code == 201
+    assert len(desk.tiles) == 1
+
+
+def test_a_refusal_that_cannot_be_kept_is_deferred(desk: Desk, push: Push) -> None:
+    desk.broker_is_away = True
+    assert push(b"not a picture").status_code == 503
+    desk.broker_is_away = False
+    assert push(b"not a picture").status_code == 422
+    assert len(desk.dead_letters) == 1
+
+
+def test_redis_that_is_away_defers_the_scene(desk: Desk, push: Push) -> None:
+    desk.redis.away = True
+    assert push().status_code == 503
+    assert desk.published == []
+
+
+# What the API says of itself
+
+
+def test_other_routes_and_methods_are_problems_too(client: TestClient) -> None:
+    for answer in (client.get("/v1/nothing"), client.get("/v1/scenes")):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+
+
+def test_the_openapi_document_names_every_reason_and_both_bodies(client: TestClient) -> None:
+    post = client.get("/openapi.json").json()["paths"]["/v1/scenes"]["post"]
+    named = {
+        reason
+        for response in post["responses"].values()
+        for content in response.get("content", {}).values()
+        for reason in content["schema"].get("properties", {}).get("reason", {}).get("enum", ())
+    }
+    assert named == {*problems.PROBLEMS, "unavailable"}
+    assert set(post["requestBody"]["content"]) == {"multipart/form-data", "application/json", "application/geo+json"}
+    assert post["security"] == [{"HTTPBearer": []}]
+    for response in post["responses"].values():
+        for content in response.get("content", {}).values():
+            jsonschema.Draft202012Validator.check_schema(content["schema"])
+
+
+def test_events_and_letters_are_what_readers_expect(desk: Desk, push: Push) -> None:
+    push()
+    push(b"not a picture")
+    tile, letter = desk.published
+    assert TileEvent.model_validate_json(tile.model_dump_json()) == tile
+    assert DeadLetter.model_validate_json(letter.model_dump_json()) == letter

@@ -1,0 +1,89 @@
+"""Ingest without a broker, for tests: what it publishes is a list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from services.ingest.api import make_app
+from services.ingest.claims import Claims
+from services.ingest.intake import Intake
+from services.ingest.settings import SceneSettings
+from shared.blobs import BlobStore
+from shared.errors import NotPublishedError
+from shared.events import DeadLetter, Event, TileEvent
+from shared.health import Progress
+from shared.settings import BlobSettings
+from shared.sites import SiteCatalogue, load_sites
+from tests.support.geotiff import write_site
+
+TOKEN = "a-token-of-some-length"
+
+
+@dataclass
+class StubRedis:
+    """As much of Redis as claims need."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    away: bool = False
+
+    def get(self, name: str) -> str | None:
+        self._answer()
+        return self.values.get(name)
+
+    def set(self, name: str, value: str, ex: Any) -> None:
+        self._answer()
+        self.values[name] = value
+
+    def _answer(self) -> None:
+        if self.away:
+            raise redis.ConnectionError("away")
+
+
+@dataclass
+class Desk:
+    """Ingest with everything around it."""
+
+    sites: SiteCatalogue
+    limits: SceneSettings
+    claims: Claims
+    redis: StubRedis
+    blobs: BlobStore = field(default_factory=lambda: BlobStore.open(BlobSettings(url="memory://")))
+    published: list[Event] = field(default_factory=list)
+    broker_is_away: bool = False
+
+    def publish(self, *events: Event) -> None:
+        if self.broker_is_away:
+            raise NotPublishedError("Kafka did not acknowledge.")
+        self.published += events
+
+    def intake(self) -> Intake:
+        return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish)
+
+    def app(self, tokens: Sequence[str] = ("another-token-altogether", TOKEN)) -> FastAPI:
+        return make_app(self.intake(), [SecretStr(token) for token in tokens], Progress(), {})
+
+    @property
+    def tiles(self) -> list[TileEvent]:
+        return [event for event in self.published if isinstance(event, TileEvent)]
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        return [event for event in self.published if isinstance(event, DeadLetter)]
+
+
+def desk_over(directory: Path, limits: SceneSettings | None = None, claims: Claims | None = None) -> Desk:
+    """Ingest for the test site, whose files are written into `directory/sites`."""
+    sites = directory / "sites"
+    sites.mkdir(exist_ok=True)
+    stub = StubRedis()
+    return Desk(
+        sites=load_sites(write_site(sites)),
+        limits=limits or SceneSettings(),
+        claims=claims or Claims(cast("redis.Redis", stub)),
+        redis=stub,
+    )
