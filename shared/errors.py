@@ -4,6 +4,8 @@ Two branches matter to the worker loop: what may pass when tried again (`Transie
 (`UnprocessableError`), which goes to the dead letters under its `reason`.
 """
 
+import re
+
 
 class RailwatchError(Exception):
     """Base of every error that Railwatch raises on purpose."""
@@ -11,6 +13,10 @@ class RailwatchError(Exception):
 
 class TransientError(RailwatchError):
     """Something outside failed in a way that may pass: try again later."""
+
+
+class NotPublishedError(TransientError):
+    """The broker has not acknowledged an event: it is sent again until it does, and never given up."""
 
 
 class UnprocessableError(RailwatchError):
@@ -22,6 +28,8 @@ class UnprocessableError(RailwatchError):
     """
 
     def __init__(self, reason: str, detail: str) -> None:
+        if not re.fullmatch(r"[a-z0-9-]+", reason):
+            raise ValueError(f"a reason is lower-case words with hyphens, not {reason!r}")
         super().__init__(detail)
         self.reason = reason
         self.detail = detail

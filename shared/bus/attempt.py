@@ -1,0 +1,137 @@
+"""One attempt at one record: decode, handle, publish; and what is to become of the record."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import structlog
+from kafka import TopicPartition
+
+from shared import metrics
+from shared.bus.codec import decode, origin_of
+from shared.bus.deadletter import dead_letter
+from shared.bus.inflight import Task
+from shared.bus.lineage import lineage
+from shared.bus.publisher import Publisher
+from shared.errors import NotPublishedError, TransientError, UnprocessableError
+from shared.events import Event
+from shared.logs import log_context
+
+E = TypeVar("E", bound=Event)
+RecordTask = Task[TopicPartition, Any]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When to try again: exponential backoff with jitter, so that many waiting partitions do not return at once.
+
+    The default gives up after some ten minutes. Publishing is not counted: it is repeated for as long as it takes.
+
+    Attributes:
+        attempts: how often a record is handled before it becomes a dead letter.
+        first_s: the wait after the first failure; it doubles with each.
+        longest_s: no wait is longer.
+    """
+
+    attempts: int = 12
+    first_s: float = 0.5
+    longest_s: float = 120.0
+
+    def wait_s(self, failures: int) -> float:
+        """The wait after so many failures: between half of the backoff and all of it."""
+        backoff_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
+        return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt.
+
+    Attributes:
+        task: the record.
+        retry_in_s: seconds after which to try again; null if the record is dealt with and its output acknowledged.
+        failures: how often handling it has failed by now.
+    """
+
+    task: RecordTask
+    retry_in_s: float | None = None
+    failures: int = 0
+
+
+class Attempt(Generic[E]):
+    """Called with a record in a thread of the worker's pool; it never raises."""
+
+    def __init__(
+        self,
+        service: Literal["ingest", "detector", "alerting"],
+        consumes: type[E],
+        handle: Callable[[E], Sequence[Event]],
+        publisher: Publisher,
+        retry: RetryPolicy,
+    ) -> None:
+        self._service, self._consumes, self._handle = service, consumes, handle
+        self._publisher, self._retry = publisher, retry
+        self._topic = consumes.TOPIC
+
+    def __call__(self, task: RecordTask) -> Outcome:
+        """Handle the record and publish its output, or its dead letter."""
+        where = {"topic": task.partition.topic, "partition": task.partition.partition, "offset": task.offset}
+        with log_context(**where):
+            try:
+                return self._process(task)
+            except NotPublishedError as error:
+                return self._publish_again(task, error)
+            except TransientError as error:
+                failures = task.failures + 1
+                if failures < self._retry.attempts:
+                    return self._handle_again(task, failures, error)
+                refusal = UnprocessableError("retries-exhausted", f"Given up after {failures} attempts: {error}")
+            except UnprocessableError as error:
+                refusal = error
+            except Exception as error:
+                log.exception("the handler failed")
+                refusal = UnprocessableError("internal-error", f"{type(error).__name__} in the handler; see the log.")
+            return self._bury(task, refusal)
+
+    def _process(self, task: RecordTask) -> Outcome:
+        event = decode(task.record.headers, task.record.value)
+        if not isinstance(event, self._consumes):
+            raise UnprocessableError(
+                "unexpected-type", f"The record is a {event.TYPE}; this topic holds {self._consumes.TYPE}."
+            )
+        origin = origin_of(task.record.headers, event)
+        subject = {name: getattr(event, name) for name in ("site", "tile") if hasattr(event, name)}
+        with log_context(event_id=event.id, **subject), lineage(origin):
+            began = time.perf_counter()
+            output = self._handle(event)
+            seconds = time.perf_counter() - began
+            metrics.HANDLE_SECONDS.labels(self._topic).observe(seconds)
+            self._publisher.publish(*output)
+            metrics.RECORDS_HANDLED.labels(self._topic, "done").inc()
+            metrics.END_TO_END_SECONDS.labels(self._topic).observe(max(0.0, origin.age_s))
+            log.info("handled", seconds=round(seconds, 3), published=len(output))
+        return Outcome(task)
+
+    def _bury(self, task: RecordTask, refusal: UnprocessableError) -> Outcome:
+        try:
+            self._publisher.publish(dead_letter(self._service, task.record, refusal))
+        except NotPublishedError as error:
+            return self._publish_again(task, error)
+        metrics.RECORDS_HANDLED.labels(self._topic, "dead-letter").inc()
+        log.warning("dead letter", reason=refusal.reason, detail=refusal.detail)
+        return Outcome(task)
+
+    def _handle_again(self, task: RecordTask, failures: int, error: TransientError) -> Outcome:
+        metrics.HANDLE_RETRIES.labels(self._topic).inc()
+        wait_s = self._retry.wait_s(failures)
+        log.warning("put off", error=str(error), failures=failures, retry_in_s=round(wait_s, 1))
+        return Outcome(task, wait_s, failures)
+
+    def _publish_again(self, task: RecordTask, error: NotPublishedError) -> Outcome:
+        metrics.PUBLISH_RETRIES.labels(self._topic).inc()
+        log.warning("not published", error=str(error))
+        return Outcome(task, self._retry.wait_s(1), task.failures)

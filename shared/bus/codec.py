@@ -1,0 +1,136 @@
+"""The wire form: CloudEvents 1.0 in Kafka's binary mode, JSON bodies.
+
+Attributes travel as `ce_` headers and the body is the event's own fields, as the Kafka protocol binding of CloudEvents
+says (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from shared.bus.lineage import TRACEPARENT, Lineage
+from shared.errors import UnprocessableError
+from shared.events import AlertEvent, CountEvent, DeadLetter, Event, TileEvent
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+EVENT_TYPES: dict[str, type[Event]] = {model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, DeadLetter)}
+CONTENT_TYPE = "application/json"
+SPEC_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event as it is handed to Kafka; the topic is without the installation's prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def header_text(headers: Headers) -> dict[str, str]:
+    """The headers as text, decoded leniently."""
+    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+
+def schema_uri(event_type: str) -> str:
+    """The name of the event's JSON Schema, its `$id`."""
+    return f"urn:railwatch:schema:{event_type}"
+
+
+def encode(event: Event, origin: Lineage | None = None) -> Message:
+    """The event as a Kafka record. Without an origin, the event is where its scene arrived."""
+    attributes = {
+        "ce_specversion": SPEC_VERSION,
+        "ce_id": event.id,
+        "ce_source": f"/railwatch/{_producer(event)}",
+        "ce_type": event.TYPE,
+        "ce_time": event.recorded_at.isoformat(),
+        "ce_subject": event.key,
+        "ce_dataschema": schema_uri(event.TYPE),
+        "ce_arrivedat": (origin.arrived_at if origin else event.recorded_at).isoformat(),
+        "content-type": CONTENT_TYPE,
+    }
+    if origin and origin.traceparent:
+        attributes["traceparent"] = origin.traceparent
+    return Message(
+        topic=event.TOPIC,
+        key=event.key.encode(),
+        value=event.model_dump_json().encode(),
+        headers=[(name, value.encode()) for name, value in attributes.items()],
+    )
+
+
+def decode(headers: Headers, value: bytes | None) -> Event:
+    """The event of a Kafka record.
+
+    Raises:
+        UnprocessableError: `not-a-cloudevent`, `unknown-specversion`, `unknown-type`, `unknown-version`,
+            `unknown-content-type`, `invalid-body`, or `id-mismatch`.
+    """
+    attributes = header_text(headers)
+    missing = [name for name in ("ce_specversion", "ce_id", "ce_source", "ce_type") if name not in attributes]
+    if missing:
+        raise UnprocessableError("not-a-cloudevent", f"The record lacks the headers {', '.join(missing)}.")
+    if attributes["ce_specversion"] != SPEC_VERSION:
+        raise UnprocessableError(
+            "unknown-specversion", f"CloudEvents {attributes['ce_specversion']!r} is not {SPEC_VERSION}."
+        )
+    model = _model(attributes["ce_type"])
+    content_type = attributes.get("content-type", CONTENT_TYPE).partition(";")[0].strip()
+    if content_type != CONTENT_TYPE:
+        raise UnprocessableError("unknown-content-type", f"The body is {content_type!r}, not {CONTENT_TYPE}.")
+    try:
+        event = model.model_validate_json(value or b"")
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the top"
+        raise UnprocessableError(
+            "invalid-body", f"The body is not a valid {model.TYPE}: at {where}: {fault['msg']}."
+        ) from None
+    if event.id != attributes["ce_id"]:
+        raise UnprocessableError(
+            "id-mismatch", f"The id is {attributes['ce_id']!r}, but the content's id is {event.id!r}."
+        )
+    return event
+
+
+def origin_of(headers: Headers, event: Event) -> Lineage:
+    """What the events made from this one are to carry. What is malformed is left out; it is no reason to refuse."""
+    attributes = header_text(headers)
+    try:
+        arrived_at = datetime.fromisoformat(attributes.get("ce_arrivedat", ""))
+    except ValueError:
+        arrived_at = event.recorded_at
+    traceparent = attributes.get("traceparent", "")
+    return Lineage(
+        arrived_at=arrived_at if arrived_at.tzinfo else event.recorded_at,
+        traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else None,
+    )
+
+
+def _model(event_type: str) -> type[Event]:
+    if event_type in EVENT_TYPES:
+        return EVENT_TYPES[event_type]
+    family = re.sub(r"\.v\d+$", "", event_type)
+    for known in EVENT_TYPES:
+        if family == re.sub(r"\.v\d+$", "", known):
+            raise UnprocessableError("unknown-version", f"The type is {event_type!r}; this reader knows {known}.")
+    raise UnprocessableError("unknown-type", f"The type {event_type[:128]!r} is not one of Railwatch's.")
+
+
+def _producer(event: Event) -> str:
+    match event:
+        case TileEvent():
+            return "ingest"
+        case CountEvent():
+            return "detector"
+        case AlertEvent():
+            return "alerting"
+        case DeadLetter():
+            return event.service
+    raise TypeError(f"{type(event).__name__} has no producer")

@@ -1,0 +1,37 @@
+"""Dead letters: what could not be processed is kept with its reason, never dropped."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from shared.bus.codec import header_text
+from shared.errors import UnprocessableError
+from shared.events import Coordinates, DeadLetter
+
+MAX_VALUE_BYTES = 256 * 1024
+"""A larger value is left out: it still lies in its topic, at the letter's coordinates."""
+
+MAX_HEADER_CHARACTERS = 1_000
+MAX_HEADERS = 32
+MAX_DETAIL_CHARACTERS = 2_000
+
+
+def dead_letter(
+    service: Literal["ingest", "detector", "alerting"], record: Any, error: UnprocessableError
+) -> DeadLetter:
+    """The letter for a Kafka record (kafka-python's `ConsumerRecord`) that cannot be processed."""
+    headers = {
+        name[:MAX_HEADER_CHARACTERS]: text[:MAX_HEADER_CHARACTERS]
+        for name, text in header_text(record.headers[:MAX_HEADERS]).items()
+    }
+    value = record.value or b""
+    return DeadLetter(
+        recorded_at=datetime.now(UTC),
+        service=service,
+        reason=error.reason,
+        detail=error.detail[:MAX_DETAIL_CHARACTERS],
+        subject=headers.get("ce_id", f"{record.topic}/{record.partition}/{record.offset}"),
+        original=Coordinates(topic=record.topic, partition=record.partition, offset=record.offset),
+        headers=headers,
+        value_base64=base64.b64encode(value).decode() if len(value) <= MAX_VALUE_BYTES else None,
+    )

@@ -1,0 +1,142 @@
+"""Bookkeeping of fetched records: which may be handled next, and up to where each partition may be committed.
+
+Pure: no clock, no threads, no Kafka. One partition's records are handled strictly in order, one at a time; different
+partitions at the same time, up to a bound. A partition that was revoked is forgotten, but a record of it that is still
+being handled holds the partition until it ends, so that order holds even if the partition comes straight back.
+"""
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+P = TypeVar("P", bound=Hashable)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Task(Generic[P, R]):
+    """A record to handle now.
+
+    Attributes:
+        partition: where it lies.
+        offset: its place there.
+        record: the record itself.
+        failures: how often handling it has failed before.
+        assignment: which assignment of the partition it belongs to.
+    """
+
+    partition: P
+    offset: int
+    record: R
+    failures: int
+    assignment: int
+
+
+@dataclass
+class _Lane(Generic[R]):
+    """One assigned partition. The head of the queue is the record being handled, or put off, or next."""
+
+    assignment: int
+    queue: deque[tuple[int, R]] = field(default_factory=deque)
+    last_added: int = -1
+    failures: int = 0
+    not_before: float = 0.0
+    finished: int | None = None
+
+
+class Inflight(Generic[P, R]):
+    """The records in flight.
+
+    Args:
+        max_running: how many records may be handled at the same time.
+    """
+
+    def __init__(self, max_running: int) -> None:
+        self._max_running = max_running
+        self._lanes: dict[P, _Lane[R]] = {}
+        self._running: dict[P, Task[P, R]] = {}
+        self._assignments = 0
+
+    def add(self, partition: P, records: Iterable[tuple[int, R]]) -> None:
+        """Queue fetched records as (offset, record). A step back in offsets means that the partition was rewound."""
+        for offset, record in records:
+            if partition in self._lanes and offset <= self._lanes[partition].last_added:
+                self.revoke([partition])
+            if partition not in self._lanes:
+                self._assignments += 1
+                self._lanes[partition] = _Lane(self._assignments)
+            lane = self._lanes[partition]
+            lane.queue.append((offset, record))
+            lane.last_added = offset
+
+    def revoke(self, partitions: Iterable[P]) -> None:
+        """Forget all about these partitions. What is being handled of them will not be committed."""
+        for partition in partitions:
+            self._lanes.pop(partition, None)
+
+    def revoke_all(self) -> None:
+        """Forget all partitions."""
+        self._lanes.clear()
+
+    def start(self, now: float) -> list[Task[P, R]]:
+        """The records to begin now: at most one of each partition, partitions that waited longest first."""
+        tasks = []
+        for partition, lane in list(self._lanes.items()):
+            if len(self._running) >= self._max_running:
+                break
+            if partition in self._running or not lane.queue or lane.not_before > now:
+                continue
+            offset, record = lane.queue[0]
+            task = Task(partition, offset, record, lane.failures, lane.assignment)
+            self._running[partition] = task
+            self._lanes[partition] = self._lanes.pop(partition)  # to the back of the line
+            tasks.append(task)
+        return tasks
+
+    def finish(self, task: Task[P, R]) -> None:
+        """The record is dealt with and its output acknowledged: it may be committed, if the partition is still ours."""
+        del self._running[task.partition]
+        lane = self._lane_of(task)
+        if lane is not None:
+            lane.queue.popleft()
+            lane.failures, lane.not_before = 0, 0.0
+            lane.finished = task.offset + 1
+
+    def put_off(self, task: Task[P, R], until: float, failures: int) -> None:
+        """The record is to be handled again, not before `until`; its partition waits."""
+        del self._running[task.partition]
+        lane = self._lane_of(task)
+        if lane is not None:
+            lane.failures, lane.not_before = failures, until
+
+    def to_commit(self) -> dict[P, int]:
+        """By partition, the offset of the next record to handle, where it has moved since `committed`."""
+        return {partition: lane.finished for partition, lane in self._lanes.items() if lane.finished is not None}
+
+    def committed(self, offsets: dict[P, int]) -> None:
+        """These offsets, from `to_commit`, are stored."""
+        for partition, offset in offsets.items():
+            lane = self._lanes.get(partition)
+            if lane is not None and lane.finished == offset:
+                lane.finished = None
+
+    def waiting(self, partition: P) -> int:
+        """Records of the partition that are queued or being handled."""
+        return len(self._lanes[partition].queue) if partition in self._lanes else 0
+
+    def oldest(self) -> list[R]:
+        """The oldest unfinished record of each partition that has one."""
+        return [lane.queue[0][1] for lane in self._lanes.values() if lane.queue]
+
+    @property
+    def running(self) -> int:
+        """How many records are being handled, those of revoked partitions included."""
+        return len(self._running)
+
+    def __len__(self) -> int:
+        return sum(len(lane.queue) for lane in self._lanes.values())
+
+    def _lane_of(self, task: Task[P, R]) -> _Lane[R] | None:
+        lane = self._lanes.get(task.partition)
+        return lane if lane is not None and lane.assignment == task.assignment else None

@@ -1,0 +1,69 @@
+"""The topics: made by an operator, a deployment job or the demo, never by a service that happens to write to one."""
+
+from dataclasses import dataclass
+
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from shared.bus.client import make_admin
+from shared.bus.codec import EVENT_TYPES
+from shared.errors import TransientError
+from shared.settings import KafkaSettings
+
+KEEP_FOREVER_MS = -1
+"""State in Redis is rebuilt from the topics, so they must reach back to the beginning of a site's history."""
+
+
+@dataclass(frozen=True)
+class TopicPlan:
+    """How the topics are laid out.
+
+    Attributes:
+        partitions: of each topic; the most consumers that can share its work. Adding some later moves keys to other
+            partitions, and with that breaks the order of a key's history once.
+        replication: copies of each partition.
+    """
+
+    partitions: int = 12
+    replication: int = 3
+
+    def configuration(self) -> dict[str, str]:
+        """The settings of each topic. With three copies, a write stands once two have it."""
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(KEEP_FOREVER_MS),
+            "min.insync.replicas": str(max(1, self.replication - 1)),
+        }
+
+
+def ensure_topics(settings: KafkaSettings, plan: TopicPlan) -> list[str]:
+    """Make the topics that are missing, and wait until they can be used; those that exist are left as they are.
+
+    Returns:
+        The topics that were made.
+
+    Raises:
+        TransientError: Kafka is away, or refused.
+    """
+    made = []
+    try:
+        admin = make_admin(settings)
+    except (KafkaError, OSError) as error:
+        raise TransientError(f"Kafka at {settings.bootstrap_servers} is away: {error}") from error
+    try:
+        for event in EVENT_TYPES.values():
+            topic = settings.prefix + event.TOPIC
+            options = {
+                "num_partitions": plan.partitions,
+                "replication_factor": plan.replication,
+                "configs": plan.configuration(),
+            }
+            try:
+                admin.create_topics({topic: options}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                continue
+            made.append(topic)
+    except KafkaError as error:
+        raise TransientError(f"Kafka refused to make {topic}: {error}") from error
+    finally:
+        admin.close()
+    return made

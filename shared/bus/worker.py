@@ -1,0 +1,246 @@
+"""The one loop of all services: poll, handle, produce, await acknowledgement, commit.
+
+Handlers run in a bounded pool of threads while the loop goes on polling, so that a slow handler or a waiting retry does
+not cost the membership in the group. A record's offset is committed only after its output was acknowledged; a handler
+may therefore run again for a record that it has handled before, and must give the same output.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Generic, Literal, TypeVar
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
+from kafka.structs import MemberState
+
+from shared import metrics
+from shared.bus.attempt import Attempt, Outcome, RetryPolicy
+from shared.bus.client import make_consumer
+from shared.bus.inflight import Inflight, Task
+from shared.bus.publisher import Publisher
+from shared.errors import TransientError
+from shared.events import Event
+from shared.health import Progress
+from shared.settings import KafkaSettings
+
+E = TypeVar("E", bound=Event)
+
+MAX_QUEUED = 16
+"""A partition with so many records in memory is paused: one fetch beyond it is the most that is held."""
+
+POLL_MS = 200
+"""How long a poll may wait when there is nothing else to do."""
+
+TICK_S = 1.0
+CHECK_S = 5.0
+"""How often the broker is asked how far its log reaches: readiness means that it answers."""
+
+COMMIT_TIMEOUT_MS = 5_000
+
+log = structlog.get_logger(__name__)
+
+
+class Worker(Generic[E]):
+    """Consumes one kind of event as a member of a group.
+
+    Args:
+        service: who this is, in dead letters.
+        kafka: how to reach Kafka.
+        group: the consumer group, without the installation's prefix.
+        consumes: the event that `handle` takes; its `TOPIC` is consumed.
+        handle: makes the output of one event. `TransientError`: tried again later, the partition waits; after the last
+            attempt, and for `UnprocessableError` and whatever else it raises, the record becomes a dead letter.
+        publisher: where output and dead letters go.
+        progress: beaten while the loop comes round and no handler is stuck.
+        tick: called about once a second in a thread of its own, never twice at once; what it returns is published. A
+            tick that must remember that its events are out publishes them itself and then remembers.
+        max_in_flight: how many records may be handled at the same time.
+        retry: how often and when to try again.
+        handle_limit_s: a handler that takes longer is stuck: progress stops, and the service is restarted.
+        drain_s: how long `run` waits for the work in hand when it is told to stop.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: Literal["ingest", "detector", "alerting"],
+        kafka: KafkaSettings,
+        group: str,
+        consumes: type[E],
+        handle: Callable[[E], Sequence[Event]],
+        publisher: Publisher,
+        progress: Progress,
+        tick: Callable[[], Sequence[Event]] | None = None,
+        max_in_flight: int = 4,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008
+        handle_limit_s: float = 600.0,
+        drain_s: float = 25.0,
+    ) -> None:
+        self._kafka, self._group, self._topic = kafka, group, consumes.TOPIC
+        self._attempt = Attempt(service, consumes, handle, publisher, retry)
+        self._publisher, self._progress, self._tick = publisher, progress, tick
+        self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
+        self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight)
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._began: dict[Task[TopicPartition, Any], float] = {}
+        self._ready = False
+
+    def ready(self) -> bool:
+        """Whether this worker is a member of its group and the broker answered when it was last asked."""
+        return self._ready
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; then finish the work in hand, commit it and leave the group.
+
+        Kafka may be away at the start or later: the loop waits, says so in the log and by `ready`, and goes on when
+        Kafka is back.
+        """
+        pool = ThreadPoolExecutor(self._max_in_flight + 1, thread_name_prefix=self._group)
+        try:
+            while not stop.is_set():
+                try:
+                    consumer = make_consumer(self._kafka, self._group)
+                except (KafkaError, OSError) as error:
+                    log.warning("Kafka is away", error=str(error))
+                    self._progress.beat()
+                    stop.wait(1.0)
+                    continue
+                try:
+                    self._consume(consumer, pool, stop)
+                except KafkaError as error:
+                    log.warning("lost the consumer; joining again", error=str(error))
+                    stop.wait(1.0)
+                finally:
+                    self._ready = False
+                    with suppress(KafkaError):
+                        consumer.close(autocommit=False, timeout_ms=COMMIT_TIMEOUT_MS)
+                    self._inflight.revoke_all()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _consume(self, consumer: KafkaConsumer, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
+        rebalance = _Rebalance()
+        consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
+        ticking: Future[None] | None = None
+        next_tick = next_check = 0.0
+        give_up = float("inf")
+        while True:
+            busy = self._inflight.running > 0
+            if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
+                return
+            # While handlers run, the loop waits for their outcomes rather than for records.
+            fetched = consumer.poll(5 if busy else POLL_MS)
+            self._inflight.revoke(rebalance.take_revoked())
+            for partition, records in fetched.items():
+                self._inflight.add(partition, ((record.offset, record) for record in records))
+            self._settle(wait_s=0.05 if busy else 0.0)
+            self._commit(consumer)
+            now = time.monotonic()
+            if stop.is_set():
+                give_up = min(give_up, now + self._drain_s)
+                consumer.pause(*consumer.assignment())
+            else:
+                for task in self._inflight.start(now):
+                    self._began[task] = now
+                    pool.submit(self._work, task)
+                self._pause_full(consumer)
+                if self._tick and now >= next_tick and (ticking is None or ticking.done()):
+                    ticking, next_tick = pool.submit(self._run_tick, self._tick), now + TICK_S
+            if now >= next_check:
+                self._check(consumer)
+                next_check = now + (CHECK_S if self._ready else CHECK_S / 5)
+            self._measure()
+            if all(now - began < self._handle_limit_s for began in self._began.values()):
+                self._progress.beat()
+
+    def _work(self, task: Task[TopicPartition, Any]) -> None:
+        self._outcomes.put(self._attempt(task))
+
+    def _settle(self, wait_s: float) -> None:
+        """Take in what the handlers have finished; wait a little for the first."""
+        try:
+            outcome = self._outcomes.get(timeout=wait_s) if wait_s else self._outcomes.get_nowait()
+            while True:
+                self._began.pop(outcome.task, None)
+                if outcome.retry_in_s is None:
+                    self._inflight.finish(outcome.task)
+                else:
+                    self._inflight.put_off(outcome.task, time.monotonic() + outcome.retry_in_s, outcome.failures)
+                outcome = self._outcomes.get_nowait()
+        except queue.Empty:
+            return
+
+    def _commit(self, consumer: KafkaConsumer) -> None:
+        offsets = self._inflight.to_commit()
+        if not offsets:
+            return
+        try:
+            consumer.commit(
+                {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
+                timeout_ms=COMMIT_TIMEOUT_MS,
+            )
+        except (CommitFailedError, RebalanceInProgressError):
+            # The partitions are dealt out anew: whoever gets them handles these records again, to the same effect.
+            metrics.COMMITS_LOST.labels(self._topic).inc()
+            log.info("the group rebalanced before a commit", partitions=len(offsets))
+            self._inflight.committed(offsets)
+        except KafkaError as error:
+            log.warning("could not commit; trying again", error=str(error))
+        else:
+            self._inflight.committed(offsets)
+
+    def _pause_full(self, consumer: KafkaConsumer) -> None:
+        assigned, paused = consumer.assignment(), consumer.paused()
+        full = {partition for partition in assigned if self._inflight.waiting(partition) >= MAX_QUEUED}
+        consumer.pause(*(full - paused))
+        consumer.resume(*(paused - full))
+
+    def _run_tick(self, tick: Callable[[], Sequence[Event]]) -> None:
+        try:
+            self._publisher.publish(*tick())
+        except TransientError as error:
+            log.warning("the timer failed; trying again", error=str(error))
+        except Exception:
+            log.exception("the timer failed")
+
+    def _check(self, consumer: KafkaConsumer) -> None:
+        assigned = consumer.assignment()
+        partitions = assigned or {TopicPartition(self._kafka.prefix + self._topic, 0)}
+        try:
+            consumer.end_offsets(list(partitions), timeout_ms=1_000)
+            behind = sum(
+                (consumer.highwater(tp) or 0) - (consumer.position(tp, timeout_ms=1_000) or 0) for tp in assigned
+            )
+        except KafkaError as error:
+            self._ready = False
+            log.warning("Kafka is away", error=str(error))
+        else:
+            self._ready = consumer.group_metadata().state == MemberState.STABLE
+            metrics.LAG_RECORDS.labels(self._topic).set(max(0, behind) + len(self._inflight))
+
+    def _measure(self) -> None:
+        oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)
+        metrics.LAG_SECONDS.labels(self._topic).set(0 if oldest_ms is None else max(0, time.time() - oldest_ms / 1000))
+        metrics.RECORDS_IN_FLIGHT.labels(self._topic).set(len(self._inflight))
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes which partitions were taken away. It is called inside `poll`, where committing is not allowed."""
+
+    def __init__(self) -> None:
+        self._revoked: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self._revoked |= revoked
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        log.info("partitions assigned", partitions=sorted(partition.partition for partition in assigned))
+
+    def take_revoked(self) -> set[TopicPartition]:
+        revoked, self._revoked = self._revoked, set()
+        return revoked
