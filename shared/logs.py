@@ -9,8 +9,9 @@ from structlog.typing import EventDict, Processor
 
 from shared.settings import LogLevel
 
-QUIET = ("kafka", "uvicorn.access", "httpx", "httpcore", "rasterio", "botocore")
-"""Libraries whose information lines say nothing to an operator; their warnings are kept."""
+QUIET = {"kafka": logging.CRITICAL, "httpx": logging.WARNING, "httpcore": logging.WARNING, "rasterio": logging.WARNING}
+"""What is kept of chatty libraries. kafka-python calls every attempt to connect an error, several times a second while
+Kafka is away; the worker and the publisher say it once."""
 
 
 def configure_logging(service: str, level: LogLevel) -> None:
@@ -43,8 +44,8 @@ def configure_logging(service: str, level: LogLevel) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name, kept in QUIET.items():
+        logging.getLogger(name).setLevel(level if level == "DEBUG" else kept)
 
 
 def log_context(**fields: str) -> AbstractContextManager[object]:

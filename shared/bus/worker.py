@@ -213,15 +213,14 @@ class Worker(Generic[E]):
         partitions = assigned or {TopicPartition(self._kafka.prefix + self._topic, 0)}
         try:
             consumer.end_offsets(list(partitions), timeout_ms=1_000)
-            behind = sum(
-                (consumer.highwater(tp) or 0) - (consumer.position(tp, timeout_ms=1_000) or 0) for tp in assigned
-            )
+            ends = {partition: consumer.highwater(partition) for partition in assigned}
+            behind = sum(end - consumer.position(partition, timeout_ms=1_000) for partition, end in ends.items() if end)
         except KafkaError as error:
             self._ready = False
             log.warning("Kafka is away", error=str(error))
         else:
             self._ready = consumer.group_metadata().state == MemberState.STABLE
-            metrics.LAG_RECORDS.labels(self._topic).set(max(0, behind) + len(self._inflight))
+            metrics.LAG_RECORDS.labels(self._topic).set(behind + len(self._inflight))
 
     def _measure(self) -> None:
         oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)
