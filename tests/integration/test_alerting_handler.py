@@ -1,0 +1,260 @@
+"""From counts to alert events, with the windows in Redis."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from railwatch.embedded import embedded_redis
+from services.alerting.handler import CountHandler
+from services.alerting.judgement import Rule, State
+from services.alerting.windows import Window, Windows
+from shared.errors import TransientError, UnprocessableError
+from shared.events import AlertEvent, CountEvent, Transition
+from shared.settings import RedisSettings
+from shared.state import connect
+from tests.support.alerting import RECORDED, count_event, on_day, small_site
+from tests.support.clock import Clock
+
+QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
+SURGE = [count_event(61, 30), count_event(64, 70, spread=6)]
+CALM = [count_event(67 + 3 * look, 7) for look in range(6)]
+TWO_TILES = ("r0c0", "r0c1")
+WAIT = timedelta(minutes=15)
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[redis.Redis]:
+    with embedded_redis() as env:
+        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
+
+
+@pytest.fixture
+def redis_client(redis_server: redis.Redis) -> redis.Redis:
+    redis_server.flushall()
+    return redis_server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(RECORDED)
+
+
+@pytest.fixture
+def windows(redis_client: redis.Redis) -> Windows:
+    return Windows(redis_client)
+
+
+@pytest.fixture
+def handler(windows: Windows, clock: Clock) -> CountHandler:
+    return make_handler(windows, clock)
+
+
+def make_handler(windows: Windows, clock: Clock) -> CountHandler:
+    sites = {"tumangang": small_site(), "wide": small_site("wide", tile_size_m=1100)}
+    return CountHandler(windows, sites, Rule(minimum_coverage=0.4), WAIT, "https://railwatch.example/", clock)
+
+
+def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:
+    return [alert for event in events for alert in handler.handle(event)]
+
+
+def transitions(events: Sequence[AlertEvent]) -> list[Transition]:
+    return [event.transition for event in events]
+
+
+def decisions(window: Window) -> list[tuple[Any, ...]]:
+    return [(entry.scene, *entry.judgement.model_dump().values()) for entry in window.history.entries]
+
+
+def tiles_of(day: float, west: float | None, east: float | None, **fields: Any) -> list[CountEvent]:
+    counts = zip(TWO_TILES, (west, east), strict=True)
+    return [
+        count_event(day, count, site="wide", tile=tile, tiles=TWO_TILES, scene=f"scene-{day:g}", **fields)
+        for tile, count in counts
+    ]
+
+
+def test_a_surge_opens_an_alert_with_all_that_a_consumer_needs(handler: CountHandler) -> None:
+    assert handle(handler, *QUIET) == []
+    opened, updated = handle(handler, *SURGE)
+    assert transitions([opened, updated]) == [Transition.OPENED, Transition.UPDATED]
+    assert opened.alert == updated.alert
+    assert opened.opened_at == updated.opened_at == on_day(61)
+    assert updated.look.count == 70
+    assert updated.look.threshold is not None
+    assert updated.look.threshold < 30
+    assert [look.observed_at for look in updated.history][-1] == on_day(61)
+    assert updated.onset is not None
+    assert updated.sentence.startswith("Tumangang: 70 railcars (64 to 76) on 4 May 2023")
+    assert updated.page_url == f"https://railwatch.example/alerts/{updated.alert}"
+    (evidence,) = updated.evidence
+    assert (evidence.tile, evidence.scene) == ("r0c0", "scene-64")
+    assert evidence.pictures == SURGE[1].evidence
+    assert evidence.baseline == SURGE[1].baseline
+
+
+def test_a_surge_that_ends_resolves_its_alert_once(handler: CountHandler) -> None:
+    found = handle(handler, *QUIET, *SURGE, *CALM)
+    assert transitions(found) == [Transition.OPENED, Transition.UPDATED, Transition.RESOLVED]
+    assert [event.sequence for event in found] == [1, 2, 3]
+
+
+def test_a_count_delivered_again_changes_nothing_and_says_the_same(
+    handler: CountHandler, windows: Windows, clock: Clock
+) -> None:
+    first = handle(handler, *QUIET, *SURGE)
+    before = windows.window("tumangang")
+    clock.turn(hours=1)
+    again = handle(make_handler(windows, clock), *QUIET, *SURGE)
+    assert again == first
+    assert [event.id for event in again] == [event.id for event in first]
+    assert windows.window("tumangang") == before
+
+
+def test_a_count_made_again_by_the_detector_says_nothing_new(handler: CountHandler) -> None:
+    handle(handler, *QUIET, *SURGE)
+    made_again = SURGE[1].model_copy(update={"recorded_at": RECORDED + timedelta(hours=2)})
+    assert handle(handler, made_again) == []
+
+
+def test_a_corrected_count_retracts_the_alert_that_it_had_raised(handler: CountHandler) -> None:
+    (opened,) = handle(handler, *QUIET, SURGE[0])
+    corrected = count_event(61, 8, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
+    (retracted,) = handle(handler, corrected)
+    assert (retracted.alert, retracted.sequence) == (opened.alert, 2)
+    assert retracted.transition is Transition.RETRACTED
+    assert retracted.reason == "The count of 1 May 2023 was corrected from 30 to 8."
+
+
+def test_the_old_count_arriving_after_its_correction_changes_nothing(handler: CountHandler, windows: Windows) -> None:
+    corrected = count_event(61, 8, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
+    assert handle(handler, *QUIET, corrected, SURGE[0]) == []
+    assert windows.window("tumangang").history.entries[-1].judgement.count == 8
+
+
+def test_an_archival_look_enters_history_at_its_place_without_an_alert(handler: CountHandler, windows: Windows) -> None:
+    assert handle(handler, *QUIET, *CALM) == []
+    assert handle(handler, SURGE[0]) == []
+    entries = windows.window("tumangang").history.entries
+    times = [entry.judgement.observed_at for entry in entries]
+    assert times == sorted(times)
+    (late,) = [entry for entry in entries if entry.scene == SURGE[0].scene]
+    assert late.archival
+    assert late.judgement.exceeds
+
+
+def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, windows: Windows) -> None:
+    west, east = tiles_of(1, 3, 4)
+    handle(handler, west)
+    assert windows.window("wide").history.entries == ()
+    handle(handler, east)
+    (entry,) = windows.window("wide").history.entries
+    assert entry.judgement.count == 7
+
+
+def quiet_wide() -> list[CountEvent]:
+    return [tile for look in range(20) for tile in tiles_of(3 * look, 2 + look % 3, 4 + look % 4)]
+
+
+def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
+    handler: CountHandler, windows: Windows, clock: Clock
+) -> None:
+    handle(handler, *quiet_wide())
+    published: list[AlertEvent] = []
+    assert handle(handler, tiles_of(61, 40, 30)[0]) == []
+    handler.settle_due(lambda *events: published.extend(events))
+    assert published == []
+    clock.turn(minutes=15)
+    handler.settle_due(lambda *events: published.extend(events))
+    (opened,) = published
+    assert opened.missing_tiles == ("r0c1",)
+    assert "Not counted in time: tile r0c1." in opened.sentence
+    assert opened.look.coverage == pytest.approx(0.5, abs=0.01)
+
+    (updated,) = handle(handler, tiles_of(61, 40, 30)[1])
+    assert (updated.alert, updated.look.count, updated.missing_tiles) == (opened.alert, 70, ())
+    assert [item.tile for item in updated.evidence] == ["r0c0", "r0c1"]
+    handler.settle_due(lambda *events: published.extend(events))
+    assert published == [opened]
+
+
+def test_a_deadline_whose_alert_was_not_published_is_kept_until_it_is(
+    handler: CountHandler, windows: Windows, clock: Clock
+) -> None:
+    handle(handler, *quiet_wide(), tiles_of(61, 40, 30)[0])
+    clock.turn(minutes=15)
+    lost: list[AlertEvent] = []
+
+    def fail(*events: AlertEvent) -> None:
+        lost.extend(events)
+        raise TransientError("Kafka is away")
+
+    with pytest.raises(TransientError):
+        handler.settle_due(fail)
+    clock.turn(minutes=1)
+    published: list[AlertEvent] = []
+    for _ in range(2):
+        make_handler(windows, clock).settle_due(lambda *events: published.extend(events))
+    assert published == lost
+    assert transitions(published) == [Transition.OPENED]
+
+
+def contents(client: redis.Redis) -> dict[str, Any]:
+    return {str(name): client.dump(name) for name in client.scan_iter()}
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (count_event(70, 10, site="nowhere"), "unknown-site"),
+        (count_event(70, 1e6), "implausible-count"),
+        (count_event(70, 10, tile="r5c5", tiles=("r5c5",)), "unknown-tile"),
+        (count_event(99_999, 10), "observed-in-future"),
+    ],
+)
+def test_a_poisoned_count_is_refused_and_leaves_no_trace(
+    handler: CountHandler, redis_client: redis.Redis, event: CountEvent, reason: str
+) -> None:
+    handle(handler, *QUIET)
+    before = contents(redis_client)
+    with pytest.raises(UnprocessableError) as refusal:
+        handler.handle(event)
+    assert refusal.value.reason == reason
+    assert contents(redis_client) == before
+
+
+def test_two_processes_with_one_site_do_not_lose_each_others_counts(windows: Windows, clock: Clock) -> None:
+    halves = [quiet_wide()[0::2], quiet_wide()[1::2]]
+    threads = [threading.Thread(target=handle, args=(make_handler(windows, clock), *half)) for half in halves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = windows.window("wide").history.entries
+    assert len(entries) == 20
+    assert all(entry.missing_tiles == () for entry in entries)
+
+
+CORRECTION = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
+STORY = [*QUIET, CORRECTION, *SURGE, *CALM]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=5))
+def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
+    redis_client: redis.Redis, shuffled: list[CountEvent], repeated: list[CountEvent]
+) -> None:
+    found = []
+    for order in (STORY, [*shuffled, *repeated]):
+        redis_client.flushall()
+        windows = Windows(redis_client)
+        handle(make_handler(windows, Clock(RECORDED)), *order)
+        found.append(windows.window("tumangang"))
+    assert decisions(found[0]) == decisions(found[1])
+    assert State.ALERT in {entry.judgement.state for entry in found[0].history.entries}

@@ -1,0 +1,164 @@
+"""Delivering to one receiver, with what is remembered of it in Redis."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import redis
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
+
+from railwatch.embedded import embedded_redis
+from services.alerting.delivery.deliver import Delivery
+from services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
+from services.alerting.delivery.signature import HEADER, verify
+from services.alerting.windows import Windows
+from shared.errors import TransientError, UnprocessableError
+from shared.events import Transition
+from shared.settings import RedisSettings
+from shared.state import connect
+from tests.support.alerting import alert_event
+from tests.support.clock import Clock
+from tests.support.receivers import ReceiverLog, receiver
+
+SECRET = SecretStr("a secret of the desk")
+T0 = datetime.fromisoformat("2026-01-01T00:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[redis.Redis]:
+    with embedded_redis() as env:
+        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
+
+
+@pytest.fixture
+def redis_client(redis_server: redis.Redis) -> redis.Redis:
+    redis_server.flushall()
+    return redis_server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(T0)
+
+
+@pytest.fixture
+def desk() -> Iterator[ReceiverLog]:
+    with receiver() as log:
+        yield log
+
+
+@pytest.fixture
+def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
+    to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
+    made = Delivery(to_desk, redis_client, timedelta(hours=6), clock)
+    made.handle(alert_event(recorded_at=T0 - timedelta(days=1)))
+    assert desk.requests == []
+    return made
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, {"receiver": "desk", **labels}) or 0.0
+
+
+def test_a_transition_arrives_signed_and_with_its_id(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:
+    event = alert_event(recorded_at=T0)
+    delivery.handle(event)
+    (request,) = desk.requests
+    assert verify(SECRET.get_secret_value(), request.body, request.headers[HEADER], clock().timestamp())
+    assert request.headers[EVENT_ID_HEADER] == request.json["id"] == event.id
+    assert request.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    assert metric("railwatch_delivery_healthy") == 1
+
+
+def test_a_transition_that_was_delivered_is_not_sent_again(delivery: Delivery, desk: ReceiverLog) -> None:
+    for _ in range(3):
+        delivery.handle(alert_event(recorded_at=T0))
+    assert len(desk.requests) == 1
+
+
+def test_each_transition_of_an_alert_is_sent(delivery: Delivery, desk: ReceiverLog) -> None:
+    for sequence, transition in enumerate((Transition.OPENED, Transition.UPDATED, Transition.RESOLVED), 1):
+        delivery.handle(alert_event(transition, sequence=sequence, recorded_at=T0))
+    assert [request.json["data"]["transition"] for request in desk.requests] == ["opened", "updated", "resolved"]
+
+
+def test_a_receiver_that_fails_gets_it_when_it_is_back(delivery: Delivery, desk: ReceiverLog) -> None:
+    desk.statuses += [500, 503]
+    event = alert_event(recorded_at=T0)
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            delivery.handle(event)
+        assert metric("railwatch_delivery_healthy") == 0
+    delivery.handle(event)
+    assert metric("railwatch_delivery_healthy") == 1
+    assert [request.json["id"] for request in desk.requests] == [event.id] * 3
+
+
+def test_what_a_receiver_would_not_take_for_too_long_is_given_up(
+    delivery: Delivery, desk: ReceiverLog, clock: Clock
+) -> None:
+    desk.statuses += [500, 500]
+    event = alert_event(recorded_at=T0)
+    with pytest.raises(TransientError):
+        delivery.handle(event)
+    clock.turn(hours=6, seconds=1)
+    with pytest.raises(UnprocessableError) as refusal:
+        delivery.handle(event)
+    assert refusal.value.reason == "undelivered-desk"
+    assert "500" in refusal.value.detail
+
+
+def test_what_a_receiver_refuses_is_given_up_at_once(delivery: Delivery, desk: ReceiverLog) -> None:
+    desk.statuses.append(422)
+    with pytest.raises(UnprocessableError) as refusal:
+        delivery.handle(alert_event(recorded_at=T0))
+    assert refusal.value.reason == "undelivered-desk"
+    assert SECRET.get_secret_value() not in refusal.value.detail
+
+
+def test_an_alert_from_before_the_receiver_is_not_sent(delivery: Delivery, desk: ReceiverLog) -> None:
+    delivery.handle(alert_event(recorded_at=T0 - timedelta(minutes=1)))
+    assert desk.requests == []
+
+
+def test_a_topic_replayed_after_months_notifies_nobody(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:
+    delivery.handle(alert_event(recorded_at=T0))
+    clock.turn(days=90)
+    delivery.handle(alert_event(recorded_at=T0))
+    assert len(desk.requests) == 1
+
+
+def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
+    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
+) -> None:
+    windows = Windows(redis_client)
+    alertmanager = Alertmanager(desk.url, SecretStr("token"), windows, timedelta(minutes=1), 2.0, clock)
+    opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
+    windows.transact("tumangang", lambda view: view.say("count-1", [opened]))
+    alertmanager.send(opened)
+    for _ in range(3):
+        clock.turn(minutes=1)
+        alertmanager.remind()
+        alertmanager.remind()
+    windows.transact("tumangang", lambda view: view.say("count-2", [resolved]))
+    clock.turn(minutes=1)
+    alertmanager.remind()
+    alertmanager.send(resolved)
+    assert [request.path for request in desk.requests] == ["/hook/api/v2/alerts"] * 5
+    assert desk.requests[0].headers["Authorization"] == "Bearer token"
+    sent_at = [T0 + timedelta(minutes=minutes) for minutes in (0, 1, 2, 3, 4)]
+    holds = [datetime.fromisoformat(request.json[0]["endsAt"]) for request in desk.requests]
+    assert holds == [*(at + timedelta(minutes=4) for at in sent_at[:4]), sent_at[4]]
+
+
+def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
+    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
+) -> None:
+    windows = Windows(redis_client)
+    alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
+    opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
+    windows.transact("tumangang", lambda view: view.say("counts", [opened, resolved]))
+    alertmanager.send(resolved)
+    alertmanager.send(opened)
+    assert [request.json[0]["endsAt"] for request in desk.requests] == [T0.isoformat()] * 2

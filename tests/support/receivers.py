@@ -1,0 +1,97 @@
+"""Little loopback receivers of alerts: one that behaves, and sockets that do not."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Request:
+    """A request that a receiver got."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class ReceiverLog:
+    """Where a receiver listens, what it got, and the statuses that it will answer with; then always 200."""
+
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    location: str | None = None
+
+
+@contextmanager
+def receiver() -> Iterator[ReceiverLog]:
+    """A receiver that notes every request."""
+    log = ReceiverLog()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            log.requests.append(Request(self.path, dict(self.headers.items()), body))
+            self.send_response(log.statuses.pop(0) if log.statuses else 200)
+            if log.location:
+                self.send_header("Location", log.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    log.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    try:
+        yield log
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def rude_server(behave: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that does to each connection whatever `behave` does, once it has something to read."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    def answer(connection: socket.socket) -> None:
+        with connection:
+            try:
+                connection.recv(65_536)
+                behave(connection)
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+    finally:
+        stopped.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
