@@ -1,0 +1,75 @@
+"""A watched bucket prefix: a GeoTIFF and `<same name>.json` beside it, as in the watched directory.
+
+Nothing is moved or written: what was settled is noted in Redis under the objects' entity tags, so that an object that
+is written anew is looked at anew. If Redis is wiped, all scenes are read again and publish the same ids again.
+"""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from services.ingest.assets import CHUNK_BYTES, spooled
+from services.ingest.intake import Intake, Receipt
+from services.ingest.metadata import parse_json, read_metadata
+from services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
+from shared.errors import TransientError
+from shared.events import derived_id
+
+SOURCE = "bucket"
+
+
+class WatchedBucket:
+    """A store of objects whose scenes are taken.
+
+    Attributes:
+        name: tells this bucket's notes from those of others.
+        store: the objects; only reading is asked of it.
+        partner_within_s: how long an object may wait for the other of its pair.
+    """
+
+    def __init__(
+        self, name: str, store: ObjectStore, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._intake = intake
+        self._partner_within = timedelta(seconds=partner_within_s)
+
+    def look(self, stop: threading.Event) -> None:
+        """Take every pair that was not settled before.
+
+        Raises:
+            TransientError: the bucket cannot be listed, or Redis is away.
+        """
+        try:
+            objects = {found["path"]: found for batch in obstore.list(self._store) for found in batch}
+        except (BaseError, OSError) as error:
+            raise TransientError(f"The bucket {self._name} cannot be listed: {type(error).__name__}.") from error
+        for pair in pairs(objects):
+            if stop.is_set():
+                return
+            found = [objects[name] for name in pair.names]
+            youngest: datetime = max(each["last_modified"] for each in found)
+            if None in pair and datetime.now(UTC) - youngest < self._partner_within:
+                continue
+            note = derived_id(SOURCE, self._name, *((each["path"], each["e_tag"]) for each in found))
+            if self._intake.claims.get(note) is None:
+                outcome = offer(self._intake, pair.subject, SOURCE, partial(self._take, pair))
+                if outcome is not None:
+                    self._intake.claims.put(note, "settled")
+
+    def _take(self, pair: Pair) -> Receipt:
+        if pair.geotiff is None or pair.metadata is None:
+            raise pair.refusal()
+        try:
+            document = parse_json(bytes(obstore.get(self._store, pair.metadata).bytes()))
+            metadata = read_metadata(document, datetime.now(UTC))
+            chunks = obstore.get(self._store, pair.geotiff).stream(min_chunk_size=CHUNK_BYTES)
+            with spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes) as path:
+                return self._intake.take(path, metadata, SOURCE)
+        except BaseError as error:
+            raise TransientError(f"The bucket {self._name} failed: {type(error).__name__}.") from error

@@ -1,0 +1,75 @@
+"""A poll of a STAC API: its items over the sites are taken, once each.
+
+Each search reaches back some days, because providers publish late and correct what they published; what was settled is
+noted in Redis under the item's id and its `updated` time.
+"""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from pystac import STACError
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+
+from services.ingest.assets import fetched, scene_href
+from services.ingest.intake import Intake, Receipt
+from services.ingest.metadata import read_item, read_metadata
+from services.ingest.settings import StacSettings
+from services.ingest.sources import offer
+from shared.errors import TransientError
+from shared.events import derived_id
+
+SOURCE = "stac"
+TIMEOUT_S = 30.0
+
+
+class PolledCatalogue:
+    """A STAC API whose items are taken."""
+
+    def __init__(self, settings: StacSettings, intake: Intake) -> None:
+        self._settings = settings
+        self._intake = intake
+
+    def look(self, stop: threading.Event) -> None:
+        """Search over every site and take what was not settled before.
+
+        Raises:
+            TransientError: the API does not answer as it should, or Redis is away.
+        """
+        for document in self._items():
+            if stop.is_set():
+                return
+            self._settle(document)
+
+    def _settle(self, document: dict[str, Any]) -> None:
+        properties = document.get("properties") or {}
+        collection, name = document.get("collection"), str(document.get("id"))
+        note = derived_id(SOURCE, self._settings.url, collection, name, properties.get("updated"))
+        if self._intake.claims.get(note) is None:
+            outcome = offer(self._intake, name[:200], SOURCE, partial(self._take, document))
+            if outcome is not None:
+                self._intake.claims.put(note, "settled")
+
+    def _take(self, document: dict[str, Any]) -> Receipt:
+        metadata = read_metadata(document, datetime.now(UTC))
+        with fetched(scene_href(read_item(document), self._settings.asset), self._intake.limits) as path:
+            return self._intake.take(path, metadata, SOURCE)
+
+    def _items(self) -> Iterator[dict[str, Any]]:
+        now = datetime.now(UTC)
+        token = self._settings.token
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else None
+        try:
+            client = Client.open(self._settings.url or "", headers=headers, timeout=TIMEOUT_S)
+            for site in self._intake.sites.sites.values():
+                search = client.search(
+                    collections=list(self._settings.collections) or None,
+                    bbox=site.polygon.bounds,
+                    datetime=(now - timedelta(days=self._settings.lookback_days), now),
+                )
+                yield from search.items_as_dicts()
+        except (APIError, STACError, ValueError, KeyError, NotImplementedError) as error:
+            raise TransientError(f"The STAC API failed: {type(error).__name__}.") from error

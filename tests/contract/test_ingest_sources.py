@@ -1,0 +1,344 @@
+"""Scenes that Railwatch finds by itself: in a directory, in a bucket, in a STAC API."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from services.ingest.bucket import WatchedBucket
+from services.ingest.directory import WatchedDirectory
+from services.ingest.settings import SceneSettings, StacSettings
+from services.ingest.sources import Source, pairs, run_sources
+from services.ingest.stac import PolledCatalogue
+from shared.errors import TransientError
+from shared.health import Progress
+from tests.support.geotiff import Look
+from tests.support.ingest import Desk, desk_over
+
+METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
+GOING_ON = threading.Event()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_over(tmp_path)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+def lay(inbox: Path, name: str = "a", data: bytes | None = None, metadata: str = METADATA) -> None:
+    (inbox / f"{name}.tif").write_bytes(Look().geotiff() if data is None else data)
+    (inbox / f"{name}.json").write_text(metadata)
+
+
+def look_twice(watched: WatchedDirectory) -> None:
+    watched.look(GOING_ON)
+    watched.look(GOING_ON)
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def test_files_are_paired_by_name() -> None:
+    names = ["b.json", "a.tif", "a.json", "a.tiff", "in/c.TIF", "in/c.json", ".d.tif", "e.tif.part", "f.png", "g.tif"]
+    assert [tuple(pair) for pair in pairs(names)] == [
+        ("a.tif", "a.json"),
+        ("a.tiff", None),
+        (None, "b.json"),
+        ("g.tif", None),
+        ("in/c.TIF", "in/c.json"),
+    ]
+
+
+# A directory
+
+
+def test_a_scene_in_the_directory_is_published_and_put_away(desk: Desk, inbox: Path) -> None:
+    lay(inbox)
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "directory")]
+    assert files(inbox) == ["processed/a.json", "processed/a.tif"]
+
+
+def test_a_file_that_still_grows_is_left_alone(desk: Desk, inbox: Path) -> None:
+    watched = WatchedDirectory(inbox, desk.intake())
+    data = Look().geotiff()
+    for end in (1000, 2000, len(data)):
+        lay(inbox, data=data[:end])
+        watched.look(GOING_ON)
+    assert desk.published == []
+    watched.look(GOING_ON)
+    assert len(desk.tiles) == 1
+
+
+def test_a_bad_scene_is_put_aside_with_its_reason(desk: Desk, inbox: Path) -> None:
+    lay(inbox, "bad", data=b"not a picture")
+    lay(inbox, "good")
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    assert len(desk.tiles) == 1
+    (letter,) = desk.dead_letters
+    assert (letter.reason, letter.subject) == ("format-unsupported", "bad.tif")
+    problem = json.loads((inbox / "rejected" / "bad.tif.problem.json").read_text())
+    assert problem == {"reason": "format-unsupported", "detail": letter.detail}
+    assert files(inbox / "rejected") == ["bad.json", "bad.tif", "bad.tif.problem.json"]
+
+
+@pytest.mark.parametrize(("missing", "reason"), [("a.json", "metadata-missing"), ("a.tif", "file-missing")])
+def test_a_file_without_its_partner_waits_and_is_refused_in_the_end(
+    desk: Desk, inbox: Path, missing: str, reason: str
+) -> None:
+    lay(inbox)
+    (inbox / missing).unlink()
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    assert desk.published == []
+    look_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    assert [letter.reason for letter in desk.dead_letters] == [reason]
+    assert [name for name in files(inbox) if not name.startswith("rejected/")] == []
+
+
+def test_a_scene_waits_for_the_broker(desk: Desk, inbox: Path) -> None:
+    watched = WatchedDirectory(inbox, desk.intake())
+    lay(inbox)
+    lay(inbox, "bad", data=b"not a picture")
+    desk.broker_is_away = True
+    look_twice(watched)
+    assert len([name for name in files(inbox) if "/" not in name]) == 4
+    desk.broker_is_away = False
+    watched.look(GOING_ON)
+    assert (len(desk.tiles), len(desk.dead_letters)) == (1, 1)
+
+
+def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: Path) -> None:
+    lay(inbox)
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    for name in ("a.tif", "a.json"):
+        (inbox / "processed" / name).rename(inbox / name)
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    assert len(desk.tiles) == 1
+    assert files(inbox) == ["processed/a.json", "processed/a.tif"]
+
+
+@pytest.mark.parametrize("moved_before_the_crash", [[], ["a.tif"]])
+def test_a_crash_while_putting_away_is_made_up_for(desk: Desk, inbox: Path, moved_before_the_crash: list[str]) -> None:
+    lay(inbox)
+    (inbox / "processed").mkdir()
+    (inbox / "a.json").rename(inbox / "a.json.processed")
+    for name in moved_before_the_crash:
+        (inbox / name).rename(inbox / "processed" / name)
+    look_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    assert files(inbox) == ["processed/a.json", "processed/a.tif"]
+    assert desk.published == []
+
+
+def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.ingest.intake.overlapped", broken)
+    lay(inbox)
+    look_twice(WatchedDirectory(inbox, desk.intake()))
+    assert [letter.reason for letter in desk.dead_letters] == ["internal-error"]
+    assert "ZeroDivision" not in desk.dead_letters[0].detail
+
+
+# A bucket
+
+
+def test_scenes_in_a_bucket_are_taken_once(desk: Desk) -> None:
+    store = MemoryStore()
+    obstore.put(store, "2023/a.tif", Look().geotiff())
+    obstore.put(store, "2023/a.json", METADATA.encode())
+    obstore.put(store, "bad.tif", b"not a picture")
+    obstore.put(store, "bad.json", METADATA.encode())
+    for _ in range(2):
+        WatchedBucket("s3://scenes", store, desk.intake()).look(GOING_ON)
+    assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "bucket")]
+    assert [(letter.reason, letter.subject) for letter in desk.dead_letters] == [("format-unsupported", "bad.tif")]
+
+
+def test_an_object_that_is_written_anew_is_looked_at_anew(desk: Desk) -> None:
+    store = MemoryStore()
+    watched = WatchedBucket("s3://scenes", store, desk.intake())
+    obstore.put(store, "a.json", METADATA.encode())
+    obstore.put(store, "a.tif", b"not a picture")
+    watched.look(GOING_ON)
+    obstore.put(store, "a.tif", Look().geotiff())
+    watched.look(GOING_ON)
+    assert (len(desk.dead_letters), len(desk.tiles)) == (1, 1)
+
+
+def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.tif", Look().geotiff())
+    WatchedBucket("s3://scenes", store, desk.intake()).look(GOING_ON)
+    assert desk.published == []
+    desk.broker_is_away = True
+    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).look(GOING_ON)
+    desk.broker_is_away = False
+    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).look(GOING_ON)
+    assert [letter.reason for letter in desk.dead_letters] == ["metadata-missing"]
+
+
+# A STAC API
+
+
+class StacApi:
+    """As much of a STAC API as a search needs, with one scene."""
+
+    def __init__(self) -> None:
+        self.searches: list[dict[str, Any]] = []
+        self.items: list[dict[str, Any]] = []
+        self.scene = Look().geotiff()
+        self.fails = False
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path, query = urlsplit(self.path)[2:4]
+                if path == "/scene.tif":
+                    self._answer(api.scene)
+                elif path == "/search":
+                    self._search({name: values[0] for name, values in parse_qs(query).items()})
+                else:
+                    self._answer(json.dumps(api.landing_page()).encode())
+
+            def do_POST(self) -> None:
+                self._search(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+            def _search(self, query: dict[str, Any]) -> None:
+                api.searches.append({**query, "authorization": self.headers["authorization"]})
+                self._answer(json.dumps({"type": "FeatureCollection", "features": api.items, "links": []}).encode())
+
+            def _answer(self, body: bytes) -> None:
+                self.send_response(400 if api.fails else 200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def landing_page(self) -> dict[str, Any]:
+        return {
+            "type": "Catalog",
+            "id": "test",
+            "description": "test",
+            "stac_version": "1.0.0",
+            "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
+            "links": [
+                {"rel": "self", "href": self.url},
+                {"rel": "search", "href": f"{self.url}/search", "method": "POST", "type": "application/geo+json"},
+            ],
+        }
+
+    def item(self, name: str, **properties: Any) -> dict[str, Any]:
+        return {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "id": name,
+            "collection": "optical",
+            "geometry": None,
+            "properties": {"datetime": "2023-10-05T02:11:00Z", **properties},
+            "links": [],
+            "assets": {"visual": {"href": f"{self.url}/scene.tif", "type": "image/tiff; application=geotiff"}},
+        }
+
+
+@pytest.fixture
+def stac() -> Iterator[StacApi]:
+    api = StacApi()
+    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield api
+    api.server.shutdown()
+    thread.join()
+    api.server.server_close()
+
+
+@pytest.fixture
+def polled(desk: Desk, stac: StacApi) -> Callable[[], None]:
+    desk.limits = SceneSettings(asset_roots=(stac.url,))
+    settings = StacSettings.model_validate({"url": stac.url, "collections": ["optical"], "token": "secret"})
+    return lambda: PolledCatalogue(settings, desk.intake()).look(GOING_ON)
+
+
+def test_items_over_a_site_are_taken_once(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items = [stac.item("I1")]
+    polled()
+    polled()
+    assert [(tile.scene, tile.source) for tile in desk.tiles] == [("I1", "stac")]
+    site = desk.sites.sites["yard"]
+    assert stac.searches[0]["bbox"] == pytest.approx(list(site.polygon.bounds))
+    assert stac.searches[0]["collections"] == ["optical"]
+    assert stac.searches[0]["authorization"] == "Bearer secret"
+
+
+def test_an_item_that_was_updated_is_taken_again(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items = [stac.item("I1", updated="2023-10-05T03:00:00Z")]
+    polled()
+    stac.items = [stac.item("I1", updated="2023-10-06T03:00:00Z")]
+    stac.scene = Look(seed=2).geotiff()
+    polled()
+    first, second = desk.tiles
+    assert first.scene == second.scene
+    assert first.id != second.id
+
+
+def test_a_bad_item_is_refused_once_and_stops_no_other(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items = [stac.item("bad", datetime=None), {"type": "Feature"}, stac.item("good")]
+    polled()
+    polled()
+    assert [tile.scene for tile in desk.tiles] == ["good"]
+    assert [letter.reason for letter in desk.dead_letters] == ["timestamp-missing", "stac-item-invalid"]
+
+
+def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items, stac.fails = [stac.item("I1")], True
+    with pytest.raises(TransientError):
+        polled()
+    stac.fails = False
+    polled()
+    assert len(desk.tiles) == 1
+
+
+# Running them
+
+
+def test_sources_are_looked_through_until_told_to_stop() -> None:
+    stop, progress = threading.Event(), Progress()
+    looks: list[str] = []
+
+    def flaky(_: threading.Event) -> None:
+        looks.append("flaky")
+        raise TransientError("away")
+
+    def steady(_: threading.Event) -> None:
+        looks.append("steady")
+        if looks.count("steady") > 3 and looks.count("flaky") > 3:
+            stop.set()
+
+    run_sources([Source("flaky", flaky, 0.001), Source("steady", steady, 0.001)], progress, stop)
+    assert looks.count("flaky") > 3
+
+
+def test_a_source_that_breaks_ends_the_service() -> None:
+    def broken(_: threading.Event) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_sources([Source("broken", broken, 1.0)], Progress(), threading.Event())
