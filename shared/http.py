@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -29,17 +30,17 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        title, detail = ("Not found", "") if error.detail == "Not Found" else (error.detail, "")
-        return problem(error.status_code, title, detail, error.headers)
+        phrase = HTTPStatus(error.status_code).phrase
+        return problem(error.status_code, phrase, "" if error.detail == phrase else error.detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in error.errors())
-        return problem(422, "The request is wrong", "; ".join(faults))
+        return problem(422, "Unprocessable Content", "; ".join(faults))
 
     @app.exception_handler(TransientError)
     def away(request: Request, error: TransientError) -> JSONResponse:
-        return problem(503, "Not available now", str(error), {"Retry-After": RETRY_AFTER_S})
+        return problem(503, "Service Unavailable", str(error), {"Retry-After": RETRY_AFTER_S})
 
 
 def bearer_check(tokens: Sequence[SecretStr], setting: str) -> Callable[..., None]:

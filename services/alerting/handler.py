@@ -97,9 +97,8 @@ class CountHandler:
             return _Outcome(view.said(event.id))
         due_at = known.due_at if known else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
-        evidence = view.evidence(event.scene)
-        if readings[event.tile].event == event.id:
-            evidence = {**evidence, event.tile: _evidence(event)}
+        others = view.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
+        evidence = {**others, event.tile: _evidence(event)}
         if due_at is None or complete(readings):
             return self._enter(view, site, event.scene, record, evidence, event.id)
         view.put_scene(event.scene, record, evidence)

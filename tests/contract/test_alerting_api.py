@@ -1,0 +1,182 @@
+"""Alerting's JSON API, as a program sees it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+
+from railwatch.embedded import embedded_redis
+from services.alerting.api import make_app
+from services.alerting.history import History
+from services.alerting.judgement import State
+from services.alerting.windows import SiteStatus, Window, Windows
+from shared.blobs import BlobStore
+from shared.counts import BlobRef
+from shared.events import EvidenceItem, Severity, Transition
+from shared.health import Progress
+from shared.settings import BlobSettings, RedisSettings
+from shared.state import connect
+from tests.support.alerting import RECORDED, alert_event, blob, judged, on_day, small_site
+
+STORE = BlobStore.open(BlobSettings(url="memory://"))
+PICTURE = b"\x89PNG picture of cars"
+LATER = "f" * 32
+EARLIER = "e" * 32
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[redis.Redis]:
+    with embedded_redis() as env:
+        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
+
+
+@pytest.fixture(scope="module")
+def picture_ref() -> BlobRef:
+    return STORE.put(PICTURE, "image/png")
+
+
+@pytest.fixture
+def client(redis_server: redis.Redis, picture_ref: BlobRef) -> TestClient:
+    """Two sites; one of them with thirty looks, an alert that ended and one that stands."""
+    redis_server.flushall()
+    windows = Windows(redis_server)
+    looks = tuple(judged(day, 5 + day % 3) for day in range(30))
+    status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=looks[-1].judgement, alert=LATER)
+    evidence = EvidenceItem(
+        tile="r0c0",
+        scene="scene-29",
+        image=blob("tile", "image/tiff"),
+        baseline=None,
+        pictures={"cars": picture_ref, "gone": blob("gone"), "page": blob("page", "text/html")},
+        algorithm="railwatch 1",
+    )
+    opened = alert_event(alert=EARLIER)
+    ended = alert_event(Transition.RESOLVED, alert=EARLIER, sequence=2, recorded_at=RECORDED + timedelta(days=1))
+    standing = alert_event(alert=LATER, severity=Severity.CRITICAL).model_copy(
+        update={"opened_at": on_day(300), "evidence": (evidence,)}
+    )
+
+    def seed(view: Any) -> None:
+        view.put_window(Window(history=History(entries=looks)), "scene-29")
+        view.put_status(status)
+        view.say("counts", [opened, ended, standing])
+
+    windows.transact("tumangang", seed)
+    sites = {site: small_site(site) for site in ("tumangang", "najin")}
+    return TestClient(make_app(windows, sites, STORE, Progress(), {}))
+
+
+def test_all_sites_are_listed_with_how_they_stand(client: TestClient) -> None:
+    najin, tumangang = client.get("/v1/sites").json()["items"]
+    assert (najin["id"], najin["status"]) == ("najin", None)
+    assert (tumangang["status"]["state"], tumangang["status"]["alert"]) == ("alert", LATER)
+    assert tumangang["status"]["judged"]["count"] == 7
+    assert client.get("/v1/sites/tumangang").json() == tumangang
+
+
+def test_observations_come_page_by_page_newest_first(client: TestClient) -> None:
+    address, seen = "/v1/sites/tumangang/observations?limit=12", []
+    while address:
+        page = client.get(address).json()
+        seen += [item["observed_at"] for item in page["items"]]
+        address = page["next"]
+    assert len(seen) == len(set(seen)) == 30
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_an_observation_says_how_it_was_judged(client: TestClient) -> None:
+    item = client.get("/v1/sites/tumangang/observations?limit=1").json()["items"][0]
+    assert item["scene"] == "scene-29"
+    assert (item["count"], item["threshold"], item["state"], item["missing_tiles"]) == (7, 20.0, "normal", [])
+
+
+def test_observations_can_be_asked_for_by_time(client: TestClient) -> None:
+    window = {"from": on_day(3).isoformat(), "to": on_day(6).isoformat()}
+    items = client.get("/v1/sites/tumangang/observations", params=window).json()["items"]
+    assert [item["scene"] for item in items] == ["scene-5", "scene-4", "scene-3"]
+
+
+def test_alerts_are_listed_last_opened_first_and_can_be_filtered(client: TestClient) -> None:
+    def listed(**query: str) -> list[str]:
+        return [item["alert"] for item in client.get("/v1/alerts", params=query).json()["items"]]
+
+    assert listed() == [LATER, EARLIER]
+    assert listed(state="standing") == [LATER]
+    assert listed(state="resolved") == [EARLIER]
+    assert listed(state="retracted") == []
+    assert listed(site="najin") == []
+    assert listed(site="tumangang", to=on_day(250).isoformat()) == [EARLIER]
+    assert listed(**{"from": on_day(250).isoformat()}) == [LATER]
+
+
+def test_alerts_come_page_by_page(client: TestClient) -> None:
+    first = client.get("/v1/alerts?limit=1&site=tumangang").json()
+    second = client.get(first["next"]).json()
+    assert [item["alert"] for page in (first, second) for item in page["items"]] == [LATER, EARLIER]
+    assert second["next"] is None
+
+
+def test_one_alert_tells_its_life(client: TestClient) -> None:
+    detail = client.get(f"/v1/alerts/{EARLIER}").json()
+    assert detail["alert"]["state"] == "resolved"
+    assert [step["transition"] for step in detail["transitions"]] == ["opened", "resolved"]
+    assert detail["event"]["sentence"].startswith("Tumangang: 25 railcars")
+
+
+def test_a_picture_behind_an_alert_is_served_for_good(client: TestClient, picture_ref: BlobRef) -> None:
+    address = f"/v1/alerts/{LATER}/pictures/{picture_ref.sha256}"
+    answer = client.get(address)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, PICTURE, "image/png")
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "sha256",
+    [
+        blob("tile", "image/tiff").sha256,
+        blob("page", "text/html").sha256,
+        blob("gone").sha256,
+        "0" * 64,
+        "..%2f..%2fetc",
+    ],
+)
+def test_nothing_but_the_pictures_of_an_alert_is_served(client: TestClient, sha256: str) -> None:
+    assert client.get(f"/v1/alerts/{LATER}/pictures/{sha256}").status_code == 404
+
+
+def test_a_picture_is_served_only_with_its_own_alert(client: TestClient, picture_ref: BlobRef) -> None:
+    assert client.get(f"/v1/alerts/{EARLIER}/pictures/{picture_ref.sha256}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        ("/v1/sites/nowhere", 404, "nowhere"),
+        ("/v1/sites/nowhere/observations", 404, "nowhere"),
+        ("/v1/alerts/none", 404, "none"),
+        ("/v1/alerts?after=none", 404, "none"),
+        ("/v1/alerts?limit=0", 422, "limit"),
+        ("/v1/alerts?state=sleeping", 422, "state"),
+        ("/v1/sites/tumangang/observations?from=yesterday", 422, "from"),
+        ("/v1/sites/tumangang/observations?from=2023-01-01T00:00:00", 422, "timezone"),
+        ("/v2/alerts", 404, "Not Found"),
+    ],
+)
+def test_what_is_wrong_is_told_as_problem_details(client: TestClient, address: str, status: int, words: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == answer.json()["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert words in answer.text
+
+
+def test_redis_being_away_is_told_as_something_that_may_pass() -> None:
+    nobody = connect(RedisSettings(url="redis://127.0.0.1:1/0"))
+    client = TestClient(make_app(Windows(nobody), {}, STORE, Progress(), {}))
+    answer = client.get("/v1/alerts")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "10"
