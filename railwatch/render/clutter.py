@@ -107,7 +107,7 @@ def _building(structure: Structure, along: Array, across: Array, step_m: float, 
 def _tree(structure: Structure, along: Array, across: Array, step_m: float, rng: np.random.Generator) -> Form:
     lumps = white_noise(rng, along.shape, 0.5 / step_m)
     radius = np.hypot(along / (structure.length_m / 2), across / (structure.width_m / 2)) + 0.13 * lumps
-    height = structure.height_m * (0.55 + 0.45 * np.sqrt(np.clip(1 - radius**2, 0, 1))) + 0.35 * lumps
+    height = structure.height_m * (0.6 + 0.4 * np.sqrt(np.clip(1 - radius**2, 0, 1))) + 0.15 * lumps
     texture = 1 + 0.25 * white_noise(rng, along.shape, 0.25 / step_m)
     return height.astype(np.float32), np.clip(texture, 0.3, 2), np.clip((0.95 - radius) * 6, 0, 1).astype(np.float32)
 

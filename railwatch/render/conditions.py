@@ -162,6 +162,7 @@ def _ground_style(rng: np.random.Generator, condition: str) -> GroundStyle:
         polished=float(rng.beta(0.6, 1.2)),
         oil=float(rng.beta(1.2, 2.5)),
         roughness=float(rng.uniform(0.4, 1.5)),
+        fields=float(rng.choice([0.0, rng.uniform(0, 1)])),
         softness=float(rng.uniform(0.3, 1.8)),
         rail_contrast=float(rng.uniform(0.25, 0.9)),
     )

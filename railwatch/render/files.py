@@ -38,16 +38,16 @@ def geotiff(picture: Picture) -> bytes:
 def tracks_geojson(site: RenderSite, *, drawn: bool = True) -> dict[str, Any]:
     """The tracks as a FeatureCollection: as a user drew them, or as they lie."""
     features = [
-        _feature("LineString", _degrees(site, track.drawn_m if drawn else track.points_m), {"track": track.id})
+        feature("LineString", _degrees(site, track.drawn_m if drawn else track.points_m), {"track": track.id})
         for track in site.tracks
     ]
-    return {"type": "FeatureCollection", "features": features}
+    return collection(features)
 
 
 def cars_geojson(picture: Picture) -> dict[str, Any]:
     """The cars in a picture as polygons, where they appear."""
     features = [
-        _feature(
+        feature(
             "Polygon",
             [_degrees(picture.site, np.concatenate([truth.outline_m, truth.outline_m[:1]]))],
             {
@@ -63,7 +63,7 @@ def cars_geojson(picture: Picture) -> dict[str, Any]:
         )
         for truth in picture.cars
     ]
-    return {"type": "FeatureCollection", "features": features}
+    return collection(features)
 
 
 def truth(pair: RenderedPair) -> dict[str, Any]:
@@ -110,5 +110,11 @@ def _degrees(site: RenderSite, points_m: Points) -> list[list[float]]:
     return [[round(float(lon), 8), round(float(lat), 8)] for lon, lat in site.lonlat(points_m)]
 
 
-def _feature(kind: str, coordinates: list[Any], properties: dict[str, Any]) -> dict[str, Any]:
+def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """A GeoJSON FeatureCollection."""
+    return {"type": "FeatureCollection", "features": features}
+
+
+def feature(kind: str, coordinates: list[Any], properties: dict[str, Any]) -> dict[str, Any]:
+    """A GeoJSON Feature."""
     return {"type": "Feature", "properties": properties, "geometry": {"type": kind, "coordinates": coordinates}}

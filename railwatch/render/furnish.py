@@ -48,7 +48,7 @@ def structures(
         for _ in range(int(rng.geometric(0.15))):
             x, y = middle_x + float(rng.normal(0, 12)), middle_y + float(rng.normal(0, 12))
             across = float(rng.uniform(2.5, 9))
-            if tree.query([x, y])[0] > across / 2 + 1.0:
+            if tree.query([x, y])[0] > across / 2 + CLEARANCE_M + 1.0:
                 colour = palette.vary(rng, palette.GREEN_LEAVES, 0.25)
                 tall = float(across * rng.uniform(0.7, 1.4))
                 placed.append(
@@ -179,11 +179,7 @@ def roads(
     for _ in range(count):
         colour = palette.vary(rng, palette.pick(rng, (palette.ASPHALT, palette.CONCRETE, *palette.DIRT)), 0.15)
         if rng.random() < 0.75:
-            track = tracks[int(rng.choice([0, len(tracks) - 1]))]
-            line = resample(track.points_m, 15.0)
-            direction = np.gradient(line, axis=0)
-            normal = np.column_stack([-direction[:, 1], direction[:, 0]]) / np.hypot(*direction.T)[:, None]
-            line = line + normal * float(rng.choice([-1, 1]) * rng.uniform(5, 25))
+            line = _along_the_edge(rng, tracks, points, float(rng.uniform(5, 25)))
         else:
             middle = points[int(rng.integers(len(points)))]
             angle = _heading(tracks) + np.pi / 2 + rng.normal(0, 0.2)
@@ -191,6 +187,20 @@ def roads(
             line = np.array([middle - reach, middle + reach])
         made.append(Road(line, float(rng.uniform(3, 8)), colour))
     return tuple(made)
+
+
+def _along_the_edge(rng: np.random.Generator, tracks: tuple[Track, ...], points: Points, off_m: float) -> Points:
+    """A line that follows the yard, `off_m` beyond its outermost track on one side."""
+    heading = _heading(tracks)
+    axis, normal = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
+    side = float(rng.choice([-1, 1]))
+    along, across = points @ axis, side * (points @ normal)
+    places = np.arange(along.min(), along.max() + 20, 20)
+    outermost = np.array([across[np.abs(along - place) < 21].max(initial=-np.inf) for place in places])
+    seen = np.isfinite(outermost)
+    edge = np.convolve(np.pad(outermost[seen], 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    edge = np.maximum(edge, outermost[seen]) + off_m
+    return np.asarray(places[seen, None] * axis + side * edge[:, None] * normal, np.float64)
 
 
 def _heading(tracks: tuple[Track, ...]) -> float:

@@ -55,6 +55,7 @@ class GroundStyle:
         polished: share of tracks with bright rails.
         oil: strength of the dark stripe between the rails.
         roughness: strength of the mottle.
+        fields: strength of the differences between parcels of the open ground.
         softness: width of the edges between grass, dirt and spoilt ballast, in sigmas of the mottle.
         rail_contrast: strength of the dark beside the railheads.
     """
@@ -72,6 +73,7 @@ class GroundStyle:
     polished: float = 0.3
     oil: float = 0.3
     roughness: float = 1.0
+    fields: float = 0.3
     softness: float = 0.6
     rail_contrast: float = 0.6
 
@@ -133,6 +135,9 @@ def lay_ground(
     )
     bed = bed + patched * (patch - bed)
     own_bed = 1 - ramp(near + 0.25 * mottle, style.bed_half_width_m - 0.4, style.bed_half_width_m + 0.5)
+    parcels = _parcels(frame, rng, broad) * style.fields
+    bare = bare * np.exp(0.35 * parcels * (1 - yard))
+    open_grass = np.clip(open_grass + 0.6 * parcels, 0, 1)
     cover = np.maximum(own_bed, yard * (style.between == "ballast"))
     plants = open_grass * (1 - cover) * (1 - yard * (style.between == "dirt"))
     if style.between == "grass":
@@ -197,6 +202,17 @@ def dress(ground: Ground, greenness: float, moisture: float, rng: np.random.Gene
     head = rust + ground.shine[where] * glint * (bright - rust)
     dressed[:, where] += ground.rail[where] * (head - dressed[:, where])
     return np.clip(dressed, 0.01, 0.95).astype(np.float32)
+
+
+def _parcels(frame: Frame, rng: np.random.Generator, broad: Array) -> Array:
+    """Fields and plots: a value of unit variance for each, their borders a little crooked."""
+    x, y = coordinates(frame, (slice(0, frame.shape[0]), slice(0, frame.shape[1])))
+    turn = float(rng.uniform(0, np.pi))
+    length, width = float(rng.uniform(40, 160)), float(rng.uniform(20, 70))
+    u = np.floor((x * np.cos(turn) + y * np.sin(turn) + 1.5 * broad) / length).astype(int)
+    v = np.floor((y * np.cos(turn) - x * np.sin(turn) + 1.5 * broad) / width).astype(int)
+    values = rng.standard_normal(64, dtype=np.float32)
+    return np.asarray(values[(u * 7 + v * 13) % 64], np.float32)
 
 
 def _share_to_ramp(share: float, softness: float) -> tuple[float, float]:

@@ -25,7 +25,7 @@ DIRT: tuple[Colour, ...] = (
 )
 GREEN_GRASS: Colour = (0.075, 0.11, 0.045, 0.42)
 DRY_GRASS: Colour = (0.24, 0.205, 0.13, 0.34)
-GREEN_LEAVES: Colour = (0.035, 0.062, 0.026, 0.40)
+GREEN_LEAVES: Colour = (0.05, 0.085, 0.035, 0.42)
 BARE_BRANCHES: Colour = (0.12, 0.10, 0.08, 0.2)
 ASPHALT: Colour = (0.13, 0.13, 0.13, 0.15)
 CONCRETE: Colour = (0.36, 0.345, 0.31, 0.4)

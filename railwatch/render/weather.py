@@ -57,7 +57,7 @@ def snow_over(ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Gen
     """The ground under snow, (bands, rows, cols)."""
     if snow.cover <= 0:
         return reflectance
-    drift = 0.6 * ground.mottle + 0.8 * fractal_noise(rng, ground.mottle.shape, ground.frame.step_m, 40, 2.2)
+    drift = 0.3 * ground.mottle + 0.95 * fractal_noise(rng, ground.mottle.shape, ground.frame.step_m, 60, 3.0)
     margin = 2.6 * (snow.cover - 0.5) if snow.cover < 0.97 else 6.0
     cover = ramp(drift + np.float32(margin), -0.4, 0.5)
     near = np.abs(ground.across_m) < 3.3

@@ -75,6 +75,7 @@ def lay_tracks(
     lateral_error_m: float = 1.0,
     gauge_m: float = 1.435,
     beyond_m: float = 10.0,
+    throats: tuple[float, float] | None = None,
 ) -> tuple[Track, ...]:
     """Lay a yard over a picture.
 
@@ -89,6 +90,7 @@ def lay_tracks(
         lateral_error_m: how far at most a drawn centreline lies beside the true one.
         gauge_m: distance between the rails.
         beyond_m: how far tracks go on beyond the picture.
+        throats: where a ladder's near and far throat begin, as shares of half the picture's diagonal; drawn if None.
     """
     height, width = size_m
     reach = 0.5 * float(np.hypot(height, width)) + beyond_m
@@ -99,7 +101,9 @@ def lay_tracks(
     gaps = np.full(tracks, spacing_m) if spacing_m else _spacings(rng, tracks)
     offsets = np.cumsum(gaps) - gaps[0]
     offsets -= offsets.mean() + rng.uniform(-0.12, 0.12) * min(height, width)
-    lines = _layout(rng, kind, offsets, reach)
+    if throats is None:
+        throats = float(rng.uniform(0.25, 0.75)), float(rng.uniform(0.25, 0.75))
+    lines = _layout(rng, kind, offsets, reach, throats)
     centre = np.array([width, height]) / 2
     placed = []
     for line in lines:
@@ -124,7 +128,9 @@ def _spacings(rng: np.random.Generator, tracks: int) -> Points:
     return np.asarray(gaps, np.float64)
 
 
-def _layout(rng: np.random.Generator, kind: YardKind, offsets: Points, reach: float) -> list[Points]:
+def _layout(
+    rng: np.random.Generator, kind: YardKind, offsets: Points, reach: float, throats: tuple[float, float]
+) -> list[Points]:
     def straight(y: float, start: float = -reach, end: float = reach) -> Points:
         return np.array([[start, y], [end, y]])
 
@@ -139,10 +145,11 @@ def _layout(rng: np.random.Generator, kind: YardKind, offsets: Points, reach: fl
             for y in offsets[1:]
         ]
     slope = 1 / rng.uniform(8, 11)
-    throat = -rng.uniform(0.25, 0.75) * reach
-    far = rng.uniform(0.25, 0.75) * reach if kind == "double-ended" else None
-    return [straight(offsets[0])] + [
-        _ladder_track(offsets[0], y, slope, throat, far, reach, leads=y == offsets[-1]) for y in offsets[1:]
+    near, far = -throats[0] * reach, throats[1] * reach if kind == "double-ended" else None
+    main = offsets[int(rng.choice([0, len(offsets) // 2]))]
+    ends = offsets.min(), offsets.max()
+    return [straight(main)] + [
+        _ladder_track(main, y, slope, near, far, reach, leads=y in ends) for y in offsets if y != main
     ]
 
 

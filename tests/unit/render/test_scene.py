@@ -10,6 +10,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio import features
+from scipy import ndimage
 from shapely import STRtree
 from shapely.geometry import LineString, Polygon, shape
 
@@ -102,30 +103,21 @@ def test_the_truth_follows_the_geolocation_error() -> None:
     look = replace(spec.tile, sensor=Sensor(snr=1e6), off_nadir_deg=0.0)
     straight = render_look(spec.site, look, ground)
     turned = render_look(spec.site, replace(look, sensor=Sensor(snr=1e6, geolocation=error)), ground)
-    first = {truth.car.seed: truth for truth in straight.cars}
-    common = [(first[truth.car.seed], truth) for truth in turned.cars if truth.car.seed in first]
+    first = {truth.car.seed: truth.outline_m for truth in straight.cars}
+    common = [(first[truth.car.seed], truth.outline_m) for truth in turned.cars if truth.car.seed in first]
     assert len(common) > 3
     for before, after in common:
-        centre = before.outline_m.mean(axis=0) / 0.5
-        expected = np.array([5, -3]) + np.radians(1.0) * np.array([centre[1] - 150, 150 - centre[0]])
-        np.testing.assert_allclose((after.outline_m - before.outline_m).mean(axis=0) / 0.5, expected, atol=0.1)
-        _assert_same_grey(straight.pixels, centre, turned.pixels, centre + expected)
-
-
-def _assert_same_grey(
-    first: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
-    at: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    second: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
-    to: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> None:
-    def around(
-        pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]], xy: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    ) -> float:
-        col, row = np.clip(np.floor(xy).astype(int), 1, 298)
-        return float(pixels[:, row - 1 : row + 2, col - 1 : col + 2].astype(float).mean())
-
-    if all(4 < value < 296 for value in (*at, *to)):
-        assert abs(around(first, at) - around(second, to)) < 25
+        np.testing.assert_allclose(after, error.apparent(before, spec.site.frame), atol=1e-6)
+    col, row = common[0][0].mean(axis=0) / 0.5
+    moved = error.apparent(np.array([[col, row]]) * 0.5, spec.site.frame)[0] / 0.5
+    np.testing.assert_allclose(
+        moved - (col, row), [5 + np.radians(1) * (row - 150), -3 + np.radians(1) * (150 - col)], atol=0.05
+    )
+    grid = np.asarray((np.indices((200, 200)).reshape(2, -1)[::-1].T + 50.5) * 0.5, np.float64)
+    there = error.apparent(grid, spec.site.frame) / 0.5 - 0.5
+    looked_up = ndimage.map_coordinates(turned.pixels[1].astype(float), there[:, ::-1].T, order=1).reshape(200, 200)
+    difference = np.abs(looked_up - straight.pixels[1, 50:250, 50:250]).mean()
+    assert difference < 0.35 * np.abs(turned.pixels[1].astype(float) - straight.pixels[1]).mean()
 
 
 def test_cloud_hides_what_it_covers_and_coverage_says_so() -> None:

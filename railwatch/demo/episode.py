@@ -1,0 +1,175 @@
+"""What happened at Tumangang from March to 5 October 2023, look by look, and how each look is rendered."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from railwatch.demo.yard import SEED, tumangang
+from railwatch.render import Look, Picture, furnish, render_look, site_ground
+from railwatch.render.consist import park
+from railwatch.render.ground import Ground
+from railwatch.render.light import sun_position
+from railwatch.render.rolling_stock import Car, Shape
+from railwatch.render.sensor import Geolocation, Sensor
+from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
+
+Sky = Literal["clear", "hazy", "broken", "overcast"]
+
+
+@dataclass(frozen=True)
+class PlannedLook:
+    """One acquisition of the episode.
+
+    Attributes:
+        at: when the satellite saw it.
+        cars: how many cars stand there.
+        sky: what the weather was.
+        role: an observation, or the baseline that the operator gives.
+    """
+
+    at: datetime
+    cars: int
+    sky: Sky = "clear"
+    role: Literal["observation", "baseline"] = "observation"
+
+    @property
+    def scene(self) -> str:
+        """Id of the scene."""
+        return f"tumangang-{self.at:%Y%m%d}"
+
+
+def _look(day: str, time: str, cars: int, sky: Sky = "clear") -> PlannedLook:
+    return PlannedLook(datetime.fromisoformat(f"2023-{day}T{time}:00+00:00"), cars, sky)
+
+
+BASELINE = PlannedLook(datetime(2023, 3, 2, 2, 20, tzinfo=UTC), 0, role="baseline")
+"""The empty yard that the operator picked."""
+
+LOOKS = (
+    _look("03-07", "02:24", 6),
+    _look("03-12", "01:58", 9),
+    _look("03-19", "02:41", 4),
+    _look("03-27", "03:12", 11, "hazy"),
+    _look("04-03", "02:07", 8),
+    _look("04-09", "02:33", 13),
+    _look("04-18", "01:49", 7, "overcast"),
+    _look("04-25", "02:15", 5),
+    _look("05-03", "03:05", 12, "hazy"),
+    _look("05-08", "02:29", 15),
+    _look("05-17", "01:55", 9),
+    _look("05-26", "02:44", 3),
+    _look("06-01", "02:18", 10, "broken"),
+    _look("06-08", "03:21", 14),
+    _look("06-19", "02:02", 8, "hazy"),
+    _look("06-28", "02:37", 6),
+    _look("07-06", "02:11", 12, "overcast"),
+    _look("07-11", "03:02", 16),
+    _look("07-20", "01:52", 10, "hazy"),
+    _look("07-29", "02:26", 7),
+    _look("08-05", "02:48", 5),
+    _look("08-12", "02:09", 11, "broken"),
+    _look("08-21", "03:17", 13),
+    _look("08-27", "02:31", 18),
+    _look("09-02", "01:57", 9),
+    _look("09-08", "02:22", 12, "hazy"),
+    _look("09-14", "02:39", 8),
+    _look("09-16", "03:08", 10),
+    _look("09-18", "02:13", 19),
+    _look("09-22", "02:27", 25),
+    _look("09-27", "01:54", 42, "hazy"),
+    _look("10-01", "02:35", 56),
+    _look("10-05", "02:19", 70),
+)
+"""The observations, oldest first. Until mid September the counts keep within the 20 of the five years before."""
+
+SURGE = datetime(2023, 9, 18, tzinfo=UTC)
+
+
+@cache
+def trains() -> dict[str, tuple[Car, ...]]:
+    """The cars of every look, by scene. From look to look some cuts stay, some leave and some come."""
+    site = tumangang()
+    rng = np.random.default_rng(SEED + 1)
+    standing: dict[str, tuple[Car, ...]] = {BASELINE.scene: ()}
+    before: tuple[Car, ...] = ()
+    for look in LOOKS:
+        surging = look.at >= SURGE
+        stay: tuple[Car, ...] = ()
+        for track in sorted({car.track for car in before}):
+            cut = tuple(car for car in before if car.track == track)
+            if len(stay) + len(cut) <= look.cars and rng.random() < (0.8 if surging else 0.35):
+                stay += cut
+        while len(stay) < look.cars:
+            shapes = (Shape.TARPED,) if surging and rng.random() < 0.85 else ()
+            stay += park(rng, site.tracks, min(look.cars - len(stay), 12), fleet="korean", shapes=shapes, beside=stay)
+        standing[look.scene] = before = stay
+    return standing
+
+
+def as_look(planned: PlannedLook) -> Look:
+    """The look as it is rendered: sun from date, time and place; season, haze, cloud and registration by date."""
+    site = tumangang()
+    rng = np.random.default_rng([SEED, planned.at.toordinal()])
+    day = planned.at.timetuple().tm_yday
+    greenness = float(np.clip(1.15 * np.exp(-(((day - 195) / 62) ** 2)), 0, 1))
+    late_winter = day < 75
+    return Look(
+        observed_at=planned.at,
+        sun=sun_position(planned.at, site.longitude_deg, site.latitude_deg),
+        cars=trains()[planned.scene],
+        parked=furnish.parked(rng, site.tracks, int(rng.poisson(2))),
+        greenness=greenness,
+        moisture=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])),
+        sky_share=float(rng.uniform(0.12, 0.2)) + 0.15 * (planned.sky == "hazy"),
+        snow=Snow(cover=0.25, swept=0.9) if late_winter and planned.role == "observation" else NO_SNOW,
+        haze=_haze(rng) if planned.sky == "hazy" else CLEAR_AIR,
+        cloud=_cloud(rng, planned.sky),
+        off_nadir_deg=float(rng.uniform(1, 18)),
+        view_azimuth_deg=float(rng.uniform(0, 360)),
+        sensor=_sensor(rng, planned),
+        seed=int(rng.integers(1 << 30)),
+    )
+
+
+def render(planned: PlannedLook) -> Picture:
+    """Render one look of the episode."""
+    return render_look(tumangang(), as_look(planned), _ground())
+
+
+@cache
+def _ground() -> Ground:
+    return site_ground(tumangang())
+
+
+def _haze(rng: np.random.Generator) -> Haze:
+    depth = float(rng.uniform(0.2, 0.45))
+    return Haze(1 - depth, (0.36 * depth, 0.42 * depth, 0.52 * depth, 0.2 * depth), unevenness=0.08)
+
+
+def _cloud(rng: np.random.Generator, sky: Sky) -> Cloud:
+    if sky == "broken":
+        return Cloud(cover=float(rng.uniform(0.12, 0.25)), softness=0.6, shadow=0.55, scale_m=160)
+    if sky == "overcast":
+        return Cloud(cover=0.97, softness=0.5, shadow=0.5, scale_m=300)
+    return NO_CLOUD
+
+
+def _sensor(rng: np.random.Generator, planned: PlannedLook) -> Sensor:
+    shift = 0.0 if planned.role == "baseline" else 1.0
+    gains = np.exp(rng.normal(0, 0.02, 4))
+    return Sensor(
+        blur_px=float(rng.uniform(0.45, 0.7)),
+        sharpening=float(rng.choice([0.0, 0.5])),
+        snr=float(rng.uniform(40, 100)),
+        exposure=float(rng.uniform(1.25, 1.75)),
+        gain=(float(gains[0]), float(gains[1]), float(gains[2]), float(gains[3])),
+        gamma=float(rng.uniform(0.55, 0.75)),
+        geolocation=Geolocation(
+            dx_px=shift * float(np.clip(rng.normal(0, 2), -5, 5)),
+            dy_px=shift * float(np.clip(rng.normal(0, 2), -5, 5)),
+            rotation_deg=shift * float(np.clip(rng.normal(0, 0.15), -0.5, 0.5)),
+        ),
+    )
