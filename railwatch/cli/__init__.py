@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from railwatch.cli import services
+from railwatch.cli.topics import topics
 from shared.errors import RailwatchError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ ON_SYSTEM = "Run the system"
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
+app.command(rich_help_panel=ON_SYSTEM)(topics)
 
 
 def main() -> None:
