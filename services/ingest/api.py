@@ -1,7 +1,5 @@
 """The HTTP API: `POST /v1/scenes`."""
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,23 +8,22 @@ from typing import Annotated
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import SecretStr
-from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from services.ingest import openapi
 from services.ingest.assets import CHUNK_BYTES, fetched, scene_href, spooled
 from services.ingest.intake import Intake, Receipt
 from services.ingest.metadata import read_item, read_metadata
-from services.ingest.problems import http_response, problem_response, unavailable_response
+from services.ingest.problems import problem_response, unavailable_response
 from services.ingest.upload import Upload, read_upload
 from shared import metrics
 from shared.bus import Lineage, lineage
 from shared.bus.lineage import TRACEPARENT
 from shared.errors import TransientError, UnprocessableError
 from shared.health import Progress, health_router
+from shared.http import answer_with_problems, bearer_check, problem
 
 SOURCE = "api"
 SCENES_AT_ONCE = 2
@@ -40,6 +37,7 @@ def make_app(
 ) -> FastAPI:
     """The whole of ingest's HTTP: scenes, health and metrics."""
     app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION)
+    answer_with_problems(app)
     app.include_router(scenes_router(intake, tokens))
     app.include_router(health_router(progress, ready))
 
@@ -58,12 +56,6 @@ def make_app(
         log.warning("scene deferred", source=SOURCE, detail=str(error))
         return unavailable_response(f"{error} Nothing was lost: send the scene again.")
 
-    @app.exception_handler(StarletteHTTPException)
-    def http_problem(request: Request, error: StarletteHTTPException) -> Response:
-        if error.status_code == 401:
-            return problem_response("unauthorized", error.detail)
-        return http_response(error.status_code, error.detail, dict(error.headers or {}))
-
     @app.exception_handler(ClientDisconnect)
     def hung_up(request: Request, error: ClientDisconnect) -> Response:
         log.info("sender hung up", source=SOURCE)
@@ -71,7 +63,7 @@ def make_app(
 
     @app.exception_handler(Exception)
     def failed(request: Request, error: Exception) -> Response:
-        return http_response(500, "Internal error")
+        return problem(500, "Internal Server Error")
 
     return app
 
@@ -88,7 +80,7 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
         description=openapi.PUSH_DESCRIPTION,
         responses=openapi.RESPONSES,
         openapi_extra={"requestBody": openapi.REQUEST_BODY},
-        dependencies=[Depends(_bearer_check(tokens))],
+        dependencies=[Depends(bearer_check(tokens, "RAILWATCH_INGEST_TOKENS"))],
     )
     async def push(
         request: Request,
@@ -128,17 +120,3 @@ def _local_file(intake: Intake, upload: Upload, asset: str | None) -> Iterator[P
         file = upload.file
         with spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes) as path:
             yield path
-
-
-def _bearer_check(tokens: Sequence[SecretStr]) -> Callable[..., None]:
-    """Compares digests, all of them, so that the time it takes tells nothing of a token."""
-    known = [hashlib.sha256(token.get_secret_value().encode()).digest() for token in tokens]
-    scheme = HTTPBearer(auto_error=False, description="One of RAILWATCH_INGEST_TOKENS.")
-
-    def check(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)]) -> None:
-        given = hashlib.sha256((credentials.credentials if credentials else "").encode()).digest()
-        if sum(hmac.compare_digest(given, digest) for digest in known) == 0:
-            what = "not one that is known" if credentials else "missing"
-            raise HTTPException(401, f"The bearer token is {what}; send `Authorization: Bearer <token>`.")
-
-    return check

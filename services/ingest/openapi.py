@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from services.ingest.problems import MEDIA_TYPE, PROBLEMS
+from services.ingest.problems import PROBLEMS
 from services.ingest.upload import JSON_TYPES
+from shared.http import PROBLEM_TYPE
 
 DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail sites, and publishes them to be counted."
 
@@ -62,7 +63,7 @@ def _problem(status: int, description: str, reasons: list[str]) -> dict[str, Any
     return {
         "description": description,
         "content": {
-            MEDIA_TYPE: {
+            PROBLEM_TYPE: {
                 "schema": {
                     "type": "object",
                     "required": ["type", "title", "status", "detail", "reason"],
@@ -91,7 +92,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The scene was taken before; nothing was published."},
     201: {"description": "The scene's tiles were published."},
     400: _problem(400, "The request cannot be read.", _reasons(400)),
-    401: _problem(401, "The bearer token is missing or unknown.", _reasons(401)),
+    401: {"description": "The bearer token is missing or unknown.", "content": {PROBLEM_TYPE: {}}},
     413: _problem(413, "Something is too large.", _reasons(413)),
     415: _problem(415, "The media type is not supported.", _reasons(415)),
     422: _problem(422, "The scene or its metadata cannot be used.", _reasons(422)),

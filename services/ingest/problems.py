@@ -1,11 +1,10 @@
 """What can be wrong with a scene: every reason, its HTTP status and its title. `docs/ingest.md` lists them."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastapi.responses import JSONResponse
 
-MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 10
+from shared.http import PROBLEM_TYPE, RETRY_AFTER_S
 
 
 class Problem(NamedTuple):
@@ -16,7 +15,6 @@ class Problem(NamedTuple):
 
 
 PROBLEMS = {
-    "unauthorized": Problem(401, "No valid bearer token"),
     "unsupported-media-type": Problem(415, "The request's media type is not supported"),
     "body-malformed": Problem(400, "The request's body is malformed"),
     "file-missing": Problem(422, "There is no scene in the request"),
@@ -51,27 +49,21 @@ PROBLEMS = {
 
 def problem_response(reason: str, detail: str) -> JSONResponse:
     """RFC 9457 problem details for a scene that is refused."""
-    status, title = PROBLEMS[reason]
-    headers = {"WWW-Authenticate": 'Bearer realm="railwatch"'} if status == 401 else None
-    return JSONResponse(_details(reason, status, title, detail), status, headers, MEDIA_TYPE)
+    return _response(reason, *PROBLEMS[reason], detail)
 
 
 def unavailable_response(detail: str) -> JSONResponse:
     """RFC 9457 problem details for something that may pass: the sender should try again."""
-    body = _details("unavailable", 503, "Railwatch cannot take the scene now", detail)
-    return JSONResponse(body, 503, {"Retry-After": str(RETRY_AFTER_S)}, MEDIA_TYPE)
+    headers = {"Retry-After": RETRY_AFTER_S}
+    return _response("unavailable", 503, "Railwatch cannot take the scene now", detail, headers)
 
 
-def http_response(status: int, title: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """RFC 9457 problem details for what HTTP itself says, such as 404."""
-    return JSONResponse({"type": "about:blank", "title": title, "status": status}, status, headers, MEDIA_TYPE)
-
-
-def _details(reason: str, status: int, title: str, detail: str) -> dict[str, Any]:
-    return {
+def _response(reason: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    body = {
         "type": f"urn:railwatch:problem:{reason}",
         "title": title,
         "status": status,
         "detail": detail,
         "reason": reason,
     }
+    return JSONResponse(body, status, headers, PROBLEM_TYPE)
