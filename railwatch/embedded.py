@@ -16,8 +16,8 @@ from typing import IO
 
 from shared.errors import RailwatchError
 
-START_S = 20.0
-STOP_S = 5.0
+START_S = 30.0
+STOP_S = 10.0
 
 
 def free_port() -> int:

@@ -1,0 +1,69 @@
+"""The servers that integration and end-to-end tests speak to, one of each for the whole run.
+
+`RAILWATCH_TEST_KAFKA=apache` runs the very same tests against Apache Kafka instead of the embedded broker.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from railwatch.embedded import embedded_broker, embedded_redis
+from shared.bus.topics import TopicPlan, ensure_topics
+from shared.settings import KafkaSettings, RedisSettings
+from tests.support.apache_kafka import apache_broker
+
+APACHE = os.environ.get("RAILWATCH_TEST_KAFKA") == "apache"
+PARTITIONS = 4
+
+_prefixes = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Kafka broker: the `RAILWATCH_KAFKA_*` variables that point a service at it."""
+    with apache_broker(tmp_path_factory.mktemp("kafka")) if APACHE else embedded_broker() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[dict[str, str]]:
+    """A Redis: the `RAILWATCH_REDIS_*` variables that point a service at it."""
+    with embedded_redis() as environment:
+        yield environment
+
+
+@pytest.fixture
+def kafka_environment(broker: dict[str, str]) -> dict[str, str]:
+    """The variables of a cluster with all topics, empty and this test's own. For services as processes."""
+    environment = {**broker, "RAILWATCH_KAFKA_PREFIX": f"test-{os.getpid()}-{next(_prefixes)}-"}
+    ensure_topics(
+        KafkaSettings.model_validate(_group(environment, "RAILWATCH_KAFKA_")), TopicPlan(PARTITIONS, replication=1)
+    )
+    return environment
+
+
+@pytest.fixture
+def kafka_settings(kafka_environment: dict[str, str]) -> KafkaSettings:
+    """The same cluster as settings."""
+    return KafkaSettings.model_validate(_group(kafka_environment, "RAILWATCH_KAFKA_"))
+
+
+@pytest.fixture
+def redis_environment(redis_server: dict[str, str]) -> dict[str, str]:
+    """The variables of an empty Redis. For services as processes."""
+    with redis.Redis.from_url(redis_server["RAILWATCH_REDIS_URL"]) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture
+def redis_settings(redis_environment: dict[str, str]) -> RedisSettings:
+    """The same Redis as settings."""
+    return RedisSettings.model_validate(_group(redis_environment, "RAILWATCH_REDIS_"))
+
+
+def _group(environment: dict[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
