@@ -2,8 +2,8 @@
 
 `python -m shared.metrics > docs/metrics.md` writes the reference. To add a metric, declare it here with `_counter`,
 `_gauge` or `_histogram`: the name in Prometheus' style with its unit, the help as one sentence that an operator can act
-on, and for each label the values it may take. Labels must be bounded: never an id or a file name; a site, of which there
-are as many as the operator configured, only where the metric says nothing without it.
+on, and for each label the values it may take. Labels must be bounded: never an id or a file name; a site, of which
+there are as many as the operator configured, only where the metric says nothing without it.
 """
 
 from collections.abc import Sequence
@@ -40,9 +40,10 @@ def _histogram(name: str, help_: str, buckets: Sequence[float], **labels: str) -
     return Histogram(name, help_, tuple(labels), buckets=buckets)
 
 
-_TOPIC = "the topic consumed, without the installation's prefix"
+_GROUP = "the consumer group, without the installation's prefix; each consumes one topic"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _MINUTES = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
+_DAYS = (3600, 3 * 3600, 6 * 3600, *(days * 86400 for days in (0.5, 1, 2, 3, 5, 7, 14, 30, 90, 365)))
 
 # Health
 
@@ -61,24 +62,24 @@ PROGRESS_AGE_SECONDS = _gauge(
 RECORDS_HANDLED = _counter(
     "railwatch_records_handled_total",
     "Records finished: their output was acknowledged and their offset may be committed.",
-    topic=_TOPIC,
+    group=_GROUP,
     outcome="`done` or `dead-letter`",
 )
 HANDLE_SECONDS = _histogram(
     "railwatch_handle_seconds",
     "Time one attempt to handle a record took, without publishing.",
     _SECONDS,
-    topic=_TOPIC,
+    group=_GROUP,
 )
 HANDLE_RETRIES = _counter(
     "railwatch_handle_retries_total",
     "Attempts that failed in a way that may pass and were put off; the partition waits meanwhile.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 PUBLISH_RETRIES = _counter(
     "railwatch_publish_retries_total",
     "Attempts to publish that the broker did not acknowledge; they are repeated until it does.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 EVENTS_PUBLISHED = _counter(
     "railwatch_events_published_total",
@@ -93,28 +94,34 @@ DEAD_LETTERS = _counter(
 RECORDS_IN_FLIGHT = _gauge(
     "railwatch_records_in_flight",
     "Records fetched and not yet finished.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 LAG_SECONDS = _gauge(
     "railwatch_lag_seconds",
     "Age of the oldest record fetched and not yet finished, by its record timestamp; 0 when there is none.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 LAG_RECORDS = _gauge(
     "railwatch_lag_records",
     "Records between the next offset to commit and the end of the assigned partitions.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 END_TO_END_SECONDS = _histogram(
     "railwatch_end_to_end_seconds",
     "Time from the arrival of the scene in Railwatch to the end of this service's work on it.",
     _MINUTES,
-    topic=_TOPIC,
+    group=_GROUP,
+)
+OBSERVED_TO_DONE_SECONDS = _histogram(
+    "railwatch_observed_to_done_seconds",
+    "Time from the satellite's look to the end of this service's work on it; most of it passes before Railwatch.",
+    _DAYS,
+    group=_GROUP,
 )
 COMMITS_LOST = _counter(
     "railwatch_commits_lost_total",
     "Commits refused because the group had rebalanced; the records are handled again by whoever holds the partition.",
-    topic=_TOPIC,
+    group=_GROUP,
 )
 
 # Ingest
@@ -154,7 +161,7 @@ _RECEIVER = "the receiver's name in the settings"
 OBSERVATIONS = _counter(
     "railwatch_observations_total",
     "Looks that entered a site's history, or were judged anew after a correction.",
-    state="how the site stands after it, `learning`, `normal`, `alert` or `unobserved`; `archival` for one that came late",
+    state="how the site stands after it: `learning`, `normal`, `alert` or `unobserved`; `archival` if it came late",
 )
 ALERT_TRANSITIONS = _counter(
     "railwatch_alert_transitions_total",
@@ -184,7 +191,7 @@ DELIVERIES = _counter(
     "railwatch_deliveries_total",
     "Attempts to deliver a transition of an alert to a receiver, and what came of them.",
     receiver=_RECEIVER,
-    outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver's settings), "
+    outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver), "
     "`failed` (tried again) or `given-up` (a dead letter)",
 )
 DELIVERY_HEALTHY = _gauge(

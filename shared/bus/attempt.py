@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 import structlog
@@ -16,7 +17,7 @@ from shared.bus.inflight import Task
 from shared.bus.lineage import lineage
 from shared.bus.publisher import Publisher
 from shared.errors import NotPublishedError, TransientError, UnprocessableError
-from shared.events import Event
+from shared.events import CountEvent, Event, TileEvent
 from shared.logs import log_context
 
 E = TypeVar("E", bound=Event)
@@ -68,14 +69,16 @@ class Attempt(Generic[E]):
     def __init__(
         self,
         service: Literal["ingest", "detector", "alerting"],
+        group: str,
         consumes: type[E],
         handle: Callable[[E], Sequence[Event]],
         publisher: Publisher,
         retry: RetryPolicy,
     ) -> None:
-        self._service, self._consumes, self._handle = service, consumes, handle
+        self._service, self._group, self._consumes, self._handle = service, group, consumes, handle
         self._publisher, self._retry = publisher, retry
-        self._topic = consumes.TOPIC
+        for outcome in ("done", "dead-letter"):
+            metrics.RECORDS_HANDLED.labels(group, outcome)  # a rate needs to see the counter begin at 0
 
     def __call__(self, task: RecordTask) -> Outcome:
         """Handle the record and publish its output, or its dead letter."""
@@ -109,10 +112,13 @@ class Attempt(Generic[E]):
             began = time.perf_counter()
             output = self._handle(event)
             seconds = time.perf_counter() - began
-            metrics.HANDLE_SECONDS.labels(self._topic).observe(seconds)
+            metrics.HANDLE_SECONDS.labels(self._group).observe(seconds)
             self._publisher.publish(*output)
-            metrics.RECORDS_HANDLED.labels(self._topic, "done").inc()
-            metrics.END_TO_END_SECONDS.labels(self._topic).observe(max(0.0, origin.age_s))
+            metrics.RECORDS_HANDLED.labels(self._group, "done").inc()
+            metrics.END_TO_END_SECONDS.labels(self._group).observe(max(0.0, origin.age_s))
+            if isinstance(event, TileEvent | CountEvent):
+                since = datetime.now(UTC) - event.observed_at
+                metrics.OBSERVED_TO_DONE_SECONDS.labels(self._group).observe(max(0.0, since.total_seconds()))
             log.info("handled", seconds=round(seconds, 3), published=len(output))
         return Outcome(task)
 
@@ -121,17 +127,17 @@ class Attempt(Generic[E]):
             self._publisher.publish(dead_letter(self._service, task.record, refusal))
         except NotPublishedError as error:
             return self._publish_again(task, error)
-        metrics.RECORDS_HANDLED.labels(self._topic, "dead-letter").inc()
+        metrics.RECORDS_HANDLED.labels(self._group, "dead-letter").inc()
         log.warning("dead letter", reason=refusal.reason, detail=refusal.detail)
         return Outcome(task)
 
     def _handle_again(self, task: RecordTask, failures: int, error: TransientError) -> Outcome:
-        metrics.HANDLE_RETRIES.labels(self._topic).inc()
+        metrics.HANDLE_RETRIES.labels(self._group).inc()
         wait_s = self._retry.wait_s(failures)
         log.warning("put off", error=str(error), failures=failures, retry_in_s=round(wait_s, 1))
         return Outcome(task, wait_s, failures)
 
     def _publish_again(self, task: RecordTask, error: NotPublishedError) -> Outcome:
-        metrics.PUBLISH_RETRIES.labels(self._topic).inc()
+        metrics.PUBLISH_RETRIES.labels(self._group).inc()
         log.warning("not published", error=str(error))
         return Outcome(task, self._retry.wait_s(1), task.failures)

@@ -82,7 +82,7 @@ class Worker(Generic[E]):
         drain_s: float = 25.0,
     ) -> None:
         self._kafka, self._group, self._topic = kafka, group, consumes.TOPIC
-        self._attempt = Attempt(service, consumes, handle, publisher, retry)
+        self._attempt = Attempt(service, group, consumes, handle, publisher, retry)
         self._publisher, self._progress, self._tick = publisher, progress, tick
         self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
         self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight)
@@ -186,7 +186,7 @@ class Worker(Generic[E]):
             )
         except (CommitFailedError, RebalanceInProgressError):
             # The partitions are dealt out anew: whoever gets them handles these records again, to the same effect.
-            metrics.COMMITS_LOST.labels(self._topic).inc()
+            metrics.COMMITS_LOST.labels(self._group).inc()
             log.info("the group rebalanced before a commit", partitions=len(offsets))
             self._inflight.committed(offsets)
         except KafkaError as error:
@@ -220,12 +220,12 @@ class Worker(Generic[E]):
             log.warning("Kafka is away", error=str(error))
         else:
             self._ready = consumer.group_metadata().state == MemberState.STABLE
-            metrics.LAG_RECORDS.labels(self._topic).set(behind + len(self._inflight))
+            metrics.LAG_RECORDS.labels(self._group).set(behind + len(self._inflight))
 
     def _measure(self) -> None:
         oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)
-        metrics.LAG_SECONDS.labels(self._topic).set(0 if oldest_ms is None else max(0, time.time() - oldest_ms / 1000))
-        metrics.RECORDS_IN_FLIGHT.labels(self._topic).set(len(self._inflight))
+        metrics.LAG_SECONDS.labels(self._group).set(0 if oldest_ms is None else max(0, time.time() - oldest_ms / 1000))
+        metrics.RECORDS_IN_FLIGHT.labels(self._group).set(len(self._inflight))
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
