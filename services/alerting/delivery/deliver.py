@@ -48,6 +48,7 @@ class Delivery:
         self._redis = client
         self._give_up_after = give_up_after
         self._clock = clock
+        self._started_at = clock()
 
     def handle(self, event: AlertEvent) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
@@ -78,6 +79,7 @@ class Delivery:
 
     def tick(self) -> Sequence[Event]:
         """Remind the receiver of standing alerts, if it must be."""
+        self._known_since()
         if self._receiver.remind:
             with self._health():
                 self._receiver.remind()
@@ -104,7 +106,7 @@ class Delivery:
         """Since when the receiver is there: one that is added is not told of what happened before."""
         since = key("alerting", "receiver-since", self._receiver.name)
         with redis_errors():
-            self._redis.set(since, self._clock().isoformat(), nx=True)
+            self._redis.set(since, self._started_at.isoformat(), nx=True)
             text = self._redis.get(since)
         return max(datetime.fromisoformat(str(text)), self._clock() - REMEMBER)
 
