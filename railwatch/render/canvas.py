@@ -206,5 +206,5 @@ def fractal_noise(
 
 def ramp(values: Array, low: float, high: float) -> Array:
     """0 below `low`, 1 above `high`, smooth between."""
-    share = np.clip((values - low) / (high - low), 0, 1)
+    share = np.clip((values - low) * (1 / (high - low)), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)

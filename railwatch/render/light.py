@@ -92,16 +92,18 @@ def shade(
         sky_share: light of the sky as a share of all light on flat ground.
         convergence_deg: the grid's turn against true north.
     """
-    elevation = np.radians(max(sun.elevation_deg, 2.0))
+    cotangent = 1 / float(np.tan(np.radians(max(sun.elevation_deg, 2.0))))
     x, y = towards(sun.azimuth_deg, convergence_deg)
     slope_x, slope_y = canvas.slope
-    cosine = np.sin(elevation) - np.cos(elevation) * (np.float32(x) * slope_x + np.float32(y) * slope_y)
-    cosine /= np.sqrt(1 + slope_x**2 + slope_y**2) * np.float32(np.sin(elevation))
-    direct = lit * np.clip(cosine, 0, 2.5) * np.float32(1 - sky_share)
-    diffuse = open_sky * np.float32(sky_share)
+    sloping = (slope_x != 0) | (slope_y != 0)
+    along_x, along_y = slope_x[sloping], slope_y[sloping]
+    cosine = (1 - cotangent * (x * along_x + y * along_y)) / np.sqrt(1 + along_x**2 + along_y**2)
+    direct = lit * (1 - sky_share)
+    direct[sloping] *= np.clip(cosine, 0, 2.5)
+    diffuse = open_sky * sky_share
     radiance = np.empty_like(canvas.reflectance)
     for band in range(canvas.bands):
-        radiance[band] = canvas.reflectance[band] * (direct * SUNLIGHT[band] + diffuse * SKYLIGHT[band])
+        radiance[band] = canvas.reflectance[band] * (direct * float(SUNLIGHT[band]) + diffuse * float(SKYLIGHT[band]))
     return radiance
 
 

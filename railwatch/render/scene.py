@@ -166,7 +166,7 @@ class Picture:
         """Cars whose centre lies in the picture."""
         return sum(truth.inside for truth in self.cars)
 
-    @property
+    @cached_property
     def visible(self) -> Mask:
         """(rows, cols), where the ground can be seen."""
         return self.valid & (self.hidden < 0.5)
