@@ -161,6 +161,8 @@ class Intake:
         if events:
             self.publish(*events)
             metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
+        for event in events:
+            log.info("tile published", event_id=event.id, site=event.site, tile=event.tile, scene=event.scene)
         for claim, receipt in claimed.items():
             self.claims.put(claim, receipt.model_dump_json())
         return Receipt(

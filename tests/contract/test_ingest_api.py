@@ -139,6 +139,18 @@ def test_times_are_kept_in_utc(desk: Desk, push: Push) -> None:
     assert desk.tiles[0].observed_at.isoformat() == "2023-10-05T02:11:00+00:00"
 
 
+def test_a_trace_and_the_arrival_go_on_with_the_events(desk: Desk, client: TestClient) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for number, header in enumerate([trace, "made up"]):
+        files = {"file": ("a.tif", Look(seed=number).geotiff())}
+        client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)}, headers={"traceparent": header})
+    first, second = desk.origins
+    assert first is not None
+    assert second is not None
+    assert (first.traceparent, second.traceparent) == (trace, None)
+    assert first.arrived_at < second.arrived_at <= datetime.now(UTC)
+
+
 @pytest.mark.parametrize(("crs", "gsd"), [("EPSG:4326", 5e-6), ("EPSG:3857", 0.6)])
 def test_other_projections_are_taken(desk: Desk, push: Push, crs: str, gsd: float) -> None:
     assert push(reproject(Look().geotiff(), crs, gsd)).status_code == 201

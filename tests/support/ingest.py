@@ -14,6 +14,7 @@ from services.ingest.claims import Claims
 from services.ingest.intake import Intake
 from services.ingest.settings import SceneSettings
 from shared.blobs import BlobStore
+from shared.bus.lineage import Lineage, current_lineage
 from shared.errors import NotPublishedError
 from shared.events import DeadLetter, Event, TileEvent
 from shared.health import Progress
@@ -54,12 +55,14 @@ class Desk:
     redis: StubRedis
     blobs: BlobStore = field(default_factory=lambda: BlobStore.open(BlobSettings(url="memory://")))
     published: list[Event] = field(default_factory=list)
+    origins: list[Lineage | None] = field(default_factory=list)
     broker_is_away: bool = False
 
     def publish(self, *events: Event) -> None:
         if self.broker_is_away:
             raise NotPublishedError("Kafka did not acknowledge.")
         self.published += events
+        self.origins.append(current_lineage())
 
     def intake(self) -> Intake:
         return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish)
