@@ -53,7 +53,7 @@ class IngestSettings(Group):
 
     tokens: Annotated[tuple[Token, ...], Separated, Field(min_length=1, description="bearer tokens, comma-separated")]
     watch_dir: Path | None = None
-    watch_bucket: str | None = Field(default=None, pattern=r"^(s3://[^/]|file:///)", description="s3://bucket/prefix")
+    watch_bucket: str | None = Field(default=None, pattern=r"^s3://[^/]", description="s3://bucket/prefix")
     poll_s: float = Field(default=5.0, gt=0)
 
 
