@@ -59,7 +59,7 @@ class TileEvent(Event):
         image: the tile's pixels, a GeoTIFF.
         gsd_m: ground sample distance, metres per pixel.
         sun: where the sun stood, if the provider said.
-        source: where the scene came from: `api`, `directory`, `stac`.
+        source: where the scene came from: `api`, `directory`, `bucket` or `stac`.
     """
 
     TYPE: ClassVar[str] = "railwatch.tile.v1"
