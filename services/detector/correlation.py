@@ -72,7 +72,7 @@ class Patches:
         self.spectra = np.empty((len(corners), side, side), dtype=np.complex64)
         for spectrum, (y, x) in zip(self.spectra, corners, strict=True):
             cut = np.s_[y : y + side, x : x + side]
-            spectrum[:] = scipy.fft.fft2(_orientation(image[cut]) * (window * weight[cut]))
+            spectrum[:] = scipy.fft.fft2(orientation(image[cut]) * (window * weight[cut]))
         middle = np.array([image.shape[1] - 1, image.shape[0] - 1]) / 2
         self.centres = np.array([(x, y) for y, x in corners]) + (side - 1) / 2 - middle
 
@@ -152,6 +152,18 @@ def jacobian(points: Vector) -> Vector:
     return np.stack([np.stack([one, zero, -y, x], -1), np.stack([zero, one, x, y], -1)], -2)
 
 
+def orientation(image: Image) -> Field:
+    """Edges of an image (rows, cols) as complex numbers of magnitude 0 to 1, at twice their angle."""
+    right, down = _gradient(image)
+    energy = right**2 + down**2
+    scale = 1 / (energy + np.median(energy[::4, ::4]) + np.float32(1e-12))
+    field = np.empty(image.shape, dtype=np.complex64)
+    field.real = (right**2 - down**2) * scale
+    field.imag = 2 * right * down * scale
+    field -= field.mean()
+    return field
+
+
 def _starts(length: int, side: int) -> NDArray[np.int_]:
     count = min(MAX_PATCHES, -(-length // side))
     return np.round(np.linspace(0, length - side, count)).astype(int)
@@ -165,17 +177,6 @@ def _gradient(image: Image) -> tuple[Image, Image]:
     right[1:-1, 1:-1] = rows[:, 2:] - rows[:, :-2]
     down[1:-1, 1:-1] = cols[2:] - cols[:-2]
     return right, down
-
-
-def _orientation(image: Image) -> Field:
-    right, down = _gradient(image)
-    energy = right**2 + down**2
-    scale = 1 / (energy + np.median(energy[::4, ::4]) + np.float32(1e-12))
-    field = np.empty(image.shape, dtype=np.complex64)
-    field.real = (right**2 - down**2) * scale
-    field.imag = 2 * right * down * scale
-    field -= field.mean()
-    return field
 
 
 def _downward(hessians: NDArray[np.floating]) -> Vector:

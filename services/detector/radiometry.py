@@ -4,19 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from services.detector.correlation import orientation
 from services.detector.raster import Raster
 
-# Averages over about this much ground: noise and what is left of the displacement matter less.
-BLOCK_M = 2.0
+# Averages over this much ground: noise and what is left of the displacement matter less.
+CELL_M = 1.0
+# Ground is compared with itself over this distance to see whether it is the same ground, in sight.
+WINDOW_M = 12.0
+# Within a window, structure agrees this much by chance (two standard deviations).
+CHANCE_AGREEMENT = 0.15
 # Tukey's bisquare at 95 % efficiency for normal residuals.
 BISQUARE = 4.685
-# Fewer blocks than this say too little of a gain.
-MIN_BLOCKS = 50
-# The same ground in another light: beyond this the pictures do not share their contrast (snow), only their mean.
+# Fewer cells than this say too little of a gain.
+MIN_CELLS = 100
+# More than this make it no better.
+MAX_CELLS = 10_000
+# No sensor or sun makes more of a difference between two looks; beyond lies a fit that went wrong.
 MAX_GAIN = 5.0
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Cells = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,64 +36,85 @@ class Fit:
     Attributes:
         gain: (bands,).
         offset: (bands,).
-        residual: (bands,), robust standard deviation of what the fit leaves, over blocks of `BLOCK_M`.
+        residual: (bands,), robust standard deviation of what the fit leaves, over cells of `CELL_M`.
     """
 
-    gain: Floats
-    offset: Floats
-    residual: Floats
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    residual: NDArray[np.float64]
 
     def apply(self, baseline: Raster) -> Raster:
         """The baseline in the tile's radiometry."""
         gain = self.gain.astype(np.float32)[:, None, None]
         offset = self.offset.astype(np.float32)[:, None, None]
-        pixels = np.where(baseline.valid, gain * baseline.pixels + offset, np.float32(0))
+        pixels = (gain * baseline.pixels + offset) * baseline.valid
         return Raster(pixels, baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)
 
 
-def fit_radiometry(tile: Raster, baseline: Raster, ground: NDArray[np.bool_]) -> Fit:
+def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask) -> Fit:
     """A robust line per band: iteratively reweighted least squares with Tukey's bisquare (Holland and Welsch, 1977).
 
-    Ground that changed, by season or by what stands on it, gets no weight.
+    Ground counts the more, the better its structure agrees between the pictures: not at all where cloud or fresh snow
+    hides it. Ground that changed its tone, by season or by what stands on it, loses its weight in the fit.
 
     Args:
         tile: the tile.
         baseline: the baseline, registered onto the tile.
-        ground: bool (rows, cols), true where the ground is likely the same: outside the corridor, and seen.
+        corridor: bool (rows, cols), true along the tracks, where cars come and go.
     """
-    side = max(1, round(BLOCK_M / tile.gsd_m))
-    usable = ground & tile.valid & baseline.valid
-    whole = block_mean(usable.astype(np.float32), side) > 0.99
-    if whole.sum() < MIN_BLOCKS:
-        whole = block_mean((tile.valid & baseline.valid).astype(np.float32), side) > 0.99
-    lines = [
-        _line(block_mean(before, side)[whole], block_mean(after, side)[whole])
-        for before, after in zip(baseline.pixels, tile.pixels, strict=True)
-    ]
-    gain, offset, residual = np.array(lines).T
-    return Fit(gain, offset, residual)
+    side = cell_side(tile, CELL_M)
+    seen = block_mean(tile.valid & baseline.valid, side) > 0.99
+    weight = np.clip(agreement(tile, baseline, side) - CHANCE_AGREEMENT, 0, None) ** 2 * seen
+    outside = weight * (block_mean(corridor, side) < 0.5)
+    if (outside > 0).sum() >= MIN_CELLS:
+        weight = outside
+    if not weight.any():
+        weight = seen.astype(np.float32)
+    use = np.flatnonzero(weight)
+    use = use[:: 1 + len(use) // MAX_CELLS]
+    before = np.array([block_mean(band, side).flat[use] for band in baseline.pixels], dtype=np.float64)
+    after = np.array([block_mean(band, side).flat[use] for band in tile.pixels], dtype=np.float64)
+    return _lines(before, after, weight.flat[use].astype(np.float64))
 
 
-def block_mean(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def agreement(tile: Raster, baseline: Raster, side: int) -> Floats:
+    """How well the pictures' structure agrees around each cell of `side` pixels: about 0 by chance, 1 at the most."""
+    a = orientation(block_mean(tile.luminance(), side))
+    b = orientation(block_mean(baseline.luminance(), side))
+    window = max(3, round(WINDOW_M / (side * tile.gsd_m)))
+    common = ndimage.uniform_filter((a * np.conj(b)).real, window)
+    possible = ndimage.uniform_filter(np.abs(a) * np.abs(b), window)
+    return np.asarray(common / np.maximum(possible, 1e-6), dtype=np.float32)
+
+
+def cell_side(picture: Raster, metres: float) -> int:
+    """Pixels along a cell's side."""
+    return max(1, round(metres / picture.gsd_m))
+
+
+def block_mean(image: Floats | Mask, side: int) -> Floats:
     """Means over square blocks; what does not fill a block at the right and bottom is left out."""
     rows, cols = image.shape[0] // side, image.shape[1] // side
     blocks = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
-def _line(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Gain, offset and residual of y over x."""
-    if len(x) < 2:
-        return 1.0, 0.0, 0.0
-    weight = np.ones(len(x))
-    gain, centre_x, centre_y, spread = 0.0, 0.0, 0.0, 0.0
-    for _ in range(15):
-        total = weight.sum()
-        centre_x, centre_y = float(weight @ x / total), float(weight @ y / total)
-        variance = float(weight @ (x - centre_x) ** 2)
-        gain = float(weight @ ((x - centre_x) * (y - centre_y))) / max(variance, 1e-12)
-        gain = min(max(gain, 0.0), MAX_GAIN)
-        residual = y - centre_y - gain * (x - centre_x)
-        spread = 1.4826 * float(np.median(np.abs(residual))) + 1e-6
-        weight = np.clip(1 - (residual / (BISQUARE * spread)) ** 2, 0, None) ** 2
-    return gain, centre_y - gain * centre_x, spread
+def _lines(x: Cells, y: Cells, prior: Cells) -> Fit:
+    """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
+    weight = prior
+    for _ in range(12):
+        share = weight / weight.sum()
+        middle_x, middle_y = x @ share, y @ share
+        dx, dy = x - middle_x[:, None], y - middle_y[:, None]
+        gain = np.clip((dx * dy) @ share / np.maximum((dx * dx) @ share, 1e-12), 0, MAX_GAIN)
+        error = np.abs(dy - gain[:, None] * dx)
+        spread = np.array([1.4826 * _weighted_median(band, prior) + 1e-5 for band in error])
+        worst = (error / spread[:, None]).max(axis=0)
+        weight = prior * np.clip(1 - (worst / BISQUARE) ** 2, 0, None) ** 2
+    return Fit(gain, middle_y - gain * middle_x, spread)
+
+
+def _weighted_median(values: Cells, weight: Cells) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weight[order])
+    return float(values[order[np.searchsorted(total, total[-1] / 2)]])

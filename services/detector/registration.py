@@ -27,8 +27,11 @@ MAX_SCALE_CHANGE = 0.02
 SEARCH_MARGIN_PX = 6
 # Another hypothesis lies at least this far from the peak; nearer is the peak's own flank. Tracks are 4 m apart or more.
 RIVAL_PX = 3.0
-# Unrelated pictures peak at 4 to 6 robust standard deviations, the same place at 20 and more.
-MIN_PEAK_SIGMA = 10.0
+# How far the peak must lead its best rival, in robust standard deviations of all shifts: unrelated rendered yards reach
+# 2.2; the same yard mostly has 20 and more, and 3 under half of cloud. A peak no higher than chance is no place's sign.
+MIN_LEAD_SIGMA = 2.6
+CHANCE_PEAK_SIGMA = 7.0
+# A rival nearly as high as the peak is the pattern of tracks one spacing on.
 MIN_RELIABILITY = 0.15
 # What a further pass may still find, and from where on there is none.
 MAX_SHIFT_BACK_PX = 1.0
@@ -71,10 +74,8 @@ def register(tile: Raster, baseline: Raster, corridor: NDArray[np.bool_]) -> Mat
     of_tile = _patches(tile, corridor)
     surfaces = correlate(of_tile, _patches(baseline, corridor), search_px + int(max_turn * max(tile.shape) / 2))
     peak = search(surfaces, search_px, max_turn, RIVAL_PX)
-    if peak.sigma < MIN_PEAK_SIGMA:
-        raise TileRejectedError("wrong-place")
-    if peak.prominence < MIN_RELIABILITY:
-        raise TileRejectedError("registration-unreliable")
+    if peak.sigma * peak.prominence < MIN_LEAD_SIGMA or peak.prominence < MIN_RELIABILITY:
+        raise TileRejectedError("wrong-place" if peak.sigma < CHANCE_PEAK_SIGMA else "registration-unreliable")
     matrix = _matrix(refine(surfaces, peak.transform), tile.shape)
 
     grey = Raster(baseline.luminance()[None], baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)

@@ -1,0 +1,57 @@
+"""Whether a picture can be counted at all, told from the picture alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.raster import Raster
+from services.detector.rejection import TileRejectedError
+
+# Couplings leave gaps of about 1.2 m between bodies; pixels coarser than this do not show them.
+MAX_GSD_M = 1.3
+# One digital number of 8 bits: less contrast than this is no picture.
+MIN_CONTRAST = 1 / 255
+# A point image this wide (standard deviation) closes the gaps; and this many pixels are wider than any sensor's own.
+MAX_BLUR_M = 1.6
+MAX_BLUR_PX = 2.5
+# At full scale there is no contrast left. Sunlit snow may be, and cars still stand out of it.
+FULL_SCALE = 0.998
+SATURATED_SHARE = 0.3
+WHITED_OUT_SHARE = 0.95
+
+
+def check_quality(tile: Raster) -> tuple[str, ...]:
+    """Remarks on a tile that can be counted.
+
+    Raises:
+        TileRejectedError: `no-data`, `constant-image`, `gsd-too-coarse`, `saturated` or `blurred`.
+    """
+    if tile.gsd_m > MAX_GSD_M:
+        raise TileRejectedError("gsd-too-coarse")
+    if tile.valid.mean() < 0.01:
+        raise TileRejectedError("no-data")
+    light = tile.luminance()
+    values = light[tile.valid]
+    dark, bright = np.percentile(values, [0.5, 99.5])
+    if bright - dark < MIN_CONTRAST:
+        raise TileRejectedError("constant-image")
+    saturated = float((values >= FULL_SCALE).mean())
+    if saturated > WHITED_OUT_SHARE:
+        raise TileRejectedError("saturated")
+    blur_px = blur(light, tile.valid)
+    if blur_px > MAX_BLUR_PX and blur_px * tile.gsd_m > MAX_BLUR_M:
+        raise TileRejectedError("blurred")
+    return ("saturated",) if saturated > SATURATED_SHARE else ()
+
+
+def blur(light: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
+    """Standard deviation, in pixels, of a Gaussian point image that makes the picture's steepest edges as they are.
+
+    A step blurred by it has a slope of its height over sqrt(2 pi) standard deviations; the steepest edges of a yard
+    (shadows, rails, roofs) are nearly as high as its contrast.
+    """
+    inside = valid[1:-1, 1:-1] & valid[:-2, 1:-1] & valid[2:, 1:-1] & valid[1:-1, :-2] & valid[1:-1, 2:]
+    if not inside.any():
+        return 0.0
+    slope = np.hypot(light[1:-1, 2:] - light[1:-1, :-2], light[2:, 1:-1] - light[:-2, 1:-1])[inside] / 2
+    dark, bright = np.percentile(light[valid], [1, 99])
+    return float((bright - dark) / max(np.sqrt(2 * np.pi) * np.percentile(slope, 99.8), 1e-12))
