@@ -60,6 +60,18 @@ image: ## Build the container image with Podman or Docker (BASE=... names anothe
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		$(if $(SSL_CERT_FILE),--secret id=ca-certificates$(comma)src=$(SSL_CERT_FILE)) .
 
+.PHONY: deploy-files
+deploy-files: $(READY) ## Write the dashboards and manifests that are made from something else
+	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	$(BIN)/python -m deploy
+
+.PHONY: test-deploy
+test-deploy: $(READY) ## Run what is in deploy/: manifests, rules, routes, dashboards (needs Prometheus and Alertmanager)
+	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	$(BIN)/mypy --package deploy
+	$(BIN)/python -m deploy --check
+	$(BIN)/pytest deploy/tests
+
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included
 	rm -rf .venv .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -58,8 +58,8 @@ def remove(paths: Iterable[Path]) -> None:
 
 def compile_imported(modules: Iterable[str]) -> None:
     """Write bytecode for everything that importing the modules loads; valid whatever the files' times become."""
-    for module in modules:
-        importlib.import_module(module)
+    for name in modules:
+        importlib.import_module(name)
     for module in list(sys.modules.values()):
         source = getattr(module, "__file__", None)
         if source and source.endswith(".py") and Path(source).exists():

@@ -1,0 +1,161 @@
+"""What all dashboards have in common: data sources, targets, and panels with a title, a description and a unit."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, ThresholdsConfig
+from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLink,
+    DashboardLinkType,
+    DataSourceRef,
+    DataTransformerConfig,
+    DynamicConfigValue,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+LINK = DashboardLink(
+    title="Railwatch",
+    type_val=DashboardLinkType.DASHBOARDS,
+    icon="external link",
+    tooltip="The other dashboards of Railwatch",
+    tags=["railwatch"],
+    as_dropdown=True,
+)
+PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${prometheus}")
+ALERTING = DataSourceRef(type_val="yesoreyeram-infinity-datasource", uid="${alerting}")
+MIXED = DataSourceRef(type_val="datasource", uid="-- Mixed --")
+
+GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
+Steps = tuple[tuple[float | None, str], ...]
+PLAIN: Steps = ((None, BLUE),)
+BAD_ABOVE_0: Steps = ((None, GREEN), (1, RED))
+
+P = TypeVar("P")
+
+
+def dashboard(name: str, title: str, description: str, since: str) -> Dashboard:
+    """An empty dashboard with its data sources to choose and links to the others."""
+    return (
+        Dashboard(title)
+        .uid(f"railwatch-{name}")
+        .description(description)
+        .tags(["railwatch"])
+        .refresh("1m")
+        .time(since, "now")
+        .timezone("utc")
+        .readonly()
+        .link(Built(LINK))
+        .with_variable(DatasourceVariable("prometheus").label("Prometheus").type("prometheus"))
+        .with_variable(DatasourceVariable("alerting").label("Alerting's API").type(str(ALERTING.type_val)))
+    )
+
+
+def panel(
+    kind: P,
+    title: str,
+    description: str,
+    unit: str,
+    *targets: Builder[Any],
+    size: tuple[int, int] = (8, 8),
+    steps: Steps = PLAIN,
+    source: DataSourceRef = PROMETHEUS,
+) -> P:
+    """A panel of some kind, with all that a reader needs to understand it.
+
+    Args:
+        kind: the SDK's builder of the panel.
+        title: what it shows, a few words.
+        description: how to read it, and what to do when it looks bad.
+        unit: a Grafana unit.
+        targets: its queries.
+        size: width in columns of 24, and height in rows.
+        steps: the value from which on each colour holds; the first has none.
+        source: the data source.
+    """
+    built = (
+        cast("Any", kind)
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .span(size[0])
+        .height(size[1])
+        .datasource(source)
+    )
+    built = built.thresholds(
+        ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(v, c) for v, c in steps])
+    )
+    for target in targets:
+        built = built.with_target(target)
+    return cast("P", built)
+
+
+def query(expr: str, legend: str = "", *, ref: str = "A") -> PrometheusQuery:
+    """A query of Prometheus over the dashboard's time."""
+    return PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).range()
+
+
+def now(expr: str, legend: str = "", *, ref: str = "A", table: bool = False) -> PrometheusQuery:
+    """A query of Prometheus for the present only."""
+    built = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).instant()
+    return built.format(PromQueryFormat.TABLE) if table else built
+
+
+@dataclass
+class Columns(Dataquery):
+    """A query of alerting's API: one row for each item, each column a path inside it."""
+
+    path: str
+    items: str
+    columns: tuple[tuple[str, str, str], ...]
+    ref_id: str = "A"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the Infinity data source takes it."""
+        return {
+            "datasource": ALERTING.to_json(),
+            "refId": self.ref_id,
+            "type": "json",
+            "source": "url",
+            "parser": "backend",
+            "format": "table",
+            "url": self.path,
+            "url_options": {"method": "GET"},
+            "root_selector": self.items,
+            "columns": [{"selector": path, "text": name, "type": kind} for path, name, kind in self.columns],
+        }
+
+
+@dataclass
+class Built(Builder[Any]):
+    """A finished part, for the SDK's methods that want a builder."""
+
+    part: Any
+
+    def build(self) -> Any:
+        """The part."""
+        return self.part
+
+
+def ask(path: str, items: str, *columns: tuple[str, str, str], ref: str = "A") -> Built:
+    """A query of alerting's API: `ask("/v1/sites", "items", ("id", "Site", "string"), ...)`."""
+    return Built(Columns(path, items, columns, ref))
+
+
+def transformation(name: str, **options: Any) -> DataTransformerConfig:
+    """A step that reshapes a panel's data."""
+    return DataTransformerConfig(id_val=name, options=options)
+
+
+def look(**properties: Any) -> list[DynamicConfigValue]:
+    """How one field is shown: `look(unit="percentunit", custom__width=90)`; two underscores stand for a dot."""
+    return [DynamicConfigValue(id_val=name.replace("__", "."), value=value) for name, value in properties.items()]
+
+
+def marks(steps: Steps) -> dict[str, Any]:
+    """Thresholds of one field, for `look(thresholds=...)`."""
+    return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}

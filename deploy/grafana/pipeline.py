@@ -1,0 +1,204 @@
+"""*Pipeline*: whether work flows, how late it is, and what goes wrong."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
+
+from deploy.grafana.kit import BAD_ABOVE_0, GREEN, RED, YELLOW, Steps, dashboard, now, panel, query
+
+LAG: Steps = ((None, GREEN), (900, YELLOW), (3600, RED))
+SERVICES = 'job=~"railwatch-(ingest|detector|alerting)"'
+
+
+def make() -> Dashboard:
+    """The dashboard."""
+    board = dashboard(
+        "pipeline", "Railwatch / Pipeline", "Whether work flows, how late it is, what goes wrong.", "now-6h"
+    )
+    for part in (_health, _latency, _throughput, _errors, _resources):
+        board = part(board)
+    return board
+
+
+def _health(board: Dashboard) -> Dashboard:
+    ready = panel(
+        Stat(),
+        "What the services need",
+        "The worst answer of any replica when its readiness was last asked. At 0, see the runbook "
+        "RailwatchDependencyAway: the services wait and recover by themselves.",
+        "bool_yes_no",
+        now("min by (job, dependency) (railwatch_ready)", "{{job}}: {{dependency}}"),
+        size=(8, 6),
+        steps=((None, RED), (1, GREEN)),
+    )
+    replicas = panel(
+        Stat(),
+        "Replicas that answer",
+        "Replicas whose metrics Prometheus could read.",
+        "short",
+        now(f"sum by (job) (up{{{SERVICES}}})", "{{job}}"),
+        size=(8, 6),
+        steps=((None, RED), (1, GREEN)),
+    )
+    progress = panel(
+        Stat(),
+        "Since the loop last came round",
+        "Of the slowest replica. It turns several times a second; after a minute the service counts as stuck and is "
+        "restarted.",
+        "s",
+        now("max by (job) (railwatch_progress_age_seconds)", "{{job}}"),
+        size=(8, 6),
+        steps=((None, GREEN), (15, YELLOW), (60, RED)),
+    )
+    return board.with_row(Row("Health")).with_panel(ready).with_panel(replicas).with_panel(progress)
+
+
+def _latency(board: Dashboard) -> Dashboard:
+    lag = panel(
+        TimeSeries(),
+        "Age of the oldest unfinished record",
+        "How late each consumer is. Above 15 minutes RailwatchLagging warns; above an hour it is critical.",
+        "s",
+        query("max by (group) (railwatch_lag_seconds)", "{{group}}"),
+        size=(12, 8),
+        steps=LAG,
+    )
+    waiting = panel(
+        TimeSeries(),
+        "Records that wait",
+        "A great number that is young is a wave of work; a small one that is old is a fault.",
+        "short",
+        query("sum by (group) (railwatch_lag_records)", "{{group}}"),
+        size=(12, 8),
+    )
+    arrival = panel(
+        TimeSeries(),
+        "From arrival to done",
+        "Time from the arrival of a scene in Railwatch to the end of each service's work on it: half of the records "
+        "took less than the lower line, all but 5 % less than the upper.",
+        "s",
+        *_quantiles("railwatch_end_to_end_seconds_bucket"),
+        size=(12, 8),
+        steps=LAG,
+    )
+    observed = panel(
+        TimeSeries(),
+        "From the satellite's look to done",
+        "Most of this passes at the provider. When it grows and the panel beside it does not, ask the provider.",
+        "s",
+        *_quantiles("railwatch_observed_to_done_seconds_bucket"),
+        size=(12, 8),
+    )
+    return board.with_row(Row("Latency")).with_panel(lag).with_panel(waiting).with_panel(arrival).with_panel(observed)
+
+
+def _throughput(board: Dashboard) -> Dashboard:
+    handled = panel(
+        TimeSeries(),
+        "Records finished",
+        "By consumer and outcome.",
+        "cpm",
+        query(
+            "60 * sum by (group, outcome) (rate(railwatch_records_handled_total[$__rate_interval]))",
+            "{{group}}: {{outcome}}",
+        ),
+        size=(8, 8),
+    )
+    scenes = panel(
+        TimeSeries(),
+        "Scenes that came in",
+        "By source and outcome. `known` ones were taken before and published nothing; `deferred` ones are tried again.",
+        "cpm",
+        query(
+            "60 * sum by (source, outcome) (rate(railwatch_scenes_total[$__rate_interval]))", "{{source}}: {{outcome}}"
+        ),
+        size=(8, 8),
+    )
+    handling = panel(
+        TimeSeries(),
+        "Time of one record",
+        "What handling one record took, all but the slowest 5 %, and what taking in one scene took.",
+        "s",
+        query(
+            "histogram_quantile(0.95, sum by (group, le) (rate(railwatch_handle_seconds_bucket[15m])))",
+            "{{group}}",
+        ),
+        query(
+            "histogram_quantile(0.95, sum by (le) (rate(railwatch_ingest_seconds_bucket[15m])))",
+            "ingest, by scene",
+            ref="B",
+        ),
+        size=(8, 8),
+    )
+    return board.with_row(Row("Throughput")).with_panel(handled).with_panel(scenes).with_panel(handling)
+
+
+def _errors(board: Dashboard) -> Dashboard:
+    letters = panel(
+        TimeSeries(),
+        "Dead letters within the hour",
+        "What could not be processed, by reason. Each is kept in the dead-letter topic; the runbook "
+        "RailwatchDeadLetters says how to read it and what to do.",
+        "short",
+        query("sum by (job, reason) (railwatch:dead_letters:increase1h)", "{{job}}: {{reason}}"),
+        size=(8, 8),
+        steps=BAD_ABOVE_0,
+    )
+    retries = panel(
+        TimeSeries(),
+        "Retries",
+        "Attempts that failed in a way that may pass: the cause is in the log of the service, by event id.",
+        "cpm",
+        query("60 * sum by (group) (rate(railwatch_handle_retries_total[$__rate_interval]))", "{{group}}: handling"),
+        query(
+            "60 * sum by (group) (rate(railwatch_publish_retries_total[$__rate_interval]))",
+            "{{group}}: publishing",
+            ref="B",
+        ),
+        query(
+            "60 * sum by (group) (rate(railwatch_commits_lost_total[$__rate_interval]))",
+            "{{group}}: lost commits",
+            ref="C",
+        ),
+        size=(8, 8),
+    )
+    deliveries = panel(
+        TimeSeries(),
+        "Deliveries of alerts",
+        "Attempts within 15 minutes, by receiver and outcome. `failed` ones are tried again; `given-up` ones are dead "
+        "letters.",
+        "short",
+        query("sum by (receiver, outcome) (increase(railwatch_deliveries_total[15m]))", "{{receiver}}: {{outcome}}"),
+        size=(8, 8),
+    )
+    return board.with_row(Row("Errors")).with_panel(letters).with_panel(retries).with_panel(deliveries)
+
+
+def _resources(board: Dashboard) -> Dashboard:
+    cpu = panel(
+        TimeSeries(),
+        "Processor",
+        "Cores in use by replica. The detector is given one each: at 1 it is busy all the time.",
+        "short",
+        query(f"rate(process_cpu_seconds_total{{{SERVICES}}}[$__rate_interval])", "{{job}} {{instance}}"),
+        size=(12, 8),
+        steps=((None, GREEN), (0.9, YELLOW)),
+    )
+    memory = panel(
+        TimeSeries(),
+        "Memory",
+        "Resident memory by replica; the limits are in the manifests.",
+        "bytes",
+        query(f"process_resident_memory_bytes{{{SERVICES}}}", "{{job}} {{instance}}"),
+        size=(12, 8),
+    )
+    return board.with_row(Row("Resources")).with_panel(cpu).with_panel(memory)
+
+
+def _quantiles(buckets: str) -> tuple[PrometheusQuery, ...]:
+    by_group = f"sum by (group, le) (rate({buckets}[15m]))"
+    return (
+        query(f"histogram_quantile(0.5, {by_group})", "{{group}}: half"),
+        query(f"histogram_quantile(0.95, {by_group})", "{{group}}: 95 %", ref="B"),
+    )

@@ -1,0 +1,112 @@
+"""*Detector quality*: whether counts can be believed, fleet-wide.
+
+Looks are few, so what is shown at each moment is the day before it.
+"""
+
+from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
+
+from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, now, panel, query
+
+
+def make() -> Dashboard:
+    """The dashboard."""
+    board = dashboard(
+        "quality", "Railwatch / Detector quality", "Whether counts can be believed, fleet-wide.", "now-7d"
+    )
+    return _rejections(_registration(_counts(board)))
+
+
+def _counts(board: Dashboard) -> Dashboard:
+    quality = panel(
+        TimeSeries(),
+        "Tiles by quality",
+        "`ok` stands for the tile, `partial` for the part that was seen, `rejected` for nothing.",
+        "short",
+        query("sum by (quality) (increase(railwatch_tiles_total[1d]))", "{{quality}}"),
+        size=(8, 8),
+    )
+    coverage = panel(
+        TimeSeries(),
+        "Coverage",
+        "Share of a tile's track length that could be seen: half of the tiles, and the worst 5 %. Cloud lowers both.",
+        "percentunit",
+        *_quantiles("railwatch_coverage_ratio_bucket", (0.05, "worst 5 %"), (0.5, "half")),
+        size=(8, 8),
+        steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
+    )
+    width = panel(
+        TimeSeries(),
+        "Width of the interval",
+        "The 90 % interval's width over the count: half of the tiles, and all but 5 %. Wide ones make late alerts.",
+        "percentunit",
+        *_quantiles("railwatch_interval_width_ratio_bucket", (0.5, "half"), (0.95, "95 %")),
+        size=(8, 8),
+        steps=((None, GREEN), (0.3, YELLOW), (1, RED)),
+    )
+    return board.with_row(Row("Counts")).with_panel(quality).with_panel(coverage).with_panel(width)
+
+
+def _registration(board: Dashboard) -> Dashboard:
+    reliability = panel(
+        TimeSeries(),
+        "Reliability of registration",
+        "How far the match of tile and baseline can be believed, 0 to 1: half of the tiles, and the worst 5 %.",
+        "percentunit",
+        *_quantiles("railwatch_registration_reliability_ratio_bucket", (0.05, "worst 5 %"), (0.5, "half")),
+        size=(8, 8),
+        steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
+    )
+    shift = panel(
+        TimeSeries(),
+        "Shift of registration",
+        "How far tiles had to be moved, in pixels. A step in this line is a change at the provider.",
+        "short",
+        *_quantiles("railwatch_registration_shift_pixels_bucket", (0.5, "half"), (0.95, "95 %")),
+        size=(8, 8),
+    )
+    failing = panel(
+        BarGauge(),
+        "Looks in a row without registration",
+        "Sites whose newest looks did not match their baseline. From 3 on RailwatchRegistrationFailing warns: the site "
+        "is not being watched.",
+        "short",
+        now("topk(10, max by (site) (railwatch_site_unregistered_looks))", "{{site}}"),
+        size=(8, 8),
+        steps=((None, GREEN), (1, YELLOW), (3, RED)),
+    )
+    return board.with_row(Row("Registration")).with_panel(reliability).with_panel(shift).with_panel(failing)
+
+
+def _rejections(board: Dashboard) -> Dashboard:
+    reasons = panel(
+        TimeSeries(),
+        "Rejections by reason",
+        "Tiles that could not be counted. `registration-unreliable` at many sites at once points to the provider; at "
+        "one site, to its baseline.",
+        "short",
+        query("sum by (reason) (increase(railwatch_tile_rejections_total[1d]))", "{{reason}}"),
+        size=(12, 8),
+    )
+    stages = panel(
+        TimeSeries(),
+        "Time by stage",
+        "What each stage of counting a tile takes on average, one above the other.",
+        "s",
+        query(
+            "sum by (stage) (rate(railwatch_stage_seconds_sum[1d]))"
+            " / sum by (stage) (rate(railwatch_stage_seconds_count[1d]))",
+            "{{stage}}",
+        ),
+        size=(12, 8),
+    )
+    return board.with_row(Row("Rejections and time")).with_panel(reasons).with_panel(stages)
+
+
+def _quantiles(buckets: str, *wanted: tuple[float, str]) -> list[PrometheusQuery]:
+    return [
+        query(f"histogram_quantile({share}, sum by (le) (rate({buckets}[1d])))", legend, ref=ref)
+        for (share, legend), ref in zip(wanted, "ABC", strict=False)
+    ]

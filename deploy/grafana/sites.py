@@ -1,0 +1,157 @@
+"""*Sites*: the fleet at a glance, the present beside the history of each site."""
+
+from typing import Any
+
+from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.builders.stat import Panel as Stat
+from grafana_foundation_sdk.builders.table import Panel as Table
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
+
+from deploy.grafana.kit import (
+    BAD_ABOVE_0,
+    BLUE,
+    GREEN,
+    MIXED,
+    ORANGE,
+    RED,
+    YELLOW,
+    Steps,
+    ask,
+    dashboard,
+    look,
+    now,
+    panel,
+    query,
+    transformation,
+)
+
+FULLNESS: Steps = ((None, GREEN), (0.8, YELLOW), (1, RED))
+"""Count over threshold: an alert stands from 1 on."""
+STATES: list[Any] = [
+    ValueMap(
+        options={
+            state: ValueMappingResult(text=state, color=color, index=index)
+            for index, (state, color) in enumerate(
+                (("alert", RED), ("normal", GREEN), ("learning", BLUE), ("unobserved", ORANGE))
+            )
+        }
+    )
+]
+DAY_S = 86_400.0
+
+
+def make() -> Dashboard:
+    """The dashboard."""
+    board = dashboard(
+        "sites", "Railwatch / Sites", "Every site: how many cars, how near to an alert, when last seen.", "now-90d"
+    )
+    for built in (*_numbers(), _fleet(), _fullest(), _longest_unseen()):
+        board = board.with_panel(built)
+    return board
+
+
+def _numbers() -> list[Stat]:
+    return [
+        panel(
+            Stat(),
+            "Alerts that stand",
+            "Sites whose count is above what their own history makes plausible.",
+            "short",
+            now("max(railwatch_alerts_standing)"),
+            size=(6, 4),
+            steps=BAD_ABOVE_0,
+        ),
+        panel(
+            Stat(),
+            "Sites with a history",
+            "Sites that have been seen at least once well enough to be judged.",
+            "short",
+            now("count(max by (site) (railwatch_site_count))"),
+            size=(6, 4),
+        ),
+        panel(
+            Stat(),
+            "Looks judged, last day",
+            "Observations that entered some site's history in the last 24 hours.",
+            "short",
+            now("sum(increase(railwatch_observations_total[1d]))"),
+            size=(6, 4),
+        ),
+        panel(
+            Stat(),
+            "Longest without a clear look",
+            "The site that was last seen well longest ago. Weeks are normal under cloud.",
+            "s",
+            now("max(time() - max by (site) (railwatch_site_last_clear_look_timestamp_seconds))"),
+            size=(6, 4),
+            steps=((None, GREEN), (14 * DAY_S, YELLOW), (30 * DAY_S, RED)),
+        ),
+    ]
+
+
+def _fleet() -> Table:
+    """Alerting's API gives the state at the newest look; Prometheus gives the curve of what was known when."""
+    return (
+        panel(
+            Table(),
+            "Sites",
+            "How each site stands after its newest look, and the count as it was known over the dashboard's time. A "
+            "site's name leads to its own dashboard.",
+            "short",
+            ask(
+                "/v1/sites?limit=500",
+                "items",
+                ("id", "site", "string"),
+                ("name", "Name", "string"),
+                ("status.state", "State", "string"),
+                ("status.judged.count", "Count", "number"),
+                ("status.judged.low", "Low", "number"),
+                ("status.judged.high", "High", "number"),
+                ("status.judged.threshold", "Threshold", "number"),
+                ("status.judged.coverage", "Coverage", "number"),
+                ("status.judged.observed_at", "Last clear look", "timestamp"),
+            ),
+            query("max by (site) (railwatch_site_count)", ref="B"),
+            size=(24, 14),
+            source=MIXED,
+        )
+        .with_transformation(transformation("timeSeriesTable", B={"stat": "lastNotNull"}))
+        .with_transformation(transformation("joinByField", byField="site", mode="outer"))
+        .with_transformation(
+            transformation("organize", renameByName={"site": "Site", "Trend #B": "Trend", "Trend": "Trend"})
+        )
+        .override_by_name("Site", look(links=[{"title": "Open", "url": "/d/railwatch-site?var-site=${__value.raw}"}]))
+        .override_by_name("State", look(mappings=STATES, custom__cellOptions={"type": "color-background"}))
+        .override_by_name("Coverage", look(unit="percentunit"))
+        .override_by_name("Last clear look", look(unit="dateTimeFromNow"))
+        .override_by_name("Trend", look(custom__cellOptions={"type": "sparkline"}))
+        .override_by_name("Count", look(decimals=0))
+    )
+
+
+def _fullest() -> BarGauge:
+    return panel(
+        BarGauge(),
+        "Nearest to their threshold",
+        "Count over threshold at the last clear look, the ten highest. An alert stands from 100 % on.",
+        "percentunit",
+        now("topk(10, max by (site) (railwatch_site_count) / max by (site) (railwatch_site_threshold))", "{{site}}"),
+        size=(12, 9),
+        steps=FULLNESS,
+    )
+
+
+def _longest_unseen() -> BarGauge:
+    return panel(
+        BarGauge(),
+        "Time since the last clear look",
+        "The ten sites that were last seen well longest ago.",
+        "s",
+        now(
+            "topk(10, time() - max by (site) (railwatch_site_last_clear_look_timestamp_seconds))",
+            "{{site}}",
+        ),
+        size=(12, 9),
+        steps=((None, GREEN), (14 * DAY_S, YELLOW), (30 * DAY_S, RED)),
+    )
