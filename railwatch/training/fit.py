@@ -1,0 +1,159 @@
+"""Fits the evidence network: cross-entropy per cell, Adam, by hand in numpy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.network import Network, neighbours
+
+Floats = NDArray[np.float32]
+
+CLASSES = 3
+BLOCKS = 5
+WINDOW = 192
+BATCH = 48
+WITHOUT_SUN = 0.3
+
+Mirror = tuple[NDArray[np.int64], Floats, Floats]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The tracks of one picture.
+
+    Attributes:
+        figures: (n, f), as `services.detector.features` gives them.
+        labels: (n,), 0 empty track, 1 body, 2 coupling gap, -1 unknown.
+        weight: how often it is drawn, relative to its length.
+    """
+
+    figures: Floats
+    labels: NDArray[np.int8]
+    weight: float = 1.0
+
+
+def fit_network(
+    samples: list[Sample], mirror: Mirror, *, seed: int, steps: int, channels: int = 40, rate: float = 2e-3
+) -> Network:
+    """A network fitted to samples; the same seed gives the same network.
+
+    Windows of the strips are drawn at random, mirrored across and along, with noise and, now and then, without a sun.
+
+    Args:
+        samples: what to learn from.
+        mirror: how the figures change when a strip is mirrored, as `services.detector.features.mirrored` says it.
+        seed: of all chance.
+        steps: of the optimiser.
+        channels: of the network.
+        rate: of learning, at its highest.
+    """
+    rng = np.random.default_rng(seed)
+    every = np.concatenate([sample.figures[sample.labels >= 0] for sample in samples])
+    mean, spread = every.mean(axis=0), every.std(axis=0) + 0.05
+    mean, scale = mean.astype(np.float32), (1 / spread).astype(np.float32)
+    parameters = _initial(rng, every.shape[1], channels)
+    first = [np.zeros_like(values) for values in parameters]
+    second = [np.zeros_like(values) for values in parameters]
+    drawing = _Drawing(samples, mean, scale, mirror)
+    average = [values.copy() for values in parameters]
+    for step in range(1, steps + 1):
+        inputs, labels = drawing.batch(rng)
+        gradients = _gradients(parameters, inputs, labels)
+        pace = rate * min(1.0, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        for number, gradient in enumerate(gradients):
+            first[number] += 0.1 * (gradient - first[number])
+            second[number] += 0.002 * (gradient**2 - second[number])
+            move = (first[number] / (1 - 0.9**step)) / (np.sqrt(second[number] / (1 - 0.998**step)) + 1e-8)
+            parameters[number] -= np.float32(pace) * (move + np.float32(0.01) * parameters[number])
+            average[number] += np.float32(max(0.005, 1 / step)) * (parameters[number] - average[number])
+    return Network(mean, scale, average[0], tuple(average[1:-1]), average[-1])
+
+
+class _Drawing:
+    """Draws windows, standardised, noisy and mirrored at random."""
+
+    def __init__(self, samples: list[Sample], mean: Floats, scale: Floats, mirror: Mirror) -> None:
+        self.samples = [sample for sample in samples if len(sample.labels) > WINDOW]
+        size = np.array([sample.weight * len(sample.labels) for sample in self.samples])
+        self.chance = size / size.sum()
+        self.mean, self.scale = mean, scale
+        self.order, self.across, self.along = mirror
+        self.sun = [int(place) + more for place in np.flatnonzero(self.across < 0) for more in range(3)]
+
+    def batch(self, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
+        figures, labels = [], []
+        for number in rng.choice(len(self.samples), BATCH, p=self.chance):
+            sample = self.samples[number]
+            start = int(rng.integers(len(sample.labels) - WINDOW))
+            part, known = sample.figures[start : start + WINDOW].copy(), sample.labels[start : start + WINDOW]
+            if rng.random() < WITHOUT_SUN:
+                part[:, self.sun] = 0
+            if rng.random() < 0.5:
+                part = part[:, self.order] * self.across
+            if rng.random() < 0.5:
+                part, known = part[::-1] * self.along, known[::-1]
+            figures.append(part)
+            labels.append(known)
+        inputs = (np.stack(figures) - self.mean) * self.scale
+        inputs *= 1 + 0.1 * rng.standard_normal((BATCH, 1, 1)).astype(np.float32)
+        inputs += 0.1 * rng.standard_normal(inputs.shape, dtype=np.float32)
+        return inputs, np.stack(labels)
+
+
+def _initial(rng: np.random.Generator, figures: int, channels: int) -> list[Floats]:
+    def layer(inputs: int, outputs: int, gain: float) -> Floats:
+        weights = rng.standard_normal((inputs + 1, outputs)) * gain * np.sqrt(2 / inputs)
+        weights[-1] = 0
+        return weights.astype(np.float32)
+
+    middle = [layer(3 * channels, channels, 0.5) for _ in range(BLOCKS)]
+    return [layer(figures, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]
+
+
+def _gradients(parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8]) -> list[Floats]:
+    """Gradients of the mean cross-entropy over known cells."""
+    batch, _, figures = inputs.shape
+    flat = inputs.reshape(-1, figures)
+    before = flat @ parameters[0][:-1] + parameters[0][-1]
+    hidden = np.maximum(before, 0)
+    masks, contexts = [before > 0], []
+    for depth, weights in enumerate(parameters[1:-1]):
+        context = _neighbours(hidden, batch, 2**depth)
+        before = context @ weights[:-1] + weights[-1]
+        contexts.append(context)
+        masks.append(before > 0)
+        hidden = hidden + np.maximum(before, 0)
+    logits = hidden @ parameters[-1][:-1] + parameters[-1][-1]
+    logits -= logits.max(axis=1, keepdims=True)
+    error = np.exp(logits)
+    error /= error.sum(axis=1, keepdims=True)
+    known = labels.reshape(-1) >= 0
+    error[np.flatnonzero(known), labels.reshape(-1)[known]] -= 1
+    error[~known] = 0
+    error /= np.float32(max(known.sum(), 1))
+    gradients = [_layer_gradient(hidden, error)]
+    back = error @ parameters[-1][:-1].T
+    for depth in range(len(contexts) - 1, -1, -1):
+        through = back * masks[depth + 1]
+        gradients.append(_layer_gradient(contexts[depth], through))
+        back = back + _gathered(through @ parameters[depth + 1][:-1].T, batch, 2**depth)
+    gradients.append(_layer_gradient(flat, back * masks[0]))
+    return gradients[::-1]
+
+
+def _layer_gradient(inputs: Floats, error: Floats) -> Floats:
+    return np.concatenate([inputs.T @ error, error.sum(axis=0, keepdims=True)])
+
+
+def _neighbours(hidden: Floats, batch: int, reach: int) -> Floats:
+    return np.concatenate([neighbours(rows, reach) for rows in np.split(hidden, batch)])
+
+
+def _gathered(context: Floats, batch: int, reach: int) -> Floats:
+    """The adjoint of `_neighbours`."""
+    before, here, after = np.split(context.reshape(batch, -1, context.shape[1]), 3, axis=2)
+    total = here.copy()
+    total[:, :-reach] += before[:, reach:]
+    total[:, reach:] += after[:, :-reach]
+    return np.asarray(total.reshape(-1, total.shape[2]))

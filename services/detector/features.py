@@ -1,0 +1,178 @@
+"""What each cell of track looks like, in figures that do not depend on the scene's brightness.
+
+Every figure is a difference from a reference, in units of the scene's own contrast: the tile against the baseline's
+pixels, against the baseline's ballast and against its own ballast, and the baseline against its own ballast (which
+shows the cars that stood there then). Without a baseline, only the tile's own ballast remains.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from services.detector.ballast import ballast_profile
+from services.detector.strips import ACROSS_M, Layout
+
+Floats = NDArray[np.float32]
+
+# Zones across the track, symmetric about it, by their outer edges in metres: between the rails, the rails, the body's
+# edge (cars are 2.6 to 3.3 m wide), shadow and gap to the next track.
+EDGES_M = (0.25, 0.55, 0.95, 1.3, 1.6, 2.1, 2.9, 4.05)
+ZONES = 2 * len(EDGES_M) - 1
+INSIDE_M = 1.45
+AROUND_M = 2.1
+# Windows along the track over which the pattern of rails and sleepers is compared: 1.5 and 5.5 m.
+WINDOWS = (3, 11)
+# Shadow is given as metres on the ground, of a body 3 m high, and cut off here.
+BODY_HEIGHT_M = 3.0
+LONGEST_SHADOW_M = 9.0
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One picture along all tracks: luminance and two colour differences, and where it could be seen.
+
+    Attributes:
+        values: (n, w, 3), luminance, red minus green, blue minus green.
+        seen: (n, w).
+        dark: luminance of the picture's deepest shade.
+    """
+
+    values: Floats
+    seen: NDArray[np.bool_]
+    dark: float
+
+
+def strip_of(values: Floats, seen: NDArray[np.bool_], dark: float) -> Strip:
+    """From bands (n, w, 1 | 3) to luminance and colour differences."""
+    if values.shape[2] == 1:
+        return Strip(np.concatenate([values, np.zeros((*values.shape[:2], 2), np.float32)], axis=2), seen, dark)
+    red, green, blue = np.moveaxis(values, 2, 0)
+    channels = np.stack([0.2126 * red + 0.7152 * green + 0.0722 * blue, red - green, blue - green], axis=2)
+    return Strip(channels, seen, dark)
+
+
+def features(tile: Strip, baseline: Strip | None, layout: Layout, shadow_m: NDArray[np.float64] | None) -> Floats:
+    """Figures of every cell, (n, `count_features(with_baseline)`).
+
+    Args:
+        tile: the tile along the tracks.
+        baseline: the baseline, registered and fitted to the tile, or None.
+        layout: the tracks.
+        shadow_m: (2,), pixel-frame shadow (x, y) in metres per metre of height, or None where the sun is unknown.
+    """
+    reference = baseline or tile
+    seen = tile.seen & reference.seen
+    middle = np.median(reference.values[..., 0][seen]) if seen.any() else 1.0
+    scale = max(0.25 * (float(middle) - reference.dark), 0.01)
+    if baseline is not None:
+        jitter = np.abs((tile.values - baseline.values)[..., 0][seen])
+        scale = max(scale, float(np.quantile(jitter, 0.25))) if seen.any() else scale
+    own = ballast_profile(tile.values, tile.seen, layout, scale)
+    columns = [
+        _contrast((tile.values - own) / scale, seen),
+        _texture(tile.values[..., 0] / scale),
+        _likeness(tile.values[..., 0], own[..., 0], scale),
+        _light(tile, reference, layout, shadow_m, scale),
+    ]
+    if baseline is not None:
+        bed = ballast_profile(baseline.values, baseline.seen, layout, scale)
+        columns += [
+            _contrast((tile.values - baseline.values) / scale, seen),
+            _contrast((tile.values - bed) / scale, seen),
+            _contrast((baseline.values - bed) / scale, seen),
+            _texture(baseline.values[..., 0] / scale),
+            _likeness(tile.values[..., 0], baseline.values[..., 0], scale),
+            _likeness(baseline.values[..., 0], bed[..., 0], scale),
+        ]
+    return np.concatenate(columns, axis=1)
+
+
+def mirrored(with_baseline: bool) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """How the figures change when a strip is looked at from the other side.
+
+    Returns:
+        The order of the figures in a strip whose left and right are swapped, the signs they take with it, and the
+        signs they take where the strip is run from its other end.
+    """
+    contrast = [*range(ZONES)[::-1], ZONES + 2, ZONES + 1, ZONES]
+    groups = [contrast, [0, 1, 2, 3], [0, 1], list(range(5))]
+    if with_baseline:
+        groups += [contrast, contrast, contrast, [0, 1, 2, 3], [0, 1], [0, 1]]
+    order, start = [], 0
+    for group in groups:
+        order += [start + place for place in group]
+        start += len(group)
+    across, along = np.ones(start, np.float32), np.ones(start, np.float32)
+    sun = len(contrast) + 6
+    across[sun], along[sun + 1] = -1, -1
+    return np.array(order), across, along
+
+
+def _zones() -> Floats:
+    """(w, ZONES): averages over the zones across."""
+    outer = np.concatenate([[-edge for edge in EDGES_M[::-1]], EDGES_M])
+    outer = outer[np.abs(outer) > 0]
+    number = np.searchsorted(outer, ACROSS_M, side="left") - 1
+    table = np.zeros((len(ACROSS_M), ZONES), np.float32)
+    table[np.arange(len(ACROSS_M)), np.clip(number, 0, ZONES - 1)] = 1
+    return np.asarray(table / table.sum(axis=0))
+
+
+ZONE_TABLE = _zones()
+INSIDE = np.abs(ACROSS_M) <= INSIDE_M
+AROUND = np.abs(ACROSS_M) <= AROUND_M
+
+
+def _contrast(difference: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """(n, ZONES + 3): luminance by zone, and how far colour is off to the left, inside and to the right."""
+    difference = difference * seen[:, :, None]
+    colour = np.hypot(difference[..., 1], difference[..., 2])
+    thirds = [colour[:, ACROSS_M < -INSIDE_M], colour[:, INSIDE], colour[:, ACROSS_M > INSIDE_M]]
+    zones = difference[..., 0] @ ZONE_TABLE
+    return _squashed(np.column_stack([zones, *(third.mean(axis=1) for third in thirds)]))
+
+
+def _texture(luminance: Floats) -> Floats:
+    """(n, 4): steps along and across, inside the body's width and beside it."""
+    along = np.abs(np.diff(luminance, axis=0, prepend=luminance[:1]))
+    along = 0.5 * (along + np.concatenate([along[1:], along[-1:]]))
+    across = np.abs(np.diff(luminance, axis=1, append=luminance[:, -1:]))
+    figures = [part.mean(axis=1) for step in (along, across) for part in (step[:, INSIDE], step[:, AROUND & ~INSIDE])]
+    return _squashed(4 * np.column_stack(figures))
+
+
+def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
+    """(n, len(WINDOWS)): correlation of two strips across the track and over a window along it."""
+    a, b = first[:, AROUND] / scale, second[:, AROUND] / scale
+    moments = np.column_stack([values.mean(axis=1) for values in (a, b, a * a, b * b, a * b)])
+    figures = []
+    for window in WINDOWS:
+        mean_a, mean_b, aa, bb, ab = ndimage.uniform_filter1d(moments, window, axis=0).T
+        spread = np.sqrt(np.maximum(aa - mean_a**2, 0) * np.maximum(bb - mean_b**2, 0))
+        figures.append((ab - mean_a * mean_b) / (spread + 0.02))
+    return np.column_stack(figures).astype(np.float32)
+
+
+def _light(tile: Strip, reference: Strip, layout: Layout, shadow_m: NDArray[np.float64] | None, scale: float) -> Floats:
+    """(n, 5): shadow across and along, both known or not, brightness of the scene's tracks, sampling distance."""
+    n = len(tile.values)
+    figures = np.zeros((n, 5), np.float32)
+    if shadow_m is not None:
+        right = np.nan_to_num(layout.right_px)
+        cast = shadow_m * min(BODY_HEIGHT_M, LONGEST_SHADOW_M / max(float(np.hypot(*shadow_m)), 1e-6))
+        figures[:, 0] = right @ cast / BODY_HEIGHT_M
+        figures[:, 1] = (right[:, 1] * cast[0] - right[:, 0] * cast[1]) / BODY_HEIGHT_M
+        figures[:, 2] = 1
+    seen = tile.seen & reference.seen
+    if seen.any():
+        change = np.median(tile.values[..., 0][seen]) - np.median(reference.values[..., 0][seen])
+        figures[:, 3] = np.clip(change / scale, -4, 4)
+    figures[:, 4] = layout.gsd_m
+    return figures
+
+
+def _squashed(values: Floats) -> Floats:
+    """Linear near 0, logarithmic far out."""
+    return np.asarray(np.arcsinh(values), dtype=np.float32)

@@ -1,0 +1,65 @@
+"""A small convolutional network along the track, at run time: plain matrix products."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Dense layer, residual dilated convolutions of width 3 (Yu and Koltun, 2016), dense output.
+
+    Attributes:
+        mean: (f,), of the inputs.
+        scale: (f,), one over their standard deviation.
+        enter: (f + 1, c); the last row is the bias, here and below.
+        blocks: (3 c + 1, c) each, with dilations 1, 2, 4 and so on.
+        leave: (c + 1, classes).
+    """
+
+    mean: Floats
+    scale: Floats
+    enter: Floats
+    blocks: tuple[Floats, ...]
+    leave: Floats
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """Logits (n, classes) of figures (n, f)."""
+        hidden = _relu(_affine((inputs - self.mean) * self.scale, self.enter))
+        for depth, weights in enumerate(self.blocks):
+            hidden += _relu(_affine(neighbours(hidden, 2**depth), weights))
+        return _affine(hidden, self.leave)
+
+
+def load_network(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Network:
+    """A network from the arrays of a model file."""
+    part = {
+        name.removeprefix(prefix): np.asarray(values, np.float32)
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }
+    blocks = tuple(part[f"block{depth}"] for depth in range(sum(name.startswith("block") for name in part)))
+    return Network(part["mean"], part["scale"], part["enter"], blocks, part["leave"])
+
+
+def neighbours(hidden: Floats, reach: int) -> Floats:
+    """(n, 3 c): each row with those `reach` before and after it, 0 beyond the ends."""
+    n, c = hidden.shape
+    out = np.zeros((n, 3 * c), np.float32)
+    out[:, c : 2 * c] = hidden
+    if reach < n:
+        out[reach:, :c] = hidden[:-reach]
+        out[:-reach, 2 * c :] = hidden[reach:]
+    return out
+
+
+def _affine(values: Floats, weights: Floats) -> Floats:
+    return np.asarray(values @ weights[:-1] + weights[-1])
+
+
+def _relu(values: Floats) -> Floats:
+    return np.maximum(values, 0, out=values)

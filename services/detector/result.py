@@ -1,0 +1,167 @@
+"""What the detector says of a tile: cars by track, counts with their intervals, and the outlines for the pictures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.ground import Ground
+from services.detector.intervals import Calibration
+from services.detector.raster import Raster
+from services.detector.segmentation import Decoded
+from services.detector.strips import CELL_M, PAD, Layout
+from services.detector.tracks import Piece
+from shared.counts import Car, Quality, TileCount, TrackCount
+
+Mask = NDArray[np.bool_]
+Corners = NDArray[np.float64]
+
+# From this share of track in sight on, the count stands for the whole tile.
+WHOLE_COVERAGE = 0.95
+# What a car is drawn as: bodies are 2.6 to 3.3 m wide.
+DRAWN_WIDTH_M = 3.0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count, and what its pictures need.
+
+    Attributes:
+        count: the count.
+        baseline: the baseline, registered and in the tile's radiometry; None without one, or where it does not match.
+        seen: bool (rows, cols), what could be seen; None where the tile is rejected before that is known.
+        outlines: track, number within it, and corners (4, 2) in pixels of each counted car, in the order of the count.
+    """
+
+    count: TileCount
+    baseline: Raster | None = None
+    seen: Mask | None = None
+    outlines: tuple[tuple[str, int, Corners], ...] = ()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What was found on one piece of track: its cells, and what stands there."""
+
+    piece: Piece
+    cells: slice
+    decoded: Decoded
+
+
+def tallied(
+    algorithm: str,
+    tile: Raster,
+    ground: Ground,
+    layout: Layout,
+    stretches: list[Stretch],
+    ours: Mask,
+    seen: Mask,
+    timings_ms: dict[str, float],
+) -> Counted:
+    """The count of a tile from what was found on its tracks.
+
+    Args:
+        algorithm: name and version of the method.
+        tile: the tile.
+        ground: what the count stands on.
+        layout: the tracks.
+        stretches: what was found, in the layout's order.
+        ours: (n,), the cells of track that count.
+        seen: (n,), those that could be seen.
+        timings_ms: wall time by stage.
+    """
+    calibration = Calibration()
+    tracks: list[TrackCount] = []
+    outlines: list[tuple[str, int, Corners]] = []
+    for name in dict.fromkeys(stretch.piece.track for stretch in stretches):
+        parts = [stretch for stretch in stretches if stretch.piece.track == name]
+        corners = [_corners(layout, part.cells, car.start, car.stop) for part in parts for car in part.decoded.cars]
+        outlines += [(name, number, shape) for number, shape in enumerate(corners, start=1)]
+        tracks.append(_track(name, parts, corners, tile, ours, seen, calibration))
+    coverage = float((seen & ours).sum() / max(ours.sum(), 1))
+    count = float(len(outlines))
+    low, high = _interval(calibration, count, stretches)
+    whole = coverage >= WHOLE_COVERAGE
+    tile_count = TileCount(
+        count=count,
+        low=low,
+        high=high,
+        coverage=round(coverage, 4),
+        quality=Quality.OK if whole else Quality.PARTIAL,
+        reasons=ground.reasons if whole else (*ground.reasons, "partly-hidden"),
+        registration=ground.registration,
+        tracks=tuple(tracks),
+        timings_ms=timings_ms,
+        algorithm=algorithm,
+    )
+    return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines))
+
+
+def rejected(
+    algorithm: str,
+    reasons: tuple[str, ...],
+    ground: Ground | None = None,
+    coverage: float = 0.0,
+    timings_ms: dict[str, float] | None = None,
+) -> TileCount:
+    """A tile that is not counted, and why."""
+    return TileCount(
+        count=None,
+        low=None,
+        high=None,
+        coverage=round(coverage, 4),
+        quality=Quality.REJECTED,
+        reasons=reasons,
+        registration=ground.registration if ground else None,
+        timings_ms=timings_ms or {},
+        algorithm=algorithm,
+    )
+
+
+def _track(
+    name: str,
+    parts: list[Stretch],
+    corners: list[Corners],
+    tile: Raster,
+    ours: Mask,
+    seen: Mask,
+    calibration: Calibration,
+) -> TrackCount:
+    found = [car for part in parts for car in part.decoded.cars]
+    places = tile.to_lonlat(np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2))
+    cars = tuple(
+        Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * CELL_M, probability=round(car.probability, 3))
+        for car, (lon, lat) in zip(found, places.tolist(), strict=True)
+    )
+    cells = [int(ours[part.cells].sum()) for part in parts]
+    visible = any((ours & seen)[part.cells].any() for part in parts)
+    low, high = _interval(calibration, len(cars), parts)
+    lengths = [part.cells.stop - part.cells.start for part in parts]
+    shift_m = np.average([part.piece.shift_m for part in parts], weights=lengths)
+    return TrackCount(
+        track=name,
+        count=float(len(cars)) if visible else None,
+        low=low if visible else None,
+        high=high if visible else None,
+        length_m=sum(cells) * CELL_M,
+        occupied_m=sum(car.length_m for car in cars),
+        shift_m=round(float(shift_m), 2),
+        cars=cars,
+    )
+
+
+def _interval(calibration: Calibration, count: float, parts: list[Stretch]) -> tuple[float, float]:
+    mean = sum(part.decoded.mean for part in parts)
+    return calibration.interval(count, mean, sum(part.decoded.variance for part in parts))
+
+
+def _corners(layout: Layout, cells: slice, start: int, stop: int) -> Corners:
+    """Corners (4, 2) in pixels of a car given in padded cells; one cut by the tile's edge reaches beyond it."""
+    ends = np.array([start, stop - 1]) - PAD + cells.start
+    at = np.clip(ends, cells.start, cells.stop - 1)
+    right = layout.right_px[at]
+    forward = np.column_stack([right[:, 1], -right[:, 0]])
+    beyond = (ends - at)[:, None] + np.array([[-0.5], [0.5]])
+    axis = layout.xy_px[at] + beyond * forward * (CELL_M / layout.gsd_m)
+    side = right * (DRAWN_WIDTH_M / 2 / layout.gsd_m)
+    return np.array([axis[0] + side[0], axis[1] + side[1], axis[1] - side[1], axis[0] - side[0]])
