@@ -1,0 +1,19 @@
+"""`railwatch demo`: the Tumangang episode of 2023, from pushed scene to alert."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the system up, with its URLs, until Ctrl-C.")] = False,
+) -> None:
+    """Replay "Tumangang 2023" through the whole system, on rendered pictures, and show the alert.
+
+    Starts a broker, Redis and the three services on loopback ports, pushes some thirty looks through ingest's front
+    door, prints what was seen, and stops everything. Writes build/demo/: summary.json, evidence/, logs/.
+    """
+    from railwatch.demo.run import run_demo
+
+    run_demo(Console(), keep=keep)

@@ -1,0 +1,134 @@
+"""The whole system on this machine: broker, Redis and the three services, each a process of its own."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from railwatch.embedded import embedded_broker, embedded_redis, free_port
+from shared.bus.topics import TopicPlan, ensure_topics
+from shared.errors import RailwatchError
+from shared.settings import KafkaSettings
+
+TOPICS = TopicPlan(partitions=1, replication=1)
+SERVICES = ("ingest", "detector", "alerting")
+START_S = 60.0
+STOP_S = 20.0
+
+
+@dataclass
+class System:
+    """The running services.
+
+    Attributes:
+        token: the bearer token that ingest takes.
+        logs: directory of their logs.
+        urls: base URL by service.
+        processes: by service.
+    """
+
+    token: str
+    logs: Path
+    urls: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def log_of(self, service: str) -> Path:
+        """Where a service's log lies."""
+        return self.logs / f"{service}.log"
+
+    def check(self) -> None:
+        """Do nothing while all services run.
+
+        Raises:
+            RailwatchError: one has ended by itself.
+        """
+        for service, process in self.processes.items():
+            if process.poll() is not None:
+                raise RailwatchError(
+                    f"{service} ended by itself with exit code {process.returncode}; its log is {self.log_of(service)}."
+                )
+
+
+@contextmanager
+def running_system(directory: Path) -> Iterator[System]:
+    """Start everything, and stop everything when the block is left.
+
+    Args:
+        directory: holds `sites`; `store` and `logs` are made in it.
+
+    Raises:
+        RailwatchError: something did not start; one sentence with its log's path.
+    """
+    logs, store = directory / "logs", directory / "store"
+    for made in (logs, store):
+        made.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        broker = stack.enter_context(embedded_broker())
+        ensure_topics(KafkaSettings(bootstrap_servers=broker["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]), TOPICS)
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("RAILWATCH_")},
+            **broker,
+            **stack.enter_context(embedded_redis()),
+            "OMP_NUM_THREADS": "1",
+            "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
+            "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
+        }
+        system = System(secrets.token_urlsafe(24), logs)
+        stack.callback(_stop, system)
+        for service in SERVICES:
+            _start(system, service, environment)
+        _await_ready(system)
+        yield system
+
+
+def _start(system: System, service: str, environment: dict[str, str]) -> None:
+    port = free_port()
+    system.urls[service] = url = f"http://127.0.0.1:{port}"
+    own = {"RAILWATCH_HTTP_PORT": str(port)}
+    if service == "ingest":
+        own["RAILWATCH_INGEST_TOKENS"] = system.token
+    if service == "alerting":
+        own["RAILWATCH_ALERTING_PUBLIC_URL"] = url
+    command = [sys.executable, "-c", "from railwatch.cli import main; main()", service]
+    with system.log_of(service).open("wb") as log:
+        system.processes[service] = subprocess.Popen(  # noqa: S603
+            command, env={**environment, **own}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _await_ready(system: System) -> None:
+    deadline = time.monotonic() + START_S
+    for service, url in system.urls.items():
+        while not _is_ready(url):
+            system.check()
+            if time.monotonic() > deadline:
+                raise RailwatchError(
+                    f"{service} was not ready after {START_S:g} s; its log is {system.log_of(service)}."
+                )
+            time.sleep(0.1)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _stop(system: System) -> None:
+    for process in system.processes.values():
+        process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for process in system.processes.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
