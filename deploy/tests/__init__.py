@@ -1,0 +1,1 @@
+"""Tests of deploy/ that need its tools; `make test-deploy` runs them."""
