@@ -47,11 +47,12 @@ def blur(light: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
     """Standard deviation, in pixels, of a Gaussian point image that makes the picture's steepest edges as they are.
 
     A step blurred by it has a slope of its height over sqrt(2 pi) standard deviations; the steepest edges of a yard
-    (shadows, rails, roofs) are nearly as high as its contrast.
+    (shadows, rails, roofs) are nearly as high as its contrast. On rendered yards, most of which are sharp to 0.8 px,
+    it gives 0.7 to 1.7, and 3.5 to 7 where they were blurred by 5 px more.
     """
     inside = valid[1:-1, 1:-1] & valid[:-2, 1:-1] & valid[2:, 1:-1] & valid[1:-1, :-2] & valid[1:-1, 2:]
     if not inside.any():
         return 0.0
     slope = np.hypot(light[1:-1, 2:] - light[1:-1, :-2], light[2:, 1:-1] - light[:-2, 1:-1])[inside] / 2
-    dark, bright = np.percentile(light[valid], [1, 99])
-    return float((bright - dark) / max(np.sqrt(2 * np.pi) * np.percentile(slope, 99.8), 1e-12))
+    dark, bright = np.percentile(light[valid], [0.1, 99.9])
+    return float((bright - dark) / max(np.sqrt(2 * np.pi) * np.percentile(slope, 99.95), 1e-12))
