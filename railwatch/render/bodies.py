@@ -9,7 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from railwatch.render import palette
-from railwatch.render.canvas import Array, Canvas, Colour, Surface, box_cover, ramp, stamp, tint, white_noise
+from railwatch.render.canvas import (
+    Array,
+    Canvas,
+    Colour,
+    Frame,
+    Surface,
+    box_cover,
+    coordinates,
+    is_empty,
+    ramp,
+    stamp,
+    tint,
+    white_noise,
+    window,
+)
 from railwatch.render.rolling_stock import Car, Shape
 
 FLOOR_M = 1.25
@@ -84,6 +98,21 @@ def paint_car(canvas: Canvas, car: Car, snow: float = 0.0) -> None:
     reach = 0.62
     stamp(canvas, (car.x_m, car.y_m), car.heading_rad, (half[0] + reach, 0.3), _coupler(canvas))
     stamp(canvas, (car.x_m, car.y_m), car.heading_rad, half, painter)
+
+
+def footprints(frame: Frame, cars: tuple[Car, ...]) -> Array:
+    """Share of each cell of the grid, (rows, cols), that lies under one of the cars."""
+    cover = np.zeros(frame.shape, np.float32)
+    for car in cars:
+        where = window(frame, car.outline_m(), frame.step_m)
+        if is_empty(where):
+            continue
+        x, y = coordinates(frame, where)
+        x, y = x - np.float32(car.x_m), y - np.float32(car.y_m)
+        cos, sin = float(np.cos(car.heading_rad)), float(np.sin(car.heading_rad))
+        under = box_cover(x * cos + y * sin, y * cos - x * sin, (car.length_m / 2, car.width_m / 2), 0.4)
+        cover[where] = np.maximum(cover[where], under)
+    return cover
 
 
 def _coupler(canvas: Canvas) -> Callable[[Array, Array], Surface]:
@@ -267,6 +296,8 @@ def _containers(body: Body) -> tuple[Array, Array]:
     """ISO boxes (6.06 and 12.19 m by 2.44 m, 2.59 or 2.90 m high) on a skeleton; some places empty."""
     own = body.own
     height, coat = _skeleton(body)
+    if body.livery.random() < 0.25:
+        return height, coat
     place = -body.half[0] + 0.2
     while place + 6.1 < body.half[0]:
         room = body.half[0] - place

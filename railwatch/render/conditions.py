@@ -43,6 +43,13 @@ CONDITIONS = (
 )
 """What `random_scene` can be asked for; `any` mixes them."""
 
+SHAPES: dict[str, tuple[Shape, ...]] = {
+    "tarps": (Shape.TARPED,),
+    "flats": (Shape.FLAT, Shape.CONTAINER),
+    "brown": (Shape.HOPPER, Shape.GONDOLA, Shape.COVERED_HOPPER, Shape.FLAT),
+}
+"""Conditions that are about certain cars."""
+
 
 def random_scene(
     rng: np.random.Generator,
@@ -71,14 +78,16 @@ def random_scene(
     fleet = str(rng.choice(["russian", "korean", "european", "american", "mixed"], p=[0.25, 0.2, 0.3, 0.1, 0.15]))
     room = sum(float((track.clear[:, 1] - track.clear[:, 0]).sum()) for track in site.tracks) / 15
     fill = float(rng.beta(1.2, 2.2)) if fill is None else fill
-    shapes = {"tarps": (Shape.TARPED,), "flats": (Shape.FLAT, Shape.CONTAINER)}.get(condition, ())
+    shapes = SHAPES.get(condition, ())
     before, now = _trains(rng, condition, site.tracks, fleet, room * fill, shapes)
     product: Product = "rgb8"
     if rng.random() < 0.2:
         product = ("rgb16", "rgbn16", "pan8", "pan16")[int(rng.integers(4))]
     baseline = _look(rng, site, "clear" if condition != "shift" else "shift", before, product)
     tile = _look(rng, site, condition, now, product, near=baseline)
-    tile = replace(tile, sensor=replace(tile.sensor, geolocation=Geolocation()))
+    stayed = {car.seed for car in now}
+    departed = tuple(car for car in before if car.seed not in stayed) if rng.random() < 0.4 else ()
+    tile = replace(tile, departed=departed, sensor=replace(tile.sensor, geolocation=Geolocation(), wobble_px=0.0))
     error = _misregistration(rng, condition)
     baseline = replace(baseline, sensor=replace(baseline.sensor, geolocation=error, missing=None))
     conditions: dict[str, Any] = {
@@ -161,6 +170,7 @@ def _ground_style(rng: np.random.Generator, condition: str) -> GroundStyle:
         sleeper_contrast=float(rng.uniform(0.1, 1)),
         polished=float(rng.beta(0.6, 1.2)),
         oil=float(rng.beta(1.2, 2.5)),
+        rust=float(rng.uniform(0, 1)),
         roughness=float(rng.uniform(0.4, 1.5)),
         fields=float(rng.choice([0.0, rng.uniform(0, 1)])),
         softness=float(rng.uniform(0.3, 1.8)),
@@ -288,6 +298,8 @@ def _sensor(rng: np.random.Generator, product: Product, snow: float, condition: 
         offset=(float(offsets[0]), float(offsets[1]), float(offsets[2]), float(offsets[3])),
         gain=(float(gains[0]), float(gains[1]), float(gains[2]), float(gains[3])),
         gamma=gamma if product.endswith("8") else 1.0,
+        band_shift_px=float(rng.choice([0.0, rng.uniform(0, 0.3)])),
+        wobble_px=float(rng.choice([0.0, rng.uniform(0.05, 0.4)], p=[0.6, 0.4])),
         jpeg_quality=int(rng.integers(65, 96)) if product.endswith("8") and rng.random() < 0.5 else None,
         missing=(float(rng.uniform(0, 360)), float(rng.uniform(120, 300))) if rng.random() < 0.04 else None,
     )

@@ -23,6 +23,9 @@ from railwatch.render.canvas import (
 from railwatch.render.track_bed import sleeper_wave, track_fields
 from railwatch.render.yard import Track
 
+SINCE_LAST = 0.02
+"""Small changes of the ground from look to look: drying, dust, wear."""
+
 
 @dataclass(frozen=True)
 class Road:
@@ -50,6 +53,7 @@ class GroundStyle:
         sleeper_contrast: 0 (buried) to 1.
         polished: share of tracks with bright rails.
         oil: strength of the dark stripe between the rails.
+        rust: strength of the brown ribbon of brake dust and rust under the rails.
         roughness: strength of the mottle.
         fields: strength of the differences between parcels of the open ground.
         softness: width of the edges between grass, dirt and spoilt ballast, in sigmas of the mottle.
@@ -68,6 +72,7 @@ class GroundStyle:
     sleeper_contrast: float = 0.7
     polished: float = 0.3
     oil: float = 0.3
+    rust: float = 0.4
     roughness: float = 1.0
     fields: float = 0.3
     softness: float = 0.6
@@ -75,6 +80,8 @@ class GroundStyle:
 
 
 DEFAULT_GROUND = GroundStyle()
+RUST_TONE = (0.78, 0.62, 0.50, 0.85)
+"""What brake dust and rust make of ballast, by band: darker and browner."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,9 @@ def lay_ground(
     bare *= np.exp(0.10 * per_track[0])[index]
     _coat(bare, sleepers, palette.vary(rng, sleeper, 0.15))
     _coat(bare, stain, palette.vary(rng, palette.OIL, 0.4))
-    rusty = np.clip(1.15 - near, 0, 0.5) * 0.5
-    for layer, rust in zip(bare, palette.RUST[:bands], strict=True):
-        layer *= 1 + rusty * (rust / 0.12 - 1)
+    rusty = style.rust * (1 - ramp(near + 0.1 * mottle, 0.85, 1.45))
+    for layer, tone in zip(bare, RUST_TONE[:bands], strict=True):
+        layer *= 1 + rusty * (tone - 1)
     for road in roads:
         on_road = _strip(frame, road)
         _coat(bare, on_road, road.colour)
@@ -168,7 +175,9 @@ def lay_ground(
     )
 
 
-def dress(ground: Ground, greenness: float, moisture: float, rng: np.random.Generator) -> Array:
+def dress(
+    ground: Ground, greenness: float, moisture: float, rng: np.random.Generator, sheltered: Array | None = None
+) -> Array:
     """The ground on one day, (bands, rows, cols).
 
     Args:
@@ -176,11 +185,14 @@ def dress(ground: Ground, greenness: float, moisture: float, rng: np.random.Gene
         greenness: 0 for winter straw to 1 for June.
         moisture: 0 dry to 1 soaked; wet soil reflects about half (Lobell and Asner, 2002).
         rng: where it is wet today.
+        sheltered: (rows, cols), share of each cell that a car, gone since, kept dry.
     """
     leaf = palette.vary(rng, palette.blend(palette.DRY_GRASS, palette.GREEN_GRASS, greenness), 0.12)
-    wet = 1 - ground.rail_shade
-    if moisture > 0:
-        wet = wet * (1 - 0.5 * moisture * (0.6 + 0.4 * np.tanh(ground.mottle + float(rng.normal(0, 0.5)))))
+    dark = 0.5 * moisture * (0.6 + 0.4 * np.tanh(ground.mottle + float(rng.normal(0, 0.5))))
+    if sheltered is not None:
+        dark = dark * (1 - sheltered)
+    since = np.roll(ground.mottle, rng.integers(ground.mottle.shape), axis=(0, 1))
+    wet = (1 - ground.rail_shade) * (1 - dark) * (1 + SINCE_LAST * since)
     texture = 1 + 0.25 * ground.mottle
     where = ground.rail > 0.02
     rail, shine = ground.rail[where], ground.shine[where] * float(rng.uniform(0.3, 1.0))

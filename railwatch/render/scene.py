@@ -89,6 +89,7 @@ class Look:
         observed_at: when.
         sun: where the sun stands.
         cars: what stands on the tracks.
+        departed: cars that stood there while it snowed or rained, and have gone: the ground they kept dry shows.
         parked: lorries, containers and the like that are there this time.
         greenness: of plants, 0 to 1.
         moisture: of the ground, 0 to 1.
@@ -105,6 +106,7 @@ class Look:
     observed_at: datetime
     sun: Sun
     cars: tuple[Car, ...] = ()
+    departed: tuple[Car, ...] = ()
     parked: tuple[Structure, ...] = ()
     greenness: float = 0.5
     moisture: float = 0.0
@@ -225,14 +227,15 @@ def render_look(site: RenderSite, look: Look, ground: Ground) -> Picture:
     """Render one look at a site on its ground (from `site_ground`)."""
     rng = np.random.default_rng(look.seed)
     canvas = blank(site.frame, ground.bare.shape[0])
-    dressed = dress(ground, look.greenness, look.moisture, rng)
-    canvas.reflectance[:] = weather.snow_over(ground, dressed, look.snow, rng)
+    sheltered = bodies.footprints(site.frame, look.departed) if look.departed else None
+    dressed = dress(ground, look.greenness, look.moisture, rng, sheltered)
+    canvas.reflectance[:] = weather.snow_over(ground, dressed, look.snow, rng, sheltered)
     for structure in (*site.structures, *look.parked):
         clutter.paint_structure(canvas, structure, look.greenness, look.snow.cover)
     for car in look.cars:
         bodies.paint_car(canvas, car, look.snow.on_cars)
     fine = _view(site, look, canvas)
-    picture = sensor.sample(fine[: sensor.bands_needed(look.sensor.product)], site.frame, look.sensor)
+    picture = sensor.sample(fine[: sensor.bands_needed(look.sensor.product)], site.frame, look.sensor, rng)
     sun_x, sun_y = light.towards(look.sun.azimuth_deg, site.convergence_deg)
     away = 500 / max(float(np.tan(np.radians(look.sun.elevation_deg))), 0.2) / site.frame.gsd_m
     away = min(away, 300.0)

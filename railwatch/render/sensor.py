@@ -61,6 +61,8 @@ class Sensor:
         gamma: exponent of the 8 bit tone curve; 1 for linear.
         jpeg_quality: of lossy coding on the way, if any.
         geolocation: error of the position.
+        band_shift_px: sigma of the bands' shifts against each other.
+        wobble_px: sigma of a smooth warp that a similarity does not explain: attitude jitter, terrain.
         missing: half plane without data, as (angle in degrees, distance from the centre in pixels), if any.
     """
 
@@ -74,6 +76,8 @@ class Sensor:
     gamma: float = 0.6
     jpeg_quality: int | None = None
     geolocation: Geolocation = Geolocation()
+    band_shift_px: float = 0.0
+    wobble_px: float = 0.0
     missing: tuple[float, float] | None = None
 
 
@@ -85,7 +89,7 @@ def bands_needed(product: Product) -> int:
     return 4 if product == "rgbn16" else 3
 
 
-def sample(radiance: Array, frame: Frame, sensor: Sensor) -> Array:
+def sample(radiance: Array, frame: Frame, sensor: Sensor, rng: np.random.Generator) -> Array:
     """Blur the fine grid by the optics and sample it at the picture's pixels: (bands, rows, cols)."""
     inverse = np.linalg.inv(sensor.geolocation.matrix())
     rows, cols = frame.size_px
@@ -94,16 +98,29 @@ def sample(radiance: Array, frame: Frame, sensor: Sensor) -> Array:
     # Picture index (row, col) -> fine index (row, col), both at cell centres.
     swap = np.array([[0, 1], [1, 0]])
     matrix = swap @ inverse @ swap * frame.supersample
-    first = inverse @ (0.5 - centre_px - shift) + centre_px
-    offset = (first * frame.supersample + frame.margin_m / frame.step_m - 0.5)[::-1]
+    origin = inverse @ (0.5 - centre_px - shift) + centre_px
+    offset = (origin * frame.supersample + frame.margin_m / frame.step_m - 0.5)[::-1]
     picture = np.empty((radiance.shape[0], rows, cols), np.float32)
+    warp = _wobble(rng, frame, sensor.wobble_px) if sensor.wobble_px > 0 else None
     for band, light in enumerate(radiance):
         blurred = ndimage.gaussian_filter(light, sensor.blur_px * frame.supersample, mode="nearest", truncate=3)
-        ndimage.affine_transform(blurred, matrix, offset, (rows, cols), picture[band], order=1, mode="nearest")
+        first = offset + rng.normal(0, sensor.band_shift_px * frame.supersample, 2)
+        if warp is None:
+            ndimage.affine_transform(blurred, matrix, first, (rows, cols), picture[band], order=1, mode="nearest")
+        else:
+            at = np.tensordot(matrix, np.indices((rows, cols)), axes=1) + first[:, None, None] + warp
+            ndimage.map_coordinates(blurred, at, picture[band], order=1, mode="nearest")
     if sensor.sharpening > 0:
         smooth = ndimage.gaussian_filter(picture, (0, 1.2, 1.2))
         picture += sensor.sharpening * (picture - smooth)
     return picture
+
+
+def _wobble(rng: np.random.Generator, frame: Frame, sigma_px: float) -> Array:
+    """A smooth displacement of the samples, (2, rows, cols), fine cells: features of an eighth of the picture."""
+    knots = rng.normal(0, sigma_px * frame.supersample, (2, 9, 9))
+    scale = (1, (frame.size_px[0] - 1) / 8, (frame.size_px[1] - 1) / 8)
+    return np.asarray(ndimage.zoom(knots, scale, order=3)[:, : frame.size_px[0], : frame.size_px[1]])
 
 
 def expose(radiance: Array, sensor: Sensor, rng: np.random.Generator) -> NDArray[Any]:

@@ -53,8 +53,10 @@ NO_CLOUD = Cloud()
 NO_SNOW = Snow()
 
 
-def snow_over(ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Generator) -> Array:
-    """The ground under snow, (bands, rows, cols)."""
+def snow_over(
+    ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Generator, sheltered: Array | None = None
+) -> Array:
+    """The ground under snow, (bands, rows, cols), but for what a car, gone since, kept free of it."""
     if snow.cover <= 0:
         return reflectance
     drift = 0.3 * ground.mottle + 0.95 * fractal_noise(rng, ground.mottle.shape, ground.frame.step_m, 60, 3.0)
@@ -65,6 +67,8 @@ def snow_over(ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Gen
         edge = ramp(ground.across_m * snow.one_sided + 0.15 * drift, snow.edge_m - 0.3, snow.edge_m + 0.3)
         cover = np.where(near, cover * edge, cover)
     cover = cover * (1 - snow.swept * np.clip(2.5 * ground.rail_shade + ground.rail, 0, 1))
+    if sheltered is not None:
+        cover = cover * (1 - sheltered)
     white = tint(palette.vary(rng, palette.SNOW, 0.04), reflectance.shape[0])
     lying = white * (1 + 0.025 * ground.mottle)
     return np.clip(reflectance + cover * (lying - reflectance), 0.01, 0.97).astype(np.float32)

@@ -16,7 +16,7 @@ from shapely.geometry import LineString, Polygon, shape
 
 from railwatch.render import CONDITIONS, random_scene, render_look, render_pair, site_ground, write_pair
 from railwatch.render.sensor import Geolocation, Sensor
-from railwatch.render.weather import Cloud
+from railwatch.render.weather import Cloud, Snow
 
 SMALL = 160
 
@@ -84,7 +84,7 @@ def test_bodies_differ_from_the_ground_they_stand_on() -> None:
     inside = features.rasterize(outlines, (300, 300)).astype(bool)
     near = features.rasterize([outline.buffer(60) for outline in outlines], (300, 300)).astype(bool)
     assert full.count == sum(truth.inside for truth in full.cars) > 3
-    assert (changed[inside] > 8).mean() > 0.85
+    assert (changed[inside] > 8).mean() > 0.7
     assert (changed[~near] > 8).mean() < 0.02
 
 
@@ -154,3 +154,13 @@ def test_a_pair_is_written_in_files_that_agree(tmp_path: Path) -> None:
         within = bounds[0] <= x <= bounds[2] and bounds[1] <= y <= bounds[3]
         assert within or not car["properties"]["inside"]
     assert {car["properties"]["track"] for car in cars} <= {track["properties"]["track"] for track in tracks}
+
+
+def test_a_train_that_left_leaves_bare_ground_in_the_snow() -> None:
+    spec = random_scene(np.random.default_rng(8), "clear", gsd_m=0.5, size_px=300, fill=0.5)
+    ground = site_ground(spec.site)
+    snowed = replace(spec.tile, cars=(), snow=Snow(cover=1.0, swept=0.0), sensor=Sensor(snr=1e6), off_nadir_deg=0.0)
+    left = render_look(spec.site, replace(snowed, departed=spec.tile.cars), ground)
+    never = render_look(spec.site, snowed, ground)
+    stood = features.rasterize([Polygon(car.outline_m() / 0.5).buffer(-1) for car in spec.tile.cars], (300, 300)) == 1
+    assert left.pixels[:, stood].mean() < never.pixels[:, stood].mean() - 40
