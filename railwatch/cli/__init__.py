@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from railwatch.cli import services
+from railwatch.cli.replay import replay
 from railwatch.cli.topics import topics
 from shared.errors import RailwatchError
 
@@ -29,6 +30,7 @@ app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
+app.command(rich_help_panel=ON_SYSTEM)(replay)
 
 
 def main() -> None:
