@@ -1,6 +1,7 @@
 """What `kubectl kustomize` makes of the overlays, and how to look things up in it."""
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,16 +19,16 @@ Resource = dict[str, Any]
 
 
 @cache
-def rendered(path: str) -> tuple[Resource, ...]:
-    """All resources of a kustomization below deploy/kubernetes."""
-    command = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / path)]
+def rendered(directory: Path) -> tuple[Resource, ...]:
+    """All resources of a kustomization."""
+    command = [str(Path(sys.executable).with_name("kubectl")), "kustomize", str(directory)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return tuple(resource for resource in yaml.safe_load_all(text) if resource)
 
 
 def overlay(name: str) -> tuple[Resource, ...]:
     """All resources of an overlay."""
-    return rendered(f"overlays/{name}")
+    return rendered(DEPLOY / "kubernetes" / "overlays" / name)
 
 
 def of_kind(resources: tuple[Resource, ...], *kinds: str) -> list[Resource]:

@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
-import services.detector.settings
+import yaml
 
 import services.alerting.settings
+import services.detector.settings
 import services.ingest.settings
 from deploy.tests.rendering import (
     BUILT_IN,
+    DEPLOY,
     OVERLAYS,
     SERVICES,
     Resource,
@@ -261,11 +263,19 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
     assert topics == {event.TOPIC for event in (TileEvent, CountEvent, AlertEvent, DeadLetter)}
 
 
-def test_the_alternative_scaler_fits_the_base() -> None:
-    autoscalers = of_kind(rendered("components/hpa/example"), "HorizontalPodAutoscaler")
-    for autoscaler in autoscalers:
+def test_the_alternative_scaler_fits_the_base(tmp_path: Path) -> None:
+    kubernetes = Path(os.path.relpath(DEPLOY / "kubernetes", tmp_path))
+    paths = {"resources": [str(kubernetes / "base")], "components": [str(kubernetes / "components/hpa")]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(paths))
+    resources = rendered(tmp_path)
+    partitions = min(topic["spec"]["partitions"] for topic in of_kind(overlay("production"), "KafkaTopic"))
+    for autoscaler in of_kind(resources, "HorizontalPodAutoscaler"):
         kubernetes_validate.validate(autoscaler, VERSIONS[-1], strict=True)
-    assert {name_of(autoscaler) for autoscaler in autoscalers} == {"railwatch-ingest", "railwatch-detector"}
+        assert autoscaler["spec"]["maxReplicas"] <= partitions
+        scaled = [
+            d for d in of_kind(resources, "Deployment") if name_of(d) == autoscaler["spec"]["scaleTargetRef"]["name"]
+        ]
+        assert ["replicas" in deployment["spec"] for deployment in scaled] == [False]
 
 
 def test_the_sites_that_are_shipped_can_be_read(tmp_path: Path) -> None:
