@@ -1,0 +1,122 @@
+"""Which baseline a look is counted against: a pointer in Redis for each tile, its history, and what was decided.
+
+A handler may be killed at any point and run again, also after the baseline has moved on. So the version that a look is
+counted against is written down before it is counted, and never changes while it is remembered. What is forgotten, and
+Redis altogether, can be made anew from the topics (`rebuild`): each count says what it was counted against and whether
+it became a baseline, and a baseline that an operator gave is a tile event.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Literal
+
+import redis
+
+from shared.counts import BaselineRef
+from shared.errors import TransientError
+from shared.events import CountEvent, TileEvent, derived_id
+from shared.state import key
+
+# A look that comes again after this long is counted against the baseline of the day.
+REMEMBER = timedelta(days=90)
+
+Origin = Literal["first-good-look", "operator"]
+
+
+class Baselines:
+    """The baselines of all tiles."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def of_look(self, look: TileEvent) -> BaselineRef | None:
+        """What a look is, and at every repetition will be, counted against; None where there is no baseline yet.
+
+        A look that itself became a baseline is counted against the one before.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with _redis_errors():
+            versions = self._versions(look)
+            own = next((ref.version for ref in versions if is_of(ref, look)), None)
+            current = versions[-1].version if versions else 0
+            wanted = current if own is None else own - 1
+            decision = _decision_key(look)
+            self._redis.set(decision, wanted, nx=True, ex=REMEMBER)
+            decided = int(self._redis.get(decision) or wanted)
+        return next((ref for ref in versions if ref.version == decided), None)
+
+    def adopt(self, tile: TileEvent, origin: Origin) -> BaselineRef | None:
+        """Makes a tile the baseline of the looks that follow; None where another is, and the tile is no operator's.
+
+        Doing it again changes nothing and gives the same.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with _redis_errors():
+            while True:
+                versions = self._versions(tile)
+                known = next((ref for ref in versions if is_of(ref, tile) and ref.origin == origin), None)
+                if known or (versions and origin == "first-good-look"):
+                    return known
+                ref = baseline_of(tile, len(versions) + 1, origin)
+                if self._redis.hsetnx(_versions_key(tile.site, tile.tile), str(ref.version), ref.model_dump_json()):
+                    return ref
+
+    def restore(self, site: str, tile: str, versions: list[BaselineRef], looks: list[CountEvent]) -> None:
+        """Writes what a tile's history was found to be, in place of what is there.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        name = _versions_key(site, tile)
+        with _redis_errors(), self._redis.pipeline() as change:
+            change.delete(name)
+            if versions:
+                change.hset(name, mapping={str(ref.version): ref.model_dump_json() for ref in versions})
+            for look in looks:
+                change.set(_decision_key(look), look.baseline.version if look.baseline else 0, ex=REMEMBER)
+            change.execute()
+
+    def _versions(self, tile: TileEvent) -> list[BaselineRef]:
+        """The history of a tile's baselines, oldest first."""
+        stored: dict[str, str] = self._redis.hgetall(_versions_key(tile.site, tile.tile))  # type: ignore[assignment]
+        return sorted((BaselineRef.model_validate_json(ref) for ref in stored.values()), key=lambda ref: ref.version)
+
+
+def baseline_of(tile: TileEvent, version: int, origin: Origin) -> BaselineRef:
+    """A tile as a baseline."""
+    return BaselineRef(
+        id=derived_id("baseline", tile.site, tile.tile, tile.image.sha256),
+        version=version,
+        image=tile.image,
+        observed_at=tile.observed_at,
+        scene=tile.scene,
+        origin=origin,
+    )
+
+
+def is_of(ref: BaselineRef, tile: TileEvent) -> bool:
+    """Whether a baseline is this very look."""
+    return ref.image.sha256 == tile.image.sha256 and ref.observed_at == tile.observed_at
+
+
+def _versions_key(site: str, tile: str) -> str:
+    return key("detector", "baselines", site, tile)
+
+
+def _decision_key(look: TileEvent | CountEvent) -> str:
+    """Equal for a look and for the count that was made of it."""
+    name = derived_id(look.site, look.tile, look.observed_at.isoformat(), look.image.sha256)
+    return key("detector", "look", name)
+
+
+@contextmanager
+def _redis_errors() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise TransientError(f"Redis is away: {type(error).__name__}.") from error

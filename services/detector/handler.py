@@ -1,0 +1,167 @@
+"""From a tile event to a count event: fetch, count, draw, and keep the baseline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+
+import numpy as np
+import structlog
+
+from services.detector.baselines import Baselines
+from services.detector.centrelines import project
+from services.detector.counting import count_tile
+from services.detector.geotiff import RasterLimits, read_raster
+from services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
+from services.detector.quality import check_quality
+from services.detector.raster import Raster
+from services.detector.rejection import TileRejectedError
+from services.detector.result import Counted
+from services.detector.sun import sun_position
+from services.detector.unregistered import UnregisteredLooks
+from shared import metrics
+from shared.blobs import BlobStore
+from shared.counts import BaselineRef, BlobRef, Quality, Sun, TileCount
+from shared.errors import UnprocessableError
+from shared.events import CountEvent, TileEvent, TileRole
+from shared.sites import Cell, Site
+
+# What a first look must show to become a baseline: nearly all of the track, in a light without endless shadows.
+BASELINE_COVERAGE = 0.95
+BASELINE_SUN_DEG = 15.0
+# Intervals of fewer cars than this are wide for no fault of the detector's.
+FEWEST_FOR_WIDTH = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class TileHandler:
+    """Counts tiles.
+
+    Attributes:
+        sites: the sites, by id.
+        blobs: where pixels lie.
+        baselines: what looks are counted against.
+        unregistered: which looks did not match their baseline.
+        limits: what a tile may be at the most.
+    """
+
+    sites: Mapping[str, Site]
+    blobs: BlobStore
+    baselines: Baselines
+    unregistered: UnregisteredLooks
+    limits: RasterLimits
+
+    def handle(self, event: TileEvent) -> Sequence[CountEvent]:
+        """Counts a look, or takes the baseline that an operator gave.
+
+        Doing it again gives the same event, whatever has become of the baseline in the meantime.
+
+        Raises:
+            UnprocessableError: the site or its cell is not known, or the tile cannot be decoded.
+            TransientError: the object store or Redis is away.
+        """
+        site, cell = self._place(event)
+        tile = self._fetch(event.image)
+        if event.role is TileRole.BASELINE:
+            self._take_baseline(event, tile)
+            return ()
+        baseline = self.baselines.of_look(event)
+        reference = self._fetch(baseline.image) if baseline else None
+        sun = event.sun or _sun_over(tile, event.observed_at)
+        counted = count_tile(tile, reference, site.tracks, sun=sun, cell=cell)
+        adopted = None
+        if baseline is None and is_good_look(counted.count, sun):
+            adopted = self.baselines.adopt(event, "first-good-look")
+        if adopted:
+            metrics.BASELINES_SET.labels(adopted.origin).inc()
+        self.unregistered.note(event, counted.count)
+        _measure(counted.count, reference is not None)
+        log.info("counted", count=counted.count.count, quality=counted.count.quality, reasons=counted.count.reasons)
+        return (
+            CountEvent(
+                recorded_at=datetime.now(UTC),
+                site=event.site,
+                tile=event.tile,
+                scene=event.scene,
+                tiles_in_scene=event.tiles_in_scene,
+                observed_at=event.observed_at,
+                result=counted.count,
+                image=event.image,
+                baseline=baseline,
+                new_baseline=adopted,
+                evidence=self._evidence(event, site, tile, counted, baseline),
+            ),
+        )
+
+    def _place(self, event: TileEvent) -> tuple[Site, Cell]:
+        site = self.sites.get(event.site)
+        if site is None:
+            raise UnprocessableError("unknown-site", f"There is no site {event.site!r}.")
+        cell = next((cell for cell in site.cells() if cell.id == event.tile), None)
+        if cell is None:
+            raise UnprocessableError("unknown-tile", f"Site {event.site!r} has no cell {event.tile!r}.")
+        return site, cell
+
+    def _fetch(self, image: BlobRef) -> Raster:
+        data = self.blobs.get(image)
+        began = perf_counter()
+        raster = read_raster(data, self.limits)
+        metrics.STAGE_SECONDS.labels("decode").observe(perf_counter() - began)
+        return raster
+
+    def _take_baseline(self, event: TileEvent, tile: Raster) -> None:
+        try:
+            check_quality(tile)
+        except TileRejectedError as error:
+            raise UnprocessableError(
+                "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
+            ) from None
+        baseline = self.baselines.adopt(event, "operator")
+        metrics.BASELINES_SET.labels("operator").inc()
+        log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
+
+    def _evidence(
+        self, event: TileEvent, site: Site, tile: Raster, counted: Counted, baseline: BaselineRef | None
+    ) -> dict[str, BlobRef]:
+        began = perf_counter()
+        caption = Caption(
+            f"{site.name}, {event.tile}" if len(site.cells()) > 1 else site.name,
+            event.observed_at,
+            baseline.observed_at if baseline else None,
+        )
+        pictures = evidence_pictures(tile, counted, project(site.tracks, tile), caption)
+        metrics.STAGE_SECONDS.labels("pictures").observe(perf_counter() - began)
+        return {name: self.blobs.put(picture, MEDIA_TYPE) for name, picture in pictures.items()}
+
+
+def is_good_look(count: TileCount, sun: Sun) -> bool:
+    """Whether a look that was counted by itself may become the baseline of those that follow."""
+    return (
+        count.quality is Quality.OK
+        and set(count.reasons) <= {"no-baseline"}
+        and count.coverage >= BASELINE_COVERAGE
+        and sun.elevation_deg >= BASELINE_SUN_DEG
+    )
+
+
+def _sun_over(tile: Raster, observed_at: datetime) -> Sun:
+    rows, cols = tile.shape
+    lon, lat = tile.to_lonlat(np.array([[cols / 2, rows / 2]]))[0]
+    return sun_position(observed_at, lon, lat)
+
+
+def _measure(count: TileCount, with_baseline: bool) -> None:
+    metrics.TILES.labels(count.quality.value, "baseline" if with_baseline else "none").inc()
+    if count.quality is Quality.REJECTED:
+        metrics.TILE_REJECTIONS.labels(count.reasons[-1] if count.reasons else "unknown").inc()
+    for stage, took_ms in count.timings_ms.items():
+        metrics.STAGE_SECONDS.labels(stage).observe(took_ms / 1000)
+    if count.registration:
+        metrics.REGISTRATION_SHIFT.observe(np.hypot(count.registration.dx_px, count.registration.dy_px))
+        metrics.REGISTRATION_RELIABILITY.observe(count.registration.reliability)
+    if count.count is not None and count.low is not None and count.high is not None:
+        metrics.COVERAGE.observe(count.coverage)
+        if count.count >= FEWEST_FOR_WIDTH:
+            metrics.INTERVAL_WIDTH.observe((count.high - count.low) / count.count)

@@ -1,0 +1,30 @@
+"""The detector service: counts the railcars on each tile against its baseline, and says how sure it is."""
+
+from fastapi import FastAPI
+
+from services.detector.settings import Settings
+from services.detector.wiring import stop_on_signal, tile_worker
+from shared.blobs import BlobStore
+from shared.bus import Publisher
+from shared.health import Progress, health_router, serve
+from shared.logs import configure_logging
+from shared.settings import load
+from shared.state import connect, ready
+
+
+def run() -> None:
+    """Run until told to stop."""
+    settings = load(Settings)
+    configure_logging("detector", settings.log.level)
+    client = connect(settings.redis)
+    blobs = BlobStore.open(settings.blobs)
+    publisher = Publisher(settings.kafka)
+    progress = Progress()
+    tiles = tile_worker(settings, client, blobs, publisher, progress)
+    needs = {"kafka": tiles.ready, "redis": lambda: ready(client), "blobs": blobs.ready}
+
+    app = FastAPI(title="Railwatch detector")
+    app.include_router(health_router(progress, needs))
+    with serve(app, settings.http):
+        tiles.run(stop_on_signal())
+    publisher.close()

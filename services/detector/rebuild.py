@@ -1,0 +1,78 @@
+"""Rebuilding the detector's pointers in Redis from the topics: `railwatch rebuild`.
+
+Each count says what it was counted against and whether it became a baseline; baselines that operators gave are tile
+events. An operator's baseline that no look was counted against yet takes its place in the order of the topic. The
+detector is to be stopped meanwhile.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from services.detector.baselines import Baselines, baseline_of, is_of
+from services.detector.settings import Settings
+from shared.bus.read import read_topic
+from shared.counts import BaselineRef
+from shared.events import CountEvent, TileEvent, TileRole
+from shared.settings import load
+from shared.state import connect
+
+
+@dataclass(frozen=True)
+class RebuiltBaselines:
+    """What was rebuilt of one tile: its baselines, and the looks that were counted against them."""
+
+    site: str
+    tile: str
+    baselines: int
+    looks: int
+
+
+@dataclass
+class _Told:
+    """What the topics say of one tile."""
+
+    known: dict[int, BaselineRef] = field(default_factory=dict)
+    given: list[TileEvent] = field(default_factory=list)
+    looks: list[CountEvent] = field(default_factory=list)
+
+
+def run() -> Iterator[RebuiltBaselines]:
+    """Rebuild what the settings of the environment name, tile by tile."""
+    yield from rebuild_baselines(load(Settings))
+
+
+def rebuild_baselines(settings: Settings) -> Iterator[RebuiltBaselines]:
+    """Makes the baselines of all tiles anew from the topics, tile by tile.
+
+    Raises:
+        TransientError: Kafka or Redis is away; run it again.
+    """
+    tiles: dict[tuple[str, str], _Told] = defaultdict(_Told)
+    for counts in read_topic(settings.kafka, CountEvent):
+        for look in counts:
+            told = tiles[look.site, look.tile]
+            told.looks.append(look)
+            told.known |= {ref.version: ref for ref in (look.baseline, look.new_baseline) if ref}
+    for events in read_topic(settings.kafka, TileEvent):
+        for event in events:
+            if event.role is TileRole.BASELINE:
+                tiles[event.site, event.tile].given.append(event)
+    baselines = Baselines(connect(settings.redis))
+    for (site, tile), told in tiles.items():
+        versions = _versions(told)
+        baselines.restore(site, tile, versions, told.looks)
+        yield RebuiltBaselines(site, tile, len(versions), len(told.looks))
+
+
+def _versions(told: _Told) -> list[BaselineRef]:
+    """The history of one tile's baselines: what counts name, and between and after it what operators gave."""
+    versions = dict(told.known)
+    given = {event.id: event for event in told.given}.values()
+    unnamed = [event for event in given if not any(is_of(ref, event) for ref in versions.values())]
+    free = (version for version in count(1) if version not in versions)
+    for event in unnamed:
+        version = next(free)
+        versions[version] = baseline_of(event, version, "operator")
+    return [versions[version] for version in sorted(versions)]

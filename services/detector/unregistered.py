@@ -1,0 +1,48 @@
+"""Which sites' newest looks did not match their baselines: such a site is not being watched."""
+
+import redis
+
+from shared import metrics
+from shared.counts import TileCount
+from shared.errors import TransientError
+from shared.events import TileEvent
+from shared.state import key
+
+FAILURES = frozenset({"registration-unreliable", "shift-too-large", "wrong-place"})
+
+
+class UnregisteredLooks:
+    """The scenes, by site, that did not match since one last did."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def note(self, look: TileEvent, count: TileCount) -> None:
+        """Takes a look into account; doing it again changes nothing.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        try:
+            if FAILURES & set(count.reasons):
+                self._redis.sadd(_key(look.site), look.scene)
+            elif count.registration is not None:
+                self._redis.delete(_key(look.site))
+        except redis.RedisError as error:
+            raise TransientError(f"Redis is away: {type(error).__name__}.") from error
+
+    def report(self, sites: list[str]) -> None:
+        """Brings the gauges of the sites up to date; they stay as they are while Redis is away."""
+        try:
+            with self._redis.pipeline() as questions:
+                for site in sites:
+                    questions.scard(_key(site))
+                looks = questions.execute()
+        except redis.RedisError:
+            return
+        for site, number in zip(sites, looks, strict=True):
+            metrics.SITE_UNREGISTERED_LOOKS.labels(site).set(number)
+
+
+def _key(site: str) -> str:
+    return key("detector", "unregistered", site)
