@@ -1,11 +1,33 @@
 """One look judged against its site's history: the rule, what it says, and what that does to the site's alert."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+import numpy as np
+
+from services.alerting import looks
+from services.alerting.onset import estimate_onset
+from services.alerting.sustained import rising_looks, sustained_p_value
+from services.alerting.threshold import Prediction, predict
 from shared.events import Look, Onset, Transition
+
+SUSTAINED_SHARE = 0.1
+"""False-alarm rate of the companion for slow rises, as a share of the rule's."""
+SUSTAINED_LOOKS = 60
+"""Looks that the companion's sum goes back at most."""
+ENDING_LOG_ODDS = math.log(20)
+"""An alert ends once the looks since it last exceeded are so much likelier for a quiet site than for the surge."""
+SURGE_LOOKS = 12
+"""Looks of an alert that its onset is estimated from, and its present level; later looks leave the onset as it is."""
+LEAST_SURGE_SD = 2.0
+"""Least level of a surge, in standard deviations of the prediction, that an alert's end is judged by."""
+BEFORE_LOOKS = 20
+"""Looks before an alert among which its onset is sought."""
 
 
 class State(StrEnum):
@@ -25,7 +47,7 @@ class Rule:
         false_alarm_rate: chance that a look of a site where nothing changed exceeds its threshold.
         minimum_looks: observed looks a site needs before one may raise an alert.
         minimum_coverage: share of the track length below which a look is unobserved.
-        guard_looks: looks before the tested one that do not enter its baseline.
+        guard_looks: looks before the tested one that do not enter its baseline, once there are enough without them.
         window_looks: quiet looks that the baseline remembers at most.
         window_days: age at which a look leaves the baseline.
     """
@@ -33,7 +55,7 @@ class Rule:
     false_alarm_rate: float = 0.01
     minimum_looks: int = 8
     minimum_coverage: float = 0.5
-    guard_looks: int = 2
+    guard_looks: int = 3
     window_looks: int = 150
     window_days: float = 3 * 365.25
 
@@ -41,7 +63,8 @@ class Rule:
 class Judgement(Look):
     """A look as it was judged, and how the site stands after it.
 
-    `count`, `low` and `high` are those of the look even where its coverage was too low to be judged.
+    `count`, `low` and `high` are those of the look even where its coverage was too low to be judged. `expected` and
+    `threshold` are for the share of the track that the look saw.
 
     Attributes:
         exceeds: the count is above `threshold`; the same as `p_value` < the rule's false-alarm rate.
@@ -55,14 +78,14 @@ class Judgement(Look):
         onset: when the rise began; null outside an alert.
     """
 
-    exceeds: bool
-    sustained: bool
-    sustained_p_value: float | None
+    exceeds: bool = False
+    sustained: bool = False
+    sustained_p_value: float | None = None
     state: State
-    transition: Transition | None
-    reason: str
-    opened_at: datetime | None
-    onset: Onset | None
+    transition: Transition | None = None
+    reason: str = ""
+    opened_at: datetime | None = None
+    onset: Onset | None = None
 
 
 def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
@@ -77,6 +100,147 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
         The look with its judgement. The result depends on nothing but the arguments.
 
     Raises:
-        ValueError: the look is not after the history, or its count is negative or not finite.
+        ValueError: the look is not after the history, or its count is negative.
     """
-    raise NotImplementedError
+    if history and look.observed_at <= history[-1].observed_at:
+        raise ValueError("a look must be later than the history that it is judged against")
+    if look.count is not None and look.count < 0:
+        raise ValueError("a count cannot be negative")
+    observed = [past for past in history if past.state is not State.UNOBSERVED]
+    alert = open_alert(observed)
+    if look.count is None or look.coverage < rule.minimum_coverage:
+        carried = {"opened_at": alert[0].observed_at, "onset": alert[-1].onset} if alert else {}
+        return _judgement(look, state=State.UNOBSERVED, **carried)
+    quiet = baseline(observed, look.observed_at, rule)
+    if len(quiet) < rule.minimum_looks:
+        return _judgement(look, state=State.LEARNING)
+
+    prediction = predict(looks.quiet_looks(quiet), looks.year(look), look.coverage, looks.error_variance(look))
+    p_value = float(prediction.tail(np.array([look.count]))[0])
+    exceeds = p_value < rule.false_alarm_rate
+    ended = bool(alert) and not exceeds and _has_ended(alert, look, prediction)
+    run_p_value = sustained_p_value([] if ended else [*_p_values_of_run(observed), p_value])
+    sustained = run_p_value < SUSTAINED_SHARE * rule.false_alarm_rate
+    findings: dict[str, Any] = {
+        "expected": prediction.expected,
+        "threshold": prediction.threshold(rule.false_alarm_rate),
+        "p_value": p_value,
+        "exceeds": exceeds,
+        "sustained": sustained,
+        "sustained_p_value": run_p_value,
+    }
+    if ended:
+        return _judgement(
+            look,
+            **findings,
+            state=State.NORMAL,
+            transition=Transition.RESOLVED,
+            reason=f"{look.count:.4g} railcars are what the site's history makes plausible.",
+            opened_at=alert[0].observed_at,
+        )
+    if not alert and not exceeds and not sustained:
+        return _judgement(look, **findings, state=State.NORMAL)
+    return _judgement(
+        look,
+        **findings,
+        state=State.ALERT,
+        transition=Transition.UPDATED if alert else Transition.OPENED,
+        reason=_reason(look, prediction, findings),
+        opened_at=alert[0].observed_at if alert else look.observed_at,
+        onset=_onset(observed, alert, look, prediction),
+    )
+
+
+def open_alert(observed: Sequence[Judgement]) -> list[Judgement]:
+    """The looks of the alert that stands after the last of the observed looks, oldest first; empty without one."""
+    if not observed or observed[-1].state is not State.ALERT:
+        return []
+    opened_at = observed[-1].opened_at
+    return [past for past in observed if past.opened_at == opened_at]
+
+
+def baseline(observed: Sequence[Judgement], at: datetime, rule: Rule) -> list[Judgement]:
+    """The looks that one at a given time is judged against, oldest first.
+
+    Left out are the looks of every alert of more than one look, the guard gap, and what is too old. While an alert
+    stands, the baseline is that of its first look, so that a surge that lasts does not make itself normal.
+
+    Args:
+        observed: the site's observed looks, oldest first.
+        at: when the look to be judged was taken.
+        rule: the settings.
+    """
+    alert = open_alert(observed)
+    guard = rule.guard_looks
+    if alert:
+        at = alert[0].observed_at
+        observed = [past for past in observed if past.observed_at < at]
+        if alert[0].sustained:
+            guard = max(guard, rising_looks([*_p_values_of_run(observed), alert[0].p_value or 1.0]))
+    sizes = Counter(past.opened_at for past in observed if past.state is State.ALERT)
+    oldest = at - timedelta(days=rule.window_days)
+    quiet = [
+        past
+        for past in observed
+        if past.observed_at >= oldest and (past.state is not State.ALERT or sizes[past.opened_at] == 1)
+    ]
+    guard = min(guard, max(len(quiet) - rule.minimum_looks, 0))
+    return quiet[: len(quiet) - guard][-rule.window_looks :]
+
+
+def _judgement(look: Look, **findings: Any) -> Judgement:
+    raw = {name: getattr(look, name) for name in ("observed_at", "count", "low", "high", "coverage")}
+    return Judgement(**raw, **findings)
+
+
+def _p_values_of_run(observed: Sequence[Judgement]) -> list[float]:
+    """P-values of the judged looks since the last alert ended, oldest first."""
+    run: list[float] = []
+    for past in reversed(observed):
+        if past.transition is Transition.RESOLVED or past.p_value is None or len(run) == SUSTAINED_LOOKS:
+            break
+        run.append(past.p_value)
+    return run[::-1]
+
+
+def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -> bool:
+    """Whether the looks since the alert last exceeded are those of a quiet site and no longer of the surge.
+
+    The surge's level is the mean of the alert's last looks that exceeded. Both hypotheses are normal, the surge with
+    the larger variance of its larger mean; their log-likelihood ratio is summed over the looks since.
+    """
+    last = max((index for index, past in enumerate(alert) if past.exceeds), default=0)
+    raised = [past for past in alert if past.exceeds][-SURGE_LOOKS:] or alert[:1]
+    mean, sd = prediction.expected / look.coverage, prediction.sd / look.coverage
+    level = max((float(np.mean(looks.rates(raised))) - mean) / sd, LEAST_SURGE_SD)
+    spread = math.sqrt(1 + prediction.dispersion * level / prediction.sd)
+    since = np.maximum((looks.rates([*alert[last + 1 :], look][-SURGE_LOOKS:]) - mean) / sd, 0.0)
+    return bool(np.sum(((since - level) / spread) ** 2 / 2 - since**2 / 2 + math.log(spread)) > ENDING_LOG_ODDS)
+
+
+def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:
+    seen = f"{look.count:.4g} railcars"
+    if findings["exceeds"]:
+        return f"{seen} exceed the threshold of {findings['threshold']:.4g}."
+    if findings["sustained"]:
+        return f"{seen}, where {prediction.expected:.4g} are expected: the last looks together are too high."
+    return f"{seen} do not exceed the threshold, but the surge has not clearly ended."
+
+
+def _onset(
+    observed: Sequence[Judgement], alert: Sequence[Judgement], look: Look, prediction: Prediction
+) -> Onset | None:
+    if len(alert) >= SURGE_LOOKS:
+        return alert[-1].onset
+    before = observed[: len(observed) - len(alert)]
+    resolved = max((index for index, past in enumerate(before) if past.transition is Transition.RESOLVED), default=0)
+    around: list[Look] = [*before[max(resolved, len(before) - BEFORE_LOOKS) :], *alert, look]
+    if len(around) < 2:
+        return alert[-1].onset if alert else None
+    return estimate_onset(
+        [past.observed_at for past in around],
+        looks.counts(around),
+        prediction.expected / look.coverage * looks.coverages(around),
+        prediction.dispersion,
+        looks.error_variances(around),
+    )

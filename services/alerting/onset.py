@@ -1,9 +1,71 @@
 """When a rise began: a change point between looks, with an interval, and its lag to the site's context events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+from services.alerting.surges import Array
 from shared.events import ContextLag, Onset
+
+RISES_SD = np.geomspace(0.75, 30.0, 14)
+"""Heights that a rise may have, in standard deviations of the quiet counts; each as likely."""
+TAIL = 0.05
+"""Chance that is left out at each end of the interval."""
+
+
+def estimate_onset(
+    times: Sequence[datetime], counts: Array, means: Array, dispersion: float, error_variance: Array
+) -> Onset:
+    """The posterior of the change point between quiet looks and a rise.
+
+    Before the onset counts are negative binomial about their quiet means. From it on they are higher: by one height (a
+    step), or by a height of its own at each look (a rise that builds up or wavers); both are as likely beforehand, and
+    the onset may lie in any gap between looks. Within a gap every moment is as likely.
+
+    Args:
+        times: times of the looks in order, at least two; the first is taken to be quiet and the last to be raised.
+        counts: counts, shape (n,).
+        means: quiet means, shape (n,), positive.
+        dispersion: variance over mean of the quiet counts, above 1.
+        error_variance: variance of each count's measurement error, shape (n,).
+
+    Returns:
+        The median, and an interval that holds the onset with a chance of 90 % or a little more: it starts and ends at
+        looks, because nothing is known of what happened between them.
+
+    References:
+        Smith, A. F. M. (1975). A Bayesian approach to inference about a change-point in a sequence of random variables.
+            Biometrika 62, 407-416.
+    """
+    variances = dispersion * means + error_variance
+    raised_by = RISES_SD * np.sqrt(variances)[:, None]
+    quiet = _log_likelihood(counts, means, dispersion + error_variance / means)
+    raised_means = means[:, None] + raised_by
+    raised = _log_likelihood(counts[:, None], raised_means, dispersion + error_variance[:, None] / raised_means)
+
+    before = np.cumsum(quiet)[:-1]
+    step = np.cumsum(raised[::-1], axis=0)[::-1][1:]
+    wavering = np.cumsum((logsumexp(raised, axis=1) - np.log(len(RISES_SD)))[::-1])[::-1][1:]
+    after = np.logaddexp(logsumexp(step, axis=1) - np.log(len(RISES_SD)), wavering)
+    chance = np.exp(before + after - (before + after).max())
+    reached = np.concatenate(([0.0], np.cumsum(chance / chance.sum())))
+
+    seconds = np.array([(time - times[0]).total_seconds() for time in times])
+    at = times[0] + (times[-1] - times[0]) * float(np.interp(0.5, reached, seconds) / seconds[-1])
+    low = int(np.searchsorted(reached, TAIL, side="right")) - 1
+    high = int(np.searchsorted(reached, 1 - TAIL, side="left"))
+    return Onset(at=at, low=times[low], high=times[min(high, len(times) - 1)])
+
+
+def _log_likelihood(counts: Array, means: Array, ratio: Array) -> Array:
+    """Log density of negative binomial counts of given variance over mean, without the term in the count alone."""
+    shapes = means / (ratio - 1)
+    log_likelihood: Array = (
+        gammaln(counts + shapes) - gammaln(shapes) - shapes * np.log(ratio) + counts * np.log1p(-1 / ratio)
+    )
+    return log_likelihood
 
 
 def context_lags(

@@ -1,9 +1,18 @@
 """A site's whole history judged anew: the same looks give the same decisions, in whatever order they arrived."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from services.alerting.judgement import Judgement, Rule
+from services.alerting.judgement import (
+    SURGE_LOOKS,
+    SUSTAINED_LOOKS,
+    Judgement,
+    Rule,
+    State,
+    judge,
+    open_alert,
+)
 from shared.events import Look
 
 
@@ -20,22 +29,40 @@ def replay(looks: Iterable[Look], rule: Rule, rebaselined_at: Sequence[datetime]
         One judgement per look, oldest first.
 
     Raises:
-        ValueError: two looks have the same `observed_at`.
+        ValueError: two looks have the same `observed_at`, or a count is negative.
     """
-    raise NotImplementedError
-
-
-def rejudge(history: Sequence[Judgement], look: Look, rule: Rule) -> list[Judgement]:
-    """Insert a late or corrected look at its place in history and judge it and all that follow.
-
-    A look with an `observed_at` that history already has replaces it.
-
-    Returns:
-        The whole history, oldest first; the judgements before the look are those given.
-    """
-    raise NotImplementedError
+    judgements: list[Judgement] = []
+    history: list[Judgement] = []
+    starts = sorted(rebaselined_at, reverse=True)
+    for look in sorted(looks, key=lambda look: look.observed_at):
+        while starts and look.observed_at >= starts[-1]:
+            starts.pop()
+            history = []
+        judgements.append(judge(history, look, rule))
+        history = retained([*history, judgements[-1]], rule)
+    return judgements
 
 
 def retained(history: Sequence[Judgement], rule: Rule) -> list[Judgement]:
-    """The part of a history that later judgements can depend on: a bounded number of looks, oldest first."""
-    raise NotImplementedError
+    """The part of a history that later judgements can depend on: a bounded number of looks, oldest first.
+
+    Judging against it gives exactly what judging against the whole history gives. Of an alert that stands, its first
+    and last looks are kept and the last that exceeded; of one that has ended, enough to know that it is to be left out;
+    of the looks before, as many quiet ones as the window and a slow rise in front of it can hold.
+    """
+    observed = [past for past in history if past.state is not State.UNOBSERVED]
+    alert = open_alert(observed)
+    before = observed[: len(observed) - len(alert)]
+    places: Counter[datetime | None] = Counter()
+    spared: list[Judgement] = []
+    for past in before:
+        places[past.opened_at] += past.state is State.ALERT
+        if past.state is not State.ALERT or places[past.opened_at] <= 2:
+            spared.append(past)
+    quiet = [index for index, past in enumerate(spared) if past.state is not State.ALERT or places[past.opened_at] == 1]
+    surplus = max(len(quiet) - rule.window_looks - SUSTAINED_LOOKS, 0)
+    start = quiet[surplus] if quiet else 0
+    exceeding = [past for past in alert if past.exceeds][-SURGE_LOOKS:]
+    of_alert = {past.observed_at: past for past in (*alert[:SURGE_LOOKS], *exceeding, *alert[-SUSTAINED_LOOKS:])}
+    unobserved = history[-1:] if history and history[-1].state is State.UNOBSERVED else ()
+    return [*spared[start:], *sorted(of_alert.values(), key=lambda past: past.observed_at), *unobserved]

@@ -1,0 +1,55 @@
+"""Looks as arrays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.alerting.surges import Array
+from services.alerting.threshold import QuietLooks
+from shared.events import Look
+
+YEAR_S = 365.25 * 86_400
+INTERVAL_SD = 2 * 1.6449
+"""Width of a 90 % interval in standard deviations."""
+
+
+def year(look: Look) -> float:
+    """When a look was taken, in years."""
+    return look.observed_at.timestamp() / YEAR_S
+
+
+def error_variance(look: Look) -> float:
+    """Variance of the measurement error of a look's count, from its 90 % interval."""
+    if look.low is None or look.high is None:
+        return 0.0
+    return ((look.high - look.low) / INTERVAL_SD) ** 2
+
+
+def counts(looks: Sequence[Look]) -> Array:
+    """The counts of observed looks, shape (n,)."""
+    return np.array([look.count for look in looks], dtype=np.float64)
+
+
+def coverages(looks: Sequence[Look]) -> Array:
+    """The share of the track that each look saw, shape (n,)."""
+    return np.array([look.coverage for look in looks])
+
+
+def rates(looks: Sequence[Look]) -> Array:
+    """The counts per share of track that was seen, shape (n,)."""
+    return counts(looks) / coverages(looks)
+
+
+def error_variances(looks: Sequence[Look]) -> Array:
+    """The variance of each count's measurement error, shape (n,)."""
+    return np.array([error_variance(look) for look in looks])
+
+
+def quiet_looks(looks: Sequence[Look]) -> QuietLooks:
+    """Observed looks as a baseline."""
+    return QuietLooks(
+        years=np.array([year(look) for look in looks]),
+        counts=counts(looks),
+        coverage=coverages(looks),
+        error_variance=error_variances(looks),
+    )

@@ -1,0 +1,267 @@
+"""The rolling threshold: a one-sided upper prediction bound for the next count, given a site's quiet looks.
+
+Counts are negative binomial with variance proportional to the mean: railcars come in cuts, so the variance is several
+times the mean. The bound is Bayesian: it averages over what the looks leave open, which is the level, the dispersion,
+and whether the site has a trend and a yearly season at all. Few looks so give an honestly wide bound, and no test has
+to decide whether a trend "is there". Averaging is done in closed form around the most probable coefficients (Laplace)
+and on a grid of dispersions.
+
+References:
+    Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
+        Journal of the Royal Statistical Society A 159, 547-563: regression on time, bound with estimation error.
+    Noufaily, A. et al. (2013). An improved algorithm for outbreak detection in multiple surveillance systems.
+        Statistics in Medicine 32, 1206-1222: negative binomial bound, trend always allowed.
+    Salmon, M. et al. (2015). Bayesian outbreak detection in the presence of reporting delays. Biometrical Journal 57,
+        1051-1067: the bound as a quantile of the posterior predictive distribution.
+    Tierney, L. and Kadane, J. B. (1986). Accurate approximations for posterior moments and marginal densities. Journal
+        of the American Statistical Association 81, 82-86.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betainc, gammaln
+
+from services.alerting.surges import Array, anscombe_residuals, quiet_probability
+
+DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
+"""Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
+DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(2.6)) / 0.8) ** 2
+"""Log-normal, half of it between 1.5 and 4.5: what surveillance counts show, and cuts of a few cars give."""
+LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
+"""Weak: 95 % of sites hold between a tenth of a car and 330 cars."""
+TREND_SD = 1.0
+"""Of the change of log level per year: a site with a trend may well double or halve in a year."""
+SEASON_SD = 0.3
+"""Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
+TREND_REACH_YEARS = 30 / 365.25
+"""How far beyond the last quiet look a trend is carried on."""
+CONTINUITY = 0.5
+"""A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
+LOG_MEAN_LIMIT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuietLooks:
+    """The looks from which a site's next count is predicted, in order of time.
+
+    Attributes:
+        years: time of each look, in years, shape (n,), n >= 1, increasing.
+        counts: counts, shape (n,).
+        coverage: share of the track that was seen, shape (n,), in (0, 1]. It is the exposure: expected counts are
+            proportional to it.
+        error_variance: variance of each count's measurement error, shape (n,).
+    """
+
+    years: Array
+    counts: Array
+    coverage: Array
+    error_variance: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The predictive distribution of a count: a mixture of negative binomials.
+
+    Attributes:
+        shares: share of each component, shape (k,), sum 1.
+        means: mean of each component, shape (k,).
+        variances: variance of each component, larger than its mean, shape (k,).
+        dispersion: variance over mean of the site's counts, without what is due to not knowing their mean.
+    """
+
+    shares: Array
+    means: Array
+    variances: Array
+    dispersion: float
+
+    @property
+    def expected(self) -> float:
+        """Mean of the distribution."""
+        return float(self.shares @ self.means)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the distribution."""
+        return float(np.sqrt(self.shares @ (self.variances + self.means**2) - self.expected**2))
+
+    def tail(self, counts: Array) -> Array:
+        """Mid-p value of each count: the chance of a higher one and half that of the same, continuous in the count.
+
+        The distribution function of the negative binomial is an incomplete beta function, which also takes counts that
+        are no whole numbers.
+
+        Args:
+            counts: shape (m,), not negative.
+
+        Returns:
+            Chances, shape (m,).
+        """
+        dispersions = self.variances / self.means
+        shapes = self.means / (dispersions - 1)
+        chances: Array = betainc(counts[:, None] + CONTINUITY, shapes, 1 - 1 / dispersions) @ self.shares
+        return chances
+
+    def threshold(self, rate: float) -> float:
+        """The count whose mid-p value is `rate`; 0 where even no car at all would be as rare."""
+        low, high = 0.0, self.expected + 8 * self.sd + 8
+        while self.tail(np.array([high]))[0] > rate:
+            low, high = high, 2 * high
+        for _ in range(4):
+            counts = np.linspace(low, high, 13)
+            above = int(np.argmax(self.tail(counts) <= rate))
+            if above == 0:
+                return low
+            low, high = counts[above - 1], counts[above]
+        chances = np.log(self.tail(np.array([low, high])))
+        return float(low + (high - low) * (chances[0] - np.log(rate)) / (chances[0] - chances[1]))
+
+
+def predict(looks: QuietLooks, year: float, coverage: float, error_variance: float) -> Prediction:
+    """The distribution of the next count if nothing has changed.
+
+    Args:
+        looks: the looks before, presumed quiet; those that look like past surges are set aside by their weight.
+        year: time of the next look, on the scale of `looks.years`.
+        coverage: share of the track that the next look sees.
+        error_variance: variance of its measurement error.
+    """
+    changing = _design(looks.years, year, trend_and_season=True)
+    level = _design(looks.years, year, trend_and_season=False)
+    weights, dispersion = _weights(looks, changing)
+    fits = [_fit(looks, weights, dispersion, design) for design in (level, changing)]
+    evidence = np.concatenate([fit.evidence for fit in fits])
+    log_means = np.concatenate([fit.log_mean for fit in fits]) + np.log(coverage)
+    log_variances = np.concatenate([fit.log_variance for fit in fits])
+    dispersions = np.tile(DISPERSIONS, len(fits))
+    shares = np.exp(evidence - evidence.max())
+    kept = shares > 1e-3 * shares.max()
+    shares = shares[kept] / shares[kept].sum()
+    means = np.exp(np.minimum(log_means + log_variances / 2, LOG_MEAN_LIMIT))[kept]
+    of_mean = means**2 * np.expm1(np.minimum(log_variances[kept], 4.0))
+    return Prediction(
+        shares=shares,
+        means=means,
+        variances=means * dispersions[kept] + of_mean + error_variance,
+        dispersion=float(shares @ dispersions[kept]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """Columns of the regression of the log level on time, shape (n, c), and the prior precision of each coefficient.
+
+    The columns are built so that the first coefficient is the log level at the time of the prediction.
+    """
+
+    columns: Array
+    precision: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """For each dispersion of the grid: log evidence, and mean and variance of the log level at the next look."""
+
+    evidence: Array
+    log_mean: Array
+    log_variance: Array
+
+
+def _design(years: Array, year: float, *, trend_and_season: bool) -> _Design:
+    ones = np.ones_like(years)
+    if not trend_and_season:
+        return _Design(ones[:, None], np.array([LEVEL_LOG_SD**-2]))
+    reached = min(year, years[-1] + TREND_REACH_YEARS)
+    angle = 2 * np.pi * (years - year)
+    return _Design(
+        np.column_stack((ones, years - reached, np.cos(angle) - 1, np.sin(angle))),
+        np.array([LEVEL_LOG_SD**-2, TREND_SD**-2, SEASON_SD**-2, SEASON_SD**-2]),
+    )
+
+
+def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
+    """The probability that each look was quiet, shape (n,), and a first estimate of the dispersion.
+
+    Starts from the median and from the spread below it, which surges do not reach, and alternates twice between the
+    regression and the weights.
+    """
+    rates = looks.counts / looks.coverage
+    means = np.maximum(float(np.median(rates)), 0.5) * looks.coverage
+    below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
+    dispersion = float(np.clip(np.sum(below**2) / max(np.count_nonzero(below), 1), 1.1, 6.0))
+    weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
+    coefficients = _start(design, means, looks.coverage)
+    for _ in range(3):
+        coefficients = _newton(looks, weights, dispersion, design, coefficients, steps=2)
+        means = _means(design, coefficients, looks.coverage)
+        squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
+        dispersion = float(np.clip((4 * 2.6 + squares) / (4 + max(weights.sum() - 1, 1.0)), 1.05, DISPERSIONS[-1]))
+        residuals = anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means)
+        weights = quiet_probability(residuals)
+    return weights, dispersion
+
+
+def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) -> _Fit:
+    start = _start(design, np.average(looks.counts / looks.coverage, weights=weights + 1e-6), 1.0)
+    mode = _newton(looks, weights, dispersion, design, start, steps=6)
+    prior = _prior_mean(design)
+    means = _means(design, mode, looks.coverage)
+    dispersions = DISPERSIONS[:, None] + looks.error_variance / means
+    scaled = weights / dispersions
+    hessians = (scaled * means)[:, None, :] * design.columns.T @ design.columns + np.diag(design.precision)
+    gradients = scaled * (looks.counts - means) @ design.columns - design.precision * (mode - prior)
+    covariances: Array = np.linalg.inv(hessians)
+    coefficients = mode + (covariances @ gradients[..., None])[..., 0]
+    logs = np.minimum(coefficients @ design.columns.T + np.log(looks.coverage), LOG_MEAN_LIMIT)
+    likelihood = _log_likelihood(looks.counts, np.exp(logs), DISPERSIONS[:, None], looks.error_variance) @ weights
+    log_prior = 0.5 * np.log(design.precision).sum() - 0.5 * (coefficients - prior) ** 2 @ design.precision
+    return _Fit(
+        evidence=likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR,
+        log_mean=coefficients[:, 0],
+        log_variance=covariances[:, 0, 0],
+    )
+
+
+def _newton(
+    looks: QuietLooks, weights: Array, dispersion: float, design: _Design, start: Array, *, steps: int
+) -> Array:
+    """Most probable coefficients by Fisher scoring of the weighted quasi-likelihood with its prior."""
+    coefficients = start
+    prior = _prior_mean(design)
+    for _ in range(steps):
+        means = _means(design, coefficients, looks.coverage)
+        scaled = weights / (dispersion + looks.error_variance / means)
+        gradient = scaled * (looks.counts - means) @ design.columns - design.precision * (coefficients - prior)
+        hessian = design.columns.T * (scaled * means) @ design.columns + np.diag(design.precision)
+        step = np.clip(np.linalg.solve(hessian, gradient), -1.5, 1.5)
+        coefficients = coefficients + step
+        if np.abs(step).max() < 1e-4:
+            break
+    return coefficients
+
+
+def _log_likelihood(counts: Array, means: Array, dispersion: Array, error_variance: Array) -> Array:
+    """Log density of counts under negative binomials, without the term in the count alone; broadcasts."""
+    ratio = dispersion + error_variance / means
+    shape = means / (ratio - 1)
+    log_likelihood: Array = (
+        gammaln(counts + shape) - gammaln(shape) - shape * np.log(ratio) + counts * np.log1p(-1 / ratio)
+    )
+    return log_likelihood
+
+
+def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:
+    means: Array = coverage * np.exp(np.minimum(design.columns @ coefficients, LOG_MEAN_LIMIT))
+    return means
+
+
+def _start(design: _Design, means: Array | float, coverage: Array | float) -> Array:
+    start = np.zeros(len(design.precision))
+    start[0] = np.log(np.maximum(np.mean(means / coverage), 0.1))
+    return start
+
+
+def _prior_mean(design: _Design) -> Array:
+    mean = np.zeros(len(design.precision))
+    mean[0] = LEVEL_LOG_MEAN
+    return mean
