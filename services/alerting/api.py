@@ -11,7 +11,8 @@ from pydantic import AwareDatetime
 from services.alerting.history import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING
-from services.alerting.windows import SiteStatus, Windows
+from services.alerting.siteview import SiteStatus
+from services.alerting.windows import Windows
 from shared.blobs import BlobStore
 from shared.counts import BlobRef, Frozen, UtcDatetime
 from shared.errors import UnprocessableError

@@ -14,7 +14,8 @@ from services.alerting.history import Entry, enter
 from services.alerting.judgement import Rule, State
 from services.alerting.lifecycle import steps, told
 from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
-from services.alerting.windows import SceneRecord, SiteStatus, SiteView, Window, Windows
+from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
+from services.alerting.windows import Windows
 from shared import metrics
 from shared.errors import UnprocessableError
 from shared.events import AlertEvent, CountEvent, EvidenceItem
@@ -94,11 +95,11 @@ class CountHandler:
         before = known.readings if known else {}
         readings = merge(before, event.tile, reading(event))
         if readings == before:
-            return _Outcome(view.said(event.id))
+            return _Outcome(view.said(event.id) or self._announce(view, site, view.window, event.id))
         due_at = known.due_at if known else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
         others = view.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
-        evidence = {**others, event.tile: _evidence(event)}
+        evidence = {**others, event.tile: evidence_item(event)}
         if due_at is None or complete(readings):
             return self._enter(view, site, event.scene, record, evidence, event.id)
         view.put_scene(event.scene, record, evidence)
@@ -115,26 +116,30 @@ class CountHandler:
     ) -> _Outcome:
         observation = observe(scene, record.readings, self._tracks_of(site))
         history = enter(view.window.history, observation, self._rule)
-        taken = steps(site.id, view.window.alerts, history.entries)
-        events = tuple(
-            alert_event(
-                site,
-                step,
-                history.entries,
-                _in_order(evidence if step.entry.scene == scene else view.evidence(step.entry.scene)),
-                self._public_url,
-                self._clock(),
-            )
-            for step in taken
-        )
-        view.say(cause, events)
         view.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
         if complete(record.readings):
             view.stop_waiting(scene)
-        window = Window(history=history, alerts=told(view.window.alerts, taken, history.entries))
-        view.put_window(window, scene)
-        view.put_status(_status(window))
+        events = self._announce(view, site, Window(history=history, alerts=view.window.alerts), cause, scene)
         return _Outcome(events, next((entry for entry in history.entries if entry.scene == scene), None))
+
+    def _announce(
+        self, view: SiteView, site: Site, window: Window, cause: str, entered: str | None = None
+    ) -> tuple[AlertEvent, ...]:
+        """Bring what consumers are told up to date with the history, and keep both."""
+        entries = window.history.entries
+        taken = steps(site.id, window.alerts, entries)
+        if not taken and entered is None:
+            return ()
+        now = self._clock()
+        events = tuple(
+            alert_event(site, step, entries, _in_order(view.evidence(step.entry.scene)), self._public_url, now)
+            for step in taken
+        )
+        view.say(cause, events)
+        window = Window(history=window.history, alerts=told(window.alerts, taken, entries))
+        view.put_window(window, entered)
+        view.put_status(site_status(window))
+        return events
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
         if site.id not in self._tracks_m:
@@ -149,11 +154,12 @@ class CountHandler:
             metrics.OBSERVATIONS.labels(state).inc()
 
 
-def _status(window: Window) -> SiteStatus:
+def site_status(window: Window) -> SiteStatus:
+    """How a site stands that has been seen at least once."""
     looks = window.history.judgements
     judged = next((look for look in reversed(looks) if look.state is not State.UNOBSERVED), None)
     return SiteStatus(
-        state=looks[-1].state if looks else State.LEARNING,
+        state=looks[-1].state,
         last_look_at=looks[-1].observed_at,
         judged=plain_look(judged) if judged else None,
         alert=next((record.alert for record in window.alerts if record.stands), None),
@@ -164,7 +170,8 @@ def _in_order(evidence: dict[str, EvidenceItem]) -> list[EvidenceItem]:
     return [evidence[tile] for tile in sorted(evidence)]
 
 
-def _evidence(event: CountEvent) -> EvidenceItem:
+def evidence_item(event: CountEvent) -> EvidenceItem:
+    """Pictures and provenance that came with a count."""
     return EvidenceItem(
         tile=event.tile,
         scene=event.scene,

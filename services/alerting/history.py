@@ -136,6 +136,8 @@ def _observation(entry: Entry) -> Observation:
 
 def _bounded(history: History, rule: Rule) -> History:
     old, recent = history.entries[:-LATE_LOOKS], history.entries[-LATE_LOOKS:]
+    if not old:
+        return history
     kept_times = {judgement.observed_at for judgement in retained([entry.judgement for entry in old], rule)}
     if len(kept_times) == len(old):
         return history

@@ -16,7 +16,7 @@ from services.alerting.history import Entry
 from services.alerting.judgement import Judgement, State
 from services.alerting.sentence import day, number
 from shared.counts import Frozen, UtcDatetime
-from shared.events import Severity, Transition, derived_id
+from shared.events import AlertEvent, Severity, Transition, derived_id
 
 STANDING = frozenset({Transition.OPENED, Transition.UPDATED})
 """Transitions after which an alert stands."""
@@ -99,6 +99,20 @@ def severity(judgement: Judgement) -> Severity:
     margin = judgement.threshold - judgement.expected
     critical = judgement.low - judgement.expected >= CRITICAL_EXCEEDANCE * margin > 0
     return Severity.CRITICAL if critical else Severity.WARNING
+
+
+def record_of(event: AlertEvent) -> AlertRecord:
+    """What consumers know of an alert after this event."""
+    return AlertRecord(
+        alert=event.alert,
+        opened_at=event.opened_at,
+        sequence=event.sequence,
+        transition=event.transition,
+        severity=event.severity,
+        look_at=event.look.observed_at,
+        count=event.look.count,
+        onset_on=event.onset.at.date() if event.onset else None,
+    )
 
 
 def steps(site: str, records: Sequence[AlertRecord], entries: Sequence[Entry]) -> list[Step]:

@@ -1,18 +1,16 @@
 """Alerting's JSON API, as a program sees it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
 from fastapi.testclient import TestClient
 
-from railwatch.embedded import embedded_redis
 from services.alerting.api import make_app
 from services.alerting.history import History
 from services.alerting.judgement import State
-from services.alerting.windows import SiteStatus, Window, Windows
+from services.alerting.siteview import SiteStatus, Window
+from services.alerting.windows import Windows
 from shared.blobs import BlobStore
 from shared.counts import BlobRef
 from shared.events import EvidenceItem, Severity, Transition
@@ -28,21 +26,14 @@ EARLIER = "e" * 32
 
 
 @pytest.fixture(scope="module")
-def redis_server() -> Iterator[redis.Redis]:
-    with embedded_redis() as env:
-        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
-
-
-@pytest.fixture(scope="module")
 def picture_ref() -> BlobRef:
     return STORE.put(PICTURE, "image/png")
 
 
 @pytest.fixture
-def client(redis_server: redis.Redis, picture_ref: BlobRef) -> TestClient:
+def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     """Two sites; one of them with thirty looks, an alert that ended and one that stands."""
-    redis_server.flushall()
-    windows = Windows(redis_server)
+    windows = Windows(connect(redis_settings))
     looks = tuple(judged(day, 5 + day % 3) for day in range(30))
     status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=looks[-1].judgement, alert=LATER)
     evidence = EvidenceItem(
@@ -60,7 +51,7 @@ def client(redis_server: redis.Redis, picture_ref: BlobRef) -> TestClient:
     )
 
     def seed(view: Any) -> None:
-        view.put_window(Window(history=History(entries=looks)), "scene-29")
+        view.put_window(Window(history=History(entries=looks)))
         view.put_status(status)
         view.say("counts", [opened, ended, standing])
 

@@ -1,7 +1,7 @@
 """From counts to alert events, with the windows in Redis."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +10,10 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from railwatch.embedded import embedded_redis
 from services.alerting.handler import CountHandler
 from services.alerting.judgement import Rule, State
-from services.alerting.windows import Window, Windows
+from services.alerting.siteview import Window
+from services.alerting.windows import Windows
 from shared.errors import TransientError, UnprocessableError
 from shared.events import AlertEvent, CountEvent, Transition
 from shared.settings import RedisSettings
@@ -28,16 +28,9 @@ TWO_TILES = ("r0c0", "r0c1")
 WAIT = timedelta(minutes=15)
 
 
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[redis.Redis]:
-    with embedded_redis() as env:
-        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
-
-
 @pytest.fixture
-def redis_client(redis_server: redis.Redis) -> redis.Redis:
-    redis_server.flushall()
-    return redis_server
+def redis_client(redis_settings: RedisSettings) -> redis.Redis:
+    return connect(redis_settings)
 
 
 @pytest.fixture

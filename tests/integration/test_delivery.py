@@ -8,7 +8,6 @@ import redis
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from railwatch.embedded import embedded_redis
 from services.alerting.delivery.deliver import Delivery
 from services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
 from services.alerting.delivery.signature import HEADER, verify
@@ -25,16 +24,9 @@ SECRET = SecretStr("a secret of the desk")
 T0 = datetime.fromisoformat("2026-01-01T00:00:00Z")
 
 
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[redis.Redis]:
-    with embedded_redis() as env:
-        yield connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
-
-
 @pytest.fixture
-def redis_client(redis_server: redis.Redis) -> redis.Redis:
-    redis_server.flushall()
-    return redis_server
+def redis_client(redis_settings: RedisSettings) -> redis.Redis:
+    return connect(redis_settings)
 
 
 @pytest.fixture
@@ -51,8 +43,7 @@ def desk() -> Iterator[ReceiverLog]:
 @pytest.fixture
 def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
     to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    made = Delivery(to_desk, redis_client, timedelta(hours=6), clock)
-    return made
+    return Delivery(to_desk, redis_client, timedelta(hours=6), clock)
 
 
 def metric(name: str, **labels: str) -> float:

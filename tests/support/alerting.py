@@ -1,7 +1,9 @@
 """Counts, looks and a site for tests of alerting."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from services.alerting.history import Entry
 from services.alerting.judgement import Judgement, State
@@ -153,3 +155,23 @@ def alert_event(
         sentence="Tumangang: 25 railcars (22 to 28) on 22 September 2023, where at most 19 were expected.",
         page_url=f"http://railwatch.example/alerts/{alert}",
     )
+
+
+def write_site(directory: Path) -> Path:
+    """The files of the small site, as an operator writes them."""
+    site = small_site()
+    tracks = [
+        {
+            "type": "Feature",
+            "properties": {"track": track.id},
+            "geometry": {"type": "LineString", "coordinates": track.coordinates},
+        }
+        for track in site.tracks
+    ]
+    directory.mkdir()
+    (directory / "tracks.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": tracks}))
+    (directory / "tumangang.yaml").write_text(
+        "id: tumangang\nname: Tumangang\ntracks: tracks.geojson\ncar_lengths_m: [12, 20]\ntile_size_m: 3000\n"
+        "events:\n  - {title: Kim-Putin meeting, at: 2023-09-13}\n"
+    )
+    return directory

@@ -1,0 +1,118 @@
+"""Rebuilding alerting's state in Redis from the topics.
+
+History comes from the counts, and what consumers were told from the alerts. Nothing is published: where the two differ,
+because alerting was stopped in between, the next count of the site brings consumers up to date.
+
+Alerting is to be stopped meanwhile. What each receiver has been sent is left as it is, so nothing is sent again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.alerting.handler import evidence_item, site_status
+from services.alerting.history import History, enter
+from services.alerting.lifecycle import record_of, told
+from services.alerting.observations import TileReading, check_count, complete, merge, observe, reading, tracks_by_tile
+from services.alerting.settings import AlertingSettings, Settings
+from services.alerting.siteview import EVIDENCE_SCENES, SceneRecord, SiteView, Window
+from services.alerting.windows import Windows
+from services.alerting.wiring import known_sites, now
+from shared.bus.read import read_topic
+from shared.errors import UnprocessableError
+from shared.events import AlertEvent, CountEvent, EvidenceItem
+from shared.settings import load
+from shared.sites import Site
+from shared.state import connect
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was rebuilt of one site: its looks, and the alerts in its life."""
+
+    site: str
+    looks: int
+    alerts: int
+
+
+@dataclass
+class _Scene:
+    """What the topic says of one scene."""
+
+    readings: dict[str, TileReading] = field(default_factory=dict)
+    evidence: dict[str, EvidenceItem] = field(default_factory=dict)
+
+
+def run() -> Iterator[Rebuilt]:
+    """Rebuild what the settings of the environment name, site by site: `railwatch rebuild`."""
+    yield from rebuild(load(Settings))
+
+
+def rebuild(settings: Settings) -> Iterator[Rebuilt]:
+    """Forget the state of all sites and make it anew from the topics, site by site.
+
+    Raises:
+        TransientError: Kafka or Redis is away; run it again.
+    """
+    sites = known_sites(settings)
+    windows = Windows(connect(settings.redis))
+    windows.clear()
+    alerts: dict[str, list[AlertEvent]] = defaultdict(list)
+    for partition in read_topic(settings.kafka, AlertEvent):
+        for event in partition:
+            alerts[event.site].append(event)
+    for counts in read_topic(settings.kafka, CountEvent):
+        for site_id, scenes in _scenes_by_site(counts, sites).items():
+            yield _restore(windows, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
+    for site_id, said in alerts.items():
+        windows.transact(site_id, lambda view, said=said: [view.keep(event) for event in said])  # type: ignore[misc]
+
+
+def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:
+    found: dict[str, dict[str, _Scene]] = defaultdict(lambda: defaultdict(_Scene))
+    tracks_m = {site_id: tracks_by_tile(site) for site_id, site in sites.items()}
+    for event in counts:
+        try:
+            check_count(event, tracks_m[event.site], sites[event.site].car_lengths_m[0], now())
+        except (KeyError, UnprocessableError):
+            continue
+        scene = found[event.site][event.scene]
+        scene.readings = merge(scene.readings, event.tile, reading(event))
+        if scene.readings[event.tile].event == event.id:
+            scene.evidence[event.tile] = evidence_item(event)
+    return found
+
+
+def _restore(
+    windows: Windows, site: Site, scenes: Mapping[str, _Scene], said: list[AlertEvent], settings: AlertingSettings
+) -> Rebuilt:
+    tracks_m = tracks_by_tile(site)
+    present = now()
+    waiting = {name: due_at for name, scene in scenes.items() if (due_at := _due_at(scene, settings)) > present}
+    seen = (observe(name, scene.readings, tracks_m) for name, scene in scenes.items() if name not in waiting)
+    history = History()
+    for observation in sorted(seen, key=lambda observation: observation.observed_at):
+        history = enter(history, observation, settings.rule)
+    last = {event.alert: event for event in sorted(said, key=lambda event: event.sequence)}
+    window = Window(history=history, alerts=told([record_of(event) for event in last.values()], (), history.entries))
+
+    def write(view: SiteView) -> None:
+        for event in sorted(said, key=lambda event: event.sequence):
+            view.keep(event)
+        pictured = {*waiting, *(entry.scene for entry in history.entries[-EVIDENCE_SCENES:])}
+        for name in history.scenes | waiting.keys():
+            record = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))
+            view.put_scene(name, record, scenes[name].evidence if name in pictured else {})
+        view.put_window(window)
+        if history.entries:
+            view.put_status(site_status(window))
+
+    windows.transact(site.id, write)
+    return Rebuilt(site.id, len(history.entries), len(last))
+
+
+def _due_at(scene: _Scene, settings: AlertingSettings) -> datetime:
+    """When to stop waiting for the scene's tiles: at once if they are all there."""
+    wait = timedelta() if complete(scene.readings) else settings.scene_wait
+    return min(reading.recorded_at for reading in scene.readings.values()) + wait

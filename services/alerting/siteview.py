@@ -1,0 +1,186 @@
+"""One site's state in Redis as a transaction sees it. The keys are described in `services.alerting.windows`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.alerting.history import History
+from services.alerting.judgement import State
+from services.alerting.lifecycle import STANDING, AlertRecord
+from services.alerting.observations import TileReading
+from shared.counts import Frozen, UtcDatetime
+from shared.events import AlertEvent, EvidenceItem, Look
+from shared.state import key
+
+EVIDENCE_SCENES = 12
+"""Newest scenes of a site whose evidence is kept for transitions to come."""
+
+CAUSES_KEPT = 64
+"""More than the records that a killed process can have left uncommitted for one site."""
+
+TRANSITIONS_KEPT = 40
+ALERTS_KEPT = 200
+"""Alerts per site and transitions per alert that the API can show; all of them stay in the alerts topic."""
+
+DEADLINES = key("alerting", "deadlines")
+SITES = key("alerting", "sites")
+ALERTS = key("alerting", "alerts")
+LATEST = key("alerting", "latest")
+STANDING_ALERTS = key("alerting", "standing")
+
+_EVIDENCE = TypeAdapter(dict[str, EvidenceItem])
+_SAID = TypeAdapter(tuple[str, list[tuple[str, int]]])
+
+
+class SceneRecord(Frozen):
+    """What is known of one scene.
+
+    Attributes:
+        readings: the last recorded reading of each tile.
+        due_at: when to stop waiting for the missing tiles; null once the scene has entered the history.
+    """
+
+    readings: dict[str, TileReading]
+    due_at: UtcDatetime | None
+
+
+class Window(Frozen):
+    """A site's judged history, and what was last said of each of its alerts."""
+
+    history: History = History()
+    alerts: tuple[AlertRecord, ...] = ()
+
+
+class SiteStatus(Frozen):
+    """How a site stands, in short.
+
+    Attributes:
+        state: how it stands after its newest look.
+        last_look_at: when the satellite last saw it, if only clouds.
+        judged: its newest look that could be judged.
+        alert: id of the alert that stands.
+    """
+
+    state: State
+    last_look_at: UtcDatetime
+    judged: Look | None
+    alert: str | None
+
+
+class SiteView:
+    """Reads go to Redis at once; writes are staged until the work is done."""
+
+    def __init__(self, pipe: Any, site: str) -> None:
+        self._pipe = pipe
+        self._site = site
+        self._staged: list[Callable[[], object]] = []
+        self._pictures: dict[str, dict[str, EvidenceItem]] = {}
+        found = pipe.get(site_key("window", site))
+        self.window = Window.model_validate_json(found) if found else Window()
+
+    def scene(self, scene: str) -> SceneRecord | None:
+        """What is known of a scene."""
+        found = self._pipe.hget(site_key("scenes", self._site), scene)
+        return SceneRecord.model_validate_json(found) if found else None
+
+    def evidence(self, scene: str) -> dict[str, EvidenceItem]:
+        """Pictures and provenance of a scene, by tile; empty if they are no longer kept."""
+        if scene not in self._pictures:
+            found = self._pipe.hget(site_key("evidence", self._site), scene)
+            self._pictures[scene] = _EVIDENCE.validate_json(found) if found else {}
+        return self._pictures[scene]
+
+    def said(self, cause: str) -> tuple[AlertEvent, ...]:
+        """The events that a cause brought about."""
+        for text in self._pipe.lrange(site_key("said", self._site), 0, -1):
+            known, transitions = _SAID.validate_json(text)
+            if known == cause:
+                found = [self._pipe.hget(alert_key(alert), str(sequence)) for alert, sequence in transitions]
+                return tuple(AlertEvent.model_validate_json(event) for event in found if event)
+        return ()
+
+    def put_scene(self, scene: str, record: SceneRecord, evidence: Mapping[str, EvidenceItem]) -> None:
+        """Keep a scene, and wait for its missing tiles until it is due."""
+        self._stage(self._pipe.hset, site_key("scenes", self._site), scene, record.model_dump_json())
+        if evidence:
+            self._pictures[scene] = dict(evidence)
+            pictures = _EVIDENCE.dump_json(self._pictures[scene]).decode()
+            self._stage(self._pipe.hset, site_key("evidence", self._site), scene, pictures)
+        if record.due_at is not None:
+            self._stage(self._pipe.zadd, DEADLINES, {waiting_member(self._site, scene): record.due_at.timestamp()})
+
+    def stop_waiting(self, scene: str) -> None:
+        """The scene is whole: its deadline no longer matters."""
+        self._stage(self._pipe.zrem, DEADLINES, waiting_member(self._site, scene))
+
+    def put_window(self, window: Window, entered: str | None = None) -> None:
+        """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
+        self._stage(self._pipe.set, site_key("window", self._site), window.model_dump_json(exclude_defaults=True))
+        forgotten = self.window.history.scenes | ({entered} if entered else set())
+        forgotten -= window.history.scenes
+        newest = [entry.scene for entry in window.history.entries[-EVIDENCE_SCENES:]]
+        passed = [entry.scene for entry in window.history.entries[-2 * EVIDENCE_SCENES : -EVIDENCE_SCENES]]
+        unpictured = {*passed, *forgotten, *([entered] if entered else ())}.difference(newest)
+        if forgotten:
+            self._stage(self._pipe.hdel, site_key("scenes", self._site), *sorted(forgotten))
+        if unpictured:
+            self._stage(self._pipe.hdel, site_key("evidence", self._site), *sorted(unpictured))
+
+    def put_status(self, status: SiteStatus) -> None:
+        """Keep how the site stands."""
+        self._stage(self._pipe.hset, SITES, self._site, status.model_dump_json())
+
+    def say(self, cause: str, events: Sequence[AlertEvent]) -> None:
+        """Keep the events that a cause brought about, so that they can be published again."""
+        if not events:
+            return
+        transitions = [(event.alert, event.sequence) for event in events]
+        self._stage(self._pipe.lpush, site_key("said", self._site), _SAID.dump_json((cause, transitions)).decode())
+        self._stage(self._pipe.ltrim, site_key("said", self._site), 0, CAUSES_KEPT - 1)
+        for event in events:
+            self.keep(event)
+        for alert in self._pipe.zrange(site_key("alerts", self._site), 0, -ALERTS_KEPT - 1):
+            self._forget(alert)
+
+    def keep(self, event: AlertEvent) -> None:
+        """Keep an alert's last event, for those who ask."""
+        text, opened = event.model_dump_json(), {event.alert: event.opened_at.timestamp()}
+        self._stage(self._pipe.hset, alert_key(event.alert), str(event.sequence), text)
+        self._stage(self._pipe.hdel, alert_key(event.alert), str(event.sequence - TRANSITIONS_KEPT))
+        self._stage(self._pipe.hset, LATEST, event.alert, text)
+        self._stage(self._pipe.zadd, ALERTS, opened)
+        self._stage(self._pipe.zadd, site_key("alerts", self._site), opened)
+        stands = event.transition in STANDING
+        self._stage(self._pipe.sadd if stands else self._pipe.srem, STANDING_ALERTS, event.alert)
+
+    def write(self) -> None:
+        """Queue what was staged, to be executed together."""
+        self._pipe.multi()
+        for command in self._staged:
+            command()
+
+    def _forget(self, alert: str) -> None:
+        self._stage(self._pipe.delete, alert_key(alert))
+        self._stage(self._pipe.hdel, LATEST, alert)
+        self._stage(self._pipe.zrem, ALERTS, alert)
+        self._stage(self._pipe.zrem, site_key("alerts", self._site), alert)
+        self._stage(self._pipe.srem, STANDING_ALERTS, alert)
+
+    def _stage(self, command: Callable[..., object], *arguments: object) -> None:
+        self._staged.append(lambda: command(*arguments))
+
+
+def site_key(kind: str, site: str) -> str:
+    """The name of a key that holds one kind of state of one site."""
+    return key("alerting", kind, site)
+
+
+def alert_key(alert: str) -> str:
+    """The name of the key that holds an alert's events."""
+    return key("alerting", "alert", alert)
+
+
+def waiting_member(site: str, scene: str) -> str:
+    """How a scene that waits for its tiles is named among the deadlines."""
+    return f"{site}/{scene}"

@@ -1,0 +1,104 @@
+"""Rebuilding alerting's state from the topics."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.alerting.handler import CountHandler
+from services.alerting.rebuild import Rebuilt, rebuild
+from services.alerting.settings import Settings
+from services.alerting.windows import Windows
+from services.alerting.wiring import known_sites, now
+from shared.bus import Publisher
+from shared.events import AlertEvent, CountEvent
+from shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
+from shared.state import connect
+from tests.support.alerting import RECORDED, count_event, write_site
+from tests.support.bus import topic_view
+
+QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
+CORRECTED = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
+SURGE = [count_event(61, 30), count_event(64, 70, spread=6)]
+POISON = [count_event(62, 1e6), count_event(62, 3, site="nowhere")]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: RedisSettings) -> Settings:
+    return Settings(
+        kafka=kafka_settings,
+        redis=redis_settings,
+        blobs=BlobSettings(url="memory://"),
+        sites=SiteSettings(dir=write_site(tmp_path / "sites")),
+    )
+
+
+@pytest.fixture
+def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
+    made = Publisher(kafka_settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def handler(settings: Settings) -> CountHandler:
+    alerting = settings.alerting
+    windows = Windows(connect(settings.redis))
+    return CountHandler(windows, known_sites(settings), alerting.rule, alerting.scene_wait, alerting.public_url, now)
+
+
+def take(handler: CountHandler, publisher: Publisher, *counts: CountEvent) -> list[AlertEvent]:
+    """Take counts in as the running service does."""
+    publisher.publish(*counts)
+    alerts = [alert for count in counts for alert in handler.handle(count)]
+    publisher.publish(*alerts)
+    return alerts
+
+
+def test_a_wiped_redis_is_rebuilt_without_telling_anybody(
+    settings: Settings, handler: CountHandler, publisher: Publisher, kafka_settings: KafkaSettings
+) -> None:
+    windows, client = Windows(connect(settings.redis)), connect(settings.redis)
+    told = take(handler, publisher, *QUIET, CORRECTED, SURGE[0])
+    publisher.publish(*POISON)
+    before = windows.window("tumangang"), windows.statuses(), windows.standing(), windows.alert(told[0].alert)
+    client.flushall()
+
+    with topic_view(kafka_settings, AlertEvent) as alerts:
+        assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
+        assert alerts.ids() == {event.id for event in told}
+    after = windows.window("tumangang"), windows.statuses(), windows.standing(), windows.alert(told[0].alert)
+    assert after == before
+
+    assert handler.handle(SURGE[0]) == ()
+    (updated,) = handler.handle(SURGE[1])
+    assert (updated.alert, updated.sequence) == (told[0].alert, 2)
+    assert updated.evidence[0].pictures == SURGE[1].evidence
+
+
+def test_what_was_not_said_before_the_state_was_lost_is_said_with_the_next_count(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    take(handler, publisher, *QUIET)
+    publisher.publish(SURGE[0])
+    list(rebuild(settings))
+    (opened,) = handler.handle(SURGE[0])
+    assert (opened.transition, opened.look.count) == ("opened", 30)
+
+
+def test_a_scene_that_waits_for_its_tiles_waits_on(settings: Settings, publisher: Publisher) -> None:
+    site_file = settings.sites.dir / "tumangang.yaml"
+    site_file.write_text(site_file.read_text().replace("tile_size_m: 3000", "tile_size_m: 1100"))
+    tiles = ("r0c0", "r0c1")
+    present = now()
+    publisher.publish(
+        count_event(1, 5, tile="r0c1", tiles=tiles, recorded_at=present - timedelta(hours=1)),
+        count_event(2, 5, tile="r0c1", tiles=tiles, recorded_at=present),
+    )
+    list(rebuild(settings))
+    windows = Windows(connect(settings.redis))
+    (entry,) = windows.window("tumangang").history.entries
+    assert (entry.scene, entry.missing_tiles) == ("scene-1", ("r0c0",))
+    assert windows.due(present) == []
+    assert windows.due(present + timedelta(minutes=16)) == [("tumangang", "scene-2")]

@@ -1,0 +1,175 @@
+"""The alerting service as a process: counts go in at Kafka, and receivers are told, once, over crashes and restarts."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from railwatch.embedded import free_port
+from services.alerting.delivery.signature import HEADER, verify
+from shared.bus import Publisher
+from shared.events import AlertEvent, DeadLetter
+from shared.settings import KafkaSettings
+from tests.support.alerting import count_event, write_site
+from tests.support.bus import PATIENCE_S, eventually, topic_view
+from tests.support.receivers import ReceiverLog, receiver, rude_server
+
+SECRET = "0123456789abcdef-desk"
+QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
+FIRST, SECOND = count_event(61, 30), count_event(64, 70, spread=6)
+
+
+@dataclass
+class Alerting:
+    """The service, as an operator runs it."""
+
+    environment: dict[str, str]
+    url: str
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        command = [sys.executable, "-c", "from services.alerting.main import run; run()"]
+        process = subprocess.Popen(command, env={**os.environ, **self.environment})
+        try:
+            eventually(lambda: process.poll() is None and self._ready(), "alerting is ready")
+            yield process
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+            process.wait()
+            process.wait()
+
+    def get(self, path: str) -> Any:
+        return httpx.get(self.url + path).raise_for_status().json()
+
+    def metric(self, start: str) -> float:
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(start)), 0.0)
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def desk() -> Iterator[ReceiverLog]:
+    with receiver() as log:
+        yield log
+
+
+@pytest.fixture
+def alertmanager() -> Iterator[ReceiverLog]:
+    with receiver() as log:
+        yield log
+
+
+@pytest.fixture
+def alerting(
+    tmp_path: Path,
+    kafka_environment: dict[str, str],
+    redis_environment: dict[str, str],
+    desk: ReceiverLog,
+    alertmanager: ReceiverLog,
+) -> Alerting:
+    port = free_port()
+    environment = {
+        **kafka_environment,
+        **redis_environment,
+        "RAILWATCH_BLOBS_URL": f"file://{tmp_path}/blobs",
+        "RAILWATCH_SITES_DIR": str(write_site(tmp_path / "sites")),
+        "RAILWATCH_HTTP_PORT": str(port),
+        "RAILWATCH_ALERTING_PUBLIC_URL": "https://railwatch.example",
+        "RAILWATCH_ALERTMANAGER_URLS": f"main={alertmanager.url}",
+        "RAILWATCH_WEBHOOK_URLS": f"desk={desk.url}",
+        "RAILWATCH_WEBHOOK_SECRETS": f"desk={SECRET}",
+        "RAILWATCH_DELIVERY_FIRST_RETRY_S": "0.1",
+    }
+    return Alerting(environment, f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
+    made = Publisher(kafka_settings)
+    yield made
+    made.close()
+
+
+def sent(log: ReceiverLog) -> list[tuple[str, str]]:
+    return [(request.json["id"], request.json["data"]["transition"]) for request in log.requests]
+
+
+def test_a_surge_reaches_everyone_who_should_know_and_poison_nobody(
+    alerting: Alerting,
+    publisher: Publisher,
+    kafka_settings: KafkaSettings,
+    desk: ReceiverLog,
+    alertmanager: ReceiverLog,
+) -> None:
+    desk.statuses += [500, 302]
+    desk.location = "http://127.0.0.1:1/internal"
+    poison = [count_event(60.5, 1e6), count_event(60.5, 9, tile="r9c9", tiles=("r9c9",)), count_event(61, 9, site="x")]
+    with topic_view(kafka_settings, DeadLetter) as letters, alerting.running():
+        publisher.publish(*QUIET, *poison, FIRST, SECOND)
+        eventually(lambda: len(set(sent(desk))) == 2, "both transitions at the webhook")
+        eventually(lambda: len(alertmanager.requests) >= 2, "both transitions at Alertmanager")
+        (alert,) = alerting.get("/v1/alerts?state=standing")["items"]
+        looks = alerting.get("/v1/sites/tumangang/observations?limit=3")["items"]
+        eventually(lambda: alerting.metric("railwatch_alerts_standing") == 1, "the gauge of standing alerts")
+        assert alerting.metric('railwatch_deliveries_total{outcome="failed",receiver="desk"}') == 2
+        eventually(lambda: len(letters.ids()) == 3, "the dead letters")
+        reasons = {letter.reason for letter in letters.events()}
+    assert reasons == {"implausible-count", "unknown-tile", "unknown-site"}
+    last = desk.requests[-1]
+    assert verify(SECRET, last.body, last.headers[HEADER], datetime.now(UTC).timestamp())
+    assert [transition for _, transition in sent(desk)] == ["opened", "opened", "opened", "updated"]
+    assert last.json["data"]["sentence"] == alert["sentence"]
+    assert [look["count"] for look in looks] == [70, 30, 11]
+    assert alertmanager.requests[-1].json[0]["generatorURL"] == f"https://railwatch.example/alerts/{alert['alert']}"
+
+
+def test_a_service_that_is_killed_and_started_again_tells_everything_once(
+    alerting: Alerting, publisher: Publisher, kafka_settings: KafkaSettings, desk: ReceiverLog
+) -> None:
+    with topic_view(kafka_settings, AlertEvent) as alerts:
+        with alerting.running() as process:
+            publisher.publish(*QUIET, FIRST)
+            eventually(lambda: len(alerts.ids()) == 1, "the opening on the topic")
+            process.kill()
+            process.wait()
+        publisher.publish(*QUIET, FIRST, SECOND)
+        with alerting.running():
+            eventually(lambda: {transition for _, transition in sent(desk)} == {"opened", "updated"}, "the webhook")
+            eventually(lambda: len(alerting.get("/v1/alerts")["items"]) == 1, "the API")
+        events = {event.id: event for event in alerts.events()}
+    assert sorted(event.transition for event in events.values()) == ["opened", "updated"]
+    assert {event_id for event_id, _ in sent(desk)} == set(events)
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(
+    alerting: Alerting, publisher: Publisher, desk: ReceiverLog, kafka_settings: KafkaSettings
+) -> None:
+    with rude_server(lambda connection: (connection.recv(1), None)[1]) as hanging:
+        alerting.environment["RAILWATCH_WEBHOOK_URLS"] += f",hanging={hanging}"
+        alerting.environment["RAILWATCH_WEBHOOK_SECRETS"] += f",hanging={SECRET}"
+        alerting.environment["RAILWATCH_DELIVERY_TIMEOUT_S"] = "0.5"
+        alerting.environment["RAILWATCH_DELIVERY_GIVE_UP_AFTER_S"] = "1"
+        with topic_view(kafka_settings, DeadLetter) as letters, alerting.running():
+            publisher.publish(*QUIET, FIRST, SECOND)
+            eventually(lambda: len(sent(desk)) == 2, "the webhook that answers")
+            eventually(lambda: len(letters.ids()) == 2, "the dead letters of the one that does not")
+            assert {letter.reason for letter in letters.events()} == {"undelivered-hanging"}
+            assert alerting.metric('railwatch_delivery_healthy{receiver="hanging"}') == 0
+            assert alerting.metric('railwatch_delivery_healthy{receiver="desk"}') == 1
