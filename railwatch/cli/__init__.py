@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 
 from railwatch.cli import services
+from railwatch.cli.demo import demo
+from railwatch.cli.rebuild import rebuild
 from railwatch.cli.replay import replay
 from railwatch.cli.topics import topics
 from shared.errors import RailwatchError
@@ -25,12 +27,15 @@ app = typer.Typer(
 )
 
 ON_SYSTEM = "Run the system"
+TO_SEE = "See it"
 
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
-app.command(rich_help_panel=ON_SYSTEM)(replay)
+app.command(rich_help_panel=ON_SYSTEM)(rebuild)
+app.command(rich_help_panel=TO_SEE)(demo)
+app.command(rich_help_panel=TO_SEE)(replay)
 
 
 def main() -> None:
