@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from shapely import LineString, box
+from shapely import LineString, Polygon, box
 
 from services.detector.raster import Raster
 from shared.sites import Track
@@ -22,10 +22,17 @@ class Centreline:
 
 def project(tracks: Iterable[Track], tile: Raster) -> tuple[Centreline, ...]:
     """The tracks that cross the tile, in its pixel coordinates."""
-    rows, cols = tile.shape
-    frame = box(-0.5, -0.5, cols - 0.5, rows - 0.5)
+    frame = _frame(tile)
     lines = (Centreline(track.id, tile.to_pixels(np.array(track.coordinates))) for track in tracks)
     return tuple(line for line in lines if np.isfinite(line.xy_px).all() and LineString(line.xy_px).intersects(frame))
+
+
+def distance_m(track: Track, tile: Raster) -> float:
+    """How far a track lies outside a tile: 0 where it crosses it, infinite where the tile's CRS does not reach."""
+    xy_px = tile.to_pixels(np.array(track.coordinates))
+    if not np.isfinite(xy_px).all():
+        return float("inf")
+    return float(LineString(xy_px).distance(_frame(tile))) * tile.gsd_m
 
 
 def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> NDArray[np.bool_]:
@@ -37,3 +44,8 @@ def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> 
     for line in lines:
         draw.line([(x, y) for x, y in line.xy_px], fill=1, width=width_px, joint="curve")
     return np.array(mask)
+
+
+def _frame(tile: Raster) -> Polygon:
+    rows, cols = tile.shape
+    return box(-0.5, -0.5, cols - 0.5, rows - 0.5)

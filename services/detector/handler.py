@@ -17,7 +17,7 @@ from services.detector.quality import check_quality
 from services.detector.raster import Raster
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted
-from services.detector.sun import sun_position
+from services.detector.sun import sun_over
 from services.detector.unregistered import UnregisteredLooks
 from shared import metrics
 from shared.blobs import BlobStore
@@ -69,7 +69,7 @@ class TileHandler:
             return ()
         baseline = self.baselines.of_look(event)
         reference = self._fetch(baseline.image) if baseline else None
-        sun = event.sun or _sun_over(tile, event.observed_at)
+        sun = event.sun or sun_over(tile, event.observed_at)
         counted = count_tile(tile, reference, site.tracks, sun=sun, cell=cell)
         adopted = None
         if baseline is None and is_good_look(counted.count, sun):
@@ -144,12 +144,6 @@ def is_good_look(count: TileCount, sun: Sun) -> bool:
         and count.coverage >= BASELINE_COVERAGE
         and sun.elevation_deg >= BASELINE_SUN_DEG
     )
-
-
-def _sun_over(tile: Raster, observed_at: datetime) -> Sun:
-    rows, cols = tile.shape
-    lon, lat = tile.to_lonlat(np.array([[cols / 2, rows / 2]]))[0]
-    return sun_position(observed_at, lon, lat)
 
 
 def _measure(count: TileCount, with_baseline: bool) -> None:

@@ -43,6 +43,13 @@ def sun_position(observed_at: datetime, lon: float, lat: float) -> Sun:
     return Sun(azimuth_deg=float(np.rad2deg(azimuth) % 360), elevation_deg=float(np.rad2deg(elevation)))
 
 
+def sun_over(tile: Raster, observed_at: datetime) -> Sun:
+    """The sun over the middle of a tile."""
+    rows, cols = tile.shape
+    lon, lat = tile.to_lonlat(np.array([[cols / 2, rows / 2]]))[0]
+    return sun_position(observed_at, lon, lat)
+
+
 def shadow_px(sun: Sun, raster: Raster) -> NDArray[np.float64] | None:
     """The shadow (x, y), in pixels, of a point one metre above flat ground; None where the sun is too low for one."""
     if sun.elevation_deg < LOWEST_USEFUL_SUN_DEG:
