@@ -62,7 +62,7 @@ def count(
         datetime | None,
         typer.Option(
             metavar="TIME",
-            help="When the one tile was taken, UTC, as 2023-10-05T02:14. Tells where the sun stood, and so where shadows fall.",
+            help="When the one tile was taken, UTC, as 2023-10-05T02:14: where the sun stood, and shadows fall.",
             formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M"],
         ),
     ] = None,
