@@ -13,8 +13,11 @@ from services.alerting.replay import retained
 from shared.counts import Frozen, UtcDatetime
 from shared.events import Look
 
-LATE_LOOKS = 100
-"""How many looks back a late or corrected observation can still be placed exactly."""
+LATE_LOOKS = 60
+"""How many looks back a late or corrected observation can still be placed exactly, at least."""
+
+FORGET_EVERY = 16
+"""What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
 
 
 class Entry(Frozen):
@@ -136,7 +139,7 @@ def _observation(entry: Entry) -> Observation:
 
 def _bounded(history: History, rule: Rule) -> History:
     old, recent = history.entries[:-LATE_LOOKS], history.entries[-LATE_LOOKS:]
-    if not old:
+    if not old or len(old) % FORGET_EVERY:
         return history
     kept_times = {judgement.observed_at for judgement in retained([entry.judgement for entry in old], rule)}
     if len(kept_times) == len(old):
