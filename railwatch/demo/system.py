@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,11 +57,12 @@ class System:
 
 
 @contextmanager
-def running_system(directory: Path) -> Iterator[System]:
+def running_system(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
     """Start everything, and stop everything when the block is left.
 
     Args:
         directory: holds `sites`; `store` and `logs` are made in it.
+        settings: more `RAILWATCH_*` variables for all services, which come before those made here.
 
     Raises:
         RailwatchError: something did not start; one sentence with its log's path.
@@ -79,6 +80,7 @@ def running_system(directory: Path) -> Iterator[System]:
             "OMP_NUM_THREADS": "1",
             "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
             "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
+            **(settings or {}),
         }
         system = System(secrets.token_urlsafe(24), logs)
         stack.callback(_stop, system)

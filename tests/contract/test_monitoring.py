@@ -1,0 +1,84 @@
+"""Rules, dashboards and runbooks, against the catalogue of metrics and one another."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.metrics import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+RULES = [
+    rule
+    for group in yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+NOT_OURS = {"up", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+
+each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+
+
+def queries() -> Iterator[str]:
+    """Every query of a rule or a panel."""
+    yield from (rule["expr"] for rule in RULES)
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            yield from (target["expr"] for target in panel.get("targets", ()) if "expr" in target)
+
+
+def test_every_metric_that_is_asked_for_is_in_the_catalogue() -> None:
+    known = NOT_OURS | {rule["record"] for rule in RULES if "record" in rule}
+    for metric in CATALOGUE:
+        parts = ("_bucket", "_sum", "_count") if metric.kind == "histogram" else ("",)
+        known |= {metric.name + part for part in parts}
+    asked = {
+        name for query in queries() for name in re.findall(r"\b(?:railwatch[_:][a-z0-9_:]+|process_\w+|up)\b", query)
+    }
+    assert asked - known == set()
+
+
+def test_every_alert_has_a_page_that_says_what_to_do() -> None:
+    alerts = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+    pages = {page.stem: page for page in (ROOT / "docs" / "runbooks").glob("Railwatch*.md")}
+    assert set(alerts) == set(pages)
+    for name, rule in alerts.items():
+        assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{name}.md")
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert re.findall(r"^## (.+)$", pages[name].read_text(), re.MULTILINE) == ["What it means", "What to do"]
+
+
+@each_dashboard
+def test_no_panel_overlaps_another_or_the_edge(path: Path) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads(path.read_text())["panels"]:
+        place = panel["gridPos"]
+        xs, ys = (range(place[start], place[start] + place[size]) for start, size in (("x", "w"), ("y", "h")))
+        cells = {(x, y) for x in xs for y in ys}
+        assert xs.stop <= 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@each_dashboard
+def test_every_panel_says_what_it_shows(path: Path) -> None:
+    for panel in json.loads(path.read_text())["panels"]:
+        if panel["type"] == "row":
+            continue
+        assert panel["description"].endswith("."), panel["title"]
+        if panel["type"] != "text":
+            defaults: dict[str, Any] = panel["fieldConfig"]["defaults"]
+            assert defaults["unit"], panel["title"]
+            assert defaults["thresholds"]["steps"], panel["title"]
+
+
+@each_dashboard
+def test_every_variable_that_is_used_is_declared(path: Path) -> None:
+    text = path.read_text()
+    declared = {variable["name"] for variable in json.loads(text)["templating"]["list"]}
+    used = {name for name in re.findall(r"\$\{?([A-Za-z_]+)", text) if not name.startswith("__")}
+    assert used <= declared
