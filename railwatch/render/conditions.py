@@ -227,7 +227,7 @@ def _look(
             on_cars=float(rng.choice([0.0, rng.uniform(0, 1)])),
         )
     thick = condition == "haze" or rng.random() < 0.12
-    depth = float(rng.uniform(0.25, 0.65)) if thick else float(rng.uniform(0, 0.15))
+    depth = float(rng.uniform(0.25, 0.65 if condition == "haze" else 0.45)) if thick else float(rng.uniform(0, 0.15))
     blue = float(rng.uniform(0.2, 0.9))
     bright = depth * float(rng.uniform(0.3, 0.6))
     airlight = (bright * (1 - 0.3 * blue), bright * (1 - 0.1 * blue), bright * (1 + 0.3 * blue), bright * 0.5)
