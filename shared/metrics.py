@@ -118,9 +118,9 @@ OBSERVED_TO_DONE_SECONDS = _histogram(
     _DAYS,
     group=_GROUP,
 )
-COMMITS_LOST = _counter(
-    "railwatch_commits_lost_total",
-    "Commits refused because the group had rebalanced; the records are handled again by whoever holds the partition.",
+COMMITS_REFUSED = _counter(
+    "railwatch_commits_refused_total",
+    "Commits refused because the group was rebalancing; they are repeated for the partitions that stay.",
     group=_GROUP,
 )
 

@@ -5,15 +5,20 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 import redis
 
-from railwatch.embedded import embedded_broker, embedded_redis
+from railwatch.embedded import embedded_broker, embedded_redis, free_port
 from shared.bus.topics import TopicPlan, ensure_topics
 from shared.settings import KafkaSettings, RedisSettings
 from tests.support.apache_kafka import apache_broker
+from tests.support.bus import kafka_settings_of
+
+StartBroker = Callable[[], AbstractContextManager[dict[str, str]]]
 
 APACHE = os.environ.get("RAILWATCH_TEST_KAFKA") == "apache"
 PARTITIONS = 4
@@ -28,6 +33,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         yield environment
 
 
+@pytest.fixture
+def restartable_broker(tmp_path: Path) -> StartBroker:
+    """Starts a broker of the test's own, at the same address each time. Apache Kafka remembers, tansu forgets."""
+    port = free_port()
+    return lambda: apache_broker(tmp_path, port) if APACHE else embedded_broker(port)
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[dict[str, str]]:
     """A Redis: the `RAILWATCH_REDIS_*` variables that point a service at it."""
@@ -39,16 +51,14 @@ def redis_server() -> Iterator[dict[str, str]]:
 def kafka_environment(broker: dict[str, str]) -> dict[str, str]:
     """The variables of a cluster with all topics, empty and this test's own. For services as processes."""
     environment = {**broker, "RAILWATCH_KAFKA_PREFIX": f"test-{os.getpid()}-{next(_prefixes)}-"}
-    ensure_topics(
-        KafkaSettings.model_validate(_group(environment, "RAILWATCH_KAFKA_")), TopicPlan(PARTITIONS, replication=1)
-    )
+    ensure_topics(kafka_settings_of(environment), TopicPlan(PARTITIONS, replication=1))
     return environment
 
 
 @pytest.fixture
 def kafka_settings(kafka_environment: dict[str, str]) -> KafkaSettings:
     """The same cluster as settings."""
-    return KafkaSettings.model_validate(_group(kafka_environment, "RAILWATCH_KAFKA_"))
+    return kafka_settings_of(kafka_environment)
 
 
 @pytest.fixture
@@ -62,8 +72,4 @@ def redis_environment(redis_server: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def redis_settings(redis_environment: dict[str, str]) -> RedisSettings:
     """The same Redis as settings."""
-    return RedisSettings.model_validate(_group(redis_environment, "RAILWATCH_REDIS_"))
-
-
-def _group(environment: dict[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
+    return RedisSettings(url=redis_environment["RAILWATCH_REDIS_URL"])

@@ -157,8 +157,8 @@ def _errors(board: Dashboard) -> Dashboard:
             ref="B",
         ),
         query(
-            "60 * sum by (group) (rate(railwatch_commits_lost_total[$__rate_interval]))",
-            "{{group}}: lost commits",
+            "60 * sum by (group) (rate(railwatch_commits_refused_total[$__rate_interval]))",
+            "{{group}}: refused commits",
             ref="C",
         ),
         size=(8, 8),

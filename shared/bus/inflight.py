@@ -6,7 +6,7 @@ being handled holds the partition until it ends, so that order holds even if the
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -75,9 +75,9 @@ class Inflight(Generic[P, R]):
         for partition in partitions:
             self._lanes.pop(partition, None)
 
-    def revoke_all(self) -> None:
-        """Forget all partitions."""
-        self._lanes.clear()
+    def keep(self, partitions: Container[P]) -> None:
+        """Forget all partitions but these."""
+        self.revoke([partition for partition in self._lanes if partition not in partitions])
 
     def start(self, now: float) -> list[Task[P, R]]:
         """The records to begin now: at most one of each partition, partitions that waited longest first."""

@@ -119,7 +119,7 @@ class Worker(Generic[E]):
                     self._ready = False
                     with suppress(KafkaError):
                         consumer.close(autocommit=False, timeout_ms=COMMIT_TIMEOUT_MS)
-                    self._inflight.revoke_all()
+                    self._inflight.keep(())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -135,7 +135,7 @@ class Worker(Generic[E]):
                 return
             # While handlers run, the loop waits for their outcomes rather than for records.
             fetched = consumer.poll(5 if busy else POLL_MS)
-            self._inflight.revoke(rebalance.take_revoked())
+            rebalance.apply(self._inflight)
             for partition, records in fetched.items():
                 self._inflight.add(partition, ((record.offset, record) for record in records))
             self._settle(wait_s=0.05 if busy else 0.0)
@@ -145,7 +145,7 @@ class Worker(Generic[E]):
                 give_up = min(give_up, now + self._drain_s)
                 consumer.pause(*consumer.assignment())
             else:
-                for task in self._inflight.start(now):
+                for task in () if rebalance.under_way else self._inflight.start(now):
                     self._began[task] = now
                     pool.submit(self._work, task)
                 self._pause_full(consumer)
@@ -185,10 +185,9 @@ class Worker(Generic[E]):
                 timeout_ms=COMMIT_TIMEOUT_MS,
             )
         except (CommitFailedError, RebalanceInProgressError):
-            # The partitions are dealt out anew: whoever gets them handles these records again, to the same effect.
-            metrics.COMMITS_LOST.labels(self._group).inc()
-            log.info("the group rebalanced before a commit", partitions=len(offsets))
-            self._inflight.committed(offsets)
+            # Partitions are dealt out anew. Those that stay are committed after it; the records of those that go are
+            # handled again by whoever gets them, to the same effect.
+            metrics.COMMITS_REFUSED.labels(self._group).inc()
         except KafkaError as error:
             log.warning("could not commit; trying again", error=str(error))
         else:
@@ -229,17 +228,33 @@ class Worker(Generic[E]):
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes which partitions were taken away. It is called inside `poll`, where committing is not allowed."""
+    """Notes what becomes of the partitions. It is called inside `poll`, where committing is not allowed.
+
+    In a rebalance every partition is revoked and most come back at once. kafka-python then goes on where it was, so the
+    work in hand of those goes on too, and only that of partitions that went elsewhere is dropped.
+    """
 
     def __init__(self) -> None:
-        self._revoked: set[TopicPartition] = set()
+        self.under_way = False
+        self._lost: set[TopicPartition] = set()
+        self._assigned: set[TopicPartition] | None = None
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self._revoked |= revoked
+        self.under_way = True
+
+    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
+        self.under_way = True
+        self._lost |= lost
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.under_way = False
+        self._assigned = assigned
         log.info("partitions assigned", partitions=sorted(partition.partition for partition in assigned))
 
-    def take_revoked(self) -> set[TopicPartition]:
-        revoked, self._revoked = self._revoked, set()
-        return revoked
+    def apply(self, inflight: Inflight[TopicPartition, Any]) -> None:
+        """Drop the work of the partitions that are gone, before anything newly fetched is added."""
+        inflight.revoke(self._lost)
+        self._lost = set()
+        if self._assigned is not None:
+            inflight.keep(self._assigned)
+            self._assigned = None

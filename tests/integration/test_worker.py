@@ -1,0 +1,249 @@
+"""The worker loop on a real broker."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from shared import metrics
+from shared.bus import Lineage, Publisher, RetryPolicy, Worker, encode, lineage
+from shared.bus.client import connection
+from shared.errors import TransientError, UnprocessableError
+from shared.events import CountEvent, DeadLetter, Event, TileEvent
+from shared.health import Progress
+from shared.settings import KafkaSettings
+from tests.support.bus import (
+    FIRST_LOOK,
+    committed,
+    count_of,
+    eventually,
+    tile,
+    topic_view,
+    working,
+)
+
+GROUP = "counters"
+Handler = Callable[[TileEvent], Sequence[Event]]
+
+
+@pytest.fixture
+def publisher(kafka_settings: KafkaSettings) -> Publisher:
+    return Publisher(kafka_settings)
+
+
+def counter(kafka: KafkaSettings, handle: Handler, **options: Any) -> Worker[TileEvent]:
+    """A worker in the detector's place."""
+    return Worker(
+        service="detector",
+        kafka=kafka,
+        group=GROUP,
+        consumes=TileEvent,
+        handle=handle,
+        publisher=Publisher(kafka),
+        progress=Progress(),
+        **options,
+    )
+
+
+def test_a_partition_is_handled_in_order_however_much_is_waiting(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    sites = ("tumangang", "hunchun", "khasan", "rajin", "wonjong")
+    publisher.publish(*(tile(number, site) for number in range(80) for site in sites))
+    seen: dict[str, list[TileEvent]] = {site: [] for site in sites}
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        seen[event.site].append(event)
+        return [count_of(event)]
+
+    with working(counter(kafka_settings, handle)), topic_view(kafka_settings, CountEvent) as counts:
+        eventually(lambda: len(counts.events()) == 80 * len(sites), "every tile is counted")
+        eventually(
+            lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 80 * len(sites), "all is committed"
+        )
+
+    for site in sites:
+        assert seen[site] == [tile(number, site) for number in range(80)]
+
+
+def test_what_is_poison_becomes_a_dead_letter_and_the_rest_goes_on(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    good = encode(tile(1))
+    raw = KafkaProducer(**connection(kafka_settings))
+    topic = kafka_settings.prefix + TileEvent.TOPIC
+    v2 = [(name, b"railwatch.tile.v2" if name == "ce_type" else value) for name, value in good.headers]
+    for value, headers in ((b"\xff\xfe not json", good.headers), (good.value, []), (good.value, v2)):
+        raw.send(topic, value, good.key, headers).get(10)
+    raw.close()
+    publisher.publish(tile(1), tile(2), tile(3))
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        if event == tile(1):
+            raise UnprocessableError("blob-missing", "There is no blob at sha256/00.")
+        if event == tile(2):
+            raise ZeroDivisionError("secret of the handler")
+        return [count_of(event)]
+
+    with working(counter(kafka_settings, handle)), topic_view(kafka_settings, DeadLetter) as letters:
+        eventually(lambda: len(letters.events()) == 5, "every poisonous record is a dead letter")
+        by_reason = {letter.reason: letter for letter in letters.events()}
+        with topic_view(kafka_settings, CountEvent) as counts:
+            eventually(lambda: counts.ids() == {count_of(tile(3)).id}, "the good tile is counted")
+
+    assert by_reason.keys() == {
+        "invalid-body",
+        "not-a-cloudevent",
+        "unknown-version",
+        "blob-missing",
+        "internal-error",
+    }
+    assert by_reason["blob-missing"].detail == "There is no blob at sha256/00."
+    assert by_reason["blob-missing"].subject == tile(1).id
+    assert {letter.original.topic for letter in by_reason.values()} == {topic}
+    assert sorted(letter.original.offset for letter in by_reason.values()) == [0, 1, 2, 3, 4]
+    assert "secret" not in by_reason["internal-error"].model_dump_json()
+
+
+def test_what_may_pass_is_tried_again_and_given_up_in_the_end(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    attempts = {tile(1).id: 0, tile(2).id: 0, tile(3).id: 0}
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        attempts[event.id] += 1
+        if event == tile(1) and attempts[event.id] < 3:
+            raise TransientError("The store is away.")
+        if event == tile(2):
+            raise TransientError("The store is away.")
+        return [count_of(event)]
+
+    publisher.publish(tile(1), tile(2), tile(3))
+    worker = counter(kafka_settings, handle, retry=RetryPolicy(attempts=4, first_s=0.01))
+    with working(worker), topic_view(kafka_settings, CountEvent) as counts:
+        eventually(lambda: counts.ids() == {count_of(tile(1)).id, count_of(tile(3)).id}, "the others are counted")
+        with topic_view(kafka_settings, DeadLetter) as letters:
+            eventually(
+                lambda: [letter.reason for letter in letters.events()] == ["retries-exhausted"], "one is given up"
+            )
+
+    assert attempts == {tile(1).id: 3, tile(2).id: 4, tile(3).id: 1}
+
+
+def test_a_second_consumer_takes_its_share_and_gives_it_back(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    sites = [f"site-{number}" for number in range(12)]
+    handled_by: dict[str, set[str]] = {"first": set(), "second": set()}
+
+    def handler(name: str) -> Handler:
+        def handle(event: TileEvent) -> Sequence[Event]:
+            handled_by[name].add(event.id)
+            return [count_of(event)]
+
+        return handle
+
+    expected: set[str] = set()
+    number = 0
+
+    def more() -> None:
+        nonlocal number
+        number += 1
+        tiles = [tile(number, site) for site in sites]
+        expected.update(count_of(event).id for event in tiles)
+        publisher.publish(*tiles)
+
+    first, second = (counter(kafka_settings, handler(name)) for name in ("first", "second"))
+    with working(first), topic_view(kafka_settings, CountEvent) as counts:
+        more()
+        eventually(lambda: counts.ids() == expected, "the first one works alone")
+        with working(second):
+
+            def both_work() -> bool:
+                handled_by["first"].clear()
+                more()
+                eventually(lambda: counts.ids() == expected, "nothing is lost while the group changes")
+                return bool(handled_by["first"] and handled_by["second"])
+
+            eventually(both_work, "both have a share")
+        handled_by["second"].clear()
+        more()
+        eventually(lambda: counts.ids() == expected, "the first one has it all again")
+
+    assert handled_by["second"] == set()
+
+
+def test_a_rejoin_between_poll_and_commit_is_survived(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+    """A second consumer joins while the first handles a tile: the first's commit comes too late and is refused."""
+    holding, go_on = threading.Event(), threading.Event()
+    handled: list[str] = []
+
+    def slow(event: TileEvent) -> Sequence[Event]:
+        holding.set()
+        go_on.wait(60)
+        handled.append(event.id)
+        return [count_of(event)]
+
+    tiles = [tile(1, f"site-{number}") for number in range(8)]
+    publisher.publish(*tiles)
+    with working(counter(kafka_settings, slow)), topic_view(kafka_settings, CountEvent) as counts:
+        assert holding.wait(60)
+        second = counter(kafka_settings, lambda event: [count_of(event)])
+        with working(second):
+            eventually(second.ready, "the second one has joined")
+            go_on.set()
+            eventually(lambda: counts.ids() == {count_of(event).id for event in tiles}, "every tile is counted")
+            eventually(lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 8, "all is committed")
+
+
+def test_the_origin_of_a_tile_is_handed_on(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with lineage(Lineage(arrived_at=FIRST_LOOK, traceparent=traceparent)):
+        publisher.publish(tile(1))
+
+    worker = counter(kafka_settings, lambda event: [count_of(event)])
+    with working(worker), topic_view(kafka_settings, CountEvent) as counts:
+        eventually(lambda: len(counts.events()) == 1, "the tile is counted")
+        headers = dict(counts.records[0].headers)
+
+    assert headers["traceparent"] == traceparent.encode()
+    assert headers["ce_arrivedat"] == FIRST_LOOK.isoformat().encode()
+
+
+def test_the_timer_publishes_and_survives_its_own_failures(kafka_settings: KafkaSettings) -> None:
+    calls = 0
+
+    def tick() -> Sequence[Event]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise TransientError("Redis is away.")
+        if calls == 2:
+            raise ZeroDivisionError
+        return [count_of(tile(calls))]
+
+    worker = counter(kafka_settings, lambda event: [], tick=tick)
+    with working(worker), topic_view(kafka_settings, CountEvent) as counts:
+        eventually(lambda: len(counts.events()) >= 2, "the timer has published twice")
+
+
+def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+    done = metrics.RECORDS_HANDLED.labels(GROUP, "done")
+    before = done._value.get()
+    holding, go_on = threading.Event(), threading.Event()
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        holding.set()
+        go_on.wait(60)
+        return []
+
+    publisher.publish(*(tile(number) for number in range(3)))
+    with working(counter(kafka_settings, handle)):
+        assert holding.wait(60)
+        eventually(lambda: metrics.RECORDS_IN_FLIGHT.labels(GROUP)._value.get() == 3, "three are in flight")
+        eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() > 0, "the oldest has an age")
+        go_on.set()
+        eventually(lambda: done._value.get() == before + 3, "three are done")
+        eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() == 0, "nothing waits")

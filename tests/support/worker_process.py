@@ -1,0 +1,66 @@
+"""A service as a process of its own, for tests that kill it: counts tiles, and tells by files how far it is.
+
+Usage: python -m tests.support.worker_process DIRECTORY
+
+With `die` in the directory it publishes its first count itself and is gone before the loop can commit. With `hold`
+there it writes `holding` when it has begun a tile, and goes on when `hold` is gone.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.bus import Publisher, Worker
+from shared.events import Event, TileEvent
+from shared.health import Progress
+from shared.logs import configure_logging
+from shared.settings import KafkaSettings, ServiceSettings, load
+from tests.support.bus import PATIENCE_S, count_of
+
+GROUP = "counters"
+
+
+class Settings(ServiceSettings):
+    """What the process needs."""
+
+    kafka: KafkaSettings
+
+
+def main(directory: Path) -> None:
+    """Run until SIGTERM."""
+    settings = load(Settings)
+    configure_logging("test", settings.log.level)
+    publisher = Publisher(settings.kafka)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        if (directory / "die").exists():
+            publisher.publish(count_of(event))
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (directory / "hold").exists():
+            (directory / "holding").touch()
+            deadline = time.monotonic() + PATIENCE_S
+            while (directory / "hold").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        return [count_of(event)]
+
+    worker = Worker(
+        service="detector",
+        kafka=settings.kafka,
+        group=GROUP,
+        consumes=TileEvent,
+        handle=handle,
+        publisher=publisher,
+        progress=Progress(),
+    )
+    worker.run(stop)
+    publisher.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
