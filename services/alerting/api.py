@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 from services.alerting.history import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING
+from services.alerting.pages.routes import add_pages
 from services.alerting.siteview import SiteStatus
 from services.alerting.windows import Windows
 from shared.blobs import BlobStore
@@ -122,6 +123,7 @@ def make_app(
     app.include_router(health_router(progress, ready))
     app.include_router(sites_router(windows, sites))
     app.include_router(alerts_router(windows, blobs))
+    add_pages(app, windows, sites)
     return app
 
 

@@ -1,0 +1,234 @@
+"""The page of one alert: what is there, how many, since when, and what proves it; readable in ten seconds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from xml.etree.ElementTree import Element
+
+from services.alerting.lifecycle import STANDING
+from services.alerting.pages.markup import Content, document, el, rows
+from services.alerting.pages.timeline import timeline
+from services.alerting.sentence import day, number
+from shared.counts import BlobRef
+from shared.events import AlertEvent, ContextLag, EvidenceItem, Look, Transition
+
+STATES = {
+    Transition.OPENED: "Standing",
+    Transition.UPDATED: "Standing",
+    Transition.RESOLVED: "Ended",
+    Transition.RETRACTED: "Withdrawn",
+}
+
+
+def alert_page(
+    events: Sequence[AlertEvent], looks: Sequence[Look], context: Sequence[tuple[str, datetime]], note: Content
+) -> str:
+    """The page as HTML.
+
+    Args:
+        events: the alert's transitions, oldest first.
+        looks: the site's looks to draw, oldest first.
+        context: title and time of the site's context events.
+        note: what people have said of the alert, and how to say something.
+    """
+    event = events[-1]
+    return document(
+        f"{event.site_name}: {number(event.look.count)} railcars",
+        header(event.site_name),
+        el(
+            "main",
+            el(
+                "section",
+                _state(event),
+                el("h1", event.site_name),
+                el("p", told(event), class_="sentence"),
+                _figures(event),
+                note,
+                class_="summary",
+            ),
+            el(
+                "section",
+                el("h2", "Looks"),
+                el(
+                    "div",
+                    timeline(looks, event.onset, context, event.look.observed_at),
+                    class_="scroll to-end",
+                    tabindex=0,
+                ),
+                _legend(),
+                _table(looks),
+                aria_label="Looks over time",
+            ),
+            *(_evidence(event, item) for item in event.evidence),
+            _life(events),
+        ),
+        description=event.sentence,
+    )
+
+
+def header(here: str) -> Element:
+    """The head of every page."""
+    return el(
+        "header",
+        el("a", "Skip to content", href="#content", class_="skip"),
+        el("nav", el("a", "Railwatch", href="/"), el("span", here, id="content"), aria_label="Where you are"),
+    )
+
+
+def told(event: AlertEvent) -> str:
+    """The sentence, where the name of the site stands above it."""
+    sentence = event.sentence.removeprefix(f"{event.site_name}: ")
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _state(event: AlertEvent) -> Element:
+    standing = event.transition in STANDING
+    word = f"{STATES[event.transition]}, {event.severity}" if standing else STATES[event.transition]
+    return el("p", word, class_=f"state {event.severity if standing else 'over'}")
+
+
+def _figures(event: AlertEvent) -> Element:
+    look = event.look
+    interval = f"{number(look.low)} to {number(look.high)}" if look.count is not None else None
+    return el(
+        "dl",
+        *rows(
+            ("Railcars", el("span", el("strong", number(look.count)), f" ({interval})" if interval else None)),
+            ("Seen on", _time(look.observed_at)),
+            ("At most expected", None if look.threshold is None else f"{int(look.threshold)}"),
+            ("Usual", None if look.expected is None else f"about {number(look.expected)}"),
+            ("Chance of this if nothing changed", None if look.p_value is None else _chance(look.p_value)),
+            ("Rise began", _onset(event)),
+            ("Track seen", f"{look.coverage:.0%}"),
+            ("Alert opened", _time(event.opened_at)),
+            ("Tiles not counted", ", ".join(event.missing_tiles) or None),
+        ),
+        class_="figures",
+    )
+
+
+def _onset(event: AlertEvent) -> Content:
+    if event.onset is None:
+        return None
+    spread = f" ({day(event.onset.low, event.onset.at)} to {day(event.onset.high, event.onset.at)})"
+    return el("span", _time(event.onset.at), spread, *(el("br") for _ in event.context[:1]), *map(_lag, event.context))
+
+
+def _lag(context: ContextLag) -> Element:
+    days = round(context.lag_days)
+    when = "same day as" if days == 0 else f"{abs(days)} days {'after' if days > 0 else 'before'}"
+    return el("span", f"{when} {context.title}", class_="lag")
+
+
+def _legend() -> Element:
+    kinds = {
+        "look": "count and 90 % interval",
+        "above": "above the bound",
+        "bound": "bound",
+        "onset": "rise began",
+    }
+    entries = (el("li", el("span", class_=f"key {kind}"), label) for kind, label in kinds.items())
+    return el("ul", *entries, class_="legend", aria_hidden="true")
+
+
+def _table(looks: Sequence[Look]) -> Element:
+    titles = ("Date", "Railcars", "90 % interval", "Bound", "Track seen")
+    body = (
+        el(
+            "tr",
+            el("td", _time(look.observed_at)),
+            el("td", "not seen" if look.count is None else number(look.count)),
+            el("td", "" if look.count is None else f"{number(look.low)} to {number(look.high)}"),
+            el("td", "" if look.threshold is None else f"{look.threshold:.0f}"),
+            el("td", f"{look.coverage:.0%}"),
+        )
+        for look in reversed(looks)
+    )
+    table = el("table", el("thead", el("tr", *(el("th", t, scope="col") for t in titles))), el("tbody", *body))
+    return el("details", el("summary", "The looks as a table"), el("div", table, class_="scroll", tabindex=0))
+
+
+def _evidence(event: AlertEvent, item: EvidenceItem) -> Element:
+    whole = len(event.evidence) == 1
+    return el(
+        "section",
+        el("h2", "Evidence" if whole else f"Evidence, tile {item.tile}"),
+        *_pictures(event, item),
+        el("details", el("summary", "Provenance"), el("dl", *_provenance(item), class_="provenance")),
+        aria_label=f"Evidence of tile {item.tile}",
+    )
+
+
+def _pictures(event: AlertEvent, item: EvidenceItem) -> Iterator[Element]:
+    pictures = {name: f"/v1/alerts/{event.alert}/pictures/{ref.sha256}" for name, ref in item.pictures.items()}
+    if {"baseline", "tile"} <= pictures.keys():
+        yield _slider(pictures, _before(item), day(event.look.observed_at))
+    captions = {"cars": "Counted cars, numbered along each track", "difference": "What changed against the baseline"}
+    for name, caption in captions.items():
+        if name in pictures:
+            yield _figure(pictures[name], caption)
+
+
+def _before(item: EvidenceItem) -> str:
+    return day(item.baseline.observed_at) if item.baseline else "baseline"
+
+
+def _slider(pictures: Mapping[str, str], before: str, after: str) -> Element:
+    return el(
+        "figure",
+        el(
+            "div",
+            el("img", src=pictures["tile"], alt=f"The site on {after}", loading="lazy"),
+            el("img", src=pictures["baseline"], alt=f"The site on {before}", class_="before", loading="lazy"),
+            el("input", type="range", min="0", max="100", value="50", aria_label=f"Share of {before} that is shown"),
+            class_="slider",
+        ),
+        el("figcaption", el("span", f"Before: {before}"), el("span", f"After: {after}")),
+    )
+
+
+def _figure(address: str, caption: str) -> Element:
+    return el(
+        "figure",
+        el("a", el("img", src=address, alt=caption, loading="lazy"), href=address),
+        el("figcaption", caption),
+    )
+
+
+def _provenance(item: EvidenceItem) -> Iterator[Element]:
+    baseline = item.baseline
+    yield from rows(
+        ("Scene", item.scene),
+        ("Tile", item.tile),
+        ("Image, SHA-256", _sum(item.image)),
+        ("Counted by", item.algorithm),
+        ("Baseline", None if baseline else "none: counted from this image alone"),
+    )
+    if baseline:
+        yield from rows(
+            ("Baseline", f"version {baseline.version}, {baseline.origin}"),
+            ("Baseline seen on", _time(baseline.observed_at)),
+            ("Baseline scene", baseline.scene),
+            ("Baseline image, SHA-256", _sum(baseline.image)),
+        )
+
+
+def _life(events: Sequence[AlertEvent]) -> Element:
+    items = (
+        el("li", el("strong", event.transition.value), " ", _time(event.recorded_at), el("br"), event.reason)
+        for event in reversed(events)
+    )
+    return el("section", el("h2", "Life of this alert"), el("ol", *items, reversed=True, class_="life"))
+
+
+def _sum(ref: BlobRef) -> Element:
+    return el("code", ref.sha256)
+
+
+def _chance(p_value: float) -> str:
+    if p_value >= 0.01:
+        return f"{p_value:.0%}"
+    return f"1 in {1 / max(p_value, 1e-9):,.0f}" if p_value > 1e-6 else "less than 1 in a million"
+
+
+def _time(at: datetime) -> Element:
+    return el("time", day(at), datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,93 @@
+"""The overview of all sites: those with an alert first."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from xml.etree.ElementTree import Element
+
+from services.alerting.judgement import State
+from services.alerting.pages.alert import header, told
+from services.alerting.pages.markup import Content, document, el
+from services.alerting.sentence import day, number
+from services.alerting.siteview import SiteStatus
+from shared.events import AlertEvent
+from shared.sites import Site
+
+WORDS = {
+    State.ALERT: "alert",
+    State.NORMAL: "normal",
+    State.LEARNING: "being learned",
+    State.UNOBSERVED: "not seen",
+}
+
+
+def overview_page(
+    sites: Sequence[Site], statuses: Mapping[str, SiteStatus], standing: Sequence[AlertEvent], pages: Content
+) -> str:
+    """The page as HTML.
+
+    Args:
+        sites: those to show, in order.
+        statuses: how sites stand.
+        standing: the last event of each alert that stands, worst first.
+        pages: links to other pages of sites.
+    """
+    return document(
+        "Railwatch",
+        header("All sites"),
+        el(
+            "main",
+            el(
+                "section",
+                el("h1", _headline(standing)),
+                el("ul", *(_alert(event) for event in standing), class_="alerts") if standing else None,
+            ),
+            el("section", el("h2", "Sites"), _table(sites, statuses), pages),
+        ),
+        description=_headline(standing),
+    )
+
+
+def _headline(standing: Sequence[AlertEvent]) -> str:
+    if not standing:
+        return "No alert stands"
+    return "1 alert stands" if len(standing) == 1 else f"{len(standing)} alerts stand"
+
+
+def _alert(event: AlertEvent) -> Element:
+    return el(
+        "li",
+        el("a", el("strong", event.site_name), el("span", told(event)), href=f"/alerts/{event.alert}"),
+        class_=event.severity.value,
+    )
+
+
+def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus]) -> Element:
+    titles = ("Site", "State", "Railcars", "90 % interval", "Bound", "Judged on", "Last look")
+    head = el("thead", el("tr", *(el("th", title, scope="col") for title in titles)))
+    body = el("tbody", *(_row(site, statuses.get(site.id)) for site in sites))
+    return el("div", el("table", head, body, class_="sites"), class_="scroll", tabindex=0)
+
+
+def _row(site: Site, status: SiteStatus | None) -> Element:
+    name = el("th", site.name, scope="row")
+    if status is None:
+        return el("tr", name, el("td", "never seen", colspan=6))
+    look = status.judged
+    state: Content = el("span", WORDS[status.state], class_=f"state {status.state}")
+    if status.alert:
+        state = el("a", "alert", href=f"/alerts/{status.alert}", class_="state alert")
+    counted = look if look and look.count is not None else None
+    return el(
+        "tr",
+        name,
+        el("td", state),
+        el("td", number(counted.count) if counted else None),
+        el("td", f"{number(counted.low)} to {number(counted.high)}" if counted else None),
+        el("td", f"{counted.threshold:.0f}" if counted and counted.threshold is not None else None),
+        el("td", _time(counted.observed_at) if counted else None),
+        el("td", _time(status.last_look_at)),
+    )
+
+
+def _time(at: datetime) -> Element:
+    return el("time", day(at), datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,78 @@
+"""The addresses of the pages and of what is bundled with them."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, HTTPException, Query
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from services.alerting.announcement import plain_look
+from services.alerting.pages.alert import alert_page
+from services.alerting.pages.markup import el
+from services.alerting.pages.overview import overview_page
+from services.alerting.windows import Windows
+from shared.events import AlertEvent, Look, Severity
+from shared.sites import Site
+
+SITES_PER_PAGE = 200
+LOOKS_BEFORE = 60
+"""Looks before the opening that are drawn."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+def add_pages(app: FastAPI, windows: Windows, sites: Mapping[str, Site]) -> None:
+    """Serve the pages."""
+    app.mount("/assets", StaticFiles(directory=Path(__file__).parent / "assets"))
+    app.include_router(pages_router(windows, sites))
+
+
+def pages_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
+    """The overview and the pages of alerts."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+
+    @router.get("/")
+    def overview(page: Annotated[int, Query(ge=1)] = 1) -> HTMLResponse:
+        statuses = windows.statuses()
+        ordered = sorted(sites.values(), key=lambda site: (_calm(statuses.get(site.id)), site.name))
+        pages = range(1, math.ceil(len(ordered) / SITES_PER_PAGE) + 1)
+        shown = ordered[(page - 1) * SITES_PER_PAGE : page * SITES_PER_PAGE]
+        links = (el("a", str(n), href=f"/?page={n}", aria_current="page" if n == page else None) for n in pages)
+        more = el("nav", *links, class_="pages", aria_label="Pages of sites") if len(pages) > 1 else None
+        standing = sorted(windows.standing(), key=lambda event: event.opened_at, reverse=True)
+        standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
+        return HTMLResponse(overview_page(shown, statuses, standing, more), headers=HEADERS)
+
+    @router.get("/alerts/{alert}")
+    def one_alert(alert: str) -> HTMLResponse:
+        events = windows.alert(alert)
+        if not events:
+            raise HTTPException(404, f"There is no alert {alert!r}.")
+        site = sites.get(events[-1].site)
+        context = [(event.title, event.at) for event in site.events] if site else []
+        return HTMLResponse(alert_page(events, _looks(windows, events), context, None), headers=HEADERS)
+
+    return router
+
+
+def _calm(status: object) -> bool:
+    return getattr(status, "alert", None) is None
+
+
+def _looks(windows: Windows, events: list[AlertEvent]) -> list[Look]:
+    """What to draw: the site's looks from some before the alert on; if they are forgotten, those that came with it."""
+    event = events[-1]
+    known = [plain_look(look) for look in windows.window(event.site).history.judgements]
+    if not any(look.observed_at == event.look.observed_at for look in known):
+        return [*event.history, event.look]
+    before = [look for look in known if look.observed_at < event.opened_at]
+    return [*before[-LOOKS_BEFORE:], *(look for look in known if look.observed_at >= event.opened_at)]

@@ -1,0 +1,155 @@
+"""The timeline of an alert: the looks with their intervals, the bound, the onset and the site's context events."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from xml.etree.ElementTree import Element
+
+from services.alerting.pages.markup import el
+from services.alerting.sentence import day, number
+from shared.events import Look, Onset
+
+WIDTH, HEIGHT = 960.0, 360.0
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 46.0, 34.0
+LABEL_PX = 120.0
+"""Least distance between two labels above the plot."""
+
+
+class Scale:
+    """Where times and counts lie on the picture."""
+
+    def __init__(self, looks: Sequence[Look], onset: Onset | None, events: Iterable[datetime]) -> None:
+        times = [look.observed_at for look in looks]
+        margin = max((times[-1] - times[0]) * 0.02, timedelta(days=1))
+        self.begin, self.end = times[0] - margin, times[-1] + margin
+        highest = max((v for look in looks for v in (look.high, look.threshold) if v is not None), default=1.0)
+        self.step = _round_step(highest / 5)
+        self.top = self.step * math.ceil(max(highest * 1.04, 1) / self.step)
+
+    def x(self, at: datetime) -> float:
+        """Pixels from the left."""
+        share = (at - self.begin) / (self.end - self.begin)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
+
+    def y(self, count: float) -> float:
+        """Pixels from the top."""
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * count / self.top, 1)
+
+    def shows(self, at: datetime) -> bool:
+        """Whether a time lies on the picture."""
+        return self.begin <= at <= self.end
+
+
+def timeline(
+    looks: Sequence[Look], onset: Onset | None, events: Sequence[tuple[str, datetime]], marked_at: datetime
+) -> Element:
+    """The picture.
+
+    Args:
+        looks: oldest first, at least one.
+        onset: when the rise began.
+        events: title and time of context events; those outside the time of the looks are left out.
+        marked_at: `observed_at` of the look that the page is about.
+    """
+    scale = Scale(looks, onset, (at for _, at in events))
+    counted = [look for look in looks if look.count is not None]
+    summary = f"{len(counted)} counts from {day(looks[0].observed_at)} to {day(looks[-1].observed_at)}"
+    return el(
+        "svg",
+        el("title", summary),
+        *_grid(scale),
+        _onset_band(scale, onset) if onset else None,
+        *_context(scale, events),
+        _bound(scale, looks),
+        *(_look(scale, look, marked=look.observed_at == marked_at) for look in looks),
+        class_="timeline",
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        role="img",
+        aria_label=summary,
+    )
+
+
+def _grid(scale: Scale) -> Iterable[Element]:
+    for index in range(round(scale.top / scale.step) + 1):
+        y = scale.y(index * scale.step)
+        yield el("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
+        yield el("text", f"{index * scale.step:g}", class_="tick", x=LEFT - 8, y=y + 4, text_anchor="end")
+    for at, label in _months(scale.begin, scale.end):
+        yield el("line", class_="grid", x1=scale.x(at), x2=scale.x(at), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 5)
+        yield el("text", label, class_="tick", x=scale.x(at), y=HEIGHT - BOTTOM + 19, text_anchor="middle")
+
+
+def _onset_band(scale: Scale, onset: Onset) -> Element:
+    low, high = scale.x(max(onset.low, scale.begin)), scale.x(min(onset.high, scale.end))
+    plot = {"y": TOP, "height": HEIGHT - TOP - BOTTOM}
+    return el(
+        "g",
+        el("title", f"The rise began about {day(onset.at)}, between {day(onset.low)} and {day(onset.high)}"),
+        el("rect", class_="onset", x=low, width=max(high - low, 3.0), **plot),
+        el("line", class_="onset", x1=scale.x(onset.at), x2=scale.x(onset.at), y1=TOP, y2=HEIGHT - BOTTOM),
+        el("text", "rise began", class_="onset", x=scale.x(onset.at), y=TOP - 6, text_anchor="middle"),
+    )
+
+
+def _context(scale: Scale, events: Sequence[tuple[str, datetime]]) -> Iterable[Element]:
+    for title, at in sorted(events, key=lambda event: event[1]):
+        if not scale.shows(at):
+            continue
+        x = scale.x(at)
+        anchor = "end" if x > WIDTH / 2 else "start"
+        yield el(
+            "g",
+            el("title", f"{title}, {day(at)}"),
+            el("line", class_="context", x1=x, x2=x, y1=TOP - 22, y2=HEIGHT - BOTTOM),
+            el("text", title, class_="context", x=x + (-5 if anchor == "end" else 5), y=TOP - 26, text_anchor=anchor),
+        )
+
+
+def _bound(scale: Scale, looks: Sequence[Look]) -> Element:
+    """The bound as a line, broken where there was none."""
+    path, drawing = [], False
+    for look in looks:
+        if look.threshold is None:
+            drawing = drawing and look.count is None
+            continue
+        path.append(f"{'L' if drawing else 'M'}{scale.x(look.observed_at)},{scale.y(look.threshold)}")
+        drawing = True
+    return el("path", class_="bound", d=" ".join(path) or "M0,0")
+
+
+def _look(scale: Scale, look: Look, *, marked: bool) -> Element:
+    x = scale.x(look.observed_at)
+    if look.count is None or look.low is None or look.high is None:
+        y = HEIGHT - BOTTOM
+        hint = el("title", f"{day(look.observed_at)}: nothing could be seen")
+        return el("g", hint, el("line", class_="unseen", x1=x, x2=x, y1=y - 8, y2=y))
+    above = look.threshold is not None and look.count > look.threshold
+    told = f"{day(look.observed_at)}: {number(look.count)} railcars ({number(look.low)} to {number(look.high)})"
+    return el(
+        "g",
+        el("title", told if look.threshold is None else f"{told}, bound {look.threshold:.0f}"),
+        el("line", x1=x, x2=x, y1=scale.y(look.low), y2=scale.y(look.high)),
+        el("circle", cx=x, cy=scale.y(look.count), r=6.0 if marked else 3.5),
+        class_="look above" if above else "look",
+    )
+
+
+def _round_step(least: float) -> float:
+    """1, 2 or 5 times a power of ten, at least 1."""
+    power = 10.0 ** math.floor(math.log10(max(least, 1.0)))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
+
+
+def _months(begin: datetime, end: datetime) -> Iterable[tuple[datetime, str]]:
+    """The first days of months, no more than a dozen of them."""
+    months = max(1.0, (end - begin).days / 30.4)
+    every = next(n for n in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if months / n <= 12)
+    year, month = begin.year, begin.month
+    while True:
+        month += 1
+        year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+        at = datetime(year, month, 1, tzinfo=UTC)
+        if at > end:
+            return
+        if (year * 12 + month - 1) % every == 0:
+            yield at, f"{at:%b} {at.year}" if month == 1 or every >= 12 else f"{at:%b}"
