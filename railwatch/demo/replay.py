@@ -21,6 +21,8 @@ from shared.errors import RailwatchError
 STALLED_S = 60.0
 """No look takes so long from push to judgement."""
 
+CHECK_S = 0.5
+
 Observation = dict[str, Any]
 
 
@@ -71,7 +73,7 @@ def replay(
                     f"the logs lie in {system.logs}."
                 )
             judged = now
-            time.sleep(0.2)
+            time.sleep(CHECK_S)
     return judged
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
 from shared.bus.topics import TopicPlan, ensure_topics
@@ -44,16 +45,18 @@ class System:
         return self.logs / f"{service}.log"
 
     def check(self) -> None:
-        """Do nothing while all services run.
+        """Do nothing while all services run and give up on nothing.
 
         Raises:
-            RailwatchError: one has ended by itself.
+            RailwatchError: one has ended by itself, or has put something into the dead letters.
         """
         for service, process in self.processes.items():
             if process.poll() is not None:
                 raise RailwatchError(
                     f"{service} ended by itself with exit code {process.returncode}; its log is {self.log_of(service)}."
                 )
+            if reason := _given_up(self.urls.get(service)):
+                raise RailwatchError(f"{service} gave up on a scene ({reason}); its log is {self.log_of(service)}.")
 
 
 @contextmanager
@@ -88,6 +91,18 @@ def running_system(directory: Path, settings: Mapping[str, str] | None = None) -
             _start(system, service, environment)
         _await_ready(system)
         yield system
+
+
+def _given_up(url: str | None) -> str | None:
+    """The reason of a dead letter, if the service at `url` has written one."""
+    try:
+        exposition = httpx.get(f"{url}/metrics", timeout=5).text if url else ""
+    except httpx.TransportError:
+        return None
+    samples = (sample for family in text_string_to_metric_families(exposition) for sample in family.samples)
+    return next(
+        (one.labels["reason"] for one in samples if one.name == "railwatch_dead_letters_total" and one.value > 0), None
+    )
 
 
 def _start(system: System, service: str, environment: dict[str, str]) -> None:
