@@ -1,5 +1,7 @@
 """What a service answers to probes."""
 
+from functools import partial
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -13,9 +15,8 @@ from shared.settings import HttpSettings
 
 def client(progress: Progress, ready: dict[str, bool], alive_within_s: float = 60.0) -> TestClient:
     app = FastAPI()
-    app.include_router(
-        health_router(progress, {name: lambda answer=answer: answer for name, answer in ready.items()}, alive_within_s)
-    )
+    answers = {name: partial(bool, answer) for name, answer in ready.items()}
+    app.include_router(health_router(progress, answers, alive_within_s))
     return TestClient(app)
 
 

@@ -1,0 +1,83 @@
+"""The object store on disk and in memory: content-addressed, and verified when read."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.blobs import BlobStore, blob_path
+from shared.counts import BlobRef
+from shared.errors import TransientError, UnprocessableError
+from shared.settings import BlobSettings
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    url = "memory://" if request.param == "memory" else f"file://{tmp_path}/new/directory"
+    return BlobStore.open(BlobSettings(url=url))
+
+
+def test_what_is_put_can_be_got(store: BlobStore) -> None:
+    ref = store.put(b"pixels", "image/tiff")
+
+    assert store.get(ref) == b"pixels"
+    assert ref.path == blob_path(ref.sha256)
+    assert (ref.size_bytes, ref.media_type) == (6, "image/tiff")
+    assert store.ready()
+
+
+def test_putting_the_same_bytes_again_writes_nothing(tmp_path: Path) -> None:
+    store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
+    ref = store.put(b"pixels", "image/tiff")
+    before = (tmp_path / ref.path).stat()
+
+    assert store.put(b"pixels", "image/tiff") == ref
+    assert (tmp_path / ref.path).stat().st_mtime_ns == before.st_mtime_ns
+    assert (tmp_path / ref.path).stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize("spoilt", [b"pixelS", b"pix", b"pixels and more"])
+def test_a_blob_that_is_not_what_was_stored_is_refused(tmp_path: Path, spoilt: bytes) -> None:
+    store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
+    ref = store.put(b"pixels", "image/tiff")
+    (tmp_path / ref.path).write_bytes(spoilt)
+
+    with pytest.raises(UnprocessableError) as error:
+        store.get(ref)
+    assert error.value.reason == "checksum-mismatch"
+
+
+def test_a_truncated_blob_is_healed_by_putting_it_again(tmp_path: Path) -> None:
+    store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
+    ref = store.put(b"pixels", "image/tiff")
+    (tmp_path / ref.path).write_bytes(b"pix")
+
+    store.put(b"pixels", "image/tiff")
+
+    assert store.get(ref) == b"pixels"
+
+
+def test_a_missing_blob_is_named(store: BlobStore) -> None:
+    nowhere = BlobRef(path=blob_path("0" * 64), sha256="0" * 64, size_bytes=6, media_type="image/tiff")
+
+    with pytest.raises(UnprocessableError, match=r"sha256/00/0{62}") as error:
+        store.get(nowhere)
+    assert error.value.reason == "blob-missing"
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "sha256/../secret", "elsewhere"])
+def test_a_path_that_is_not_the_checksums_is_not_followed(store: BlobStore, path: str) -> None:
+    ref = store.put(b"pixels", "image/tiff").model_copy(update={"path": path})
+
+    with pytest.raises(UnprocessableError) as error:
+        store.get(ref)
+    assert error.value.reason == "blob-path-mismatch"
+
+
+def test_a_store_that_refuses_may_pass(tmp_path: Path) -> None:
+    store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
+    ref = store.put(b"pixels", "image/tiff")
+    (tmp_path / "sha256" / ref.sha256[:2]).rename(tmp_path / "aside")
+    (tmp_path / "sha256" / ref.sha256[:2]).write_bytes(b"a file where a directory should be")
+
+    with pytest.raises(TransientError):
+        store.put(b"pixels", "image/tiff")
