@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from railwatch.cli import services
+from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.rebuild import rebuild
 from railwatch.cli.replay import replay
@@ -26,9 +27,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
+ON_FILES = "On files"
 ON_SYSTEM = "Run the system"
 TO_SEE = "See it"
 
+app.command(rich_help_panel=ON_FILES)(count)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
