@@ -1,6 +1,7 @@
 """Headless Chromium, spoken to through a pipe in the DevTools protocol; nothing but the browser is needed."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -114,11 +115,7 @@ def browser_page(browser: str) -> Iterator[Page]:
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
     with tempfile.TemporaryDirectory(prefix="railwatch-chromium-", ignore_cleanup_errors=True) as profile:
-        command = [
-            "/bin/sh",
-            "-c",
-            f'exec "$0" "$@" 3<&{to_read} 4>&{from_write}',
-            browser,
+        options = [
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -127,9 +124,13 @@ def browser_page(browser: str) -> Iterator[Page]:
             "--no-first-run",
             f"--user-data-dir={profile}",
             "--remote-debugging-pipe",
-            "about:blank",
         ]
-        process = subprocess.Popen(command, pass_fds=(to_read, from_write), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [browser, *options, "about:blank"],
+            stderr=subprocess.DEVNULL,
+            close_fds=False,
+            preexec_fn=lambda: _as_3_and_4(to_read, from_write),
+        )
         os.close(to_read)
         os.close(from_write)
         try:
@@ -139,3 +140,11 @@ def browser_page(browser: str) -> Iterator[Page]:
             process.wait(20)
             os.close(to_write)
             os.close(from_read)
+
+
+def _as_3_and_4(commands: int, answers: int) -> None:
+    """Where the browser expects its pipe."""
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (commands, answers)]
+    for descriptor, wanted in zip(high, (3, 4), strict=True):
+        os.dup2(descriptor, wanted)
+        os.close(descriptor)
