@@ -48,7 +48,7 @@ def ensure_topics(settings: KafkaSettings, plan: TopicPlan) -> list[str]:
     try:
         admin = make_admin(settings)
     except (KafkaError, OSError) as error:
-        raise TransientError(f"Kafka at {settings.bootstrap_servers} is away: {error}") from error
+        raise TransientError(f"Kafka at {settings.bootstrap_servers} is away, or refuses us: {error}") from error
     try:
         for event in EVENT_TYPES.values():
             topic = settings.prefix + event.TOPIC

@@ -106,7 +106,7 @@ class Worker(Generic[E]):
                 try:
                     consumer = make_consumer(self._kafka, self._group)
                 except (KafkaError, OSError) as error:
-                    log.warning("Kafka is away", error=str(error))
+                    log.warning("Kafka is away, or refuses us", error=str(error))
                     self._progress.beat()
                     stop.wait(1.0)
                     continue
@@ -216,7 +216,7 @@ class Worker(Generic[E]):
             behind = sum(end - consumer.position(partition, timeout_ms=1_000) for partition, end in ends.items() if end)
         except KafkaError as error:
             self._ready = False
-            log.warning("Kafka is away", error=str(error))
+            log.warning("Kafka is away, or refuses us", error=str(error))
         else:
             self._ready = consumer.group_metadata().state == MemberState.STABLE
             metrics.LAG_RECORDS.labels(self._group).set(behind + len(self._inflight))

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,16 @@ JAVA = ("java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLev
 
 
 @contextmanager
-def apache_broker(directory: Path, port: int | None = None, properties: str = "") -> Iterator[dict[str, str]]:
+def apache_broker(
+    directory: Path, port: int | None = None, properties: str = "", users: Sequence[str] = ()
+) -> Iterator[dict[str, str]]:
     """A broker that keeps its log in the directory, where another one may later take it up again.
 
     Args:
         directory: for the log and the configuration.
         port: of the listener; by default a free one.
-        properties: more lines for the server's properties.
+        properties: more lines for the server's properties, with `{port}` and `{controller_port}` where they belong.
+        users: SCRAM credentials, as Kafka's storage tool takes them.
     """
     port, controller_port = port or free_port(), free_port()
     configuration = directory / "server.properties"
@@ -40,11 +43,11 @@ offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-{properties}
+{properties.format(port=port, controller_port=controller_port)}
 """
     )
     format_log = [*JAVA, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER_ID]
-    format_log += ["-c", str(configuration)]
+    format_log += ["-c", str(configuration), *(word for user in users for word in ("--add-scram", user))]
     subprocess.run(format_log, check=True, capture_output=True, env={**os.environ, "LANG": "C"})
     with running("Apache Kafka", [*JAVA, "kafka.Kafka", str(configuration)], port):
         yield {
