@@ -29,6 +29,7 @@ optics, sampling, cloud, haze, noise, tone and coding. Everything is drawn from 
 
 from railwatch.render.conditions import CONDITIONS, random_scene
 from railwatch.render.files import cars_geojson, geotiff, tracks_geojson, write_pair
+from railwatch.render.rendering import render_look, render_pair, site_ground
 from railwatch.render.scene import (
     CarTruth,
     Look,
@@ -36,9 +37,6 @@ from railwatch.render.scene import (
     RenderedPair,
     RenderSite,
     SceneSpec,
-    render_look,
-    render_pair,
-    site_ground,
 )
 
 __all__ = [
