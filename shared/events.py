@@ -26,7 +26,7 @@ class Event(Frozen):
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
 
-    recorded_at: UtcDatetime
+    recorded_at: UtcDatetime = Field(description="when Railwatch recorded it.")
 
     @property
     def id(self) -> str:
@@ -139,12 +139,14 @@ class CountEvent(Event):
 
 
 class Transition(StrEnum):
-    """A step in an alert's life."""
+    """A step in an alert's life. Counts bring about the first four; people the last two, of an alert that stands."""
 
     OPENED = "opened"
     UPDATED = "updated"
     RESOLVED = "resolved"
     RETRACTED = "retracted"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
 
 
 class Severity(StrEnum):
@@ -206,7 +208,7 @@ class EvidenceItem(Frozen):
 
 
 class AlertEvent(Event):
-    """An alert was opened, updated, resolved or retracted.
+    """An alert was opened, updated, resolved or retracted; or a person acknowledged or silenced it.
 
     Attributes:
         alert: the alert's identity, one throughout its life.
@@ -225,6 +227,8 @@ class AlertEvent(Event):
         missing_tiles: tiles of the scene that were not counted in time.
         sentence: the alert, told to a person.
         page_url: where a person sees it.
+        by: who acknowledged or silenced it.
+        until: when the silence ends.
     """
 
     TYPE: ClassVar[str] = "railwatch.alert.v1"
@@ -246,6 +250,8 @@ class AlertEvent(Event):
     missing_tiles: tuple[Slug, ...] = ()
     sentence: str
     page_url: str
+    by: str | None = None
+    until: UtcDatetime | None = None
 
     @property
     def id(self) -> str:

@@ -166,7 +166,7 @@ TILES = _counter(
 TILE_REJECTIONS = _counter(
     "railwatch_tile_rejections_total",
     "Tiles that could not be counted.",
-    reason="such as `registration-unreliable`, `wrong-place`, `cloud`, `coverage-too-low` or `blurred`",
+    reason="such as `registration-unreliable`, `wrong-place`, `ground-hidden`, `coverage-too-low` or `blurred`",
 )
 SITE_UNREGISTERED_LOOKS = _gauge(
     "railwatch_site_unregistered_looks",
@@ -220,7 +220,7 @@ OBSERVATIONS = _counter(
 ALERT_TRANSITIONS = _counter(
     "railwatch_alert_transitions_total",
     "Steps in the lives of alerts, as they were decided.",
-    transition="`opened`, `updated`, `resolved` or `retracted`",
+    transition="`opened`, `updated`, `resolved`, `retracted`, `acknowledged` or `silenced`",
 )
 ALERTS_STANDING = _gauge(
     "railwatch_alerts_standing",
@@ -246,6 +246,7 @@ DELIVERIES = _counter(
     "Attempts to deliver a transition of an alert to a receiver, and what came of them.",
     receiver=_RECEIVER,
     outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver), "
+    "`silenced`, "
     "`failed` (tried again) or `given-up` (a dead letter)",
 )
 DELIVERY_HEALTHY = _gauge(

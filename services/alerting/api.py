@@ -1,128 +1,63 @@
 """The HTTP API of alerting: sites, their observations, and alerts. Reading needs no token."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from pydantic import AwareDatetime, SecretStr
 
-from services.alerting.history import Entry
-from services.alerting.judgement import State
-from services.alerting.lifecycle import STANDING
+from services.alerting.attention import NotStandingError, acknowledge, silence
 from services.alerting.pages.routes import add_pages
-from services.alerting.siteview import SiteStatus
+from services.alerting.views import (
+    Acknowledgement,
+    AlertDetail,
+    AlertPage,
+    AlertState,
+    AlertView,
+    ObservationPage,
+    Silence,
+    SitePage,
+    SiteView,
+    TransitionView,
+    alert_view,
+    observation_view,
+)
 from services.alerting.windows import Windows
 from shared.blobs import BlobStore
-from shared.counts import BlobRef, Frozen, UtcDatetime
+from shared.counts import BlobRef
 from shared.errors import UnprocessableError
-from shared.events import AlertEvent, Look, Onset, Severity, Transition
+from shared.events import AlertEvent
 from shared.health import Progress, health_router
-from shared.http import answer_with_problems
+from shared.http import answer_with_problems, bearer_check
 from shared.sites import Site
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
+LONGEST_SILENCE = timedelta(days=90)
 FOREVER = "public, max-age=31536000, immutable"
 
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
 After = Annotated[str | None, Query(description="The last item of the page before; `next` has it filled in.")]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
 To = Annotated[AwareDatetime | None, Query(description="Before this time, RFC 3339.")]
-AlertState = Literal["standing", "resolved", "retracted"]
-
-
-class SiteView(Frozen):
-    """A site and how it stands; the status is null for a site that has not been seen."""
-
-    id: str
-    name: str
-    status: SiteStatus | None
-
-
-class Observation(Look):
-    """A look of a site's history, as it was judged."""
-
-    scene: str
-    state: State
-    exceeds: bool
-    sustained: bool
-    archival: bool
-    missing_tiles: tuple[str, ...]
-
-
-class AlertView(Frozen):
-    """An alert as it stands after its last transition."""
-
-    alert: str
-    state: AlertState
-    site: str
-    site_name: str
-    severity: Severity
-    opened_at: UtcDatetime
-    recorded_at: UtcDatetime
-    onset: Onset | None
-    look: Look
-    sentence: str
-    page_url: str
-
-
-class TransitionView(Frozen):
-    """A step in an alert's life."""
-
-    id: str
-    sequence: int
-    transition: Transition
-    reason: str
-    recorded_at: UtcDatetime
-    look: Look
-
-
-class AlertDetail(Frozen):
-    """An alert: how it stands, its last event whole, and the steps that led there, the last 40 of them."""
-
-    alert: AlertView
-    event: AlertEvent
-    transitions: tuple[TransitionView, ...]
-
-
-class Page(Frozen):
-    """`next` is the address of the next page; null on the last."""
-
-    next: str | None
-
-
-class SitePage(Page):
-    """Sites by id."""
-
-    items: tuple[SiteView, ...]
-
-
-class ObservationPage(Page):
-    """Observations, newest first."""
-
-    items: tuple[Observation, ...]
-
-
-class AlertPage(Page):
-    """Alerts, last opened first."""
-
-    items: tuple[AlertView, ...]
 
 
 def make_app(
     windows: Windows,
     sites: Mapping[str, Site],
     blobs: BlobStore,
+    tokens: Sequence[SecretStr],
     progress: Progress,
     ready: Mapping[str, Callable[[], bool]],
 ) -> FastAPI:
-    """The whole of alerting's HTTP."""
+    """The whole of alerting's HTTP; the tokens are those of people who may acknowledge and silence."""
     app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "")
     answer_with_problems(app)
     app.include_router(health_router(progress, ready))
     app.include_router(sites_router(windows, sites))
     app.include_router(alerts_router(windows, blobs))
+    app.include_router(attention_router(windows, tokens))
     add_pages(app, windows, sites)
     return app
 
@@ -163,7 +98,7 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
             for entry in reversed(windows.window(site).history.entries)
             if entry.judgement.observed_at < before and (from_ is None or entry.judgement.observed_at >= from_)
         ]
-        items = tuple(_observation(entry) for entry in found[:limit])
+        items = tuple(observation_view(entry) for entry in found[:limit])
         last = items[-1].observed_at.isoformat() if len(found) > limit else None
         return ObservationPage(items=items, next=_next(request, last))
 
@@ -173,12 +108,6 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
 def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
     """Alerts and their pictures."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
-
-    def known(alert: str) -> list[AlertEvent]:
-        events = windows.alert(alert)
-        if not events:
-            raise HTTPException(404, f"There is no alert {alert!r}.")
-        return events
 
     @router.get("", summary="Alerts of all sites, or of one")
     def list_alerts(
@@ -207,7 +136,7 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
 
     @router.get("/{alert}", summary="One alert")
     def get_alert(alert: str) -> AlertDetail:
-        events = known(alert)
+        events = _known(windows, alert)
         steps = tuple(
             TransitionView(**{name: getattr(event, name) for name in TransitionView.model_fields}) for event in events
         )
@@ -215,7 +144,7 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
 
     @router.get("/{alert}/pictures/{sha256}", summary="A picture behind an alert", response_class=Response)
     def get_picture(request: Request, alert: str, sha256: str) -> Response:
-        ref = _picture(known(alert), sha256)
+        ref = _picture(_known(windows, alert), sha256)
         if ref is None:
             raise HTTPException(404, f"The alert has no picture {sha256!r}.")
         headers = {"Cache-Control": FOREVER, "ETag": f'"{sha256}"', "X-Content-Type-Options": "nosniff"}
@@ -230,23 +159,37 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
     return router
 
 
-def alert_view(event: AlertEvent) -> AlertView:
-    """How an alert stands after its last event."""
-    stands = event.transition in STANDING
-    return AlertView(
-        state="standing" if stands else "retracted" if event.transition is Transition.RETRACTED else "resolved",
-        **{name: getattr(event, name) for name in AlertView.model_fields if name != "state"},
-    )
+def attention_router(windows: Windows, tokens: Sequence[SecretStr]) -> APIRouter:
+    """What people say of alerts that stand."""
+    check = bearer_check(tokens, "RAILWATCH_ALERTING_TOKENS")
+    router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(check)])
+
+    @router.post("/{alert}/acknowledge", summary="Say that somebody takes care of it")
+    def post_acknowledgement(alert: str, said: Acknowledgement) -> AlertView:
+        event = _known(windows, alert)[-1]
+        try:
+            return alert_view(acknowledge(windows, event, said.by, said.note, datetime.now(UTC)))
+        except NotStandingError as error:
+            raise HTTPException(409, str(error)) from None
+
+    @router.post("/{alert}/silence", summary="Leave receivers in peace until a time")
+    def post_silence(alert: str, said: Silence) -> AlertView:
+        event, now = _known(windows, alert)[-1], datetime.now(UTC)
+        if not now < said.until <= now + LONGEST_SILENCE:
+            raise HTTPException(422, f"`until` must lie in the future, no more than {LONGEST_SILENCE.days} days.")
+        try:
+            return alert_view(silence(windows, event, said.by, said.note, said.until, now))
+        except NotStandingError as error:
+            raise HTTPException(409, str(error)) from None
+
+    return router
 
 
-def _observation(entry: Entry) -> Observation:
-    look = entry.judgement
-    return Observation(
-        scene=entry.scene,
-        archival=entry.archival,
-        missing_tiles=entry.missing_tiles,
-        **{name: getattr(look, name) for name in (*Look.model_fields, "state", "exceeds", "sustained")},
-    )
+def _known(windows: Windows, alert: str) -> list[AlertEvent]:
+    events = windows.alert(alert)
+    if not events:
+        raise HTTPException(404, f"There is no alert {alert!r}.")
+    return events
 
 
 def _picture(events: list[AlertEvent], sha256: str) -> BlobRef | None:

@@ -65,30 +65,24 @@ class CountHandler:
         self._report(outcome)
         return outcome.events
 
-    def settle_due(self, publish: Callable[..., None]) -> None:
-        """Stop waiting for the tiles of scenes whose time is up; to be called again and again.
-
-        A deadline is forgotten only after what came of it was published, so that a process killed in between does it
-        again, to the same effect.
-        """
+    def settle_due(self) -> None:
+        """Stop waiting for the tiles of scenes whose time is up; what comes of it goes to the outbox."""
         for site_id, scene in self._windows.due(self._clock()):
             site = self._sites.get(site_id)
-            if site is not None:
-                publish(*self._settle(site, scene))
-            self._windows.forget_deadline(site_id, scene)
+            if site is None:
+                self._windows.forget_deadline(site_id, scene)
+            else:
+                self._settle(site, scene)
 
-    def _settle(self, site: Site, scene: str) -> Sequence[AlertEvent]:
-        cause = f"deadline:{scene}"
-
+    def _settle(self, site: Site, scene: str) -> None:
         def work(view: SiteView) -> _Outcome:
+            view.stop_waiting(scene)
             known = view.scene(scene)
             if known is None or known.due_at is None:
-                return _Outcome(view.said(cause))
-            return self._enter(view, site, scene, known, view.evidence(scene), cause)
+                return _Outcome()
+            return self._enter(view, site, scene, known, view.evidence(scene), cause=None)
 
-        outcome = self._windows.transact(site.id, work)
-        self._report(outcome)
-        return outcome.events
+        self._report(self._windows.transact(site.id, work))
 
     def _take(self, view: SiteView, site: Site, event: CountEvent) -> _Outcome:
         known = view.scene(event.scene)
@@ -112,7 +106,7 @@ class CountHandler:
         scene: str,
         record: SceneRecord,
         evidence: dict[str, EvidenceItem],
-        cause: str,
+        cause: str | None,
     ) -> _Outcome:
         observation = observe(scene, record.readings, self._tracks_of(site))
         history = enter(view.window.history, observation, self._rule)
@@ -123,9 +117,12 @@ class CountHandler:
         return _Outcome(events, next((entry for entry in history.entries if entry.scene == scene), None))
 
     def _announce(
-        self, view: SiteView, site: Site, window: Window, cause: str, entered: str | None = None
+        self, view: SiteView, site: Site, window: Window, cause: str | None, entered: str | None = None
     ) -> tuple[AlertEvent, ...]:
-        """Bring what consumers are told up to date with the history, and keep both."""
+        """Bring what consumers are told up to date with the history, and keep both.
+
+        What a count causes is published when its handler returns it; what no count causes goes to the outbox.
+        """
         entries = window.history.entries
         taken = steps(site.id, window.alerts, entries)
         if not taken and entered is None:
@@ -135,7 +132,7 @@ class CountHandler:
             alert_event(site, step, entries, _in_order(view.evidence(step.entry.scene)), self._public_url, now)
             for step in taken
         )
-        view.say(cause, events)
+        view.say(events, cause)
         window = Window(history=window.history, alerts=told(window.alerts, taken, entries))
         view.put_window(window, entered)
         view.put_status(site_status(window))

@@ -18,7 +18,7 @@ from services.alerting.sentence import day, number
 from shared.counts import Frozen, UtcDatetime
 from shared.events import AlertEvent, Severity, Transition, derived_id
 
-STANDING = frozenset({Transition.OPENED, Transition.UPDATED})
+STANDING = frozenset({Transition.OPENED, Transition.UPDATED, Transition.ACKNOWLEDGED, Transition.SILENCED})
 """Transitions after which an alert stands."""
 
 CRITICAL_EXCEEDANCE = 2.0

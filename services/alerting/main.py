@@ -27,6 +27,6 @@ def run() -> None:
     deliveries = list(delivery_workers(settings, client, windows, publisher, progress))
     needs = {"kafka": counts.ready, "redis": lambda: ready(client), "blobs": blobs.ready}
 
-    with serve(make_app(windows, sites, blobs, progress, needs), settings.http):
+    with serve(make_app(windows, sites, blobs, settings.alerting.tokens, progress, needs), settings.http):
         run_together([counts, *deliveries])
     publisher.close()

@@ -22,6 +22,11 @@ def day(at: datetime, beside: datetime | None = None) -> str:
     return text if beside is not None and beside.year == at.year else f"{text} {at.year}"
 
 
+def moment(at: datetime) -> str:
+    """A date and time of day in UTC."""
+    return f"{day(at)}, {at:%H:%M} UTC"
+
+
 def sentence(
     site_name: str,
     transition: Transition,

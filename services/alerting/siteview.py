@@ -24,6 +24,8 @@ ALERTS_KEPT = 200
 """Alerts per site and transitions per alert that the API can show; all of them stay in the alerts topic."""
 
 DEADLINES = key("alerting", "deadlines")
+OUTBOX = key("alerting", "outbox")
+SILENCED = key("alerting", "silenced")
 SITES = key("alerting", "sites")
 ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
@@ -91,6 +93,11 @@ class SiteView:
             self._pictures[scene] = _EVIDENCE.validate_json(found) if found else {}
         return self._pictures[scene]
 
+    def latest(self, alert: str) -> AlertEvent | None:
+        """An alert's last event."""
+        found = self._pipe.hget(LATEST, alert)
+        return AlertEvent.model_validate_json(found) if found else None
+
     def said(self, cause: str) -> tuple[AlertEvent, ...]:
         """The events that a cause brought about."""
         for text in self._pipe.lrange(site_key("said", self._site), 0, -1):
@@ -131,15 +138,19 @@ class SiteView:
         """Keep how the site stands."""
         self._stage(self._pipe.hset, SITES, self._site, status.model_dump_json())
 
-    def say(self, cause: str, events: Sequence[AlertEvent]) -> None:
-        """Keep the events that a cause brought about, so that they can be published again."""
+    def say(self, events: Sequence[AlertEvent], cause: str | None) -> None:
+        """Keep events until they are surely published: by their cause, which comes again, or in the outbox."""
         if not events:
             return
-        transitions = [(event.alert, event.sequence) for event in events]
-        self._stage(self._pipe.lpush, site_key("said", self._site), _SAID.dump_json((cause, transitions)).decode())
-        self._stage(self._pipe.ltrim, site_key("said", self._site), 0, CAUSES_KEPT - 1)
         for event in events:
             self.keep(event)
+        if cause is None:
+            self._stage(self._pipe.rpush, OUTBOX, *(outbox_item(event) for event in events))
+        else:
+            transitions = [(event.alert, event.sequence) for event in events]
+            said = _SAID.dump_json((cause, transitions)).decode()
+            self._stage(self._pipe.lpush, site_key("said", self._site), said)
+            self._stage(self._pipe.ltrim, site_key("said", self._site), 0, CAUSES_KEPT - 1)
         for alert in self._pipe.zrange(site_key("alerts", self._site), 0, -ALERTS_KEPT - 1):
             self._forget(alert)
 
@@ -151,6 +162,8 @@ class SiteView:
         self._stage(self._pipe.hset, LATEST, event.alert, text)
         self._stage(self._pipe.zadd, ALERTS, opened)
         self._stage(self._pipe.zadd, site_key("alerts", self._site), opened)
+        if event.until is not None:
+            self._stage(self._pipe.hset, SILENCED, event.alert, event.until.isoformat())
         stands = event.transition in STANDING
         self._stage(self._pipe.sadd if stands else self._pipe.srem, STANDING_ALERTS, event.alert)
 
@@ -166,6 +179,7 @@ class SiteView:
         self._stage(self._pipe.zrem, ALERTS, alert)
         self._stage(self._pipe.zrem, site_key("alerts", self._site), alert)
         self._stage(self._pipe.srem, STANDING_ALERTS, alert)
+        self._stage(self._pipe.hdel, SILENCED, alert)
 
     def _stage(self, command: Callable[..., object], *arguments: object) -> None:
         self._staged.append(lambda: command(*arguments))
@@ -179,6 +193,11 @@ def site_key(kind: str, site: str) -> str:
 def alert_key(alert: str) -> str:
     """The name of the key that holds an alert's events."""
     return key("alerting", "alert", alert)
+
+
+def outbox_item(event: AlertEvent) -> str:
+    """How an event that is to be published is named in the outbox."""
+    return f"{event.alert}/{event.sequence}"
 
 
 def waiting_member(site: str, scene: str) -> str:

@@ -7,6 +7,8 @@
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
 | `said:<site>` | list | by cause, newest first, which transitions a count or a deadline brought about |
 | `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the time at which they no longer do |
+| `outbox` | list | `<alert>/<sequence>` of events that no record in Kafka brings about and that are to be published |
+| `silenced` | hash | by alert id, until when it is silenced |
 | `sites` | hash | by site, how it stands (`SiteStatus`) |
 | `alert:<id>` | hash | by sequence number, the alert's events |
 | `latest` | hash | by alert id, its last event |
@@ -28,12 +30,15 @@ from services.alerting.siteview import (
     ALERTS,
     DEADLINES,
     LATEST,
+    OUTBOX,
+    SILENCED,
     SITES,
     STANDING_ALERTS,
     SiteStatus,
     SiteView,
     Window,
     alert_key,
+    outbox_item,
     site_key,
     waiting_member,
 )
@@ -75,9 +80,27 @@ class Windows:
         return [(site, scene) for site, _, scene in (text.partition("/") for text in waiting)]
 
     def forget_deadline(self, site: str, scene: str) -> None:
-        """What came of a scene's deadline has been published."""
+        """The deadline is of no concern any more."""
         with redis_errors():
             self._redis.zrem(DEADLINES, waiting_member(site, scene))
+
+    def outbox(self) -> list[AlertEvent]:
+        """The events that wait to be published, in order."""
+        with redis_errors():
+            waiting = [item.partition("/") for item in self._redis.lrange(OUTBOX, 0, -1)]
+            found = [self._redis.hget(alert_key(alert), sequence) for alert, _, sequence in waiting]
+        return [AlertEvent.model_validate_json(event) for event in found if event]
+
+    def published(self, event: AlertEvent) -> None:
+        """An event of the outbox has been published."""
+        with redis_errors():
+            self._redis.lrem(OUTBOX, 0, outbox_item(event))
+
+    def silenced_until(self, alert: str) -> datetime | None:
+        """Until when an alert is silenced."""
+        with redis_errors():
+            text = self._redis.hget(SILENCED, alert)
+        return datetime.fromisoformat(text) if text else None
 
     def window(self, site: str) -> Window:
         """A site's window; an empty one for a site that has not been seen."""
@@ -122,7 +145,7 @@ class Windows:
             for pattern in (*(site_key(kind, "*") for kind in SITE_KEYS), alert_key("*")):
                 for name in self._redis.scan_iter(pattern, count=1000):
                     self._redis.delete(name)
-            self._redis.delete(DEADLINES, ALERTS, LATEST, STANDING_ALERTS, SITES)
+            self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES)
 
 
 @contextmanager

@@ -71,7 +71,10 @@ def count_worker(
 
     def tick() -> Sequence[Event]:
         nonlocal gauges_at
-        handler.settle_due(publisher.publish)
+        handler.settle_due()
+        for event in windows.outbox():
+            publisher.publish(event)
+            windows.published(event)
         if time.monotonic() >= gauges_at:
             report_sites(windows)
             gauges_at = time.monotonic() + GAUGES_EVERY_S
@@ -95,7 +98,7 @@ def delivery_workers(
     """Alert events in, requests to receivers out: each receiver has a consumer group of its own."""
     rules = settings.delivery
     for receiver in receivers(settings, windows, now):
-        delivery = Delivery(receiver, client, rules.give_up_after, now)
+        delivery = Delivery(receiver, client, windows, rules.give_up_after, now)
         yield Worker(
             service="alerting",
             kafka=settings.kafka,

@@ -60,9 +60,9 @@ def open_alert(**fields: Any) -> AlertEvent:
 
 def client(redis_settings: RedisSettings, *events: AlertEvent, sites: Mapping[str, Site] | None = None) -> TestClient:
     windows = Windows(connect(redis_settings))
-    windows.transact("tumangang", lambda view: view.say("counts", events))
+    windows.transact("tumangang", lambda view: view.say(events, "counts"))
     blobs = BlobStore.open(BlobSettings(url="memory://"))
-    return TestClient(make_app(windows, sites or {"tumangang": small_site()}, blobs, Progress(), {}))
+    return TestClient(make_app(windows, sites or {"tumangang": small_site()}, blobs, (), Progress(), {}))
 
 
 def read(app: TestClient, address: str) -> Reader:

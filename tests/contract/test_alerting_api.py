@@ -1,14 +1,16 @@
 """Alerting's JSON API, as a program sees it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from services.alerting.api import make_app
 from services.alerting.history import History
 from services.alerting.judgement import State
+from services.alerting.lifecycle import AlertRecord
 from services.alerting.siteview import SiteStatus, Window
 from services.alerting.windows import Windows
 from shared.blobs import BlobStore
@@ -19,6 +21,8 @@ from shared.settings import BlobSettings, RedisSettings
 from shared.state import connect
 from tests.support.alerting import RECORDED, alert_event, blob, judged, on_day, small_site
 
+TOKEN = "a-token-of-the-duty-desk"
+TOKENS = (SecretStr(TOKEN),)
 STORE = BlobStore.open(BlobSettings(url="memory://"))
 PICTURE = b"\x89PNG picture of cars"
 LATER = "f" * 32
@@ -35,6 +39,16 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     """Two sites; one of them with thirty looks, an alert that ended and one that stands."""
     windows = Windows(connect(redis_settings))
     looks = tuple(judged(day, 5 + day % 3) for day in range(30))
+    record = AlertRecord(
+        alert=LATER,
+        opened_at=on_day(300),
+        sequence=1,
+        transition=Transition.OPENED,
+        severity=Severity.CRITICAL,
+        look_at=on_day(300),
+        count=25,
+        onset_on=None,
+    )
     status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=looks[-1].judgement, alert=LATER)
     evidence = EvidenceItem(
         tile="r0c0",
@@ -51,13 +65,13 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     )
 
     def seed(view: Any) -> None:
-        view.put_window(Window(history=History(entries=looks)))
+        view.put_window(Window(history=History(entries=looks), alerts=(record,)))
         view.put_status(status)
-        view.say("counts", [opened, ended, standing])
+        view.say([opened, ended, standing], "counts")
 
     windows.transact("tumangang", seed)
     sites = {site: small_site(site) for site in ("tumangang", "najin")}
-    return TestClient(make_app(windows, sites, STORE, Progress(), {}))
+    return TestClient(make_app(windows, sites, STORE, TOKENS, Progress(), {}))
 
 
 def test_all_sites_are_listed_with_how_they_stand(client: TestClient) -> None:
@@ -167,7 +181,53 @@ def test_what_is_wrong_is_told_as_problem_details(client: TestClient, address: s
 
 def test_redis_being_away_is_told_as_something_that_may_pass() -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1/0"))
-    client = TestClient(make_app(Windows(nobody), {}, STORE, Progress(), {}))
+    client = TestClient(make_app(Windows(nobody), {}, STORE, TOKENS, Progress(), {}))
     answer = client.get("/v1/alerts")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "10"
+
+
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_an_alert_that_stands_can_be_acknowledged_and_silenced(client: TestClient) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+    said = {"by": "Ada", "note": "checking with the desk"}
+    acknowledged = client.post(f"/v1/alerts/{LATER}/acknowledge", json=said, headers=AUTHORIZED)
+    silenced = client.post(
+        f"/v1/alerts/{LATER}/silence", json={"by": "Ada", "until": until.isoformat()}, headers=AUTHORIZED
+    )
+    assert (acknowledged.status_code, silenced.status_code) == (200, 200)
+    assert silenced.json()["state"] == "standing"
+    steps = client.get(f"/v1/alerts/{LATER}").json()["transitions"]
+    assert [step["transition"] for step in steps] == ["opened", "acknowledged", "silenced"]
+    assert [step["sequence"] for step in steps] == [1, 2, 3]
+    assert steps[1]["reason"] == "Acknowledged by Ada: checking with the desk"
+    assert (steps[2]["by"], datetime.fromisoformat(steps[2]["until"])) == ("Ada", until)
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "silence"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong-token-altogether"}, {"Authorization": "x"}])
+def test_without_a_token_nothing_can_be_said(client: TestClient, action: str, headers: dict[str, str]) -> None:
+    answer = client.post(f"/v1/alerts/{LATER}/{action}", json={"by": "Eve"}, headers=headers)
+    assert answer.status_code == 401
+    assert TOKEN not in answer.text
+    assert len(client.get(f"/v1/alerts/{LATER}").json()["transitions"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "status"),
+    [
+        (f"/v1/alerts/{EARLIER}/acknowledge", {"by": "Ada"}, 409),
+        ("/v1/alerts/none/acknowledge", {"by": "Ada"}, 404),
+        (f"/v1/alerts/{LATER}/acknowledge", {"by": ""}, 422),
+        (f"/v1/alerts/{LATER}/acknowledge", {"by": "Ada", "mood": "good"}, 422),
+        (f"/v1/alerts/{LATER}/silence", {"by": "Ada"}, 422),
+        (f"/v1/alerts/{LATER}/silence", {"by": "Ada", "until": "2020-01-01T00:00:00Z"}, 422),
+        (f"/v1/alerts/{LATER}/silence", {"by": "Ada", "until": "2999-01-01T00:00:00Z"}, 422),
+        (f"/v1/alerts/{LATER}/silence", {"by": "Ada", "until": "tomorrow"}, 422),
+    ],
+)
+def test_what_cannot_be_said_is_refused(client: TestClient, address: str, said: dict[str, str], status: int) -> None:
+    answer = client.post(address, json=said, headers=AUTHORIZED)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -45,7 +45,7 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     handler.handle(count_event(63, None))
     for day, count in ((66, 30), (69, 70)):
         handler.handle(count_event(day, count).model_copy(update={"evidence": pictures}))
-    with serve(make_app(windows, sites, blobs, Progress(), {}), HttpSettings(port=0)) as url:
+    with serve(make_app(windows, sites, blobs, (), Progress(), {}), HttpSettings(port=0)) as url:
         yield url
 
 

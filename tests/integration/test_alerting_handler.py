@@ -10,11 +10,12 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.alerting.attention import NotStandingError, acknowledge, silence
 from services.alerting.handler import CountHandler
 from services.alerting.judgement import Rule, State
 from services.alerting.siteview import Window
 from services.alerting.windows import Windows
-from shared.errors import TransientError, UnprocessableError
+from shared.errors import UnprocessableError
 from shared.events import AlertEvent, CountEvent, Transition
 from shared.settings import RedisSettings
 from shared.state import connect
@@ -159,13 +160,12 @@ def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
     handler: CountHandler, windows: Windows, clock: Clock
 ) -> None:
     handle(handler, *quiet_wide())
-    published: list[AlertEvent] = []
     assert handle(handler, tiles_of(61, 40, 30)[0]) == []
-    handler.settle_due(lambda *events: published.extend(events))
-    assert published == []
+    handler.settle_due()
+    assert windows.outbox() == []
     clock.turn(minutes=15)
-    handler.settle_due(lambda *events: published.extend(events))
-    (opened,) = published
+    handler.settle_due()
+    (opened,) = windows.outbox()
     assert opened.missing_tiles == ("r0c1",)
     assert "Not counted in time: tile r0c1." in opened.sentence
     assert opened.look.coverage == pytest.approx(0.5, abs=0.01)
@@ -173,29 +173,22 @@ def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
     (updated,) = handle(handler, tiles_of(61, 40, 30)[1])
     assert (updated.alert, updated.look.count, updated.missing_tiles) == (opened.alert, 70, ())
     assert [item.tile for item in updated.evidence] == ["r0c0", "r0c1"]
-    handler.settle_due(lambda *events: published.extend(events))
-    assert published == [opened]
+    handler.settle_due()
+    assert windows.outbox() == [opened]
 
 
-def test_a_deadline_whose_alert_was_not_published_is_kept_until_it_is(
+def test_what_a_deadline_brought_about_is_kept_until_it_is_published(
     handler: CountHandler, windows: Windows, clock: Clock
 ) -> None:
     handle(handler, *quiet_wide(), tiles_of(61, 40, 30)[0])
     clock.turn(minutes=15)
-    lost: list[AlertEvent] = []
-
-    def fail(*events: AlertEvent) -> None:
-        lost.extend(events)
-        raise TransientError("Kafka is away")
-
-    with pytest.raises(TransientError):
-        handler.settle_due(fail)
-    clock.turn(minutes=1)
-    published: list[AlertEvent] = []
-    for _ in range(2):
-        make_handler(windows, clock).settle_due(lambda *events: published.extend(events))
-    assert published == lost
-    assert transitions(published) == [Transition.OPENED]
+    handler.settle_due()
+    make_handler(windows, clock).settle_due()
+    (opened,) = windows.outbox()
+    assert opened.transition is Transition.OPENED
+    windows.published(opened)
+    make_handler(windows, clock).settle_due()
+    assert windows.outbox() == []
 
 
 def contents(client: redis.Redis) -> dict[str, Any]:
@@ -251,3 +244,16 @@ def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
         found.append(windows.window("tumangang"))
     assert decisions(found[0]) == decisions(found[1])
     assert State.ALERT in {entry.judgement.state for entry in found[0].history.entries}
+
+
+def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, windows: Windows, clock: Clock) -> None:
+    (opened,) = handle(handler, *QUIET, SURGE[0])
+    silenced = silence(windows, opened, "Ada", "", clock() + timedelta(days=1), clock())
+    assert windows.outbox() == [silenced]
+    assert windows.silenced_until(opened.alert) == clock() + timedelta(days=1)
+    assert (silenced.sequence, silenced.look, silenced.evidence) == (2, opened.look, opened.evidence)
+    updated, resolved = handle(handler, SURGE[1], *CALM)
+    assert [(event.alert, event.sequence) for event in (updated, resolved)] == [(opened.alert, 3), (opened.alert, 4)]
+    assert updated.until is None
+    with pytest.raises(NotStandingError):
+        acknowledge(windows, opened, "Ada", "", clock())

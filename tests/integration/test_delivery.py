@@ -43,7 +43,7 @@ def desk() -> Iterator[ReceiverLog]:
 @pytest.fixture
 def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
     to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    return Delivery(to_desk, redis_client, timedelta(hours=6), clock)
+    return Delivery(to_desk, redis_client, Windows(redis_client), timedelta(hours=6), clock)
 
 
 def metric(name: str, **labels: str) -> float:
@@ -124,13 +124,13 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     windows = Windows(redis_client)
     alertmanager = Alertmanager(desk.url, SecretStr("token"), windows, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    windows.transact("tumangang", lambda view: view.say("count-1", [opened]))
+    windows.transact("tumangang", lambda view: view.say([opened], "count-1"))
     alertmanager.send(opened)
     for _ in range(3):
         clock.turn(minutes=1)
         alertmanager.remind()
         alertmanager.remind()
-    windows.transact("tumangang", lambda view: view.say("count-2", [resolved]))
+    windows.transact("tumangang", lambda view: view.say([resolved], "count-2"))
     clock.turn(minutes=1)
     alertmanager.remind()
     alertmanager.send(resolved)
@@ -147,7 +147,23 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     windows = Windows(redis_client)
     alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    windows.transact("tumangang", lambda view: view.say("counts", [opened, resolved]))
+    windows.transact("tumangang", lambda view: view.say([opened, resolved], "counts"))
     alertmanager.send(resolved)
     alertmanager.send(opened)
     assert [request.json[0]["endsAt"] for request in desk.requests] == [T0.isoformat()] * 2
+
+
+def test_a_silenced_alert_leaves_receivers_in_peace_until_its_time(
+    delivery: Delivery, desk: ReceiverLog, redis_client: redis.Redis, clock: Clock
+) -> None:
+    silenced = alert_event(Transition.SILENCED, sequence=2, recorded_at=T0).model_copy(
+        update={"until": T0 + timedelta(hours=1), "by": "Ada"}
+    )
+    Windows(redis_client).transact("tumangang", lambda view: view.say([silenced], cause=None))
+    delivery.handle(silenced)
+    delivery.handle(alert_event(Transition.UPDATED, sequence=3, recorded_at=T0))
+    delivery.handle(alert_event(Transition.OPENED, alert="f" * 32, recorded_at=T0))
+    clock.turn(hours=1)
+    delivery.handle(alert_event(Transition.UPDATED, sequence=4, recorded_at=clock()))
+    told = [(request.json["data"]["transition"], request.json["data"]["sequence"]) for request in desk.requests]
+    assert told == [("silenced", 2), ("opened", 1), ("updated", 4)]

@@ -6,7 +6,7 @@ from services.alerting.lifecycle import AlertRecord, Step, severity, steps, told
 from shared.events import Severity, Transition
 from tests.support.alerting import judged, on_day
 
-OPENED, UPDATED, RESOLVED, RETRACTED = Transition
+OPENED, UPDATED, RESOLVED, RETRACTED, ACKNOWLEDGED, SILENCED = Transition
 
 QUIET = (judged(1, 5), judged(2, 6), judged(3, 5))
 OPENING = judged(10, 30, state=State.ALERT, transition=OPENED, opened_day=10, onset_day=8)

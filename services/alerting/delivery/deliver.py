@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 import redis
 
-from services.alerting.windows import redis_errors
+from services.alerting.windows import Windows, redis_errors
 from shared import metrics
 from shared.errors import RailwatchError, TransientError, UnprocessableError
-from shared.events import AlertEvent, Event
+from shared.events import AlertEvent, Event, Transition
 from shared.state import key
 
 REMEMBER = timedelta(days=30)
@@ -42,10 +42,16 @@ class Delivery:
     """Delivers transitions to one receiver; `handle` and `tick` are for a `Worker`."""
 
     def __init__(
-        self, receiver: Receiver, client: redis.Redis, give_up_after: timedelta, clock: Callable[[], datetime]
+        self,
+        receiver: Receiver,
+        client: redis.Redis,
+        windows: Windows,
+        give_up_after: timedelta,
+        clock: Callable[[], datetime],
     ) -> None:
         self._receiver = receiver
         self._redis = client
+        self._windows = windows
         self._give_up_after = give_up_after
         self._clock = clock
         self._started_at = clock()
@@ -59,6 +65,8 @@ class Delivery:
         """
         if event.recorded_at < self._known_since():
             return self._done("before-receiver")
+        if event.transition is not Transition.SILENCED and self._silenced(event):
+            return self._done("silenced")
         sent = key("alerting", "delivered", self._receiver.name, event.id)
         with redis_errors():
             if self._redis.exists(sent):
@@ -94,6 +102,10 @@ class Delivery:
             healthy.set(0)
             raise
         healthy.set(1)
+
+    def _silenced(self, event: AlertEvent) -> bool:
+        until = self._windows.silenced_until(event.alert)
+        return until is not None and self._clock() < until
 
     def _undelivered(self, event: AlertEvent, why: str) -> UnprocessableError:
         self._done("given-up")
