@@ -1,0 +1,52 @@
+"""JSON Schemas of the events, made from their models; beside each lies an example.
+
+`python -m shared.schemas` writes them. Within v1 an event may only gain optional fields; anything else is v2, a new
+type on a new topic.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from shared.bus.codec import schema_uri
+from shared.events import Event
+
+DIRECTORY = Path(__file__).parent
+
+_ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def schema_path(event_type: str) -> Path:
+    """Where the schema of an event lies."""
+    return DIRECTORY / f"{event_type}.schema.json"
+
+
+def example_path(event_type: str) -> Path:
+    """Where the example of an event lies."""
+    return DIRECTORY / f"{event_type}.example.json"
+
+
+def json_schema(model: type[Event]) -> dict[str, Any]:
+    """The event's schema (draft 2020-12). Fields are described in the words of the model's docstring."""
+    schema = model.model_json_schema()
+    for described in (schema, *schema.get("$defs", {}).values()):
+        _describe(described)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": schema_uri(model.TYPE),
+        **schema,
+        "title": model.TYPE,
+    }
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    """Move the `Attributes` of a docstring to the properties they speak of, and drop titles that pydantic made up."""
+    properties = schema.get("properties", {})
+    for field in properties.values():
+        field.pop("title", None)
+    summary, _, attributes = schema.get("description", "").partition("\n\nAttributes:\n")
+    if summary:
+        schema["description"] = " ".join(summary.split())
+    for name, text in _ATTRIBUTE.findall(attributes):
+        if name in properties:
+            properties[name]["description"] = " ".join(text.split())
