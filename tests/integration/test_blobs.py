@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from shared.blobs import BlobStore, blob_path
 from shared.counts import BlobRef
 from shared.errors import TransientError, UnprocessableError
 from shared.settings import BlobSettings
+from tests.support.s3 import s3_server
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -71,6 +73,28 @@ def test_a_path_that_is_not_the_checksums_is_not_followed(store: BlobStore, path
     with pytest.raises(UnprocessableError) as error:
         store.get(ref)
     assert error.value.reason == "blob-path-mismatch"
+
+
+def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
+    with s3_server() as (endpoint, objects):
+        settings = BlobSettings(
+            url="s3://railwatch/production",
+            s3_endpoint=endpoint,
+            s3_region="eu-central-1",
+            s3_access_key_id="service",
+            s3_secret_access_key=SecretStr("hush"),
+        )
+        store = BlobStore.open(settings)
+        ref = store.put(b"pixels", "image/tiff")
+
+        assert store.ready()
+        assert store.get(ref) == b"pixels"
+        assert objects == {f"/railwatch/production/{ref.path}": b"pixels"}
+
+        objects[f"/railwatch/production/{ref.path}"] = b"pixelS"
+        with pytest.raises(UnprocessableError) as error:
+            store.get(ref)
+        assert error.value.reason == "checksum-mismatch"
 
 
 def test_a_store_that_refuses_may_pass(tmp_path: Path) -> None:

@@ -42,8 +42,7 @@ def counter(kafka: KafkaSettings, handle: Handler, **options: Any) -> Worker[Til
         consumes=TileEvent,
         handle=handle,
         publisher=Publisher(kafka),
-        progress=Progress(),
-        **options,
+        **{"progress": Progress(), **options},
     )
 
 
@@ -227,6 +226,23 @@ def test_the_timer_publishes_and_survives_its_own_failures(kafka_settings: Kafka
     worker = counter(kafka_settings, lambda event: [], tick=tick)
     with working(worker), topic_view(kafka_settings, CountEvent) as counts:
         eventually(lambda: len(counts.events()) >= 2, "the timer has published twice")
+
+
+def test_a_stuck_handler_stops_progress_and_is_left_behind(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+    holding, go_on, progress = threading.Event(), threading.Event(), Progress()
+
+    def stuck(event: TileEvent) -> Sequence[Event]:
+        holding.set()
+        go_on.wait(60)
+        return [count_of(event)]
+
+    publisher.publish(tile(1))
+    worker = counter(kafka_settings, stuck, progress=progress, handle_limit_s=0.1, drain_s=0.1)
+    with working(worker):
+        assert holding.wait(60)
+        eventually(lambda: not progress.alive(within_s=1), "the loop no longer counts as alive")
+    assert committed(kafka_settings, GROUP, TileEvent) == {}, "what is left behind will be handled by another"
+    go_on.set()
 
 
 def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
