@@ -99,6 +99,14 @@ def query(expr: str, legend: str = "", *, ref: str = "A") -> PrometheusQuery:
     return PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).range()
 
 
+def grown(metric: str, window: str) -> str:
+    """By how much the series of a counter have grown. One that began within the window has grown by all it holds.
+
+    `increase` alone misses that: a counter with labels is first seen at 1, and for rare things that is all there is.
+    """
+    return f"({metric} unless {metric} offset {window} or increase({metric}[{window}]))"
+
+
 def now(expr: str, legend: str = "", *, ref: str = "A", table: bool = False) -> PrometheusQuery:
     """A query of Prometheus for the present only."""
     built = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).instant()

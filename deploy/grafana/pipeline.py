@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQu
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-from deploy.grafana.kit import BAD_ABOVE_0, GREEN, RED, YELLOW, Steps, dashboard, now, panel, query
+from deploy.grafana.kit import BAD_ABOVE_0, GREEN, RED, YELLOW, Steps, dashboard, grown, now, panel, query
 
 LAG: Steps = ((None, GREEN), (900, YELLOW), (3600, RED))
 SERVICES = 'job=~"railwatch-(ingest|detector|alerting)"'
@@ -169,7 +169,7 @@ def _errors(board: Dashboard) -> Dashboard:
         "Attempts within 15 minutes, by receiver and outcome. `failed` ones are tried again; `given-up` ones are dead "
         "letters.",
         "short",
-        query("sum by (receiver, outcome) (increase(railwatch_deliveries_total[15m]))", "{{receiver}}: {{outcome}}"),
+        query(f"sum by (receiver, outcome) {grown('railwatch_deliveries_total', '15m')}", "{{receiver}}: {{outcome}}"),
         size=(8, 8),
     )
     return board.with_row(Row("Errors")).with_panel(letters).with_panel(retries).with_panel(deliveries)

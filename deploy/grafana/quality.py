@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, now, panel, query
+from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel, query
 
 
 def make() -> Dashboard:
@@ -25,7 +25,7 @@ def _counts(board: Dashboard) -> Dashboard:
         "Tiles by quality",
         "`ok` stands for the tile, `partial` for the part that was seen, `rejected` for nothing.",
         "short",
-        query("sum by (quality) (increase(railwatch_tiles_total[1d]))", "{{quality}}"),
+        query(f"sum by (quality) {grown('railwatch_tiles_total', '1d')}", "{{quality}}"),
         size=(8, 8),
     )
     coverage = panel(
@@ -87,7 +87,7 @@ def _rejections(board: Dashboard) -> Dashboard:
         "Tiles that could not be counted. `registration-unreliable` at many sites at once points to the provider; at "
         "one site, to its baseline.",
         "short",
-        query("sum by (reason) (increase(railwatch_tile_rejections_total[1d]))", "{{reason}}"),
+        query(f"sum by (reason) {grown('railwatch_tile_rejections_total', '1d')}", "{{reason}}"),
         size=(12, 8),
     )
     stages = panel(

@@ -19,6 +19,7 @@ from deploy.grafana.kit import (
     Steps,
     ask,
     dashboard,
+    grown,
     look,
     now,
     panel,
@@ -75,7 +76,7 @@ def _numbers() -> list[Stat]:
             "Looks judged, last day",
             "Observations that entered some site's history in the last 24 hours.",
             "short",
-            now("sum(increase(railwatch_observations_total[1d]))"),
+            now(f"sum{grown('railwatch_observations_total', '1d')}"),
             size=(6, 4),
         ),
         panel(

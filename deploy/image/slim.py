@@ -1,7 +1,7 @@
 """Takes out of the image what never runs there: 750 MB become less than 400.
 
-Run by the Dockerfile. `slim.py ENVIRONMENT MODULE...` takes tests, headers, sample data, duplicate data and symbols out
-of the libraries, and keeps bytecode for what the named modules import at start (the file system is read-only later).
+Run by the Dockerfile. `slim.py ENVIRONMENT MODULE...` takes tests, headers, duplicate data and symbols out of
+the libraries, and keeps bytecode for what the named modules import at start (the file system is read-only later).
 `slim.py` alone takes all programs but Python and a shell out of the base.
 """
 
@@ -39,12 +39,10 @@ OF_BASE = (
 OF_LIBRARIES = (
     "**/tests",
     "**/include",
-    "skimage/data/*.*p*g",
-    "skimage/data/*.np*",
     "PIL/_avif.*",
     "pillow.libs/libavif-*",
 )
-"""Tests, headers, sample pictures, and a codec that no GeoTIFF has."""
+"""Tests, headers, and a codec that no GeoTIFF has."""
 
 
 def remove(paths: Iterable[Path]) -> None:

@@ -1,4 +1,4 @@
-"""One running system for all tests that look at it, with the Tumangang episode replayed through it."""
+"""One running system for all tests that look at it, with the end of the Tumangang episode replayed through it."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,13 @@ from deploy.tests.stack import Stack, running_stack
 from railwatch.demo.episode import BASELINE, LOOKS
 from railwatch.demo.replay import rendering, replay
 
+ENOUGH = LOOKS[-16:]
+"""Quiet looks from which a history is learned, and the surge."""
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The system after the episode."""
-    with rendering((BASELINE, *LOOKS)) as scenes, running_stack(tmp_path_factory.mktemp("stack")) as running:
+    with rendering((BASELINE, *ENOUGH)) as scenes, running_stack(tmp_path_factory.mktemp("stack")) as running:
         replay(running.system, scenes, lambda told: None)
         yield running

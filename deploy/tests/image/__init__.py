@@ -1,0 +1,1 @@
+"""Tests of the built image, run with Podman: `make test-image`."""
