@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from PIL import Image, ImageDraw
+from pydantic import SecretStr
 
 from services.alerting.api import make_app
 from services.alerting.handler import CountHandler
@@ -19,6 +20,7 @@ from tests.support.alerting import RECORDED, count_event, small_site
 from tests.support.chromium import Page, browser_page, chromium
 
 BROWSER = chromium()
+TOKEN = "a-token-of-the-duty-desk"
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
@@ -45,7 +47,7 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     handler.handle(count_event(63, None))
     for day, count in ((66, 30), (69, 70)):
         handler.handle(count_event(day, count).model_copy(update={"evidence": pictures}))
-    with serve(make_app(windows, sites, blobs, (), Progress(), {}), HttpSettings(port=0)) as url:
+    with serve(make_app(windows, sites, blobs, (SecretStr(TOKEN),), Progress(), {}), HttpSettings(port=0)) as url:
         yield url
 
 
@@ -102,3 +104,22 @@ def test_the_timeline_shows_every_look_and_the_newest_first_on_a_phone(page: Pag
     assert page.evaluate("document.querySelectorAll('.timeline .unseen').length") == 1
     right = page.evaluate("document.querySelector('.timeline .above:last-of-type').getBoundingClientRect().right")
     assert right < 390
+
+
+def test_an_alert_is_acknowledged_with_a_token_only(page: Page, site_url: str) -> None:
+    page.show(follow_to_alert(page, site_url))
+    page.evaluate("document.querySelector('.summary details').open = true")
+    for token, outcome in (
+        ("wrong", "document.querySelector('output').innerText.includes('bearer token')"),
+        (TOKEN, "document.querySelector('.said')?.innerText === 'Acknowledged by Ada: on it'"),
+    ):
+        page.evaluate(
+            f"""(() => {{
+                const form = document.querySelector('form.attention');
+                form.elements.by.value = 'Ada';
+                form.elements.note.value = 'on it';
+                form.elements.token.value = '{token}';
+                form.querySelector('button').click();
+            }})()"""
+        )
+        page.wait_for(outcome)

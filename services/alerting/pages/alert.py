@@ -4,23 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from services.alerting.lifecycle import STANDING
+from services.alerting.pages.attention import attention
 from services.alerting.pages.markup import Content, document, el, rows
 from services.alerting.pages.timeline import timeline
 from services.alerting.sentence import day, number
 from shared.counts import BlobRef
 from shared.events import AlertEvent, ContextLag, EvidenceItem, Look, Transition
 
-STATES = {
-    Transition.OPENED: "Standing",
-    Transition.UPDATED: "Standing",
-    Transition.RESOLVED: "Ended",
-    Transition.RETRACTED: "Withdrawn",
-}
+OVER = {Transition.RESOLVED: "Ended", Transition.RETRACTED: "Withdrawn"}
 
 
 def alert_page(
-    events: Sequence[AlertEvent], looks: Sequence[Look], context: Sequence[tuple[str, datetime]], note: Content
+    events: Sequence[AlertEvent], looks: Sequence[Look], context: Sequence[tuple[str, datetime]], now: datetime
 ) -> str:
     """The page as HTML.
 
@@ -28,7 +23,7 @@ def alert_page(
         events: the alert's transitions, oldest first.
         looks: the site's looks to draw, oldest first.
         context: title and time of the site's context events.
-        note: what people have said of the alert, and how to say something.
+        now: the present.
     """
     event = events[-1]
     return document(
@@ -42,7 +37,7 @@ def alert_page(
                 el("h1", event.site_name),
                 el("p", told(event), class_="sentence"),
                 _figures(event),
-                note,
+                *attention(events, now),
                 class_="summary",
             ),
             el(
@@ -81,9 +76,8 @@ def told(event: AlertEvent) -> str:
 
 
 def _state(event: AlertEvent) -> Element:
-    standing = event.transition in STANDING
-    word = f"{STATES[event.transition]}, {event.severity}" if standing else STATES[event.transition]
-    return el("p", word, class_=f"state {event.severity if standing else 'over'}")
+    over = OVER.get(event.transition)
+    return el("p", over or f"Standing, {event.severity}", class_=f"state {'over' if over else event.severity}")
 
 
 def _figures(event: AlertEvent) -> Element:

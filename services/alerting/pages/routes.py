@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def pages_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
             raise HTTPException(404, f"There is no alert {alert!r}.")
         site = sites.get(events[-1].site)
         context = [(event.title, event.at) for event in site.events] if site else []
-        return HTMLResponse(alert_page(events, _looks(windows, events), context, None), headers=HEADERS)
+        return HTMLResponse(alert_page(events, _looks(windows, events), context, datetime.now(UTC)), headers=HEADERS)
 
     return router
 

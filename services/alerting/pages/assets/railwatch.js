@@ -9,6 +9,29 @@ for (const slider of document.querySelectorAll(".slider")) {
   follow();
 }
 
+// Acknowledge and silence: the form posts to the API with the token that was typed in, and the page is read anew.
+for (const form of document.querySelectorAll("form.attention")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const fields = new FormData(form);
+    const said = { by: fields.get("by"), note: fields.get("note") };
+    const action = event.submitter.value;
+    if (action === "silence") {
+      said.until = new Date(Date.now() + fields.get("hours") * 3600e3).toISOString();
+    }
+    const answer = await fetch(`/v1/alerts/${form.dataset.alert}/${action}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${fields.get("token")}`, "Content-Type": "application/json" },
+      body: JSON.stringify(said),
+    }).catch((error) => ({ ok: false, json: async () => ({ detail: error.message }) }));
+    if (answer.ok) {
+      location.reload();
+    } else {
+      form.querySelector("output").textContent = (await answer.json()).detail;
+    }
+  });
+}
+
 // Where a picture is wider than the screen, its end is what matters: the newest look.
 for (const scroller of document.querySelectorAll(".to-end")) {
   scroller.scrollLeft = scroller.scrollWidth;
