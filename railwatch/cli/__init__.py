@@ -9,6 +9,7 @@ from rich.console import Console
 from railwatch.cli import services
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
+from railwatch.cli.listen import listen
 from railwatch.cli.rebuild import rebuild
 from railwatch.cli.replay import replay
 from railwatch.cli.topics import topics
@@ -38,6 +39,7 @@ app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.command(rich_help_panel=TO_SEE)(demo)
+app.command(rich_help_panel=TO_SEE)(listen)
 app.command(rich_help_panel=TO_SEE)(replay)
 
 

@@ -1,0 +1,124 @@
+"""`railwatch listen`: the reference consumer of alerts."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from railwatch.cli.listen import _printer, alerts, serve_webhook, told, verified
+from railwatch.embedded import free_port
+from services.alerting.delivery.formats import cloudevent
+from services.alerting.delivery.receivers import webhook
+from services.alerting.delivery.signature import HEADER, sign
+from shared.bus import Publisher
+from shared.bus.client import make_producer
+from shared.events import AlertEvent, Transition
+from shared.settings import KafkaSettings
+from tests.support.alerting import alert_event
+from tests.support.bus import eventually
+
+SECRET = "0123456789abcdef-desk"
+OPENED = alert_event()
+UPDATED = alert_event(Transition.UPDATED, sequence=2)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def test_alerts_are_heard_from_kafka_and_what_is_no_event_is_left_out(kafka_settings: KafkaSettings) -> None:
+    publisher, producer = Publisher(kafka_settings), make_producer(kafka_settings)
+    publisher.publish(OPENED)
+    producer.send(kafka_settings.prefix + AlertEvent.TOPIC, b"{}", OPENED.key.encode(), []).get(10)
+    publisher.publish(UPDATED)
+    heard = alerts(kafka_settings, from_beginning=True, group="")
+    assert [next(heard), next(heard)] == [OPENED, UPDATED]
+    heard.close()  # type: ignore[attr-defined]
+    publisher.close()
+    producer.close()
+
+
+def test_a_group_goes_on_with_what_it_had_not_finished(kafka_settings: KafkaSettings) -> None:
+    publisher = Publisher(kafka_settings)
+    publisher.publish(OPENED, UPDATED)
+    heard = alerts(kafka_settings, from_beginning=False, group="desk")
+    assert next(heard) == OPENED
+    heard.close()  # type: ignore[attr-defined]
+    heard = alerts(kafka_settings, from_beginning=False, group="desk")
+    assert [next(heard), next(heard)] == [OPENED, UPDATED]
+    heard.close()  # type: ignore[attr-defined]
+    publisher.close()
+
+
+def test_each_transition_is_printed_once_and_none_that_was_overtaken(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = _printer(site="", as_json=False)
+    for event in (OPENED, OPENED, UPDATED, OPENED, UPDATED):
+        heard(event)
+    printed = capsys.readouterr().out
+    assert printed == f"{told(OPENED)}\n{told(UPDATED)}\n"
+    assert OPENED.sentence in printed
+
+
+def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = _printer(site="tumangang", as_json=True)
+    heard(OPENED.model_copy(update={"site": "najin", "alert": "f" * 32}))
+    heard(OPENED)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert AlertEvent.model_validate_json(line) == OPENED
+
+
+@pytest.fixture
+def listening() -> Iterator[tuple[str, list[AlertEvent]]]:
+    port, stop = free_port(), threading.Event()
+    heard: list[AlertEvent] = []
+    thread = threading.Thread(target=serve_webhook, args=(port, SECRET, heard.append, stop), daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{port}/"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(url).status_code == 405
+        except httpx.TransportError:
+            return False
+
+    eventually(answers, "the webhook listens")
+    yield url, heard
+    stop.set()
+    thread.join()
+
+
+def test_what_alerting_delivers_is_heard_as_a_webhook(listening: tuple[str, list[AlertEvent]]) -> None:
+    url, heard = listening
+    webhook("desk", url, SecretStr(SECRET), "cloudevents", 5.0, now).send(OPENED)
+    assert heard == [OPENED]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "t=1,v1=00", sign("another secret, longer", b"{}", now().timestamp()), sign(SECRET, b"{}", 1_600_000_000)],
+    ids=["none", "malformed", "another-secret", "old"],
+)
+def test_a_webhook_without_a_fresh_signature_is_refused(listening: tuple[str, list[AlertEvent]], header: str) -> None:
+    url, heard = listening
+    assert httpx.post(url, content=b"{}", headers={HEADER: header}).status_code == 401
+    assert heard == []
+
+
+def test_a_signed_body_that_is_no_alert_is_refused(listening: tuple[str, list[AlertEvent]]) -> None:
+    url, heard = listening
+    wrong_id = {**cloudevent(OPENED), "id": "0" * 32}
+    later_version = {**cloudevent(OPENED), "type": "railwatch.alert.v2"}
+    for body in (b"[]", b"no json", json.dumps(wrong_id).encode(), json.dumps(later_version).encode()):
+        signature = sign(SECRET, body, now().timestamp())
+        assert httpx.post(url, content=body, headers={HEADER: signature}).status_code == 400
+    assert httpx.post(url, content=b" " * 2_000_000).status_code == 413
+    assert heard == []
+
+
+def test_a_signature_is_checked_before_the_body_is_read() -> None:
+    with pytest.raises(PermissionError):
+        verified(SECRET, b"no json", sign(SECRET, b"other", now().timestamp() - timedelta(hours=1).total_seconds()))
