@@ -70,7 +70,13 @@ test-deploy: $(READY) ## Run what is in deploy/: manifests, rules, routes, dashb
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
-	$(BIN)/pytest deploy/tests
+	promtool test rules deploy/prometheus/rules.test.yaml
+	$(BIN)/pytest deploy/tests --ignore deploy/tests/image
+
+.PHONY: test-image
+test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
+	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	CONTAINERS_CONF=deploy/tests/image/containers.conf IMAGE=$(IMAGE) $(BIN)/pytest deploy/tests/image
 
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included

@@ -12,13 +12,12 @@ from deploy.tests.rendering import DEPLOY
 
 PROJECT = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]
 IMAGE = os.environ.get("IMAGE") or f"localhost/railwatch:{PROJECT['version']}"
-MANAGER = ("--cgroup-manager=cgroupfs",)
 HARDENED = ("--network=host", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges")
 
 
 def podman(*arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Podman."""
-    command = ["podman", *MANAGER, *arguments]
+    command = ["podman", *arguments]
     return subprocess.run(command, check=check, capture_output=True, text=True, timeout=180, **options)
 
 
