@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.features import Structure
 from services.detector.network import Network, neighbours
 
 Floats = NDArray[np.float32]
@@ -14,8 +15,12 @@ BLOCKS = 5
 WINDOW = 192
 BATCH = 48
 WITHOUT_SUN = 0.3
-
-Mirror = tuple[NDArray[np.int64], Floats, Floats]
+# Of standardised figures: noise on each, a shift that a group has in common, and how often a group is hidden whole, so
+# that no kind of figure is relied on alone.
+NOISE = 0.2
+SHIFT = 0.1
+HIDDEN = 0.1
+DECAY = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Sample:
 
 
 def fit_network(
-    samples: list[Sample], mirror: Mirror, *, seed: int, steps: int, channels: int = 40, rate: float = 2e-3
+    samples: list[Sample], structure: Structure, *, seed: int, steps: int, channels: int = 40, rate: float = 2e-3
 ) -> Network:
     """A network fitted to samples; the same seed gives the same network.
 
@@ -42,7 +47,7 @@ def fit_network(
 
     Args:
         samples: what to learn from.
-        mirror: how the figures change when a strip is mirrored, as `services.detector.features.mirrored` says it.
+        structure: of the figures.
         seed: of all chance.
         steps: of the optimiser.
         channels: of the network.
@@ -55,7 +60,7 @@ def fit_network(
     parameters = _initial(rng, every.shape[1], channels)
     first = [np.zeros_like(values) for values in parameters]
     second = [np.zeros_like(values) for values in parameters]
-    drawing = _Drawing(samples, mean, scale, mirror)
+    drawing = _Drawing(samples, mean, scale, structure)
     average = [values.copy() for values in parameters]
     for step in range(1, steps + 1):
         inputs, labels = drawing.batch(rng)
@@ -65,7 +70,7 @@ def fit_network(
             first[number] += 0.1 * (gradient - first[number])
             second[number] += 0.002 * (gradient**2 - second[number])
             move = (first[number] / (1 - 0.9**step)) / (np.sqrt(second[number] / (1 - 0.998**step)) + 1e-8)
-            parameters[number] -= np.float32(pace) * (move + np.float32(0.01) * parameters[number])
+            parameters[number] -= np.float32(pace) * (move + np.float32(DECAY) * parameters[number])
             average[number] += np.float32(max(0.005, 1 / step)) * (parameters[number] - average[number])
     return Network(mean, scale, average[0], tuple(average[1:-1]), average[-1])
 
@@ -73,16 +78,18 @@ def fit_network(
 class _Drawing:
     """Draws windows, standardised, noisy and mirrored at random."""
 
-    def __init__(self, samples: list[Sample], mean: Floats, scale: Floats, mirror: Mirror) -> None:
+    def __init__(self, samples: list[Sample], mean: Floats, scale: Floats, structure: Structure) -> None:
         self.samples = [sample for sample in samples if len(sample.labels) > WINDOW]
         size = np.array([sample.weight * len(sample.labels) for sample in self.samples])
         self.chance = size / size.sum()
         self.mean, self.scale = mean, scale
-        self.order, self.across, self.along = mirror
+        self.groups = structure.groups
+        self.order, self.across, self.along = structure.order, structure.across, structure.along
         self.sun = [int(place) + more for place in np.flatnonzero(self.across < 0) for more in range(3)]
 
     def batch(self, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
-        figures, labels = [], []
+        figures: list[Floats] = []
+        labels: list[NDArray[np.int8]] = []
         for number in rng.choice(len(self.samples), BATCH, p=self.chance):
             sample = self.samples[number]
             start = int(rng.integers(len(sample.labels) - WINDOW))
@@ -97,7 +104,10 @@ class _Drawing:
             labels.append(known)
         inputs = (np.stack(figures) - self.mean) * self.scale
         inputs *= 1 + 0.1 * rng.standard_normal((BATCH, 1, 1)).astype(np.float32)
-        inputs += 0.1 * rng.standard_normal(inputs.shape, dtype=np.float32)
+        inputs += NOISE * rng.standard_normal(inputs.shape, dtype=np.float32)
+        for first, last in self.groups:
+            inputs[rng.random(BATCH) < HIDDEN, :, first:last] = 0
+            inputs[:, :, first:last] += SHIFT * rng.standard_normal((BATCH, 1, 1), dtype=np.float32)
         return inputs, np.stack(labels)
 
 
@@ -105,7 +115,7 @@ def _initial(rng: np.random.Generator, figures: int, channels: int) -> list[Floa
     def layer(inputs: int, outputs: int, gain: float) -> Floats:
         weights = rng.standard_normal((inputs + 1, outputs)) * gain * np.sqrt(2 / inputs)
         weights[-1] = 0
-        return weights.astype(np.float32)
+        return np.asarray(weights, np.float32)
 
     middle = [layer(3 * channels, channels, 0.5) for _ in range(BLOCKS)]
     return [layer(figures, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]

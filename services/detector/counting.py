@@ -77,7 +77,7 @@ def count_tile(
     with _timed(timings, "segmentation"):
         decoded = decode(along, model.grammar)
     stretches = [Stretch(piece, layout.track(number), decoded[number]) for number, piece in enumerate(pieces)]
-    return tallied(algorithm(), tile, ground, layout, stretches, ours, seen, timings)
+    return tallied(algorithm(), tile, ground, layout, stretches, ours, seen, model.calibration, timings)
 
 
 def _inside(cell: Cell, layout: Layout, tile: Raster) -> NDArray[np.bool_]:

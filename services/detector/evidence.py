@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from services.detector.features import features, mirrored, strip_of
+from services.detector.features import features, strip_of, structure
+from services.detector.intervals import Calibration
 from services.detector.network import Network, load_network
 from services.detector.raster import Raster
 from services.detector.segmentation import Evidence, Grammar
@@ -29,10 +31,11 @@ EMPTY, BODY, GAP = range(3)
 
 @dataclass(frozen=True)
 class Model:
-    """What one way of looking needs: the network and the grammar that goes with it."""
+    """What one way of looking needs: a network, the grammar that goes with it, and how far its intervals reach."""
 
     network: Network
     grammar: Grammar
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,12 @@ def load_models(path: Path = MODEL_FILE) -> Models:
     with np.load(path) as arrays:
         made = json.loads(str(arrays["made"]))
         pair, single = (
-            Model(load_network(arrays, f"{name}."), Grammar(**made[name]["grammar"])) for name in ("pair", "single")
+            Model(
+                load_network(arrays, f"{name}."),
+                Grammar(**made[name]["grammar"]),
+                Calibration(**made[name]["calibration"]),
+            )
+            for name in ("pair", "single")
         )
         axis = load_network(arrays, "axis.")
     return Models(pair, single, axis, made["version"])
@@ -90,7 +98,7 @@ def measure(
     before = None
     if baseline is not None:
         there, known = straighten(baseline, layout)
-        before = strip_of(there, known, dark)
+        before = strip_of(levelled(there, values, known & inside), known, dark)
     shadow = shadow_px(sun, tile) if sun else None
     figures = features(strip_of(values, inside, dark), before, layout, None if shadow is None else shadow * tile.gsd_m)
     return figures, seen_cells(seen, inside, layout)
@@ -98,8 +106,8 @@ def measure(
 
 def weigh(network: Network, figures: NDArray[np.float32], *, with_baseline: bool) -> NDArray[np.float32]:
     """Logits (n, 3) of empty track, body and gap: the mean over both directions in which a track can be run."""
-    order, across, along = mirrored(with_baseline)
-    turned = (figures[:, order] * across)[::-1] * along
+    figure = structure(with_baseline=with_baseline)
+    turned = (figures[:, figure.order] * (figure.across * figure.along))[::-1]
     return np.asarray(0.5 * (network(figures) + network(turned)[::-1]))
 
 
@@ -118,10 +126,41 @@ def by_track(
     at = layout.starts[:, None] - PAD + np.arange(longest)
     on = (np.arange(longest) >= PAD) & (np.arange(longest) < layout.lengths[:, None] + PAD)
     at = np.where(on, at, 0)
-    against_empty = logits - logits[:, EMPTY : EMPTY + 1]
+    train = np.logaddexp(logits[:, BODY], logits[:, GAP]) - logits[:, EMPTY]
     known = seen[at] & on
-    body, gap = (np.where(known, against_empty[at, kind], 0.0) for kind in (BODY, GAP))
-    return Evidence(body, gap, known, counts[at] & on)
+    return Evidence(
+        np.where(known, train[at], 0.0),
+        np.where(known, (logits[:, GAP] - logits[:, BODY])[at], 0.0),
+        known,
+        counts[at] & on,
+    )
+
+
+def levelled(baseline: NDArray[np.float32], tile: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The baseline's strips, each band shifted so that the commonest difference from the tile's is 0.
+
+    The radiometric fit holds for ground beside the tracks; under snow, say, the bed between the rails differs from it.
+    What did not change along the tracks differs by the same everywhere, what did differs anyhow: the mode of the
+    difference stands for the former, even where cars fill most of the yard.
+
+    Args:
+        baseline: (n, w, bands).
+        tile: (n, w, bands).
+        seen: (n, w), where both have data.
+    """
+    if not seen.any():
+        return baseline
+    difference = (tile - baseline)[seen]
+    some = difference[:: max(1, len(difference) // 40_000)]
+    return np.asarray(baseline + np.array([_mode(band) for band in some.T]))
+
+
+def _mode(values: NDArray[np.float32]) -> np.float32:
+    """The peak of a smoothed histogram."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    counts, edges = np.histogram(values, 256, (low - 1e-4, high + 1e-4))
+    peak = int(ndimage.gaussian_filter1d(counts.astype(np.float64), 6).argmax())
+    return np.float32((edges[peak] + edges[peak + 1]) / 2)
 
 
 def _darkest(tile: Raster) -> float:

@@ -6,6 +6,7 @@ shows the cars that stood there then). Without a baseline, only the tile's own b
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,25 +90,38 @@ def features(tile: Strip, baseline: Strip | None, layout: Layout, shadow_m: NDAr
     return np.concatenate(columns, axis=1)
 
 
-def mirrored(with_baseline: bool) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """How the figures change when a strip is looked at from the other side.
+@dataclass(frozen=True)
+class Structure:
+    """How the figures hang together.
 
-    Returns:
-        The order of the figures in a strip whose left and right are swapped, the signs they take with it, and the
-        signs they take where the strip is run from its other end.
+    Attributes:
+        order: (f,), the figures of a strip whose left and right are swapped, as places in the figures of the strip.
+        across: (f,), the signs they take with it.
+        along: (f,), the signs they take where the strip is run from its other end.
+        groups: first and one past the last of the figures that come from one look at one pair of pictures.
     """
+
+    order: NDArray[np.int64]
+    across: Floats
+    along: Floats
+    groups: tuple[tuple[int, int], ...] = ()
+
+
+@lru_cache
+def structure(*, with_baseline: bool) -> Structure:
+    """The structure of what `features` gives."""
     contrast = [*range(ZONES)[::-1], ZONES + 2, ZONES + 1, ZONES]
-    groups = [contrast, [0, 1, 2, 3], [0, 1], list(range(5))]
+    texture, likeness, light = [0, 1, 2, 3], [0, 1], [0, 1, 2, 3, 4]
+    parts = [contrast, texture, likeness, light]
     if with_baseline:
-        groups += [contrast, contrast, contrast, [0, 1, 2, 3], [0, 1], [0, 1]]
-    order, start = [], 0
-    for group in groups:
-        order += [start + place for place in group]
-        start += len(group)
-    across, along = np.ones(start, np.float32), np.ones(start, np.float32)
-    sun = len(contrast) + 6
+        parts += [contrast, contrast, contrast, texture, likeness, likeness]
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    order = [start + place for start, part in zip(starts[:-1], parts, strict=True) for place in part]
+    across, along = np.ones(len(order), np.float32), np.ones(len(order), np.float32)
+    sun = int(starts[3])
     across[sun], along[sun + 1] = -1, -1
-    return np.array(order), across, along
+    groups = [(int(start), int(start) + len(part)) for start, part in zip(starts[:-1], parts, strict=True)]
+    return Structure(np.array(order), across, along, tuple(group for number, group in enumerate(groups) if number != 3))
 
 
 def _zones() -> Floats:

@@ -56,6 +56,7 @@ def tallied(
     stretches: list[Stretch],
     ours: Mask,
     seen: Mask,
+    calibration: Calibration,
     timings_ms: dict[str, float],
 ) -> Counted:
     """The count of a tile from what was found on its tracks.
@@ -68,9 +69,9 @@ def tallied(
         stretches: what was found, in the layout's order.
         ours: (n,), the cells of track that count.
         seen: (n,), those that could be seen.
+        calibration: how far intervals reach.
         timings_ms: wall time by stage.
     """
-    calibration = Calibration()
     tracks: list[TrackCount] = []
     outlines: list[tuple[str, int, Corners]] = []
     for name in dict.fromkeys(stretch.piece.track for stretch in stretches):

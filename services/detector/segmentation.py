@@ -44,21 +44,21 @@ class Grammar:
     """Log-weights of the field, learned (`railwatch.training`).
 
     Attributes:
-        body_scale: what a cell's evidence of a body counts for; neighbouring cells say much the same.
-        body_bias: added per cell of body.
-        gap_scale: what a cell's evidence of a gap counts for.
-        gap_bias: added per cell of gap.
+        train_scale: what a cell's evidence of a train counts for; neighbouring cells say much the same.
+        train_bias: added per cell of train.
+        gap_scale: what a cell's evidence between body and gap counts for.
+        gap_bias: added to the log-odds of a gap.
         cut: of either end of a cut.
         couple: of a coupling.
         alike: how much likelier two coupled cars are of a length than the prior says (factor, not log).
     """
 
-    body_scale: float = 0.35
-    body_bias: float = 0.0
+    train_scale: float = 0.3
+    train_bias: float = 0.0
     gap_scale: float = 0.8
     gap_bias: float = 0.0
-    cut: float = -3.0
-    couple: float = -0.5
+    cut: float = -2.5
+    couple: float = 0.0
     alike: float = 8.0
 
 
@@ -67,13 +67,13 @@ class Evidence:
     """Evidence along tracks, padded to the longest: (tracks, cells) each.
 
     Attributes:
-        body: log-likelihood ratio of a body against empty track.
-        gap: the same for a coupling gap.
-        seen: true where the cell was seen; elsewhere both ratios are 0.
+        train: log-likelihood ratio of a train, body or coupling gap, against empty track.
+        gap: log-odds of a gap against a body where a train stands.
+        seen: true where the cell was seen; elsewhere it says nothing.
         counts: true where a car counts whose middle lies there.
     """
 
-    body: Floats
+    train: Floats
     gap: Floats
     seen: NDArray[np.bool_]
     counts: NDArray[np.bool_]
@@ -140,6 +140,15 @@ def decode(evidence: Evidence, grammar: Grammar) -> tuple[Decoded, ...]:
     return tuple(decoded)
 
 
+def likeliest_cars(evidence: Evidence, grammar: Grammar) -> list[list[tuple[int, int]]]:
+    """Each track's likeliest cars in order, as (first cell, one past the last), those that do not count left out."""
+    tables = _tables(evidence, grammar)
+    return [
+        [(start, stop) for start, stop in cars if tables.counted[track, stop, stop - start - SHORTEST]]
+        for track, cars in enumerate(_best(tables))
+    ]
+
+
 def log_likelihood(evidence: Evidence, grammar: Grammar, cars: list[list[tuple[int, int]]]) -> Floats:
     """(tracks,), log-probability of given cars: each track's in order, as (first cell, one past the last)."""
     tables = _tables(evidence, grammar)
@@ -165,9 +174,9 @@ def _score(tables: _Tables, track: int, cars: list[tuple[int, int]]) -> float:
 
 def _tables(evidence: Evidence, grammar: Grammar) -> _Tables:
     seen = evidence.seen
-    most = MOST_EVIDENCE
-    body = np.where(seen, np.clip(grammar.body_scale * evidence.body + grammar.body_bias, -most, most), 0.0)
-    gap = np.where(seen, np.clip(grammar.gap_scale * evidence.gap + grammar.gap_bias, -2 * most, 2 * most), 0.0)
+    train = np.clip(grammar.train_scale * evidence.train + grammar.train_bias, -MOST_EVIDENCE, MOST_EVIDENCE)
+    odds = evidence.gap + grammar.gap_bias
+    body, gap = (np.where(seen, train - grammar.gap_scale * np.logaddexp(0, towards), 0.0) for towards in (odds, -odds))
     middle = np.clip(np.arange(seen.shape[1] + 1)[:, None] - (LENGTHS + 1) // 2, 0, seen.shape[1] - 1)
     counted = (_spans(seen.astype(np.float64), LENGTHS) >= 0.5 * LENGTHS) & evidence.counts[:, middle]
     return _Tables(

@@ -19,21 +19,22 @@ from services.detector.segmentation import (
     log_likelihood,
 )
 
-GRAMMAR = Grammar(body_scale=0.4, body_bias=0.0, gap_scale=1.0, gap_bias=0.0, cut=-2.0, couple=-0.5, alike=8.0)
+GRAMMAR = Grammar(train_scale=0.4, train_bias=0.0, gap_scale=1.0, gap_bias=0.0, cut=-2.0, couple=-0.5, alike=8.0)
 CELLS = 40
 
 
-def seen(body: np.ndarray, gap: np.ndarray) -> Evidence:
-    everywhere = np.ones(body.shape, dtype=bool)
-    return Evidence(body, gap, everywhere, everywhere)
+def seen(train: np.ndarray, gap: np.ndarray) -> Evidence:
+    everywhere = np.ones(train.shape, dtype=bool)
+    return Evidence(train, gap, everywhere, everywhere)
 
 
 def painted(cells: int, *stretches: tuple[int, int, str]) -> Evidence:
     """Clear evidence: bodies and gaps where given, empty track elsewhere."""
-    body, gap = np.full((1, cells), -4.0), np.full((1, cells), -4.0)
+    train, gap = np.full((1, cells), -4.0), np.full((1, cells), -4.0)
     for start, stop, kind in stretches:
-        (body if kind == "body" else gap)[0, start:stop] = 4.0
-    return seen(body, gap)
+        train[0, start:stop] = 4.0
+        gap[0, start:stop] = 4.0 if kind == "gap" else -4.0
+    return seen(train, gap)
 
 
 def every_segmentation(cells: int) -> list[list[tuple[int, int]]]:
@@ -50,7 +51,7 @@ def every_segmentation(cells: int) -> list[list[tuple[int, int]]]:
 
 def noise(seed: int) -> Evidence:
     rng = np.random.default_rng(seed)
-    return seen(rng.normal(0.5, 3, (1, CELLS)), rng.normal(-1, 3, (1, CELLS)))
+    return seen(rng.normal(2.5, 2, (1, CELLS)), rng.normal(-1, 3, (1, CELLS)))
 
 
 def centres(decoded: Decoded) -> list[float]:
@@ -107,10 +108,10 @@ def test_a_cars_probability_is_the_share_of_segmentations_that_have_it() -> None
 @settings(max_examples=15, deadline=None)
 def test_a_track_run_from_its_other_end_holds_the_same_cars(seed: int, cells: int) -> None:
     rng = np.random.default_rng(seed)
-    body, gap = rng.normal(0, 3, (1, cells)), rng.normal(-1, 3, (1, cells))
+    train, gap = rng.normal(0, 3, (1, cells)), rng.normal(-1, 3, (1, cells))
 
-    (there,) = decode(seen(body, gap), GRAMMAR)
-    (back,) = decode(seen(body[:, ::-1], gap[:, ::-1]), GRAMMAR)
+    (there,) = decode(seen(train, gap), GRAMMAR)
+    (back,) = decode(seen(train[:, ::-1], gap[:, ::-1]), GRAMMAR)
 
     assert len(there.cars) == len(back.cars)
     assert sorted(cells - centre for centre in centres(back)) == pytest.approx(centres(there))
@@ -119,12 +120,12 @@ def test_a_track_run_from_its_other_end_holds_the_same_cars(seed: int, cells: in
 
 def test_tracks_decoded_together_are_decoded_as_each_by_itself() -> None:
     rng = np.random.default_rng(5)
-    body, gap = rng.normal(0, 3, (3, 150)), rng.normal(-1, 3, (3, 150))
+    train, gap = rng.normal(0, 3, (3, 150)), rng.normal(-1, 3, (3, 150))
 
-    together = decode(seen(body, gap), GRAMMAR)
+    together = decode(seen(train, gap), GRAMMAR)
 
     for number, decoded in enumerate(together):
-        (alone,) = decode(seen(body[number : number + 1], gap[number : number + 1]), GRAMMAR)
+        (alone,) = decode(seen(train[number : number + 1], gap[number : number + 1]), GRAMMAR)
         assert decoded.cars == alone.cars
         assert decoded.mean == pytest.approx(alone.mean)
 
@@ -150,8 +151,8 @@ def test_a_car_that_is_half_hidden_is_told_by_its_neighbours_length() -> None:
         start = 20 + 30 * car
         stretches += [(start, start + 28, "body"), (start + 28, start + 30, "gap")]
     evidence = painted(240, *stretches[:-1])
-    blurred = Evidence(evidence.body.copy(), evidence.gap.copy(), evidence.seen, evidence.counts)
-    blurred.body[0, 108:110], blurred.gap[0, 108:110] = 1.0, 0.5
+    blurred = Evidence(evidence.train, evidence.gap.copy(), evidence.seen, evidence.counts)
+    blurred.gap[0, 108:110] = -1.0
 
     (decoded,) = decode(blurred, GRAMMAR)
 
@@ -165,9 +166,9 @@ def test_a_car_counts_only_where_half_of_it_was_seen_and_its_middle_is_ours() ->
     elsewhere = np.zeros((1, 120), dtype=bool)
 
     hidden = Evidence(
-        np.where(half_hidden, evidence.body, 0), np.where(half_hidden, evidence.gap, 0), half_hidden, evidence.counts
+        np.where(half_hidden, evidence.train, 0), np.where(half_hidden, evidence.gap, 0), half_hidden, evidence.counts
     )
-    outside = Evidence(evidence.body, evidence.gap, evidence.seen, elsewhere)
+    outside = Evidence(evidence.train, evidence.gap, evidence.seen, elsewhere)
 
     assert decode(evidence, GRAMMAR)[0].mean == pytest.approx(1, abs=0.05)
     assert decode(hidden, GRAMMAR)[0].mean < 0.6
