@@ -241,6 +241,12 @@ SITE_CLEAR_LOOK = _gauge(
     "When the satellite last saw enough of the site to judge it, in seconds since 1970.",
     site=_SITE,
 )
+SITE_OVERDUE_SECONDS = _gauge(
+    "railwatch_site_look_overdue_seconds",
+    "How long ago the next look at the site should have come; 0 while it is not due. Every replica reports all sites.",
+    site=_SITE,
+    miss="`look`: none at all, a provider may be dead; `clear-look`: looks came, but the site was hidden on them",
+)
 DELIVERIES = _counter(
     "railwatch_deliveries_total",
     "Attempts to deliver a transition of an alert to a receiver, and what came of them.",

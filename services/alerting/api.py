@@ -23,6 +23,7 @@ from services.alerting.views import (
     TransitionView,
     alert_view,
     observation_view,
+    site_view,
 )
 from services.alerting.windows import Windows
 from shared.blobs import BlobStore
@@ -75,12 +76,13 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
     def list_sites(request: Request, limit: Limit = 100, after: After = None) -> SitePage:
         statuses = windows.statuses()
         ids = [site for site in sorted(sites) if after is None or site > after]
-        items = tuple(SiteView(id=id_, name=sites[id_].name, status=statuses.get(id_)) for id_ in ids[:limit])
+        now = datetime.now(UTC)
+        items = tuple(site_view(sites[id_], statuses.get(id_), now) for id_ in ids[:limit])
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")
     def get_site(site: str) -> SiteView:
-        return SiteView(id=site, name=known(site).name, status=windows.statuses().get(site))
+        return site_view(known(site), windows.status(site), datetime.now(UTC))
 
     @router.get("/{site}/observations", summary="A site's observations")
     def list_observations(

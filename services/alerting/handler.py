@@ -13,6 +13,7 @@ from services.alerting.announcement import alert_event, plain_look
 from services.alerting.history import Entry, enter
 from services.alerting.judgement import Rule, State
 from services.alerting.lifecycle import steps, told
+from services.alerting.missed import next_due
 from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
 from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
 from services.alerting.windows import Windows
@@ -135,7 +136,7 @@ class CountHandler:
         view.say(events, cause)
         window = Window(history=window.history, alerts=told(window.alerts, taken, entries))
         view.put_window(window, entered)
-        view.put_status(site_status(window))
+        view.put_status(site_status(window, now))
         return events
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
@@ -151,15 +152,17 @@ class CountHandler:
             metrics.OBSERVATIONS.labels(state).inc()
 
 
-def site_status(window: Window) -> SiteStatus:
-    """How a site stands that has been seen at least once."""
+def site_status(window: Window, arrived_at: datetime) -> SiteStatus:
+    """How a site stands that has been seen at least once; its last look arrived at a time."""
     looks = window.history.judgements
-    judged = next((look for look in reversed(looks) if look.state is not State.UNOBSERVED), None)
+    judged = [look for look in looks if look.state is not State.UNOBSERVED]
     return SiteStatus(
         state=looks[-1].state,
         last_look_at=looks[-1].observed_at,
-        judged=plain_look(judged) if judged else None,
+        judged=plain_look(judged[-1]) if judged else None,
         alert=next((record.alert for record in window.alerts if record.stands), None),
+        look_due_at=next_due([look.observed_at for look in looks], arrived_at),
+        clear_due_at=next_due([look.observed_at for look in judged], arrived_at),
     )
 
 

@@ -106,7 +106,8 @@ def _restore(
             view.put_scene(name, record, scenes[name].evidence if name in pictured else {})
         view.put_window(window)
         if history.entries:
-            view.put_status(site_status(window))
+            arrived_at = max(r.recorded_at for r in scenes[history.entries[-1].scene].readings.values())
+            view.put_status(site_status(window, arrived_at))
 
     windows.transact(site.id, write)
     return Rebuilt(site.id, len(history.entries), len(last))

@@ -45,6 +45,8 @@ class AlertingSettings(Group):
         public_url: where people reach this service; alerts link to their page below it.
         tokens: bearer tokens of those who may acknowledge and silence, at least 16 characters each.
         scene_wait_s: how long to wait for all tiles of a scene, from its first.
+        first_look_days: how long a site may wait for its first look before that is reported as missed. After some
+            looks, the site's own history tells how often it is seen.
         false_alarm_rate: chance that a look of a site where nothing changed exceeds its threshold.
         minimum_looks: observed looks a site needs before one may raise an alert.
         minimum_coverage: share of the track length below which a look is unobserved.
@@ -53,6 +55,7 @@ class AlertingSettings(Group):
     public_url: HttpUrl = "http://127.0.0.1:8080"
     tokens: Annotated[tuple[Token, ...], Separated] = ()
     scene_wait_s: float = Field(default=900.0, gt=0)
+    first_look_days: float = Field(default=30.0, gt=0)
     false_alarm_rate: float = Field(default=_RULE.false_alarm_rate, gt=0, lt=0.5)
     minimum_looks: int = Field(default=_RULE.minimum_looks, ge=2)
     minimum_coverage: float = Field(default=_RULE.minimum_coverage, ge=0, le=1)
@@ -61,6 +64,11 @@ class AlertingSettings(Group):
     def scene_wait(self) -> timedelta:
         """How long to wait for all tiles of a scene."""
         return timedelta(seconds=self.scene_wait_s)
+
+    @property
+    def first_wait(self) -> timedelta:
+        """How long a site may wait for its first look."""
+        return timedelta(days=self.first_look_days)
 
     @property
     def rule(self) -> Rule:

@@ -1,6 +1,7 @@
 """One site's state in Redis as a transaction sees it. The keys are described in `services.alerting.windows`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 from services.alerting.history import History
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING, AlertRecord
+from services.alerting.missed import Miss, Missed
 from services.alerting.observations import TileReading
 from shared.counts import Frozen, UtcDatetime
 from shared.events import AlertEvent, EvidenceItem, Look
@@ -27,6 +29,7 @@ DEADLINES = key("alerting", "deadlines")
 OUTBOX = key("alerting", "outbox")
 SILENCED = key("alerting", "silenced")
 SITES = key("alerting", "sites")
+KNOWN_SINCE = key("alerting", "known-since")
 ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
@@ -62,12 +65,25 @@ class SiteStatus(Frozen):
         last_look_at: when the satellite last saw it, if only clouds.
         judged: its newest look that could be judged.
         alert: id of the alert that stands.
+        look_due_at: by when the next look should come; null while too little is known.
+        clear_due_at: by when the next look should come on which the site can be judged; null likewise.
     """
 
     state: State
     last_look_at: UtcDatetime
     judged: Look | None
     alert: str | None
+    look_due_at: UtcDatetime | None = None
+    clear_due_at: UtcDatetime | None = None
+
+    def missed(self, site: str, now: datetime) -> Missed | None:
+        """The look that should have come by now, if one should have."""
+        if self.look_due_at is not None and self.look_due_at < now:
+            return Missed(site=site, miss=Miss.LOOK, due_at=self.look_due_at, last_at=self.last_look_at)
+        if self.clear_due_at is not None and self.clear_due_at < now:
+            last_at = self.judged.observed_at if self.judged else None
+            return Missed(site=site, miss=Miss.CLEAR_LOOK, due_at=self.clear_due_at, last_at=last_at)
+        return None
 
 
 class SiteView:

@@ -1,5 +1,6 @@
 """What the API answers with, and what it takes."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -7,19 +8,25 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.alerting.history import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING
+from services.alerting.missed import Missed
 from services.alerting.siteview import SiteStatus
 from shared.counts import Frozen, UtcDatetime
 from shared.events import AlertEvent, Look, Onset, Severity, Transition
+from shared.sites import Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
 
 
 class SiteView(Frozen):
-    """A site and how it stands; the status is null for a site that has not been seen."""
+    """A site and how it stands; the status is null for a site that has not been seen.
+
+    `missed` is the look that should have come by now, if one should have.
+    """
 
     id: str
     name: str
     status: SiteStatus | None
+    missed: Missed | None
 
 
 class Observation(Look):
@@ -107,6 +114,11 @@ class AlertPage(Page):
     """Alerts, last opened first."""
 
     items: tuple[AlertView, ...]
+
+
+def site_view(site: Site, status: SiteStatus | None, now: datetime) -> SiteView:
+    """A site, as the API tells it."""
+    return SiteView(id=site.id, name=site.name, status=status, missed=status.missed(site.id, now) if status else None)
 
 
 def alert_view(event: AlertEvent) -> AlertView:

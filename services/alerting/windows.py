@@ -9,6 +9,7 @@
 | `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the time at which they no longer do |
 | `outbox` | list | `<alert>/<sequence>` of events that no record in Kafka brings about and that are to be published |
 | `silenced` | hash | by alert id, until when it is silenced |
+| `known-since` | hash | by site, since when it is to be seen |
 | `sites` | hash | by site, how it stands (`SiteStatus`) |
 | `alert:<id>` | hash | by sequence number, the alert's events |
 | `latest` | hash | by alert id, its last event |
@@ -19,16 +20,18 @@ All that one count changes is written in one transaction, or none of it (WATCH, 
 a site at the same time, as may happen while a group rebalances, do not lose each other's work.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import redis
 
+from services.alerting.missed import Miss, Missed
 from services.alerting.siteview import (
     ALERTS,
     DEADLINES,
+    KNOWN_SINCE,
     LATEST,
     OUTBOX,
     SILENCED,
@@ -133,11 +136,38 @@ class Windows:
             alerts = self._redis.smembers(STANDING_ALERTS)
         return self.latest(sorted(alerts))
 
+    def status(self, site: str) -> SiteStatus | None:
+        """How a site stands; null if it has not been seen."""
+        with redis_errors():
+            found = self._redis.hget(SITES, site)
+        return SiteStatus.model_validate_json(found) if found else None
+
     def statuses(self) -> dict[str, SiteStatus]:
         """How each site stands that has been seen."""
         with redis_errors():
             found = self._redis.hgetall(SITES)
         return {site: SiteStatus.model_validate_json(text) for site, text in found.items()}
+
+    def missed(self, sites: Collection[str], now: datetime, first_wait: timedelta) -> list[Missed]:
+        """The looks that should have come by now.
+
+        Args:
+            sites: ids of the sites to be seen.
+            now: the present.
+            first_wait: how long a site may be known without ever having been seen.
+        """
+        statuses, found = self.statuses(), []
+        with redis_errors():
+            known_since = self._redis.hgetall(KNOWN_SINCE)
+            unknown = {site: now.isoformat() for site in sites if site not in known_since}
+            if unknown:
+                self._redis.hset(KNOWN_SINCE, mapping=unknown)
+        for site in sites:
+            if site in statuses:
+                found.append(statuses[site].missed(site, now))
+            elif (due_at := datetime.fromisoformat(known_since.get(site, now.isoformat())) + first_wait) < now:
+                found.append(Missed(site=site, miss=Miss.LOOK, due_at=due_at, last_at=None))
+        return [missed for missed in found if missed]
 
     def clear(self) -> None:
         """Forget the state of all sites and alerts, but not what receivers have been sent."""

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import structlog
 from services.alerting.delivery.deliver import Delivery
 from services.alerting.delivery.receivers import receivers
 from services.alerting.handler import CountHandler
+from services.alerting.missed import Miss, Missed
 from services.alerting.settings import Settings
 from services.alerting.windows import Windows
 from shared import metrics
@@ -76,7 +77,7 @@ def count_worker(
             publisher.publish(event)
             windows.published(event)
         if time.monotonic() >= gauges_at:
-            report_sites(windows)
+            report_sites(sites, windows, windows.missed(sites, now(), alerting.first_wait))
             gauges_at = time.monotonic() + GAUGES_EVERY_S
         return ()
 
@@ -93,11 +94,16 @@ def count_worker(
 
 
 def delivery_workers(
-    settings: Settings, client: redis.Redis, windows: Windows, publisher: Publisher, progress: Slowest
+    settings: Settings,
+    sites: dict[str, Site],
+    client: redis.Redis,
+    windows: Windows,
+    publisher: Publisher,
+    progress: Slowest,
 ) -> Iterator[Worker[AlertEvent]]:
     """Alert events in, requests to receivers out: each receiver has a consumer group of its own."""
     rules = settings.delivery
-    for receiver in receivers(settings, windows, now):
+    for receiver in receivers(settings, sites, windows, now):
         delivery = Delivery(receiver, client, windows, rules.give_up_after, now)
         yield Worker(
             service="alerting",
@@ -113,9 +119,13 @@ def delivery_workers(
         )
 
 
-def report_sites(windows: Windows) -> None:
+def report_sites(sites: Iterable[str], windows: Windows, missed: Sequence[Missed]) -> None:
     """Bring the gauges of sites and alerts up to date."""
     metrics.ALERTS_STANDING.set(len(windows.standing()))
+    overdue_s = {(look.site, look.miss): (now() - look.due_at).total_seconds() for look in missed}
+    for site in sites:
+        for miss in Miss:
+            metrics.SITE_OVERDUE_SECONDS.labels(site, miss.value).set(overdue_s.get((site, miss), 0.0))
     for site, status in windows.statuses().items():
         if status.judged is None or status.judged.count is None:
             continue

@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.alerting.lifecycle import STANDING
+from services.alerting.missed import Missed, told
 from shared.bus.codec import schema_uri
 from shared.events import AlertEvent, Severity
+from shared.sites import Site
 
 ALERT_NAME = "RailcarSurge"
+MISSED_NAME = "SiteNotSeen"
 NEVER = "0001-01-01T00:00:00Z"
 """How Alertmanager's webhook says that an alert has no end yet."""
 
@@ -42,6 +45,17 @@ def _alertmanager_alert(event: AlertEvent, severity: Severity, now: datetime, en
         "startsAt": min(event.opened_at, now).isoformat(),
         "endsAt": ends_at.isoformat(),
         "generatorURL": event.page_url,
+    }
+
+
+def missed_alert(site: Site, missed: Missed, public_url: str, now: datetime, hold: timedelta) -> dict[str, Any]:
+    """A look that should have come, as an alert of its own in the body of `POST /api/v2/alerts`."""
+    return {
+        "labels": {"alertname": MISSED_NAME, "site": site.id, "severity": Severity.WARNING.value},
+        "annotations": {"summary": told(site.name, missed), "site_name": site.name, "missed": missed.miss.value},
+        "startsAt": missed.due_at.isoformat(),
+        "endsAt": (now + hold).isoformat(),
+        "generatorURL": public_url,
     }
 
 

@@ -1,19 +1,20 @@
 """The receivers that the settings name: Alertmanagers and webhooks."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
 from services.alerting.delivery.deliver import Receiver
-from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
+from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent, missed_alert
 from services.alerting.delivery.post import post
 from services.alerting.delivery.signature import HEADER, sign
 from services.alerting.settings import Settings, WebhookFormat
 from services.alerting.windows import Windows
 from shared.events import AlertEvent, Severity
+from shared.sites import Site
 
 REMINDERS_MISSED = 4
 """How many reminders may be lost before Alertmanager takes a standing alert as resolved."""
@@ -23,13 +24,20 @@ EVENT_ID_HEADER = "Railwatch-Event-Id"
 Clock = Callable[[], datetime]
 
 
-def receivers(settings: Settings, windows: Windows, clock: Clock) -> Iterator[Receiver]:
+def receivers(settings: Settings, sites: Mapping[str, Site], windows: Windows, clock: Clock) -> Iterator[Receiver]:
     """All receivers of the settings."""
     timeout_s = settings.delivery.timeout_s
+
+    every = timedelta(seconds=settings.alertmanager.resend_s)
+
+    def missed() -> Iterator[dict[str, Any]]:
+        for look in windows.missed(sites, clock(), settings.alerting.first_wait):
+            url = settings.alerting.public_url
+            yield missed_alert(sites[look.site], look, url, clock(), REMINDERS_MISSED * every)
+
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        every = timedelta(seconds=settings.alertmanager.resend_s)
-        alertmanager = Alertmanager(url, token, windows, every, timeout_s, clock)
+        alertmanager = Alertmanager(url, token, windows, missed, every, timeout_s, clock)
         yield Receiver(name, alertmanager.send, alertmanager.remind)
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
@@ -43,13 +51,21 @@ class Alertmanager:
     """
 
     def __init__(
-        self, url: str, token: SecretStr | None, windows: Windows, every: timedelta, timeout_s: float, clock: Clock
+        self,
+        url: str,
+        token: SecretStr | None,
+        windows: Windows,
+        missed: Callable[[], Iterable[dict[str, Any]]],
+        every: timedelta,
+        timeout_s: float,
+        clock: Clock,
     ) -> None:
         self._url = url.rstrip("/") + "/api/v2/alerts"
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._windows = windows
+        self._missed = missed
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
@@ -62,10 +78,11 @@ class Alertmanager:
         self._post(self._alerts(last, (e.severity for e in known if e.sequence < last.sequence)))
 
     def remind(self) -> None:
-        """Post all standing alerts, if it is time."""
+        """Post all standing alerts and missed looks, if it is time."""
         if self._clock() < self._next:
             return
         alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
+        alerts += self._missed()
         if alerts:
             self._post(alerts)
         self._next = self._clock() + self._every

@@ -1,10 +1,12 @@
 """The overview of all sites: those with an alert first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from services.alerting.judgement import State
+from services.alerting.missed import Miss
+from services.alerting.missed import told as missed_sentence
 from services.alerting.pages.alert import header, told
 from services.alerting.pages.markup import Content, document, el
 from services.alerting.sentence import day, number
@@ -21,7 +23,11 @@ WORDS = {
 
 
 def overview_page(
-    sites: Sequence[Site], statuses: Mapping[str, SiteStatus], standing: Sequence[AlertEvent], pages: Content
+    sites: Sequence[Site],
+    statuses: Mapping[str, SiteStatus],
+    standing: Sequence[AlertEvent],
+    pages: Content,
+    now: datetime,
 ) -> str:
     """The page as HTML.
 
@@ -30,6 +36,7 @@ def overview_page(
         statuses: how sites stand.
         standing: the last event of each alert that stands, worst first.
         pages: links to other pages of sites.
+        now: the present.
     """
     return document(
         "Railwatch",
@@ -41,7 +48,7 @@ def overview_page(
                 el("h1", _headline(standing)),
                 el("ul", *(_alert(event) for event in standing), class_="alerts") if standing else None,
             ),
-            el("section", el("h2", "Sites"), _table(sites, statuses), pages),
+            el("section", el("h2", "Sites"), _table(sites, statuses, now), pages),
         ),
         description=_headline(standing),
     )
@@ -61,14 +68,14 @@ def _alert(event: AlertEvent) -> Element:
     )
 
 
-def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus]) -> Element:
+def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], now: datetime) -> Element:
     titles = ("Site", "State", "Railcars", "90 % interval", "Bound", "Judged on", "Last look")
     head = el("thead", el("tr", *(el("th", title, scope="col") for title in titles)))
-    body = el("tbody", *(_row(site, statuses.get(site.id)) for site in sites))
+    body = el("tbody", *(_row(site, statuses.get(site.id), now) for site in sites))
     return el("div", el("table", head, body, class_="sites"), class_="scroll", tabindex=0)
 
 
-def _row(site: Site, status: SiteStatus | None) -> Element:
+def _row(site: Site, status: SiteStatus | None, now: datetime) -> Element:
     name = el("th", site.name, scope="row")
     if status is None:
         return el("tr", name, el("td", "never seen", colspan=6))
@@ -85,8 +92,15 @@ def _row(site: Site, status: SiteStatus | None) -> Element:
         el("td", f"{number(counted.low)} to {number(counted.high)}" if counted else None),
         el("td", f"{counted.threshold:.0f}" if counted and counted.threshold is not None else None),
         el("td", _time(counted.observed_at) if counted else None),
-        el("td", _time(status.last_look_at)),
+        el("td", _time(status.last_look_at), *_overdue(site, status, now)),
     )
+
+
+def _overdue(site: Site, status: SiteStatus, now: datetime) -> Iterator[Element]:
+    missed = status.missed(site.id, now)
+    if missed:
+        label = "overdue" if missed.miss is Miss.LOOK else "hidden since"
+        yield el("span", label, class_="state overdue", title=missed_sentence(site.name, missed))
 
 
 def _time(at: datetime) -> Element:

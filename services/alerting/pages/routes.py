@@ -51,7 +51,7 @@ def pages_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
         more = el("nav", *links, class_="pages", aria_label="Pages of sites") if len(pages) > 1 else None
         standing = sorted(windows.standing(), key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        return HTMLResponse(overview_page(shown, statuses, standing, more), headers=HEADERS)
+        return HTMLResponse(overview_page(shown, statuses, standing, more, datetime.now(UTC)), headers=HEADERS)
 
     @router.get("/alerts/{alert}")
     def one_alert(alert: str) -> HTMLResponse:
