@@ -1,20 +1,26 @@
-"""The ground under a count: quality, registration, radiometry and visibility, in that order."""
+"""The ground under a count: quality, registration, visibility and radiometry, in that order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from services.detector.centrelines import Centreline, corridor
 from services.detector.quality import check_quality
 from services.detector.radiometry import fit_radiometry
 from services.detector.raster import Raster, harmonise
-from services.detector.registration import Match, register
+from services.detector.registration import register
 from services.detector.rejection import TileRejectedError
 from services.detector.visibility import Mask, featureless, visible_ground
 from shared.counts import Registration
 
 # Half of the ground that cars and their shadows change: tracks lie 4 to 5 m apart.
 CORRIDOR_HALF_WIDTH_M = 4.0
+# A tile that shares less of its ground than this with the baseline is not of the same place.
+LEAST_COMMON_GROUND = 0.05
+# What a tile may be rejected for where more than this of it is under cloud, or white and smooth as if.
+CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable", "shift-too-large"})
+MOSTLY_HIDDEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,35 +50,40 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
     """
     timings: dict[str, float] = {}
     started = perf_counter()
-    remarks = check_quality(tile)
+    with _told_from_cloud(tile):
+        remarks = check_quality(tile)
     if baseline is None:
         visibility = visible_ground(tile, None)
         timings["visibility"] = _milliseconds(started)
         return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), timings)
 
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
-    match = _register(tile, harmonise(baseline, tile), along_tracks)
+    on_grid = harmonise(baseline, tile)
+    if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
+        raise TileRejectedError("wrong-place")
+    with _told_from_cloud(tile):
+        match = register(tile, on_grid, along_tracks)
     timings["registration"] = _milliseconds(started)
 
     started = perf_counter()
-    in_tiles_light = fit_radiometry(tile, match.baseline, along_tracks).apply(match.baseline)
-    timings["radiometry"] = _milliseconds(started)
+    visibility = visible_ground(tile, match.baseline)
+    timings["visibility"] = _milliseconds(started)
 
     started = perf_counter()
-    visibility = visible_ground(tile, in_tiles_light)
-    timings["visibility"] = _milliseconds(started)
+    clear = replace(tile, valid=visibility.seen)
+    in_tiles_light = fit_radiometry(clear, match.baseline, along_tracks).apply(match.baseline)
+    timings["radiometry"] = _milliseconds(started)
     return Ground(in_tiles_light, visibility.seen, match.registration, remarks, timings)
 
 
-def _register(tile: Raster, baseline: Raster, along_tracks: Mask) -> Match:
-    """Registration, and `cloud` as the reason where there was nothing to register."""
-    if (tile.valid & baseline.valid).mean() < 0.05:
-        raise TileRejectedError("wrong-place")
+@contextmanager
+def _told_from_cloud(tile: Raster) -> Iterator[None]:
+    """Names cloud, or snow as deep, as the reason where it is why a tile looks blurred or matches nothing."""
     try:
-        return register(tile, baseline, along_tracks)
-    except TileRejectedError:
-        if featureless(tile):
-            raise TileRejectedError("cloud") from None
+        yield
+    except TileRejectedError as error:
+        if error.reason in CLOUD_LOOKS_LIKE and (featureless(tile) or visible_ground(tile, None).cloud > MOSTLY_HIDDEN):
+            raise TileRejectedError("ground-hidden") from None
         raise
 
 

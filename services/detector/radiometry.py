@@ -17,6 +17,10 @@ WINDOW_M = 12.0
 CHANCE_AGREEMENT = 0.15
 # Tukey's bisquare at 95 % efficiency for normal residuals.
 BISQUARE = 4.685
+ROUNDS = 8
+# Cells and pairs of cells from which the fit starts.
+SAMPLE = 600
+TRIALS = 60
 # Fewer cells than this say too little of a gain.
 MIN_CELLS = 100
 # More than this make it no better.
@@ -52,7 +56,7 @@ class Fit:
 
 
 def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask) -> Fit:
-    """A robust line per band: iteratively reweighted least squares with Tukey's bisquare (Holland and Welsch, 1977).
+    """A robust line per band: least median of squares, then Tukey's bisquare (Holland and Welsch, 1977).
 
     Ground counts the more, the better its structure agrees between the pictures: not at all where cloud or fresh snow
     hides it. Ground that changed its tone, by season or by what stands on it, loses its weight in the fit.
@@ -101,17 +105,35 @@ def block_mean(image: Floats | Mask, side: int) -> Floats:
 
 def _lines(x: Cells, y: Cells, prior: Cells) -> Fit:
     """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
-    weight = prior
-    for _ in range(12):
-        share = weight / weight.sum()
-        middle_x, middle_y = x @ share, y @ share
-        dx, dy = x - middle_x[:, None], y - middle_y[:, None]
-        gain = np.clip((dx * dy) @ share / np.maximum((dx * dx) @ share, 1e-12), 0, MAX_GAIN)
-        error = np.abs(dy - gain[:, None] * dx)
+    gain, offset = _start(x, y, prior)
+    for _ in range(ROUNDS):
+        error = np.abs(y - gain[:, None] * x - offset[:, None])
         spread = np.array([1.4826 * _weighted_median(band, prior) + 1e-5 for band in error])
         worst = (error / spread[:, None]).max(axis=0)
         weight = prior * np.clip(1 - (worst / BISQUARE) ** 2, 0, None) ** 2
-    return Fit(gain, middle_y - gain * middle_x, spread)
+        share = weight / max(weight.sum(), 1e-12)
+        middle_x, middle_y = x @ share, y @ share
+        dx, dy = x - middle_x[:, None], y - middle_y[:, None]
+        gain = np.clip((dx * dy) @ share / np.maximum((dx * dx) @ share, 1e-12), 0, MAX_GAIN)
+        offset = middle_y - gain * middle_x
+    return Fit(gain, offset, spread)
+
+
+def _start(x: Cells, y: Cells, prior: Cells) -> tuple[Cells, Cells]:
+    """Lines through two cells each, of which that with the least median error (Rousseeuw, 1984); and a flat one."""
+    chance = np.random.default_rng(0)
+    sample = chance.choice(x.shape[1], min(SAMPLE, x.shape[1]), p=prior / prior.sum())
+    first, second = chance.choice(sample, (2, TRIALS))
+    run = x[:, second] - x[:, first]
+    slopes = np.clip((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, np.inf, run), 0, MAX_GAIN)
+    gains = np.column_stack([slopes, np.zeros(len(x))])
+    gain, offset = np.empty(len(x)), np.empty(len(x))
+    for band, (before, after) in enumerate(zip(x[:, sample], y[:, sample], strict=True)):
+        rest = after - gains[band][:, None] * before
+        offsets = np.median(rest, axis=1)
+        best = np.argmin(np.median(np.abs(rest - offsets[:, None]), axis=1))
+        gain[band], offset[band] = gains[band, best], offsets[best]
+    return gain, offset
 
 
 def _weighted_median(values: Cells, weight: Cells) -> float:

@@ -118,7 +118,7 @@ def on_metric_grid(
 ) -> Raster:
     """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
     rows, cols = valid.shape
-    lon, lat = _transformer(crs, WGS84).transform(*(transform * (cols / 2, rows / 2)))
+    lon, lat = _transformer(crs, WGS84).transform(*(transform @ (cols / 2, rows / 2)))
     zone = min(int((lon + 180) // 6) + 1, 60)
     utm = CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
     bounds = array_bounds(rows, cols, transform)

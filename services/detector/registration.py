@@ -98,7 +98,7 @@ def register(tile: Raster, baseline: Raster, corridor: NDArray[np.bool_]) -> Mat
 def warp(baseline: Raster, matrix: NDArray[np.float64]) -> Raster:
     """The baseline resampled (cubic) at `matrix` times each pixel coordinate; not valid where it does not reach."""
     # GDAL counts from pixel corners: half a pixel to and fro.
-    to_baseline = Affine.translation(0.5, 0.5) * Affine(*matrix.ravel()) * Affine.translation(-0.5, -0.5)
+    to_baseline = Affine.translation(0.5, 0.5) @ Affine(*matrix.ravel()) @ Affine.translation(-0.5, -0.5)
     pixels, seen = resample(
         baseline.pixels,
         baseline.valid,

@@ -31,8 +31,10 @@ MIN_OPACITY = 0.45
 # Overcast: all is smooth, even where the tracks lie, measured by at least the contrast that a yard has in haze.
 OVERCAST_SHARE = 0.97
 LEAST_CONTRAST = 0.1
+# No sun or sensor makes more of a difference to the ground's light between two looks.
+MAX_GAIN = 5.0
 # The share of the ground's structure that may come through what hides it.
-MAX_TRANSMISSION = 0.35
+MAX_TRANSMISSION = 0.5
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -69,8 +71,8 @@ def visible_ground(tile: Raster, baseline: Raster | None) -> Visibility:
 
     Args:
         tile: the tile.
-        baseline: the baseline, registered and in the tile's radiometry; without one, cloud is told by its look alone,
-            and deep snow may pass for it.
+        baseline: the baseline, registered onto the tile; without one, cloud is told by its look alone, and deep snow
+            may pass for it.
     """
     side = cell_side(tile, CELL_M)
     now = _cells(tile, side)
@@ -100,38 +102,49 @@ def _cloud(now: _Cells, before: _Cells | None, valid: Mask, cell_m: float) -> Ma
     if not valid.any():
         return nothing
     dark, bright = np.percentile(now.light[valid], [2, 98])
-    contrast = bright - dark + 1e-6
+    contrast = float(bright - dark) + 1e-6
     smooth = _smooth(now, contrast, cell_m)
     rough = valid & ~smooth
     ground = np.full_like(now.light, np.median(now.light[rough]) if rough.any() else dark)
-    if before is not None:
-        ground = np.minimum(ground, before.light)
-    core = _at_least(valid & smooth & (now.light - ground > MIN_BRIGHTNESS * contrast), MIN_CORE_M2 / cell_m**2)
+    core = valid & smooth & (now.light - ground > MIN_BRIGHTNESS * contrast)
+    if before is not None and core.any():
+        ground = _expected(now, before, valid & ~core)
+        core &= now.light - ground > MIN_BRIGHTNESS * contrast
+    core = _at_least(core, MIN_CORE_M2 / cell_m**2)
     if not core.any():
         return nothing
     cloud_light = np.median(now.light[core])
     opacity = (now.light - ground) / np.maximum(cloud_light - ground, 0.1 * contrast)
     near = ndimage.distance_transform_edt(~core) * cell_m < REACH_M
     hidden = _opened(valid & near & (opacity > MIN_OPACITY), NARROWEST_M / 2 / cell_m) | core
-    if before is None:
-        return hidden
-    return _without_structure(hidden, now, before)
+    return hidden if before is None else _opaque(hidden, now, before)
 
 
-def _without_structure(hidden: Mask, now: _Cells, before: _Cells) -> Mask:
+def _expected(now: _Cells, before: _Cells, where: Mask) -> Floats:
+    """The light that cells should have, by the baseline's and by how both are spread over some of them."""
+    if not where.any():
+        return before.light
+    middle_now, middle = np.median(now.light[where]), np.median(before.light[where])
+    spread_now, spread = (np.median(np.abs(x.light[where] - m)) for x, m in ((now, middle_now), (before, middle)))
+    gain = min(spread_now / max(spread, 1e-6), MAX_GAIN)
+    return np.asarray(middle_now + gain * (before.light - middle), dtype=np.float32)
+
+
+def _opaque(hidden: Mask, now: _Cells, before: _Cells) -> Mask:
     """Only the parts through which the baseline's structure does not come, against how it does elsewhere."""
-    energy = before.gradient**2
-    common = (now.right * before.right + now.down * before.down) ** 2 - (
-        now.right * before.down - now.down * before.right
-    ) ** 2
-    # |now| |before| cos 2a, a the angle between the edges: equal for an edge whose contrast turned round.
-    through = common / np.maximum(now.gradient * before.gradient, 1e-12)
+    along = now.right * before.right + now.down * before.down
+    across = now.right * before.down - now.down * before.right
+    # Cos 2a, a the angle between the edges: 1 as well for an edge whose contrast turned round.
+    agreement = (along**2 - across**2) / np.maximum(along**2 + across**2, 1e-16)
+    was, is_ = before.gradient, now.gradient
+    scale = np.median(is_[~hidden]) / max(float(np.median(was[~hidden])), 1e-6) if not hidden.all() else 1.0
+    # Every edge above the median counts alike, so that one bright roof does not speak for a whole cloud.
+    weight = np.minimum(was, np.median(was))
+    through = weight * agreement * np.minimum(is_ / np.maximum(scale * was, 1e-6), 1)
     labels, count = ndimage.label(hidden)
-    parts = np.bincount(labels.ravel(), through.ravel(), count + 1) / np.maximum(
-        np.bincount(labels.ravel(), energy.ravel(), count + 1), 1e-12
-    )
-    transmission = parts / max(float(parts[0]), 1e-6)
-    opaque = transmission < MAX_TRANSMISSION
+    came = np.bincount(labels.ravel(), through.ravel(), count + 1)
+    transmission = came / np.maximum(np.bincount(labels.ravel(), weight.ravel(), count + 1), 1e-9)
+    opaque = transmission < MAX_TRANSMISSION * max(float(transmission[0]), 1e-6)
     opaque[0] = False
     return np.asarray(opaque[labels], dtype=bool)
 

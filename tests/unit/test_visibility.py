@@ -1,0 +1,135 @@
+"""Cloud hides the ground; snow, tarps, white roofs and cloud shadow do not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from services.detector.centrelines import Centreline
+from services.detector.ground import prepare
+from services.detector.quality import blur, check_quality
+from services.detector.raster import Raster
+from services.detector.rejection import TileRejectedError
+from services.detector.visibility import visible_ground
+from tests.support.rendered import Rendered, rendered
+
+
+def seen_share(scene: Rendered, tile: Raster | None = None) -> float:
+    return scene.seen_on_tracks(prepare(tile or scene.tile, scene.baseline, scene.centrelines).seen)
+
+
+def clouded(tile: Raster, share: float, seed: int) -> tuple[Raster, np.ndarray]:
+    """A tile under soft white cloud, and where it hides more than half of the light."""
+    chance = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(chance.normal(size=tile.shape), 25)
+    opacity = np.clip((field - np.quantile(field, 1 - share)) / field.std() * 2 + 0.5, 0, 1)
+    shade = 0.9 + chance.normal(0, 0.004, tile.shape)
+    pixels = tile.pixels * (1 - opacity) + opacity * shade
+    return replace(tile, pixels=pixels.astype(np.float32)), opacity > 0.5
+
+
+@pytest.mark.parametrize("share", [0.15, 0.4, 0.6])
+@pytest.mark.parametrize("condition", ["clear", "tarps"])
+def test_coverage_under_cloud_is_near_the_truth(condition: str, share: float) -> None:
+    scene = rendered(condition)
+    tile, hidden = clouded(scene.tile, share, seed=2)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "condition", ["clear", "tarps", "empty-clutter", "haze", "low-sun", "season", "dense", "brown", "train-left"]
+)
+def test_clear_scenes_are_seen_whole(condition: str) -> None:
+    assert seen_share(rendered(condition, seed=3)) > 0.98
+
+
+def test_snow_is_seen() -> None:
+    assert seen_share(rendered("snow", size_px=512)) > 0.98
+
+
+def test_identical_pictures_are_seen_whole() -> None:
+    scene = rendered("clear")
+
+    visibility = visible_ground(scene.tile, scene.tile)
+
+    assert visibility.seen.all()
+    assert visibility.cloud == 0
+
+
+def test_missing_data_is_not_seen() -> None:
+    scene = rendered("clear")
+    cut = replace(scene.tile, valid=scene.tile.valid & (np.arange(400) < 300))
+
+    seen = visible_ground(cut, None).seen
+
+    assert not seen[:, 300:].any()
+    assert seen[:, :300].all()
+
+
+def prepared(tile: Raster, baseline: Raster | None, lines: tuple[Centreline, ...]) -> str:
+    with pytest.raises(TileRejectedError) as rejected:
+        prepare(tile, baseline, lines)
+    return rejected.value.reason
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (lambda p: np.zeros_like(p), "constant-image"),
+        (lambda p: np.full_like(p, 0.5), "constant-image"),
+        (lambda p: np.where(np.random.default_rng(0).random(p.shape) < 0.01, 0.5, 1).astype(np.float32), "saturated"),
+        (lambda p: np.random.default_rng(0).random(p.shape, dtype=np.float32), "wrong-place"),
+        (lambda p: np.random.default_rng(0).normal(0.8, 0.004, p.shape).astype(np.float32), "ground-hidden"),
+    ],
+)
+def test_what_cannot_be_counted_is_rejected_with_its_reason(pixels: object, reason: str) -> None:
+    scene = rendered("clear")
+    tile = replace(scene.tile, pixels=pixels(scene.tile.pixels))  # type: ignore[operator]
+
+    assert prepared(tile, scene.baseline, scene.centrelines) == reason
+
+
+def test_no_data_coarse_pixels_and_blur_are_rejected_with_their_reason() -> None:
+    scene = rendered("clear")
+    nothing = replace(scene.tile, valid=np.zeros_like(scene.tile.valid))
+    coarse = replace(scene.tile, gsd_m=2.0)
+    blurred = replace(scene.tile, pixels=ndimage.gaussian_filter(scene.tile.pixels, (0, 7, 7)))
+
+    assert prepared(nothing, None, ()) == "no-data"
+    assert prepared(coarse, None, ()) == "gsd-too-coarse"
+    assert prepared(blurred, None, ()) == "blurred"
+
+
+def test_a_baseline_of_elsewhere_is_rejected() -> None:
+    scene = rendered("clear")
+    away = replace(scene.baseline, valid=np.zeros_like(scene.baseline.valid))
+
+    assert prepared(scene.tile, away, scene.centrelines) == "wrong-place"
+
+
+def test_blur_grows_with_the_point_image() -> None:
+    scene = rendered("clear")
+    light = scene.tile.luminance()
+    widths = [blur(ndimage.gaussian_filter(light, sigma), scene.tile.valid) for sigma in (0, 1, 2, 4)]
+
+    assert widths == sorted(widths)
+    assert widths[-1] == pytest.approx(4, rel=0.4)
+
+
+def test_without_a_baseline_it_says_so() -> None:
+    scene = rendered("clear")
+
+    ground = prepare(scene.tile, None, scene.centrelines)
+
+    assert ground.reasons == ("no-baseline",)
+    assert ground.registration is None
+
+
+def test_white_ground_is_remarked() -> None:
+    scene = rendered("clear")
+    pixels = scene.tile.pixels.copy()
+    pixels[:, :200] = 1
+
+    assert check_quality(replace(scene.tile, pixels=pixels)) == ("saturated",)
