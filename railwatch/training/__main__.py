@@ -40,17 +40,11 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.jobs) as pool:
         gathered = pool.map(partial(_rendered_strips, arguments.cache), seeds)
         rendered = [strips for strips in gathered if strips is not None]
-    real = [strips for folder in arguments.real for strips in real_strips(folder)]
+    real = [real_scene(folder) for folder in arguments.real]
     recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
     models, made = make_model(rendered, real, recipe)
     write_model(arguments.out, models, made)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer
-
-
-def real_strips(folder: Path, copies: int = 3) -> list[Strips]:
-    """The strips of a real picture, a few times, with its lines drawn a little otherwise each time."""
-    scene = real_scene(folder)
-    return [strips_of(scene, np.random.default_rng(copy), 0.35) for copy in range(copies)]
 
 
 def _rendered_strips(cache: Path, seed: int) -> Strips | None:

@@ -4,7 +4,7 @@ Everything goes through the detector's own steps, so that the model sees what it
 true ones, moved a little sideways, for the evidence; moved as far as people draw them for the axis.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from services.detector import evidence
 from services.detector.centrelines import Centreline, project
 from services.detector.geotiff import read_raster
 from services.detector.ground import Ground, prepare
+from services.detector.network import Network
 from services.detector.raster import Raster
 from services.detector.strips import CELL_M, PAD, Layout, lay_out
-from services.detector.tracks import ACROSS_M, REACH_M, across_looks, clip, knot_cells
+from services.detector.tracks import ACROSS_M, REACH_M, across_looks, clip, knot_cells, refine
 from shared.counts import Sun
 from shared.sites import load_tracks
 
@@ -37,6 +38,9 @@ COUPLED_CELLS = 5
 IS_AXIS_M = 0.2
 NO_AXIS_M = 0.45
 FAR_PX = 1e6
+# Tracks in yards lie 4.0 to 5 m apart; what is shorter than this is no track but a remainder.
+REPEATED_M = tuple(sign * 4.5 * number for number in range(1, 9) for sign in (-1, 1))
+LEAST_NEIGHBOUR_M = 25.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,34 @@ def real_scene(folder: Path) -> Scene:
     boxes = _boxes(tile, outlines)
     through = tuple(_through(line, boxes, tile.gsd_m) for line in lines)
     return Scene(folder.name, tile, prepare(tile, baseline, lines), through, boxes, None, whole=False)
+
+
+def with_neighbours(scene: Scene, axis: Network) -> Scene:
+    """A real scene with the tracks beside those that are drawn: most of them empty, which drawn ones rarely are.
+
+    Each line is repeated every 4.5 m to either side, as tracks in a yard are, and moved onto what rails are found
+    there; where two come to lie on one track, one remains.
+    """
+    tile, ground = scene.tile, scene.ground
+    repeated = [
+        Centreline(f"{line.id}{sideways_m:+.1f}", np.asarray(moved.coords))
+        for line in scene.lines
+        for sideways_m in REPEATED_M
+        if not (moved := shapely.LineString(line.xy_px).offset_curve(sideways_m / tile.gsd_m)).is_empty
+        and moved.geom_type == "LineString"
+    ]
+    pieces = refine(clip((*scene.lines, *repeated), tile.shape, tile.gsd_m), tile, ground.baseline, axis)
+    apart: list[Centreline] = list(scene.lines)
+    for piece in pieces:
+        line = shapely.LineString(piece.xy_px)
+        near = shapely.union_all([shapely.LineString(other.xy_px) for other in apart]).buffer(2.5 / tile.gsd_m)
+        rest = line.difference(near)
+        apart += [
+            Centreline(piece.track, np.asarray(part.coords))
+            for part in shapely.get_parts(rest)
+            if part.length * tile.gsd_m > LEAST_NEIGHBOUR_M
+        ]
+    return replace(scene, lines=tuple(apart))
 
 
 def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -> Strips:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.training.calibrate import calibrate
-from railwatch.training.examples import Strips
+from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import Example, fit_grammar
 from services.detector.evidence import Model, Models, by_track, weigh
@@ -23,6 +23,9 @@ KEPT_BACK = 5
 # Long yards are not drawn more often than ones of a kilometre.
 MOST_CELLS = 2000.0
 LOOKS = 6
+# Real scenes are few: each is drawn so many times, its lines moved sideways by about so much.
+COPIES = 3
+SIDEWAYS_M = 0.35
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,12 @@ class Recipe:
     real_weight: float = 3.0
 
 
-def make_model(rendered: list[Strips], real: list[Strips], recipe: Recipe) -> tuple[Models, dict[str, Any]]:
+def make_model(rendered: list[Strips], real: list[Scene], recipe: Recipe) -> tuple[Models, dict[str, Any]]:
     """Fits everything that is learned.
 
     Args:
         rendered: strips of rendered scenes.
-        real: strips of real ones; may be empty.
+        real: real scenes; may be empty.
         recipe: how.
 
     Returns:
@@ -53,7 +56,9 @@ def make_model(rendered: list[Strips], real: list[Strips], recipe: Recipe) -> tu
     """
     back = rendered[::KEPT_BACK]
     forward = [strips for number, strips in enumerate(rendered) if number % KEPT_BACK]
-    weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in real]
+    chance = np.random.default_rng(recipe.seed)
+    drawn = [strips_of(scene, chance, SIDEWAYS_M) for scene in real for _ in range(COPIES)]
+    weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in drawn]
     plain = Structure(np.arange(LOOKS), np.ones(LOOKS, np.float32), np.ones(LOOKS, np.float32))
     axis = fit_network(
         [Sample(strips.looks, strips.axes, weight) for strips, weight in weighted],
@@ -62,6 +67,8 @@ def make_model(rendered: list[Strips], real: list[Strips], recipe: Recipe) -> tu
         steps=recipe.steps // 2,
         channels=16,
     )
+    beside = [strips_of(with_neighbours(scene, axis), chance, SIDEWAYS_M) for scene in real for _ in range(COPIES)]
+    weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in beside]
     pair = fit_network(
         [Sample(s.pair, s.labels, w * min(1.0, MOST_CELLS / len(s.labels))) for s, w in weighted],
         structure(with_baseline=True),
@@ -84,7 +91,7 @@ def make_model(rendered: list[Strips], real: list[Strips], recipe: Recipe) -> tu
         "version": _version(pair, single, axis),
         "recipe": asdict(recipe),
         "rendered": len(rendered),
-        "real": sorted({strips.name for strips in real}),
+        "real": [scene.name for scene in real],
     }
     for name, model in models.items():
         made[name] = {"grammar": asdict(model.grammar), "calibration": asdict(model.calibration)}

@@ -94,11 +94,11 @@ def measure(
         sun: where it stood, if known.
     """
     dark = _darkest(tile)
-    values, inside = straighten(tile, layout)
+    pictures = [tile] if baseline is None else [tile, baseline]
+    (values, *there), (inside, *known) = straighten(pictures, layout)
     before = None
-    if baseline is not None:
-        there, known = straighten(baseline, layout)
-        before = strip_of(levelled(there, values, known & inside), known, dark)
+    if there:
+        before = strip_of(levelled(there[0], values, known[0] & inside), known[0], dark)
     shadow = shadow_px(sun, tile) if sun else None
     figures = features(strip_of(values, inside, dark), before, layout, None if shadow is None else shadow * tile.gsd_m)
     return figures, seen_cells(seen, inside, layout)

@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 # Two samples along make one cell, half as long as the narrowest coupling gap.
 STEP_M = 0.25
 CELL_M = 0.5
+# From this pixel size on, one sample stands for a cell.
+FINE_M = 0.4
 HALF_WIDTH_M = 4.0
 ACROSS_M = np.arange(-HALF_WIDTH_M, HALF_WIDTH_M + STEP_M / 2, STEP_M)
 # Cells between tracks, and before the first and after the last: 15 m, half the longest car.
@@ -82,51 +84,76 @@ def lay_out(lines_px: Sequence[NDArray[np.float64]], gsd_m: float) -> Layout:
 
 
 def straighten(
-    picture: Raster, layout: Layout, across_m: NDArray[np.float64] = ACROSS_M
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Resamples a picture (bilinear) at `STEP_M` along the tracks and averages to cells.
+    pictures: Sequence[Raster], layout: Layout, across_m: NDArray[np.float64] = ACROSS_M, every: int = 1
+) -> tuple[list[Floats], list[NDArray[np.bool_]]]:
+    """Resamples pictures of one grid (bilinear) along the tracks.
+
+    Where pixels are smaller than a cell, a cell is the mean of two samples `STEP_M` apart.
 
     Args:
-        picture: what to sample.
+        pictures: what to sample.
         layout: the tracks.
         across_m: (w,), distances to the right of the centreline.
+        every: only every so many cells are sampled.
 
     Returns:
-        Values (n, w, bands), 0 where the picture has none, and where it has (n, w).
+        For each picture values (n / every, w, bands), 0 where it has none, and where it has (n / every, w).
     """
-    bands = np.ascontiguousarray(picture.pixels.transpose(1, 2, 0))
-    on = layout.on_track
-    right = layout.right_px[on]
+    bands = np.concatenate([picture.pixels for picture in pictures]).transpose(1, 2, 0)
+    bands = np.ascontiguousarray(bands).reshape(-1, bands.shape[2])
+    centre, right = layout.xy_px[::every], layout.right_px[::every]
+    on = np.isfinite(centre[:, 0])
+    centre, right = centre[on], right[on]
     forward = np.column_stack([right[:, 1], -right[:, 0]])
-    half_step = STEP_M / 2 / layout.gsd_m
-    total = np.zeros((int(on.sum()), len(across_m), bands.shape[2]), np.float32)
-    usable = np.ones(total.shape[:2], dtype=bool)
-    for side in (-half_step, half_step):
-        xy = (layout.xy_px[on] + side * forward)[:, None, :] + right[:, None, :] * (across_m[:, None] / layout.gsd_m)
-        values, inside = _bilinear(bands, picture.valid, xy)
-        total += values
-        usable &= inside
-    strip = np.zeros((len(on), len(across_m), bands.shape[2]), np.float32)
-    seen = np.zeros((len(on), len(across_m)), dtype=bool)
-    strip[on] = total * (0.5 * usable[:, :, None])
-    seen[on] = usable
-    return strip, seen
+    taps = (-0.5, 0.5) if layout.gsd_m < FINE_M and every == 1 else (0.0,)
+    total = np.zeros((len(centre), len(across_m), bands.shape[1]), np.float32)
+    usable = [np.ones(total.shape[:2], dtype=bool) for _ in pictures]
+    for tap in taps:
+        middle = centre + forward * (tap * STEP_M / layout.gsd_m)
+        x, y = (
+            (middle[:, None, axis] + right[:, None, axis] * (across_m / layout.gsd_m)).astype(np.float32)
+            for axis in (0, 1)
+        )
+        total += _bilinear(bands, pictures[0].shape, x, y)
+        for picture, known in zip(pictures, usable, strict=True):
+            known &= _valid(picture.valid, x, y)
+    total /= len(taps)
+    strips, seen, first = [], [], 0
+    for picture, known in zip(pictures, usable, strict=True):
+        depth = len(picture.pixels)
+        strip = np.zeros((len(on), len(across_m), depth), np.float32)
+        there = np.zeros((len(on), len(across_m)), dtype=bool)
+        strip[on], there[on] = total[:, :, first : first + depth] * known[:, :, None], known
+        strips.append(strip)
+        seen.append(there)
+        first += depth
+    return strips, seen
 
 
 def _interpolate(line: NDArray[np.float64], at: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([np.interp(along, at, line[:, 0]), np.interp(along, at, line[:, 1])])
 
 
-def _bilinear(bands: Floats, valid: NDArray[np.bool_], xy: NDArray[np.float64]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Values (..., bands) at pixel coordinates (..., 2), and whether they lie on valid pixels."""
-    rows, cols, depth = bands.shape
-    x, y = xy[..., 0], xy[..., 1]
-    inside = (x >= -0.5) & (x <= cols - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
+def _bilinear(bands: Floats, shape: tuple[int, int], x: Floats, y: Floats) -> Floats:
+    """Values (..., bands) of a picture (rows * cols, bands) at pixel coordinates; outside it, of its edge."""
+    rows, cols = shape
     x, y = np.clip(x, 0, cols - 1), np.clip(y, 0, rows - 1)
-    left, top = np.minimum(x.astype(np.int64), cols - 2), np.minimum(y.astype(np.int64), rows - 2)
-    right_share, lower_share = (x - left).astype(np.float32)[..., None], (y - top).astype(np.float32)[..., None]
-    flat, index = bands.reshape(-1, depth), top * cols + left
-    upper = flat[index] * (1 - right_share) + flat[index + 1] * right_share
-    lower = flat[index + cols] * (1 - right_share) + flat[index + cols + 1] * right_share
-    nearest = np.round(y).astype(np.int64) * cols + np.round(x).astype(np.int64)
-    return upper + (lower - upper) * lower_share, inside & valid.reshape(-1)[nearest]
+    left, top = np.minimum(x.astype(np.int32), cols - 2), np.minimum(y.astype(np.int32), rows - 2)
+    right, lower = x - left, y - top
+    index = top * np.int32(cols) + left
+    values = bands[index] * ((1 - right) * (1 - lower))[..., None]
+    values += bands[index + 1] * (right * (1 - lower))[..., None]
+    values += bands[index + cols] * ((1 - right) * lower)[..., None]
+    values += bands[index + cols + 1] * (right * lower)[..., None]
+    return values
+
+
+def _valid(valid: NDArray[np.bool_], x: Floats, y: Floats) -> NDArray[np.bool_]:
+    """Whether pixel coordinates lie on valid pixels."""
+    rows, cols = valid.shape
+    inside = (x >= -0.5) & (x <= cols - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
+    if valid.all():
+        return inside
+    nearest_x = np.clip(np.rint(x), 0, cols - 1).astype(np.int32)
+    nearest_y = np.clip(np.rint(y), 0, rows - 1).astype(np.int32)
+    return inside & valid[nearest_y, nearest_x]

@@ -6,7 +6,7 @@ it finds, not far from where the line was drawn, is the refined centreline.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -32,6 +32,7 @@ ACROSS_M = np.arange(-REACH_M - 4.0, REACH_M + 4.0 + STEP_M / 2, STEP_M)
 # The axis is sought every so many cells, over as many to either side; it bends by about so much from one to the next.
 KNOT_CELLS = round(5.0 / CELL_M)
 BEND_M = 0.12
+LOOK_EVERY = 2
 # Knots lie so many steps apart on the network's axis, so that they do not see each other.
 KNOT_PAD = 31
 # Lines nearer than a car's width share their cars.
@@ -101,11 +102,14 @@ def across_looks(layout: Layout, tile: Raster, baseline: Raster | None) -> Float
     Luminance averaged along the track and its roughness along it, of tile and baseline, each less its mean and over its
     spread across; how far the two differ; and 1 where there is a picture. Without a baseline the tile stands for it.
     """
-    looks = [_look(tile, layout), _look(baseline, layout)] if baseline is not None else [_look(tile, layout)] * 2
+    pictures = [tile] if baseline is None else [tile, baseline]
+    strips, _ = straighten([_grey(picture) for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
+    looks = [_look(strip[..., 0]) for strip in strips] * (3 - len(strips))
     difference = np.abs(looks[0][..., 0] - looks[1][..., 0])
     at = np.concatenate(
         [start + knot_cells(int(length)) for start, length in zip(layout.starts, layout.lengths, strict=True)]
     )
+    at = np.minimum(np.rint(at / LOOK_EVERY).astype(np.int64), len(difference) - 1)
     channels = np.concatenate([looks[0], looks[1], difference[..., None]], axis=2)[at]
     out = np.zeros((len(at), len(ACROSS_M) + KNOT_PAD, channels.shape[2] + 1), np.float32)
     out[:, : len(ACROSS_M), :-1] = channels
@@ -136,13 +140,15 @@ def owned(layout: Layout) -> NDArray[np.bool_]:
     return mine
 
 
-def _look(picture: Raster, layout: Layout) -> Floats:
+def _grey(picture: Raster) -> Raster:
+    return replace(picture, pixels=picture.luminance()[None])
+
+
+def _look(strip: Floats) -> Floats:
     """(n, across, 2): luminance along the track, averaged, and its roughness; both scaled across."""
-    grey = Raster(picture.luminance()[None], picture.valid, picture.transform, picture.crs, picture.gsd_m)
-    values = straighten(grey, layout, ACROSS_M)[0][..., 0]
-    window = 2 * KNOT_CELLS + 1
-    mean = ndimage.uniform_filter1d(values, window, axis=0, mode="nearest")
-    square = ndimage.uniform_filter1d(values**2, window, axis=0, mode="nearest")
+    window = 2 * KNOT_CELLS // LOOK_EVERY + 1
+    mean = ndimage.uniform_filter1d(strip, window, axis=0, mode="nearest")
+    square = ndimage.uniform_filter1d(strip**2, window, axis=0, mode="nearest")
     rough = np.sqrt(np.maximum(square - mean**2, 0))
     scaled = [
         (part - part.mean(axis=1, keepdims=True)) / (part.std(axis=1, keepdims=True) + 1e-3) for part in (mean, rough)

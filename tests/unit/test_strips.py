@@ -25,7 +25,7 @@ def test_a_strip_of_a_linear_ramp_is_exact_wherever_the_track_runs(turn: float, 
     line = np.array([120.0, 100.0]) + np.outer([-60, 60], heading)
 
     layout = lay_out([line], picture.gsd_m)
-    values, seen = straighten(picture, layout)
+    (values,), (seen,) = straighten([picture], layout)
 
     on = layout.on_track
     side = np.array([-heading[1], heading[0]])
@@ -44,8 +44,8 @@ def test_a_track_run_from_its_other_end_gives_the_same_strip_turned() -> None:
     picture = ramp(0.001, -0.0015)
     line = np.array([[20.0, 30.0], [90.0, 80.0], [210.0, 120.0]])
 
-    there, _ = straighten(picture, lay_out([line], picture.gsd_m))
-    back, _ = straighten(picture, lay_out([line[::-1]], picture.gsd_m))
+    (there,), _ = straighten([picture], lay_out([line], picture.gsd_m))
+    (back,), _ = straighten([picture], lay_out([line[::-1]], picture.gsd_m))
 
     assert back[::-1, ::-1] == pytest.approx(there, abs=1e-4)
 
@@ -63,7 +63,7 @@ def test_what_lies_outside_the_picture_is_not_seen() -> None:
     picture = ramp(0, 0)
     layout = lay_out([np.array([[-40.0, 100.0], [120.0, 100.0]])], picture.gsd_m)
 
-    values, seen = straighten(picture, layout)
+    (values,), (seen,) = straighten([picture], layout)
 
     inside = layout.xy_px[:, 0] > 1
     assert seen[inside].all()
