@@ -136,7 +136,7 @@ def test_a_surge_reaches_everyone_who_should_know_and_poison_nobody(
     assert verify(SECRET, last.body, last.headers[HEADER], datetime.now(UTC).timestamp())
     assert [transition for _, transition in sent(desk)] == ["opened", "opened", "opened", "updated"]
     assert last.json["data"]["sentence"] == alert["sentence"]
-    assert [look["count"] for look in looks] == [70, 30, 11]
+    assert [look["count"] for look in looks] == [70, 30, 9]
     assert alertmanager.requests[-1].json[0]["generatorURL"] == f"https://railwatch.example/alerts/{alert['alert']}"
 
 
