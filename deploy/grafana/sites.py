@@ -47,7 +47,7 @@ def make() -> Dashboard:
     board = dashboard(
         "sites", "Railwatch / Sites", "Every site: how many cars, how near to an alert, when last seen.", "now-90d"
     )
-    for built in (*_numbers(), _fleet(), _fullest(), _longest_unseen()):
+    for built in (*_numbers(), _fleet(), _fullest(), _most_overdue()):
         board = board.with_panel(built)
     return board
 
@@ -81,12 +81,12 @@ def _numbers() -> list[Stat]:
         ),
         panel(
             Stat(),
-            "Longest without a clear look",
-            "The site that was last seen well longest ago. Weeks are normal under cloud.",
-            "s",
-            now("max(time() - max by (site) (railwatch_site_last_clear_look_timestamp_seconds))"),
+            "Sites overdue",
+            "Sites whose next clear look should have come by now, judged by how often each is seen.",
+            "short",
+            now("count(max by (site) (railwatch_site_look_overdue_seconds) > 0) or vector(0)"),
             size=(6, 4),
-            steps=((None, GREEN), (14 * DAY_S, YELLOW), (30 * DAY_S, RED)),
+            steps=((None, GREEN), (1, YELLOW)),
         ),
     ]
 
@@ -143,16 +143,14 @@ def _fullest() -> BarGauge:
     )
 
 
-def _longest_unseen() -> BarGauge:
+def _most_overdue() -> BarGauge:
     return panel(
         BarGauge(),
-        "Time since the last clear look",
-        "The ten sites that were last seen well longest ago.",
+        "Most overdue",
+        "How long ago the next look should have come: `look` where none came at all, `clear-look` where the site was hidden "
+        "on those that did.",
         "s",
-        now(
-            "topk(10, time() - max by (site) (railwatch_site_last_clear_look_timestamp_seconds))",
-            "{{site}}",
-        ),
+        now("topk(10, max by (site, miss) (railwatch_site_look_overdue_seconds))", "{{site}}: {{miss}}"),
         size=(12, 9),
-        steps=((None, GREEN), (14 * DAY_S, YELLOW), (30 * DAY_S, RED)),
+        steps=((None, GREEN), (1, YELLOW), (14 * DAY_S, RED)),
     )

@@ -8,8 +8,8 @@ from deploy.tests.stack import Stack, running_stack
 from railwatch.demo.episode import BASELINE, LOOKS
 from railwatch.demo.replay import rendering, replay
 
-ENOUGH = LOOKS[-16:]
-"""Quiet looks from which a history is learned, and the surge."""
+ENOUGH = (LOOKS[16], *LOOKS[-16:])
+"""A look at clouds, quiet looks from which a history is learned, and the surge."""
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ CONFIGURATION = DEPLOY / "alertmanager" / "alertmanager.yaml"
             {"alertname": "RailwatchServiceAway", "job": "railwatch-detector", "severity": "critical"},
         ),
         ("operators-urgent", {"alertname": "RailwatchLagging", "group": "railwatch-detector", "severity": "critical"}),
+        ("operators", {"alertname": "SiteNotSeen", "site": "tumangang", "severity": "warning"}),
         ("operators", {"alertname": "SomethingElse"}),
     ],
 )

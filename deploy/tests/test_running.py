@@ -100,6 +100,11 @@ def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
     eventually(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
 
 
+def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack) -> None:
+    eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
+    assert not stack.notified("analysts", "SiteNotSeen")
+
+
 def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:
     assert stack.firing() <= {"RailwatchDeadLetters"}
 

@@ -1,0 +1,114 @@
+"""The users of the Strimzi component on real Apache Kafka: each may do what its service does, and is refused the rest."""
+
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
+from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+from pydantic import SecretStr
+
+from deploy.tests.rendering import Resource, name_of, of_kind, overlay
+from railwatch.embedded import free_port
+from shared.bus.client import make_consumer, make_producer
+from shared.bus.topics import TopicPlan, ensure_topics
+from shared.events import AlertEvent, CountEvent, DeadLetter, Event, TileEvent
+from shared.settings import KafkaSettings
+from tests.support.apache_kafka import apache_broker
+from tests.support.bus import eventually
+
+USERS = {name_of(user): user for user in of_kind(overlay("production"), "KafkaUser")}
+EVENTS: tuple[type[Event], ...] = (TileEvent, CountEvent, AlertEvent, DeadLetter)
+WRITES = {
+    "kafka-ingest": {TileEvent, DeadLetter},
+    "kafka-detector": {CountEvent, DeadLetter},
+    "kafka-alerting": {AlertEvent, DeadLetter},
+    "kafka-scaler": set(),
+}
+GROUPS = {
+    "railwatch-detector": ("kafka-detector", TileEvent),
+    "railwatch-alerting": ("kafka-alerting", CountEvent),
+    "railwatch-alerting-to-main": ("kafka-alerting", AlertEvent),
+}
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a broker with the topics, the users and their rules. Only its other port lets anyone do anything."""
+    secured = free_port()
+    properties = f"""\
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}},SASL_PLAINTEXT://127.0.0.1:{secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},SASL_PLAINTEXT://127.0.0.1:{secured}
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+    users = [f"SCRAM-SHA-512=[name={user},password=hush]" for user in USERS]
+    with apache_broker(tmp_path_factory.mktemp("kafka"), properties=properties, users=users) as environment:
+        servers = environment["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]
+        ensure_topics(KafkaSettings(bootstrap_servers=servers), TopicPlan(partitions=1, replication=1))
+        admin = KafkaAdminClient(bootstrap_servers=servers)
+        admin.create_acls([acl for user in USERS.values() for acl in _acls(user)])
+        admin.close()
+        yield secured
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_service_writes_to_its_topics_only(port: int, user: str) -> None:
+    producer = make_producer(_settings(port, user))
+    written = set()
+    for event in EVENTS:
+        try:
+            producer.send(event.TOPIC, b"{}").get(30)
+            written.add(event)
+        except TopicAuthorizationFailedError:
+            pass
+    producer.close()
+    assert written == WRITES[user]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_is_read_by_its_service_only(port: int, group: str) -> None:
+    reader, event = GROUPS[group]
+    for user in USERS:
+        assert _can_read(port, user, group, event) == (user == reader), user
+
+
+def _can_read(port: int, user: str, group: str, event: type[Event]) -> bool:
+    consumer = make_consumer(_settings(port, user), group)
+    consumer.subscribe([event.TOPIC])
+    try:
+        eventually(lambda: consumer.poll(200) is not None and consumer.assignment(), f"{user} joins {group}")
+    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
+        return False
+    finally:
+        consumer.close(autocommit=False)
+    return True
+
+
+def _settings(port: int, user: str) -> KafkaSettings:
+    return KafkaSettings(
+        bootstrap_servers=f"127.0.0.1:{port}",
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username=user,
+        sasl_password=SecretStr("hush"),
+        session_timeout_ms=6000,
+    )
+
+
+def _acls(user: Resource) -> Iterator[ACL]:
+    for rule in user["spec"]["authorization"]["acls"]:
+        resource = rule["resource"]
+        pattern = ResourcePattern(
+            ResourceType[resource["type"].upper()],
+            resource["name"],
+            {"prefix": ACLResourcePatternType.PREFIXED, "literal": ACLResourcePatternType.LITERAL}[
+                resource["patternType"]
+            ],
+        )
+        for operation in rule["operations"]:
+            who = f"User:{name_of(user)}"
+            yield ACL(who, "*", ACLOperation[operation.upper()], ACLPermissionType.ALLOW, pattern)
