@@ -1,6 +1,5 @@
 """One look judged against its site's history: the rule, what it says, and what that does to the site's alert."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +11,17 @@ import numpy as np
 
 from services.alerting import looks
 from services.alerting.onset import estimate_onset
-from services.alerting.sustained import rising_looks, sustained_p_value
+from services.alerting.surges import anscombe_residuals, surge_probability
+from services.alerting.sustained import limit, next_sum
 from services.alerting.threshold import Prediction, predict
 from shared.events import Look, Onset, Transition
 
-SUSTAINED_SHARE = 0.1
+SUSTAINED_SHARE = 0.05
 """False-alarm rate of the companion for slow rises, as a share of the rule's."""
-SUSTAINED_LOOKS = 60
-"""Looks that the companion's sum goes back at most."""
-ENDING_LOG_ODDS = math.log(20)
-"""An alert ends once the looks since it last exceeded are so much likelier for a quiet site than for the surge."""
+RISING_LOOKS = 60
+"""Looks that a slow rise goes back at most."""
 SURGE_LOOKS = 12
-"""Looks of an alert that its onset is estimated from, and its present level; later looks leave the onset as it is."""
-LEAST_SURGE_SD = 2.0
-"""Least level of a surge, in standard deviations of the prediction, that an alert's end is judged by."""
+"""The first looks of an alert, from which its onset is estimated, and the last, by which its end is seen."""
 BEFORE_LOOKS = 20
 """Looks before an alert among which its onset is sought."""
 
@@ -69,7 +65,7 @@ class Judgement(Look):
     Attributes:
         exceeds: the count is above `threshold`; the same as `p_value` < the rule's false-alarm rate.
         sustained: the companion for slow rises signals: the looks up to this one are too high together.
-        sustained_p_value: chance of so high a run of looks if nothing had changed; null where not judged.
+        cusum: the companion's cumulative sum; 0 where nothing points to a rise.
         state: how the site stands after this look.
         transition: what happened to the site's alert at this look; null where nothing did.
         reason: why, in one sentence; empty without a transition.
@@ -80,7 +76,7 @@ class Judgement(Look):
 
     exceeds: bool = False
     sustained: bool = False
-    sustained_p_value: float | None = None
+    cusum: float = 0.0
     state: State
     transition: Transition | None = None
     reason: str = ""
@@ -119,15 +115,15 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
     p_value = float(prediction.tail(np.array([look.count]))[0])
     exceeds = p_value < rule.false_alarm_rate
     ended = bool(alert) and not exceeds and _has_ended(alert, look, prediction)
-    run_p_value = sustained_p_value([] if ended else [*_p_values_of_run(observed), p_value])
-    sustained = run_p_value < SUSTAINED_SHARE * rule.false_alarm_rate
+    cusum = 0.0 if ended else next_sum(observed[-1].cusum, p_value, prediction.standard_error / prediction.sd)
+    sustained = cusum > limit(SUSTAINED_SHARE * rule.false_alarm_rate)
     findings: dict[str, Any] = {
         "expected": prediction.expected,
         "threshold": prediction.threshold(rule.false_alarm_rate),
         "p_value": p_value,
         "exceeds": exceeds,
         "sustained": sustained,
-        "sustained_p_value": run_p_value,
+        "cusum": cusum,
     }
     if ended:
         return _judgement(
@@ -176,7 +172,7 @@ def baseline(observed: Sequence[Judgement], at: datetime, rule: Rule) -> list[Ju
         at = alert[0].observed_at
         observed = [past for past in observed if past.observed_at < at]
         if alert[0].sustained:
-            guard = max(guard, rising_looks([*_p_values_of_run(observed), alert[0].p_value or 1.0]))
+            guard = max(guard, _rising_looks(observed))
     sizes = Counter(past.opened_at for past in observed if past.state is State.ALERT)
     oldest = at - timedelta(days=rule.window_days)
     quiet = [
@@ -193,29 +189,18 @@ def _judgement(look: Look, **findings: Any) -> Judgement:
     return Judgement(**raw, **findings)
 
 
-def _p_values_of_run(observed: Sequence[Judgement]) -> list[float]:
-    """P-values of the judged looks since the last alert ended, oldest first."""
-    run: list[float] = []
-    for past in reversed(observed):
-        if past.transition is Transition.RESOLVED or past.p_value is None or len(run) == SUSTAINED_LOOKS:
-            break
-        run.append(past.p_value)
-    return run[::-1]
+def _rising_looks(observed: Sequence[Judgement]) -> int:
+    """How many of the last looks the cumulative sum has been above zero."""
+    recent = observed[-RISING_LOOKS:]
+    return next((back for back, past in enumerate(reversed(recent)) if past.cusum == 0), len(recent))
 
 
 def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -> bool:
-    """Whether the looks since the alert last exceeded are those of a quiet site and no longer of the surge.
-
-    The surge's level is the mean of the alert's last looks that exceeded. Both hypotheses are normal, the surge with
-    the larger variance of its larger mean; their log-likelihood ratio is summed over the looks since.
-    """
-    last = max((index for index, past in enumerate(alert) if past.exceeds), default=0)
-    raised = [past for past in alert if past.exceeds][-SURGE_LOOKS:] or alert[:1]
-    mean, sd = prediction.expected / look.coverage, prediction.sd / look.coverage
-    level = max((float(np.mean(looks.rates(raised))) - mean) / sd, LEAST_SURGE_SD)
-    spread = math.sqrt(1 + prediction.dispersion * level / prediction.sd)
-    since = np.maximum((looks.rates([*alert[last + 1 :], look][-SURGE_LOOKS:]) - mean) / sd, 0.0)
-    return bool(np.sum(((since - level) / spread) ** 2 / 2 - since**2 / 2 + math.log(spread)) > ENDING_LOG_ODDS)
+    """Whether it is more probable than not that the surge is over, given the alert's looks up to this one."""
+    recent = [*alert[-SURGE_LOOKS:], look]
+    means = prediction.expected / look.coverage * looks.coverages(recent)
+    dispersions = np.full(len(recent), prediction.sd**2 / prediction.expected)
+    return bool(surge_probability(anscombe_residuals(looks.counts(recent), means, dispersions))[-1] < 0.5)
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:

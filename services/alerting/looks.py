@@ -35,11 +35,6 @@ def coverages(looks: Sequence[Look]) -> Array:
     return np.array([look.coverage for look in looks])
 
 
-def rates(looks: Sequence[Look]) -> Array:
-    """The counts per share of track that was seen, shape (n,)."""
-    return counts(looks) / coverages(looks)
-
-
 def error_variances(looks: Sequence[Look]) -> Array:
     """The variance of each count's measurement error, shape (n,)."""
     return np.array([error_variance(look) for look in looks])

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.alerting.judgement import (
+    RISING_LOOKS,
     SURGE_LOOKS,
-    SUSTAINED_LOOKS,
     Judgement,
     Rule,
     State,
@@ -47,7 +47,7 @@ def retained(history: Sequence[Judgement], rule: Rule) -> list[Judgement]:
     """The part of a history that later judgements can depend on: a bounded number of looks, oldest first.
 
     Judging against it gives exactly what judging against the whole history gives. Of an alert that stands, its first
-    and last looks are kept and the last that exceeded; of one that has ended, enough to know that it is to be left out;
+    and last looks are kept; of one that has ended, enough to know that it is to be left out;
     of the looks before, as many quiet ones as the window and a slow rise in front of it can hold.
     """
     observed = [past for past in history if past.state is not State.UNOBSERVED]
@@ -60,9 +60,8 @@ def retained(history: Sequence[Judgement], rule: Rule) -> list[Judgement]:
         if past.state is not State.ALERT or places[past.opened_at] <= 2:
             spared.append(past)
     quiet = [index for index, past in enumerate(spared) if past.state is not State.ALERT or places[past.opened_at] == 1]
-    surplus = max(len(quiet) - rule.window_looks - SUSTAINED_LOOKS, 0)
+    surplus = max(len(quiet) - rule.window_looks - RISING_LOOKS, 0)
     start = quiet[surplus] if quiet else 0
-    exceeding = [past for past in alert if past.exceeds][-SURGE_LOOKS:]
-    of_alert = {past.observed_at: past for past in (*alert[:SURGE_LOOKS], *exceeding, *alert[-SUSTAINED_LOOKS:])}
+    of_alert = alert if len(alert) <= 2 * SURGE_LOOKS else [*alert[:SURGE_LOOKS], *alert[-SURGE_LOOKS:]]
     unobserved = history[-1:] if history and history[-1].state is State.UNOBSERVED else ()
-    return [*spared[start:], *sorted(of_alert.values(), key=lambda past: past.observed_at), *unobserved]
+    return [*spared[start:], *of_alert, *unobserved]

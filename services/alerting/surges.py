@@ -45,6 +45,18 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
     return residuals
 
 
+def surge_probability(residuals: Array) -> Array:
+    """The probability that a site was in a surge at each look, given that look and those before it.
+
+    Args:
+        residuals: Anscombe residuals in order of time, shape (n,).
+
+    Returns:
+        Probabilities, shape (n,).
+    """
+    return np.array(_forward(_odds(residuals)))
+
+
 def quiet_probability(residuals: Array) -> Array:
     """The probability that each look was quiet, given all looks: forward and backward through a two-state Markov chain.
 
@@ -54,17 +66,8 @@ def quiet_probability(residuals: Array) -> Array:
     Returns:
         Probabilities, shape (n,).
     """
-    log_odds = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi)) + residuals**2 / 2
-    below = np.minimum(residuals - SURGE_FROM, 0.0)
-    odds: list[float] = np.exp(np.minimum(log_odds - 2 * below**2, 40.0)).tolist()
-
-    forward: list[float] = []
-    prior = SURGE_BEGINS / (SURGE_BEGINS + 1 - SURGE_GOES_ON)
-    for ratio in odds:
-        surging = prior * ratio / (prior * ratio + 1 - prior)
-        forward.append(surging)
-        prior = surging * SURGE_GOES_ON + (1 - surging) * SURGE_BEGINS
-
+    odds = _odds(residuals)
+    forward = _forward(odds)
     surge_next, quiet_next = 1.0, 1.0
     quiet = np.empty(len(odds))
     quiet[-1] = 1 - forward[-1]
@@ -76,3 +79,21 @@ def quiet_probability(residuals: Array) -> Array:
         surging = forward[index] * surge_next
         quiet[index] = 1 - surging / (surging + (1 - forward[index]) * quiet_next)
     return quiet
+
+
+def _odds(residuals: Array) -> list[float]:
+    """How much likelier each residual is in a surge than in quiet."""
+    log_odds = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi)) + residuals**2 / 2
+    below = np.minimum(residuals - SURGE_FROM, 0.0)
+    odds: list[float] = np.exp(np.minimum(log_odds - 2 * below**2, 40.0)).tolist()
+    return odds
+
+
+def _forward(odds: list[float]) -> list[float]:
+    forward: list[float] = []
+    prior = SURGE_BEGINS / (SURGE_BEGINS + 1 - SURGE_GOES_ON)
+    for ratio in odds:
+        surging = prior * ratio / (prior * ratio + 1 - prior)
+        forward.append(surging)
+        prior = surging * SURGE_GOES_ON + (1 - surging) * SURGE_BEGINS
+    return forward

@@ -1,7 +1,8 @@
 """The companion for slow rises: a cumulative sum of how high the looks were, none of which need exceed its threshold.
 
-Each look's p-value becomes a standard normal score; the sum gains the score less an allowance at every look and never
-falls below zero. One look alone cannot make it signal, because its score is capped.
+Each look's p-value becomes a standard normal score. The sum gains the score less an allowance at every look and never
+falls below zero. One look alone cannot make it signal, because its score is capped. An expected count that is too low
+would add to the sum at every look, so the allowance grows by the standard error of the expected count.
 
 References:
     Page, E. S. (1954). Continuous inspection schemes. Biometrika 41, 100-115.
@@ -12,8 +13,6 @@ References:
 """
 
 import math
-from collections.abc import Sequence
-from itertools import accumulate
 
 from scipy.special import ndtri
 
@@ -25,22 +24,18 @@ OVERSHOOT = 0.583
 """Siegmund's correction for a sum that is looked at only at whole steps."""
 
 
-def sustained_p_value(p_values: Sequence[float]) -> float:
-    """The chance of a cumulative sum at least as high as at the last of the looks, if nothing had changed.
+def next_sum(before: float, p_value: float, standard_error: float) -> float:
+    """The cumulative sum after one more look.
 
     Args:
-        p_values: of the looks since the last alert ended, oldest first; none of them gives the chance of a sum of zero.
+        before: the sum before the look.
+        p_value: the look's p-value.
+        standard_error: of the expected count, in standard deviations of the prediction.
     """
-    total = _sums(p_values)[-1] if p_values else 0.0
-    return math.exp(-2 * ALLOWANCE * (total + OVERSHOOT))
+    score = min(-float(ndtri(p_value)), SCORE_CAP) if p_value > 0 else SCORE_CAP
+    return max(0.0, before + score - ALLOWANCE - standard_error)
 
 
-def rising_looks(p_values: Sequence[float]) -> int:
-    """How many looks ago the cumulative sum last was zero: the looks of the present rise."""
-    return next((back for back, total in enumerate(reversed(_sums(p_values))) if total == 0), len(p_values))
-
-
-def _sums(p_values: Sequence[float]) -> list[float]:
-    scores = (-float(score) for score in ndtri(p_values))
-    steps = (max(-SCORE_CAP, min(score, SCORE_CAP)) - ALLOWANCE for score in scores)
-    return list(accumulate(steps, lambda total, step: max(0.0, total + step), initial=0.0))[1:]
+def limit(rate: float) -> float:
+    """The sum that a quiet site exceeds at a share `rate` of its looks."""
+    return -math.log(rate) / (2 * ALLOWANCE) - OVERSHOOT

@@ -36,6 +36,8 @@ SEASON_SD = 0.3
 """Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
 TREND_REACH_YEARS = 30 / 365.25
 """How far beyond the last quiet look a trend is carried on."""
+DRIFT_SD = 0.25
+"""Of the change of the log level over a year of which no quiet look was seen, as in a surge that lasts."""
 CONTINUITY = 0.5
 """A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
 LOG_MEAN_LIMIT = 12.0
@@ -68,12 +70,14 @@ class Prediction:
         means: mean of each component, shape (k,).
         variances: variance of each component, larger than its mean, shape (k,).
         dispersion: variance over mean of the site's counts, without what is due to not knowing their mean.
+        standard_error: of the expected count.
     """
 
     shares: Array
     means: Array
     variances: Array
     dispersion: float
+    standard_error: float
 
     @property
     def expected(self) -> float:
@@ -132,7 +136,7 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
     fits = [_fit(looks, weights, dispersion, design) for design in (level, changing)]
     evidence = np.concatenate([fit.evidence for fit in fits])
     log_means = np.concatenate([fit.log_mean for fit in fits]) + np.log(coverage)
-    log_variances = np.concatenate([fit.log_variance for fit in fits])
+    log_variances = np.concatenate([fit.log_variance for fit in fits]) + DRIFT_SD**2 * (year - looks.years[-1])
     dispersions = np.tile(DISPERSIONS, len(fits))
     shares = np.exp(evidence - evidence.max())
     kept = shares > 1e-3 * shares.max()
@@ -144,6 +148,7 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
         means=means,
         variances=means * dispersions[kept] + of_mean + error_variance,
         dispersion=float(shares @ dispersions[kept]),
+        standard_error=float(np.sqrt(shares @ (of_mean + (means - shares @ means) ** 2))),
     )
 
 
@@ -210,7 +215,7 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
     scaled = weights / dispersions
     hessians = (scaled * means)[:, None, :] * design.columns.T @ design.columns + np.diag(design.precision)
     gradients = scaled * (looks.counts - means) @ design.columns - design.precision * (mode - prior)
-    covariances: Array = np.linalg.inv(hessians)
+    covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
     coefficients = mode + (covariances @ gradients[..., None])[..., 0]
     logs = np.minimum(coefficients @ design.columns.T + np.log(looks.coverage), LOG_MEAN_LIMIT)
     likelihood = _log_likelihood(looks.counts, np.exp(logs), DISPERSIONS[:, None], looks.error_variance) @ weights

@@ -112,7 +112,6 @@ def judged(
             p_value=0.5,
             exceeds=count is not None and threshold is not None and count > threshold,
             sustained=False,
-            sustained_p_value=None,
             state=state,
             transition=transition,
             reason=f"because of {count}" if transition else "",

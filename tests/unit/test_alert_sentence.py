@@ -27,7 +27,6 @@ def look(**fields: object) -> Judgement:
             "p_value": 1e-6,
             "exceeds": True,
             "sustained": False,
-            "sustained_p_value": None,
             "state": State.ALERT,
             "transition": Transition.UPDATED,
             "reason": "why",
