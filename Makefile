@@ -66,11 +66,12 @@ deploy-files: $(READY) ## Write the dashboards and manifests that are made from 
 	$(BIN)/python -m deploy
 
 .PHONY: test-deploy
-test-deploy: $(READY) ## Run what is in deploy/: manifests, rules, routes, dashboards (needs Prometheus and Alertmanager)
+test-deploy: $(READY) ## Run what is in deploy/ (needs Java, Maven, Redis, Prometheus and Alertmanager)
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
 	promtool test rules deploy/prometheus/rules.test.yaml
+	tests/kafka/fetch
 	$(BIN)/pytest deploy/tests --ignore deploy/tests/image
 
 .PHONY: test-image

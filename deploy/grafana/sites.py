@@ -147,8 +147,8 @@ def _most_overdue() -> BarGauge:
     return panel(
         BarGauge(),
         "Most overdue",
-        "How long ago the next look should have come: `look` where none came at all, `clear-look` where the site was hidden "
-        "on those that did.",
+        "How long ago the next look should have come: `look` where none came at all, `clear-look` where the site was "
+        "hidden on those that did.",
         "s",
         now("topk(10, max by (site, miss) (railwatch_site_look_overdue_seconds))", "{{site}}: {{miss}}"),
         size=(12, 9),
