@@ -1,6 +1,7 @@
 """Rendered pairs as the detector reads them, each made once for a whole run."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 
 import numpy as np
@@ -10,7 +11,12 @@ from railwatch.render import RenderedPair, geotiff, random_scene, render_pair, t
 from services.detector.centrelines import Centreline, corridor, project
 from services.detector.geotiff import read_raster
 from services.detector.raster import Raster, harmonise
-from shared.sites import Track
+from shared.blobs import BlobStore
+from shared.counts import Sun
+from shared.events import TileEvent, TileRole
+from shared.sites import Site, Track
+
+FIRST_LOOK = datetime(2023, 3, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -75,3 +81,28 @@ def corner_error_px(found: NDArray[np.float64], true: NDArray[np.float64], shape
     rows, cols = shape
     corners = np.array([[0, 0, 1], [cols - 1, 0, 1], [0, rows - 1, 1], [cols - 1, rows - 1, 1]])
     return float(np.hypot(*(corners @ (found - true).T).T).max())
+
+
+def site_of(scene: Rendered, site_id: str = "yard") -> Site:
+    """A site of one cell on the scene's ground."""
+    rows, cols = scene.tile.shape
+    ring = np.array([[10, 10], [cols - 11, 10], [cols - 11, rows - 11], [10, rows - 11], [10, 10]], dtype=float)
+    area = tuple((float(lon), float(lat)) for lon, lat in scene.tile.to_lonlat(ring))
+    return Site(id=site_id, name="Rendered yard", area=area, tracks=scene.tracks, tile_size_m=5000)
+
+
+def tile_event(blobs: BlobStore, data: bytes, day: int, role: TileRole = TileRole.OBSERVATION) -> TileEvent:
+    """A look at the yard, stored."""
+    return TileEvent(
+        recorded_at=FIRST_LOOK + timedelta(days=day, hours=1),
+        site="yard",
+        tile="r0c0",
+        scene=f"look-{day}",
+        tiles_in_scene=("r0c0",),
+        observed_at=FIRST_LOOK + timedelta(days=day),
+        role=role,
+        image=blobs.put(data, "image/tiff"),
+        gsd_m=0.5,
+        sun=Sun(azimuth_deg=160, elevation_deg=40),
+        source="api",
+    )

@@ -1,0 +1,224 @@
+"""From tile events to count events, with baselines in Redis: a look is always counted as it was first."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import redis
+from obstore.store import MemoryStore
+from PIL import Image
+
+from services.detector.baselines import Baselines
+from services.detector.geotiff import RasterLimits
+from services.detector.handler import TileHandler
+from services.detector.unregistered import UnregisteredLooks
+from shared import metrics
+from shared.blobs import BlobStore
+from shared.counts import Quality, Sun
+from shared.errors import TransientError, UnprocessableError
+from shared.events import CountEvent, TileEvent, TileRole
+from shared.settings import RedisSettings
+from shared.state import connect
+from tests.support.geotiff import Look
+from tests.support.rendered import Rendered, rendered, site_of, tile_event
+
+
+@pytest.fixture(scope="module")
+def scene() -> Rendered:
+    return rendered("clear")
+
+
+@pytest.fixture
+def client(redis_settings: RedisSettings) -> redis.Redis:
+    return connect(redis_settings)
+
+
+@pytest.fixture
+def blobs() -> BlobStore:
+    return BlobStore(MemoryStore())
+
+
+@pytest.fixture
+def handler(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
+    return TileHandler({"yard": site_of(scene)}, blobs, Baselines(client), UnregisteredLooks(client), RasterLimits())
+
+
+@pytest.fixture
+def first(blobs: BlobStore, scene: Rendered) -> TileEvent:
+    return tile_event(blobs, scene.baseline_file, day=0)
+
+
+@pytest.fixture
+def second(blobs: BlobStore, scene: Rendered) -> TileEvent:
+    return tile_event(blobs, scene.tile_file, day=1)
+
+
+@pytest.fixture
+def given(blobs: BlobStore, scene: Rendered) -> TileEvent:
+    return tile_event(blobs, Look(seed=9, gsd=0.5).geotiff(), day=2, role=TileRole.BASELINE)
+
+
+def count(handler: TileHandler, event: TileEvent) -> CountEvent:
+    (counted,) = handler.handle(event)
+    return counted
+
+
+def same(a: CountEvent, b: CountEvent) -> bool:
+    """Equal in all but when, and how fast, they were made."""
+    plain = [
+        event.model_copy(update={"recorded_at": None, "result": event.result.model_copy(update={"timings_ms": {}})})
+        for event in (a, b)
+    ]
+    return plain[0] == plain[1] and a.id == b.id
+
+
+def test_the_first_good_look_is_counted_by_itself_and_becomes_the_baseline(
+    handler: TileHandler, first: TileEvent, second: TileEvent
+) -> None:
+    counted = count(handler, first)
+    assert counted.baseline is None
+    assert "no-baseline" in counted.result.reasons
+    assert counted.new_baseline is not None
+    assert (counted.new_baseline.version, counted.new_baseline.origin) == (1, "first-good-look")
+    assert counted.new_baseline.image == first.image
+
+    following = count(handler, second)
+
+    assert following.baseline == counted.new_baseline
+    assert following.new_baseline is None
+    assert following.result.registration is not None
+
+
+def test_the_pictures_of_a_count_can_be_fetched(handler: TileHandler, first: TileEvent, second: TileEvent) -> None:
+    handler.handle(first)
+
+    pictures = count(handler, second).evidence
+
+    assert pictures.keys() == {"baseline", "tile", "difference", "cars"}
+    assert all(Image.open(io.BytesIO(handler.blobs.get(ref))).width > 200 for ref in pictures.values())
+
+
+def test_the_look_that_became_the_baseline_is_counted_again_as_it_was_first(
+    handler: TileHandler, first: TileEvent, second: TileEvent
+) -> None:
+    before = count(handler, first)
+    handler.handle(second)
+
+    assert same(count(handler, first), before)
+
+
+def test_even_when_what_was_decided_is_forgotten(handler: TileHandler, first: TileEvent, client: redis.Redis) -> None:
+    before = count(handler, first)
+    client.delete(*client.keys("railwatch:detector:look:*"))
+
+    assert same(count(handler, first), before)
+
+
+def test_a_baseline_given_later_changes_no_earlier_count(
+    handler: TileHandler, first: TileEvent, second: TileEvent, given: TileEvent
+) -> None:
+    handler.handle(first)
+    before = count(handler, second)
+    assert handler.handle(given) == ()
+
+    assert same(count(handler, second), before)
+
+
+def test_an_operator_s_baseline_holds_for_the_looks_that_follow(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered, first: TileEvent, second: TileEvent
+) -> None:
+    handler.handle(second)
+    given = first.model_copy(update={"role": TileRole.BASELINE})
+    handler.handle(given)
+    handler.handle(given)
+
+    counted = count(handler, tile_event(blobs, scene.tile_file, day=3))
+
+    assert counted.baseline is not None
+    assert (counted.baseline.version, counted.baseline.origin) == (2, "operator")
+    assert counted.baseline.image == first.image
+
+
+def test_a_poor_first_look_is_no_baseline(handler: TileHandler, blobs: BlobStore, scene: Rendered) -> None:
+    low_sun = tile_event(blobs, scene.tile_file, day=0).model_copy(
+        update={"sun": Sun(azimuth_deg=120, elevation_deg=6)}
+    )
+
+    counted = count(handler, low_sun)
+
+    assert counted.result.count is not None
+    assert counted.new_baseline is None
+
+
+def test_another_place_is_rejected_not_counted(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered, first: TileEvent
+) -> None:
+    handler.handle(first)
+    flipped = (scene.tile.pixels[:, ::-1, ::-1] * 255).astype(np.uint8)
+    look = Look(width=flipped.shape[2], height=flipped.shape[1], gsd=scene.pair.tile.site.frame.gsd_m)
+    place = replace(look, crs=scene.pair.tile.site.crs, origin=scene.pair.tile.site.corner)
+    elsewhere = tile_event(blobs, place.geotiff(flipped), day=1)
+
+    counted = count(handler, elsewhere)
+
+    assert counted.result.quality is Quality.REJECTED
+    assert counted.result.count is None
+    assert set(counted.result.reasons) & {"wrong-place", "registration-unreliable"}
+    assert counted.evidence.keys() == {"tile", "cars"}
+    assert same(count(handler, elsewhere), counted)
+
+
+def test_sites_whose_looks_stop_matching_are_reported(
+    handler: TileHandler, blobs: BlobStore, first: TileEvent, second: TileEvent, client: redis.Redis
+) -> None:
+    def unregistered() -> float:
+        UnregisteredLooks(client).report(["yard"])
+        return float(metrics.SITE_UNREGISTERED_LOOKS.labels("yard")._value.get())
+
+    handler.handle(first)
+    result = count(handler, second).result
+    failed = result.model_copy(update={"registration": None, "reasons": ("wrong-place",)})
+    for look in (first, second, second):
+        handler.unregistered.note(look, failed)
+    assert unregistered() == 2
+
+    handler.unregistered.note(second, result)
+
+    assert unregistered() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"site": "nowhere"}, "unknown-site"), ({"tile": "r7c7"}, "unknown-tile")],
+)
+def test_what_is_of_no_known_place_is_unprocessable(
+    handler: TileHandler, first: TileEvent, change: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        handler.handle(first.model_copy(update=change))
+
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("role", list(TileRole))
+def test_a_blob_that_is_no_picture_is_unprocessable(handler: TileHandler, blobs: BlobStore, role: TileRole) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        handler.handle(tile_event(blobs, b"not a picture", day=0, role=role))
+
+    assert refused.value.reason == "undecodable"
+
+
+def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHandler, blobs: BlobStore) -> None:
+    grey = Look().geotiff(np.full((3, 400, 500), 90, np.uint8))
+
+    with pytest.raises(UnprocessableError, match="constant-image"):
+        handler.handle(tile_event(blobs, grey, day=0, role=TileRole.BASELINE))
+
+
+def test_redis_away_is_passing(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
+    nobody = connect(RedisSettings(url="redis://127.0.0.1:1"))
+    handler = TileHandler({"yard": site_of(scene)}, blobs, Baselines(nobody), UnregisteredLooks(nobody), RasterLimits())
+
+    with pytest.raises(TransientError, match="Redis"):
+        handler.handle(first)

@@ -1,0 +1,134 @@
+"""The detector as a process: tiles in, counts and dead letters out, and its pointers rebuilt from the topics."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+
+from railwatch.embedded import free_port
+from services.detector.baselines import Baselines
+from services.detector.rebuild import rebuild_baselines
+from services.detector.settings import Settings
+from shared.blobs import BlobStore
+from shared.bus import Publisher
+from shared.events import CountEvent, DeadLetter, TileEvent, TileRole
+from shared.settings import BlobSettings, KafkaSettings, load
+from shared.state import connect
+from tests.support.bus import PATIENCE_S, eventually, topic_view
+from tests.support.rendered import rendered, tile_event
+
+
+@dataclass
+class Detector:
+    """The service, as an operator runs it."""
+
+    environment: dict[str, str]
+    url: str
+    blobs: BlobStore
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        command = [sys.executable, "-c", "from services.detector.main import run; run()"]
+        process = subprocess.Popen(command, env={**os.environ, **self.environment})
+        try:
+            eventually(lambda: process.poll() is None and self._ready(), "the detector is ready")
+            yield
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.url}/metrics").text
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def detector(tmp_path: Path, kafka_environment: dict[str, str], redis_environment: dict[str, str]) -> Detector:
+    sites = tmp_path / "sites"
+    sites.mkdir()
+    scene = rendered("clear")
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"track": track.id},
+            "geometry": {"type": "LineString", "coordinates": track.coordinates},
+        }
+        for track in scene.tracks
+    ]
+    (sites / "yard.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    (sites / "yard.yaml").write_text("id: yard\nname: Rendered yard\ntracks: yard.geojson\n")
+    blobs = BlobSettings(url=f"file://{tmp_path}/blobs")
+    port = free_port()
+    environment = {
+        **kafka_environment,
+        **redis_environment,
+        "RAILWATCH_BLOBS_URL": blobs.url,
+        "RAILWATCH_SITES_DIR": str(sites),
+        "RAILWATCH_HTTP_PORT": str(port),
+    }
+    return Detector(environment, f"http://127.0.0.1:{port}", BlobStore.open(blobs))
+
+
+def test_tiles_are_counted_and_baselines_survive_the_loss_of_redis(
+    detector: Detector, kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = rendered("clear")
+    first = tile_event(detector.blobs, scene.baseline_file, day=0)
+    second = tile_event(detector.blobs, scene.tile_file, day=1)
+    broken = tile_event(detector.blobs, b"not a picture", day=2)
+    given = tile_event(detector.blobs, scene.tile_file, day=3, role=TileRole.BASELINE)
+    publisher = Publisher(kafka_settings)
+    publisher.publish(first, second, broken, given)
+    publisher.close()
+
+    with (
+        topic_view(kafka_settings, CountEvent) as counts,
+        topic_view(kafka_settings, DeadLetter) as dead,
+        detector.running(),
+    ):
+        eventually(lambda: len(counts.ids()) == 2 and dead.events(), "both looks are counted, the third is dead")
+        by_scene = {event.scene: event for event in counts.events()}
+        assert [letter.reason for letter in dead.events()] == ["undecodable"]
+        baseline = by_scene["look-0"].new_baseline
+        assert baseline is not None
+        assert by_scene["look-1"].baseline == baseline
+        state = connect(load_settings(detector, monkeypatch).redis)
+        eventually(lambda: len(state.hgetall("railwatch:detector:baselines:yard:r0c0")) == 2, "the given one is taken")
+        assert "railwatch_tiles_total{quality=" in detector.metrics()
+        assert "railwatch_registration_shift_pixels_count 1.0" in detector.metrics()
+
+    remembered = pointers(state, first, second)
+    state.flushall()
+    rebuilt = list(rebuild_baselines(load_settings(detector, monkeypatch)))
+
+    assert [(tile.site, tile.tile, tile.baselines, tile.looks) for tile in rebuilt] == [("yard", "r0c0", 2, 2)]
+    assert pointers(state, first, second) == remembered
+
+
+def pointers(state: redis.Redis, *looks: TileEvent) -> list[object]:
+    """What looks are counted against, the new one last."""
+    baselines = Baselines(state)
+    after = looks[0].model_copy(update={"observed_at": looks[-1].observed_at.replace(year=2024)})
+    return [baselines.of_look(look) for look in (*looks, after)]
+
+
+def load_settings(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in detector.environment.items():
+        monkeypatch.setenv(name, value)
+    return load(Settings)
