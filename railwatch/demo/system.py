@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,27 +70,41 @@ def running_system(directory: Path, settings: Mapping[str, str] | None = None) -
     Raises:
         RailwatchError: something did not start; one sentence with its log's path.
     """
+    with embedded_broker() as broker, embedded_redis() as redis:
+        ensure_topics(KafkaSettings(bootstrap_servers=broker["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]), TOPICS)
+        with running_services(directory, {**broker, **redis, **(settings or {})}) as system:
+            yield system
+
+
+@contextmanager
+def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[System]:
+    """Start the three services on servers that run already, and stop them when the block is left.
+
+    Args:
+        directory: as of `running_system`.
+        settings: `RAILWATCH_*` variables for all services, those of the servers among them.
+
+    Raises:
+        RailwatchError: something did not start; one sentence with its log's path.
+    """
     logs, store = directory / "logs", directory / "store"
     for made in (logs, store):
         made.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        broker = stack.enter_context(embedded_broker())
-        ensure_topics(KafkaSettings(bootstrap_servers=broker["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]), TOPICS)
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("RAILWATCH_")},
-            **broker,
-            **stack.enter_context(embedded_redis()),
-            "OMP_NUM_THREADS": "1",
-            "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
-            "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
-            **(settings or {}),
-        }
-        system = System(secrets.token_urlsafe(24), logs)
-        stack.callback(_stop, system)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAILWATCH_")},
+        "OMP_NUM_THREADS": "1",
+        "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
+        "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
+        **settings,
+    }
+    system = System(secrets.token_urlsafe(24), logs)
+    try:
         for service in SERVICES:
             _start(system, service, environment)
         _await_ready(system)
         yield system
+    finally:
+        _stop(system)
 
 
 def _given_up(url: str | None) -> str | None:

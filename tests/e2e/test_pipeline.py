@@ -1,0 +1,142 @@
+"""From the front door to the webhook: all three services as processes, on real pixels."""
+
+import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from railwatch.demo.system import System, running_services
+from railwatch.render import Look, Picture, RenderSite, geotiff, render_look, site_ground, tracks_geojson
+from railwatch.render.canvas import Frame
+from railwatch.render.consist import park
+from railwatch.render.ground import Ground
+from railwatch.render.light import sun_position
+from railwatch.render.yard import lay_tracks
+from services.alerting.delivery.signature import HEADER, verify
+from shared.events import AlertEvent, CountEvent
+from tests.support.bus import eventually, kafka_settings_of, topic_view
+from tests.support.receivers import receiver
+
+SECRET = "0123456789abcdef-desk"
+FIRST = datetime(2024, 5, 1, 3, 0, tzinfo=UTC)
+QUIET = (2, 3, 0, 4, 2, 1, 3, 2, 4, 3)
+SURGE = 24
+
+IMAGERY = Path(os.environ.get("RAILWATCH_IMAGERY", Path(__file__).parents[3] / "shared" / "imagery"))
+"""Real yards with a label for every wagon, each a directory with tile, baseline, tracks and truth; may be absent."""
+
+
+@cache
+def yard() -> RenderSite:
+    frame = Frame(size_px=(420, 640), gsd_m=0.5, supersample=2, margin_m=14.0)
+    tracks = lay_tracks(
+        np.random.default_rng(5), frame.size_m, "parallel", 5, heading_rad=0.15, spacing_m=5.0, lateral_error_m=0.4
+    )
+    return RenderSite(frame=frame, longitude_deg=30.5, latitude_deg=50.4, tracks=tracks)
+
+
+@cache
+def ground() -> Ground:
+    return site_ground(yard())
+
+
+def look(day: int, cars: int) -> Picture:
+    """A clear look at the yard with about so many cars."""
+    at = FIRST + timedelta(days=day)
+    site = yard()
+    standing = park(np.random.default_rng(day), site.tracks, cars, fleet="korean")
+    sun = sun_position(at, site.longitude_deg, site.latitude_deg)
+    return render_look(site, Look(observed_at=at, sun=sun, cars=standing, seed=day), ground())
+
+
+def write_site(directory: Path, site: str, tracks: dict[str, Any]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{site}.geojson").write_text(json.dumps(tracks))
+    (directory / f"{site}.yaml").write_text(f"id: {site}\nname: The {site} yard\ntracks: {site}.geojson\n")
+
+
+def push(system: System, at: datetime, image: bytes, role: str = "observation") -> httpx.Response:
+    return httpx.post(
+        f"{system.urls['ingest']}/v1/scenes",
+        headers={"Authorization": f"Bearer {system.token}"},
+        files={"file": ("scene.tif", image, "image/tiff")},
+        data={"metadata": json.dumps({"observed_at": at.isoformat(), "role": role})},
+        timeout=60,
+    )
+
+
+def test_a_surge_pushed_to_ingest_reaches_the_webhook_once_with_its_proof(
+    tmp_path: Path, kafka_environment: dict[str, str], redis_environment: dict[str, str]
+) -> None:
+    write_site(tmp_path / "sites", "made-up", tracks_geojson(yard()))
+    with receiver() as desk:
+        settings = {
+            **kafka_environment,
+            **redis_environment,
+            "RAILWATCH_WEBHOOK_URLS": f"desk={desk.url}",
+            "RAILWATCH_WEBHOOK_SECRETS": f"desk={SECRET}",
+        }
+        with running_services(tmp_path, settings) as system:
+            assert push(system, FIRST, geotiff(look(0, 0)), role="baseline").status_code == 201
+            for number, cars in enumerate(QUIET, start=1):
+                quiet = look(3 * number, cars)
+                assert push(system, quiet.look.observed_at, geotiff(quiet)).status_code == 201
+            surge = look(3 * len(QUIET) + 3, SURGE)
+            surge_at = surge.look.observed_at
+            assert push(system, surge_at, geotiff(surge)).status_code == 201
+            assert push(system, surge_at, geotiff(surge)).status_code == 200, "the same scene again is known"
+            eventually(lambda: desk.requests, "the webhook is called")
+
+            [request] = desk.requests
+            assert verify(SECRET, request.body, request.headers[HEADER], now_s=time.time())
+            alert = AlertEvent.model_validate(request.json["data"])
+            assert alert.site == "made-up"
+            assert alert.opened_at == surge_at
+            assert alert.look.count is not None
+            assert alert.look.threshold is not None
+            assert alert.look.count > alert.look.threshold
+            assert sum(before.count is not None for before in alert.history) >= 8
+            page = httpx.get(alert.page_url, timeout=30)
+            assert page.status_code == 200
+            assert alert.sentence in page.text
+            [evidence] = alert.evidence
+            assert set(evidence.pictures) == {"baseline", "tile", "difference", "cars"}
+            for picture in evidence.pictures.values():
+                found = httpx.get(f"{system.urls['alerting']}/v1/blobs/{picture.sha256}", timeout=30)
+                assert found.headers["content-type"].startswith("image/")
+                assert len(found.content) == picture.size_bytes
+
+
+def test_pairs_from_providers_are_counted_by_the_running_pipeline(
+    tmp_path: Path, kafka_environment: dict[str, str], redis_environment: dict[str, str]
+) -> None:
+    """A rendered pair always, and every real yard that is there."""
+    full = look(2, 30)
+    pairs = {"rendered": (geotiff(look(1, 0)), geotiff(full), tracks_geojson(yard()), full.count)}
+    for directory in (truth.parent for truth in sorted(IMAGERY.glob("*/truth.json"))):
+        pairs[directory.name] = (
+            (directory / "baseline.tif").read_bytes(),
+            (directory / "tile.tif").read_bytes(),
+            json.loads((directory / "tracks.geojson").read_text()),
+            json.loads((directory / "truth.json").read_text())["count"],
+        )
+    for site, (_, _, tracks, _) in pairs.items():
+        write_site(tmp_path / "sites", site, tracks)
+    with (
+        topic_view(kafka_settings_of(kafka_environment), CountEvent) as counts,
+        running_services(tmp_path, {**kafka_environment, **redis_environment}) as system,
+    ):
+        for baseline, tile, _, _ in pairs.values():
+            assert push(system, FIRST, baseline, role="baseline").status_code == 201
+            assert push(system, FIRST + timedelta(days=1), tile).status_code == 201
+        eventually(lambda: len(counts.ids()) == len(pairs), "every tile is counted")
+        for event in counts.events():
+            assert event.baseline is not None, "it was differenced"
+            assert event.result.count == pytest.approx(pairs[event.site][3], rel=0.2)
