@@ -50,34 +50,34 @@ BASELINE = PlannedLook(datetime(2023, 3, 2, 2, 20, tzinfo=UTC), 0, role="baselin
 
 LOOKS = (
     _look("03-07", "02:24", 6),
-    _look("03-12", "01:58", 8),
+    _look("03-12", "01:58", 5),
     _look("03-19", "02:41", 4),
-    _look("03-27", "03:12", 9, "hazy"),
+    _look("03-27", "03:12", 7, "hazy"),
     _look("04-03", "02:07", 7),
-    _look("04-09", "02:33", 11),
+    _look("04-09", "02:33", 9),
     _look("04-18", "01:49", 7, "overcast"),
     _look("04-25", "02:15", 5),
-    _look("05-03", "03:05", 10, "hazy"),
-    _look("05-08", "02:29", 12),
+    _look("05-03", "03:05", 8, "hazy"),
+    _look("05-08", "02:29", 10),
     _look("05-17", "01:55", 8),
     _look("05-26", "02:44", 3),
-    _look("06-01", "02:18", 9, "broken"),
-    _look("06-08", "03:21", 11),
+    _look("06-01", "02:18", 7, "broken"),
+    _look("06-08", "03:21", 8),
     _look("06-19", "02:02", 7, "hazy"),
     _look("06-28", "02:37", 5),
-    _look("07-06", "02:11", 10, "overcast"),
-    _look("07-11", "03:02", 13),
+    _look("07-06", "02:11", 8, "overcast"),
+    _look("07-11", "03:02", 11),
     _look("07-20", "01:52", 8, "hazy"),
     _look("07-29", "02:26", 6),
     _look("08-05", "02:48", 4),
-    _look("08-12", "02:09", 9, "broken"),
-    _look("08-21", "03:17", 10),
-    _look("08-27", "02:31", 14),
+    _look("08-12", "02:09", 7, "broken"),
+    _look("08-21", "03:17", 8),
+    _look("08-27", "02:31", 13),
     _look("09-02", "01:57", 7),
-    _look("09-08", "02:22", 9, "hazy"),
+    _look("09-08", "02:22", 7, "hazy"),
     _look("09-14", "02:39", 6),
-    _look("09-17", "03:08", 9),
-    _look("09-19", "02:13", 17),
+    _look("09-17", "03:08", 7),
+    _look("09-19", "02:13", 15),
     _look("09-22", "02:27", 25),
     _look("09-27", "01:54", 42, "hazy"),
     _look("10-01", "02:35", 56),
@@ -125,7 +125,7 @@ def as_look(planned: PlannedLook) -> Look:
         greenness=greenness,
         moisture=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])),
         sky_share=float(rng.uniform(0.12, 0.2)) + 0.15 * (planned.sky == "hazy"),
-        snow=Snow(cover=0.25, swept=0.9) if late_winter and planned.role == "observation" else NO_SNOW,
+        snow=Snow(cover=0.15, swept=0.9) if late_winter and planned.role == "observation" else NO_SNOW,
         haze=_haze(rng) if planned.sky == "hazy" else CLEAR_AIR,
         cloud=_cloud(rng, planned.sky),
         off_nadir_deg=float(rng.uniform(1, 18)),
@@ -146,8 +146,8 @@ def _ground() -> Ground:
 
 
 def _haze(rng: np.random.Generator) -> Haze:
-    depth = float(rng.uniform(0.2, 0.45))
-    return Haze(1 - depth, (0.36 * depth, 0.42 * depth, 0.52 * depth, 0.2 * depth), unevenness=0.08)
+    depth = float(rng.uniform(0.15, 0.35))
+    return Haze(1 - depth, (0.36 * depth, 0.42 * depth, 0.52 * depth, 0.2 * depth), unevenness=0.04)
 
 
 def _cloud(rng: np.random.Generator, sky: Sky) -> Cloud:

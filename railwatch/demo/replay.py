@@ -24,6 +24,10 @@ STALLED_S = 60.0
 CHECK_S = 0.5
 
 Observation = dict[str, Any]
+"""As alerting's API gives it."""
+
+Scenes = Iterable[tuple[PlannedLook, bytes]]
+"""Looks with their GeoTIFFs."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,7 @@ class Told:
     judged: Sequence[Observation]
 
 
-def replay(
-    system: System, scenes: Iterable[tuple[PlannedLook, bytes]], tell: Callable[[Told], None]
-) -> list[Observation]:
+def replay(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list[Observation]:
     """Push the scenes in order and wait until each observation has been judged.
 
     Args:

@@ -4,7 +4,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,8 +13,8 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from railwatch.demo.episode import BASELINE, LOOKS, PlannedLook, trains
-from railwatch.demo.replay import Observation, Told, alerts, rendering, replay
+from railwatch.demo.episode import BASELINE, LOOKS, trains
+from railwatch.demo.replay import Observation, Scenes, Told, alerts, rendering, replay
 from railwatch.demo.report import looks_table, save_evidence, summary, tell_alert, write_summary
 from railwatch.demo.system import System, running_system
 from railwatch.demo.yard import NAME, write_site
@@ -56,7 +56,7 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
         console.print("Everything is stopped.")
 
 
-def _watched_replay(console: Console, system: System, scenes: Iterable[tuple[PlannedLook, bytes]]) -> list[Observation]:
+def _watched_replay(console: Console, system: System, scenes: Scenes) -> list[Observation]:
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[last]}"), console=console) as bars:
         pushed = bars.add_task("pushed", total=len(LOOKS) + 1, last="")
@@ -64,12 +64,16 @@ def _watched_replay(console: Console, system: System, scenes: Iterable[tuple[Pla
 
         def tell(told: Told) -> None:
             bars.update(pushed, completed=told.pushed)
-            bars.update(counted, completed=len(told.judged), last=_in_short(told.judged[-1]) if told.judged else "")
+            bars.update(counted, completed=len(told.judged), last=last_judged(told))
 
         return replay(system, scenes, tell)
 
 
-def _in_short(look: Observation) -> str:
+def last_judged(told: Told) -> str:
+    """The last look that was judged, in short."""
+    if not told.judged:
+        return ""
+    look = told.judged[-1]
     day = look["observed_at"][:10]
     return f"{day}: unobserved" if look["count"] is None else f"{day}: {look['count']:.0f} cars, {look['state']}"
 
@@ -94,7 +98,8 @@ def _stay(console: Console, system: System) -> None:
     console.print("\nThe system stays up. Ctrl-C stops it.")
     for service, url in system.urls.items():
         console.print(f"  {service:<9} {url}/docs  {url}/metrics", highlight=False)
-    console.print(f"  token     {system.token}", highlight=False)
+    console.print(f"  alerts to read: {system.urls['alerting']}/", highlight=False)
+    console.print(f"  token for ingest: {system.token}", highlight=False)
     try:
         while True:
             system.check()

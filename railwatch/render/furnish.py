@@ -14,6 +14,9 @@ from railwatch.render.yard import Track, distances, position, resample
 CLEARANCE_M = 2.4
 """From a track's centreline to the nearest fixed thing."""
 
+MOST_CROSSED = 4
+"""No road crosses more tracks than this on the level."""
+
 
 def _track_points(tracks: tuple[Track, ...]) -> Points:
     return np.concatenate([resample(track.points_m, 1.0) for track in tracks])
@@ -178,7 +181,7 @@ def roads(
     made = []
     for _ in range(count):
         colour = palette.vary(rng, palette.pick(rng, (palette.ASPHALT, palette.CONCRETE, *palette.DIRT)), 0.15)
-        if rng.random() < 0.75:
+        if len(tracks) > MOST_CROSSED or rng.random() < 0.75:
             line = _along_the_edge(rng, tracks, points, float(rng.uniform(5, 25)))
         else:
             middle = points[int(rng.integers(len(points)))]

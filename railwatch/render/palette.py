@@ -82,9 +82,9 @@ LOAD: dict[str, Colour] = {
 
 
 def vary(rng: np.random.Generator, colour: Colour, amount: float = 0.15) -> Colour:
-    """A colour near this one: brightness by `amount` (one sigma, relative), hue by a third of that."""
+    """A colour near this one: brightness by `amount` (one sigma, relative), hue by a fifth of that."""
     bright = np.exp(rng.normal(0, amount))
-    values = np.clip(np.asarray(colour) * bright * np.exp(rng.normal(0, amount / 3, 4)), 0.01, 0.95)
+    values = np.clip(np.asarray(colour) * bright * np.exp(rng.normal(0, amount / 5, 4)), 0.01, 0.95)
     return float(values[0]), float(values[1]), float(values[2]), float(values[3])
 
 

@@ -20,6 +20,11 @@ FOULING_M = 3.8
 
 VERTEX_M = 4.0
 TURNOUT_RADIUS_M = 220.0
+ONE_SIDED_TRACKS = 6
+"""A yard of more tracks branches to both sides of its main track, or its throat would be longer than its tracks."""
+
+SHORTEST_BODY_TRACK_M = 30.0
+"""Of the longest track of a ladder, between its throats; yards with less have one throat."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,13 @@ def _layout(
             for y in offsets[1:]
         ]
     slope = 1 / rng.uniform(8, 11)
-    near, far = -throats[0] * reach, throats[1] * reach if kind == "double-ended" else None
-    main = offsets[int(rng.choice([0, len(offsets) // 2]))]
+    wide = len(offsets) > ONE_SIDED_TRACKS
+    main = offsets[len(offsets) // 2 if wide or rng.random() < 0.5 else 0]
     ends = offsets.min(), offsets.max()
+    near, far = -throats[0] * reach, throats[1] * reach if kind == "double-ended" else None
+    throat_m = max(main - ends[0], ends[1] - main) / slope + 2 * TURNOUT_RADIUS_M * slope
+    if far is not None and far - near < 2 * throat_m + SHORTEST_BODY_TRACK_M:
+        far = None
     return [straight(main)] + [
         _ladder_track(main, y, slope, near, far, reach, leads=y in ends) for y in offsets if y != main
     ]
@@ -165,8 +174,6 @@ def _ladder_track(
     if far is None:
         return np.concatenate([near, [[reach, y]]])
     closing = (_diverge(-far, y0, y, slope, leads=leads) * [-1, 1])[::-1]
-    if closing[0, 0] - near[-1, 0] < 2 * VERTEX_M:
-        return np.concatenate([near, [[reach, y]]])
     return np.concatenate([near, closing])
 
 

@@ -1,0 +1,55 @@
+"""The demo runs through, leaves its summary behind, and stops what it started, also when something fails."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from railwatch.demo.episode import LOOKS
+from railwatch.demo.replay import Observation, Scenes, Told, replay
+from railwatch.demo.run import run_demo
+from railwatch.demo.system import System
+from shared.errors import RailwatchError
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[System]:
+    """Every system that the demo starts, and a short episode."""
+    systems: list[System] = []
+
+    def noted(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list[Observation]:
+        systems.append(system)
+        return replay(system, scenes, tell)
+
+    monkeypatch.setattr("railwatch.demo.run.replay", noted)
+    monkeypatch.setattr("railwatch.demo.run.LOOKS", LOOKS[:2])
+    return systems
+
+
+def test_the_demo_ends_by_itself_with_a_summary_and_nothing_left_running(started: list[System], tmp_path: Path) -> None:
+    console = Console(record=True, width=120)
+    run_demo(console, keep=False, output=tmp_path)
+    document = json.loads((tmp_path / "summary.json").read_text())
+    assert [look["observed_at"][:10] for look in document["observations"]] == ["2023-03-07", "2023-03-12"]
+    assert all(look["low"] <= look["count"] <= look["high"] for look in document["observations"])
+    assert document["alerts"] == []
+    shown = console.export_text()
+    assert "07 Mar" in shown
+    assert "No alert was raised" in shown
+    (system,) = started
+    assert all(process.poll() == 0 for process in system.processes.values())
+
+
+def test_a_service_that_dies_ends_the_demo_with_one_sentence_and_its_log(
+    started: list[System], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(told: Told) -> str:
+        started[0].processes["alerting"].kill()
+        return ""
+
+    monkeypatch.setattr("railwatch.demo.run.last_judged", killed)
+    with pytest.raises(RailwatchError, match=r"alerting ended by itself with exit code -9; its log is .*alerting\.log"):
+        run_demo(Console(record=True), keep=False, output=tmp_path)
+    assert all(process.poll() is not None for process in started[0].processes.values())
