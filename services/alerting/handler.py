@@ -110,7 +110,7 @@ class CountHandler:
         cause: str | None,
     ) -> _Outcome:
         observation = observe(scene, record.readings, self._tracks_of(site))
-        history = enter(view.window.history, observation, self._rule)
+        history = enter(view.window.history, observation, self._rule, [new.at for new in site.new_normal])
         view.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
         if complete(record.readings):
             view.stop_waiting(scene)
@@ -125,7 +125,7 @@ class CountHandler:
         What a count causes is published when its handler returns it; what no count causes goes to the outbox.
         """
         entries = window.history.entries
-        taken = steps(site.id, window.alerts, entries)
+        taken = steps(site, window.alerts, entries)
         if not taken and entered is None:
             return ()
         now = self._clock()

@@ -6,6 +6,7 @@ can depend on, the oldest leave, and an observation older than the last `LATE_LO
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from services.alerting.judgement import Judgement, Rule, judge
 from services.alerting.observations import Observation
@@ -43,11 +44,13 @@ class History(Frozen):
         entries: the looks, oldest first, one per `observed_at`.
         shadowed: observations left out because a better scene shows the same instant.
         horizon: looks before this can no longer be placed; null while nothing has been forgotten.
+        starts: when the history was begun anew; a look is judged against those since the last start only.
     """
 
     entries: tuple[Entry, ...] = ()
     shadowed: tuple[Observation, ...] = ()
     horizon: UtcDatetime | None = None
+    starts: tuple[UtcDatetime, ...] = ()
 
     @property
     def judgements(self) -> list[Judgement]:
@@ -60,40 +63,49 @@ class History(Frozen):
         return {entry.scene for entry in self.entries} | {observation.scene for observation in self.shadowed}
 
 
-def enter(history: History, observation: Observation, rule: Rule) -> History:
+def enter(history: History, observation: Observation, rule: Rule, starts: Sequence[datetime] = ()) -> History:
     """The history with an observation entered, or with the one of its scene replaced.
 
     An observation from beyond the horizon changes nothing.
+
+    Args:
+        history: what is kept of the site's looks.
+        observation: the new or corrected one.
+        rule: the settings of the rule.
+        starts: when the site's history was begun anew. Where they have changed, the looks since are judged anew.
     """
-    if history.horizon is not None and observation.observed_at < history.horizon:
+    if _is_beyond(history, observation):
         return history
-    last = history.entries[-1].judgement.observed_at if history.entries else None
-    if last is None or (observation.observed_at > last and not _knows(history, observation.scene)):
-        entry = _judged(history.judgements, observation, rule, archival=False)
+    changed = set(starts) ^ set(history.starts)
+    history = history.model_copy(update={"starts": tuple(sorted(starts))})
+    newest = not history.entries or observation.observed_at > history.entries[-1].judgement.observed_at
+    if newest and not changed and observation.scene not in history.scenes:
+        entry = _judged(history.entries, observation, rule, history.starts, archival=False)
         return _bounded(history.model_copy(update={"entries": (*history.entries, entry)}), rule)
-    return _bounded(_rearranged(history, observation, rule), rule)
+    return _bounded(_rearranged(history, observation, rule, min(changed, default=None), archival=not newest), rule)
 
 
-def _knows(history: History, scene: str) -> bool:
-    return scene in history.scenes
+def _is_beyond(history: History, observation: Observation) -> bool:
+    placed = [entry.judgement.observed_at for entry in history.entries if entry.scene == observation.scene]
+    return history.horizon is not None and min([observation.observed_at, *placed]) < history.horizon
 
 
-def _rearranged(history: History, observation: Observation, rule: Rule) -> History:
-    archival = {entry.scene: entry.archival for entry in history.entries}
-    archival.setdefault(observation.scene, True)
-    others = [
-        known for known in (*map(_observation, history.entries), *history.shadowed) if known.scene != observation.scene
-    ]
+def _rearranged(
+    history: History, observation: Observation, rule: Rule, changed_at: datetime | None, *, archival: bool
+) -> History:
+    known = {entry.scene: entry.archival for entry in history.entries}
+    held = (*map(_observation, history.entries), *history.shadowed)
+    others = [other for other in held if other.scene != observation.scene]
     shown, shadowed = _best_of_each_instant([*others, observation])
     unchanged = 0
     for entry, look in zip(history.entries, shown, strict=False):
-        if _observation(entry) != look:
+        if _observation(entry) != look or (changed_at is not None and look.observed_at >= changed_at):
             break
         unchanged += 1
     entries = list(history.entries[:unchanged])
     for look in shown[unchanged:]:
-        judgements = [entry.judgement for entry in entries]
-        entries.append(_judged(judgements, look, rule, archival=archival.get(look.scene, True)))
+        late = known.get(look.scene, archival or look.scene != observation.scene)
+        entries.append(_judged(entries, look, rule, history.starts, archival=late))
     return history.model_copy(update={"entries": tuple(entries), "shadowed": tuple(shadowed)})
 
 
@@ -108,7 +120,11 @@ def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Obs
     return shown, shadowed
 
 
-def _judged(before: Sequence[Judgement], observation: Observation, rule: Rule, *, archival: bool) -> Entry:
+def _judged(
+    before: Sequence[Entry], observation: Observation, rule: Rule, starts: Sequence[datetime], *, archival: bool
+) -> Entry:
+    start = max((at for at in starts if at <= observation.observed_at), default=None)
+    judgements = [e.judgement for e in before if start is None or e.judgement.observed_at >= start]
     look = Look(
         observed_at=observation.observed_at,
         count=observation.count,
@@ -120,7 +136,7 @@ def _judged(before: Sequence[Judgement], observation: Observation, rule: Rule, *
         scene=observation.scene,
         missing_tiles=observation.missing_tiles,
         archival=archival,
-        judgement=judge(before, look, rule),
+        judgement=judge(judgements, look, rule),
     )
 
 

@@ -17,6 +17,7 @@ from services.alerting.judgement import Judgement, State
 from services.alerting.sentence import day, number
 from shared.counts import Frozen, UtcDatetime
 from shared.events import AlertEvent, Severity, Transition, derived_id
+from shared.sites import Site
 
 STANDING = frozenset({Transition.OPENED, Transition.UPDATED, Transition.ACKNOWLEDGED, Transition.SILENCED})
 """Transitions after which an alert stands."""
@@ -115,11 +116,11 @@ def record_of(event: AlertEvent) -> AlertRecord:
     )
 
 
-def steps(site: str, records: Sequence[AlertRecord], entries: Sequence[Entry]) -> list[Step]:
+def steps(site: Site, records: Sequence[AlertRecord], entries: Sequence[Entry]) -> list[Step]:
     """The transitions that bring consumers from what the records say to what the history says.
 
     Args:
-        site: id of the site.
+        site: the site.
         records: what was last told of each of the site's alerts, oldest first.
         entries: the site's judged history, oldest first.
     """
@@ -134,11 +135,11 @@ def steps(site: str, records: Sequence[AlertRecord], entries: Sequence[Entry]) -
             step = None
         else:
             taken.add(index)
-            step = _continuation(record, runs[index], entries)
+            step = _continuation(record, runs[index], site, entries)
         if step:
             found.append(step)
     if runs and runs[-1].standing and len(runs) - 1 not in taken and _raises(entries):
-        found.append(_opening(site, records, runs[-1]))
+        found.append(_opening(site.id, records, runs[-1]))
     return found
 
 
@@ -194,7 +195,7 @@ def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> Step:
     )
 
 
-def _continuation(record: AlertRecord, run: _Run, entries: Sequence[Entry]) -> Step | None:
+def _continuation(record: AlertRecord, run: _Run, site: Site, entries: Sequence[Entry]) -> Step | None:
     entry = run.spokesman
     judgement = entry.judgement
     if run.standing and (record.stands or _raises(entries)):
@@ -202,7 +203,7 @@ def _continuation(record: AlertRecord, run: _Run, entries: Sequence[Entry]) -> S
         reason = _reason_for_update(record, entry)
     elif record.stands:
         transition = Transition.RESOLVED
-        reason = judgement.reason if judgement.transition is Transition.RESOLVED else _ended_without_look(entries)
+        reason = judgement.reason if judgement.transition is Transition.RESOLVED else _ended_without_look(site, entries)
     else:
         return None
     if not reason:
@@ -253,8 +254,12 @@ def _corrected(record: AlertRecord, judgement: Judgement) -> str:
     return f"The count of {_on(judgement)} was corrected from {number(record.count)} to {number(judgement.count)}."
 
 
-def _ended_without_look(entries: Sequence[Entry]) -> str:
-    return f"The site's history was begun anew; as of {_on(entries[-1].judgement)} the count is its new normal."
+def _ended_without_look(site: Site, entries: Sequence[Entry]) -> str:
+    newest = entries[-1].judgement.observed_at
+    new = max((new for new in site.new_normal if new.at <= newest), key=lambda new: new.at, default=None)
+    if new is None:
+        return "The history was corrected, and the alert ended earlier."
+    return f"{new.by} let the site's history begin anew on {day(new.at)}: {new.reason}."
 
 
 def _record(

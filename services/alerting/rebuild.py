@@ -93,7 +93,7 @@ def _restore(
     seen = (observe(name, scene.readings, tracks_m) for name, scene in scenes.items() if name not in waiting)
     history = History()
     for observation in sorted(seen, key=lambda observation: observation.observed_at):
-        history = enter(history, observation, settings.rule)
+        history = enter(history, observation, settings.rule, [new.at for new in site.new_normal])
     last = {event.alert: event for event in sorted(said, key=lambda event: event.sequence)}
     window = Window(history=history, alerts=told([record_of(event) for event in last.values()], (), history.entries))
 

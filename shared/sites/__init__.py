@@ -4,6 +4,6 @@ A site is one YAML file and one GeoJSON file of track centrelines; `load_sites` 
 """
 
 from shared.sites.load import SiteCatalogue, load_sites, load_tracks
-from shared.sites.model import Cell, ContextEvent, LonLat, Site, Track
+from shared.sites.model import Cell, ContextEvent, LonLat, NewNormal, Site, Track
 
-__all__ = ["Cell", "ContextEvent", "LonLat", "Site", "SiteCatalogue", "Track", "load_sites", "load_tracks"]
+__all__ = ["Cell", "ContextEvent", "LonLat", "NewNormal", "Site", "SiteCatalogue", "Track", "load_sites", "load_tracks"]

@@ -26,6 +26,12 @@ class _Event(_Form):
     at: Annotated[AwareDatetime, BeforeValidator(_first_moment)]
 
 
+class _NewNormal(_Form):
+    at: Annotated[AwareDatetime, BeforeValidator(_first_moment)]
+    by: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
 class SiteFile(_Form):
     """A site's YAML. `tracks` and `area` are names of GeoJSON files, relative to it."""
 
@@ -36,6 +42,7 @@ class SiteFile(_Form):
     car_lengths_m: tuple[CarLength, CarLength] = CAR_LENGTHS_M
     events: tuple[_Event, ...] = ()
     tile_size_m: float = Field(default=TILE_SIZE_M, ge=200, le=5000)
+    new_normal: tuple[_NewNormal, ...] = ()
 
 
 class _GeoJson(BaseModel):

@@ -18,6 +18,7 @@ from shared.sites.model import (
     GEOD,
     ContextEvent,
     LonLat,
+    NewNormal,
     Site,
     Track,
     from_lon_lat,
@@ -153,6 +154,7 @@ def _site(document: Document) -> Site:
         car_lengths_m=form.car_lengths_m,
         events=tuple(ContextEvent(title=event.title, at=event.at) for event in form.events),
         tile_size_m=form.tile_size_m,
+        new_normal=tuple(NewNormal(at=new.at, by=new.by, reason=new.reason) for new in form.new_normal),
     )
 
 

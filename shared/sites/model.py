@@ -79,6 +79,20 @@ class ContextEvent(Frozen):
     at: AwareDatetime
 
 
+class NewNormal(Frozen):
+    """An operator's decision that a site's history begins anew: what was there before is no measure any more.
+
+    Attributes:
+        at: from when. A site file may give a date alone, which means its first moment in UTC.
+        by: who decided it.
+        reason: why, as it should read in an alert that ends by it: "a second yard was opened".
+    """
+
+    at: AwareDatetime
+    by: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
 class Cell(Frozen):
     """One tile's share of a site: a car belongs to the cell that holds its centre, so no car is counted twice.
 
@@ -125,6 +139,7 @@ class Site(Frozen):
         car_lengths_m: shortest and longest car to expect.
         events: what a rise may be related to.
         tile_size_m: longest side of a cell. A change of it, or of the area, gives other cells, and so new baselines.
+        new_normal: when the site's history was begun anew, and by whom.
     """
 
     model_config = ConfigDict(ignored_types=(cached_property,))
@@ -136,6 +151,7 @@ class Site(Frozen):
     car_lengths_m: tuple[float, float] = CAR_LENGTHS_M
     events: tuple[ContextEvent, ...] = ()
     tile_size_m: float = TILE_SIZE_M
+    new_normal: tuple[NewNormal, ...] = ()
 
     @cached_property
     def polygon(self) -> Polygon:

@@ -231,7 +231,7 @@ CORRECTION = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED +
 STORY = [*QUIET, CORRECTION, *SURGE, *CALM]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=5))
 def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
     redis_client: redis.Redis, shuffled: list[CountEvent], repeated: list[CountEvent]

@@ -4,7 +4,8 @@ from services.alerting.history import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import AlertRecord, Step, severity, steps, told
 from shared.events import Severity, Transition
-from tests.support.alerting import judged, on_day
+from shared.sites import NewNormal, Site
+from tests.support.alerting import judged, on_day, small_site
 
 OPENED, UPDATED, RESOLVED, RETRACTED, ACKNOWLEDGED, SILENCED = Transition
 
@@ -14,10 +15,11 @@ HIGHER = judged(12, 70, state=State.ALERT, transition=UPDATED, opened_day=10, on
 ENDING = judged(20, 6, transition=RESOLVED, opened_day=10)
 
 Records = tuple[AlertRecord, ...]
+SITE = small_site()
 
 
-def announce(records: Records, *entries: Entry) -> tuple[Records, list[Step]]:
-    taken = steps("tumangang", records, entries)
+def announce(records: Records, *entries: Entry, site: Site = SITE) -> tuple[Records, list[Step]]:
+    taken = steps(site, records, entries)
     return told(records, taken, entries), taken
 
 
@@ -129,11 +131,14 @@ def test_an_alert_whose_end_was_corrected_stands_again_under_its_identity() -> N
     assert taken[0].record.sequence == 3
 
 
-def test_an_alert_ends_when_the_history_is_begun_anew() -> None:
+def test_an_alert_ends_when_an_operator_lets_the_history_begin_anew() -> None:
     records, _ = announce((), *QUIET, OPENING)
-    _, taken = announce(records, *QUIET, OPENING, judged(12, 70, state=State.LEARNING, threshold=None))
+    start = NewNormal(at=on_day(11), by="Ada", reason="a second yard was opened")
+    site = SITE.model_copy(update={"new_normal": (start,)})
+    learning = judged(12, 70, state=State.LEARNING, threshold=None)
+    _, taken = announce(records, *QUIET, OPENING, learning, site=site)
     assert transitions(taken) == [RESOLVED]
-    assert "begun anew" in taken[0].reason
+    assert taken[0].reason == "Ada let the site's history begin anew on 12 March 2023: a second yard was opened."
 
 
 def test_two_surges_are_two_alerts() -> None:
