@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from deploy.tests.rendering import DEPLOY
 from railwatch.demo.system import System, running_system
 from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
+from tests.support.bus import eventually
 
+RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
 WEBHOOK_SECRET = "a-secret-of-the-desk"
 
 
@@ -67,6 +70,26 @@ class Stack:
     desk: Desk
     redis: subprocess.Popen[bytes]
 
+    def environment(self, service: str) -> dict[str, str]:
+        """The variables that a running service was started with."""
+        pairs = Path(f"/proc/{self.system.processes[service].pid}/environ").read_text().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if pair)
+
+    def stop(self, service: str) -> dict[str, str]:
+        """Stop a service as Kubernetes does, and give back its variables for starting it again."""
+        environment = self.environment(service)
+        self.system.processes[service].terminate()
+        assert self.system.processes[service].wait(60) == 0
+        return environment
+
+    def start(self, service: str, environment: dict[str, str]) -> None:
+        """Start a service where it was, and wait until it is ready."""
+        with self.system.log_of(service).open("ab") as log:
+            self.system.processes[service] = subprocess.Popen(
+                [*RAILWATCH, service], env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        eventually(lambda: is_ready(self.system.urls[service]), f"{service} is ready again")
+
     def query(self, expr: str) -> list[dict[str, Any]]:
         """The result of an instant query; an assertion fails if Prometheus refuses it."""
         answer = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": expr}, timeout=30).json()
@@ -91,6 +114,14 @@ class Stack:
         """Whether a receiver of Alertmanager was told of an alert."""
         told = [alert for body in self.desk.taken[f"/{receiver}"] for alert in body["alerts"]]
         return any(alert["labels"]["alertname"] == alertname for alert in told)
+
+
+def is_ready(url: str) -> bool:
+    """Whether the service there has all that it needs."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=30).is_success
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager

@@ -1,4 +1,6 @@
+import json
 import os
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -276,6 +278,40 @@ def test_the_alternative_scaler_fits_the_base(tmp_path: Path) -> None:
             d for d in of_kind(resources, "Deployment") if name_of(d) == autoscaler["spec"]["scaleTargetRef"]["name"]
         ]
         assert ["replicas" in deployment["spec"] for deployment in scaled] == [False]
+
+
+@pytest.mark.parametrize("service", ["detector", "alerting"])
+def test_a_rebuild_is_a_job_with_the_settings_of_its_deployment(service: str, tmp_path: Path) -> None:
+    (deployment,) = (d for d in of_kind(overlay("production"), "Deployment") if name_of(d) == f"railwatch-{service}")
+    deployment = {**deployment, "spec": {**deployment["spec"], "replicas": 2}}
+    (tmp_path / "deployment.json").write_text(json.dumps(deployment))
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f"""#!/bin/sh
+shift 2
+echo "$@" >>{tmp_path}/calls
+case "$*" in
+*jsonpath*) echo 2 ;;
+"get deployment"*) cat {tmp_path}/deployment.json ;;
+replace*) cat >{tmp_path}/job.json ;;
+esac
+"""
+    )
+    kubectl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run([DEPLOY / "kubernetes" / "rebuild", service], check=True, env={"PATH": path}, capture_output=True)
+    job = json.loads((tmp_path / "job.json").read_text())
+    kubernetes_validate.validate(job, VERSIONS[-1], strict=True)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (served,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["rebuild", service]
+    assert [container[key] for key in ("env", "envFrom", "image")] == [
+        served[key] for key in ("env", "envFrom", "image")
+    ]
+    assert not [key for key in container if key.endswith("Probe")]
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[1].endswith("--replicas 0")
+    assert calls[-1].endswith("--replicas 2")
 
 
 def test_the_sites_that_are_shipped_can_be_read(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
 """Rules, routes and dashboards on the running system. The tests come in the order in which things go wrong."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+import redis
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.stack import Stack
+from deploy.tests.stack import RAILWATCH, Stack, is_ready
+from railwatch.demo.replay import alerts, observations
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
 
@@ -110,12 +113,41 @@ def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:
 
 
 def test_a_dead_detector_is_told_and_silences_its_consequences(stack: Stack) -> None:
+    environment = stack.environment("detector")
     stack.system.processes["detector"].kill()
+    stack.system.processes["detector"].wait()
     eventually(lambda: stack.notified("operators-urgent", "RailwatchServiceAway"), "the operators are told")
     _post(stack, alertname="RailwatchLagging", group="railwatch-detector", severity="warning")
     eventually(lambda: _inhibited(stack, "RailwatchLagging"), "its lag is silenced")
     assert not stack.notified("operators", "RailwatchLagging")
     assert not _inhibited(stack, "RailcarSurge")
+    stack.start("detector", environment)
+
+
+def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
+    before = _what_is_known(stack)
+    told = len(stack.desk.taken["/railwatch"])
+    stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
+    with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
+        client.flushall()
+    for service, environment in stopped.items():
+        subprocess.run([*RAILWATCH, "rebuild", service], env=environment, check=True, capture_output=True)
+    for service, environment in stopped.items():
+        stack.start(service, environment)
+    assert _what_is_known(stack) == before
+    # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
+    assert len(stack.desk.taken["/railwatch"]) == told
+
+
+def test_a_token_is_changed_while_both_hold(stack: Stack) -> None:
+    environment = stack.stop("ingest")
+    old, new = stack.system.token, "the-new-token-of-ingest"
+    stack.start("ingest", {**environment, "RAILWATCH_INGEST_TOKENS": f"{old},{new}"})
+    assert [_push(stack, token).status_code for token in (old, new, "a-token-of-nobody-at-all")] == [422, 422, 401]
+    stack.stop("ingest")
+    stack.start("ingest", {**environment, "RAILWATCH_INGEST_TOKENS": new})
+    assert [_push(stack, token).status_code for token in (old, new)] == [401, 422]
+    stack.system.token = new
 
 
 def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
@@ -124,6 +156,14 @@ def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway"), "the operators are told")
     assert httpx.get(f"{stack.system.urls['alerting']}/readyz", timeout=30).json()["missing"] == ["redis"]
     assert httpx.get(f"{stack.system.urls['alerting']}/healthz", timeout=30).status_code == 200
+    back = subprocess.Popen(stack.redis.args)
+    try:
+        for service, url in stack.system.urls.items():
+            eventually(partial(is_ready, url), f"{service} has recovered by itself")
+        stack.system.check()
+    finally:
+        back.terminate()
+        back.wait()
 
 
 def _rows(stack: Stack, target: dict[str, Any], variables: dict[str, str]) -> list[dict[str, Any]]:
@@ -151,16 +191,25 @@ def _at(value: Any, path: str) -> Any:
 
 def _bury_something(stack: Stack) -> None:
     """Push what no scene is, so that there is a dead letter."""
-    headers = {"Authorization": f"Bearer {stack.system.token}"}
+    answer = _push(stack, stack.system.token)
+    assert answer.status_code == 422, answer.text
+
+
+def _push(stack: Stack, token: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"}
     metadata = json.dumps({"observed_at": "2023-10-06T02:00:00Z", "scene": "no-picture"})
-    answer = httpx.post(
+    return httpx.post(
         f"{stack.system.urls['ingest']}/v1/scenes",
         headers=headers,
         files={"file": ("scene.tif", b"not a picture")},
         data={"metadata": metadata},
         timeout=60,
     )
-    assert answer.status_code == 422, answer.text
+
+
+def _what_is_known(stack: Stack) -> tuple[Any, Any]:
+    with httpx.Client(base_url=stack.system.urls["alerting"], timeout=30) as alerting:
+        return observations(alerting), alerts(alerting)
 
 
 def _post(stack: Stack, **labels: str) -> None:
