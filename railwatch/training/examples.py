@@ -20,6 +20,7 @@ from services.detector.geotiff import read_raster
 from services.detector.ground import Ground, prepare
 from services.detector.network import Network
 from services.detector.raster import Raster
+from services.detector.segmentation import SHORTEST
 from services.detector.strips import CELL_M, PAD, Layout, lay_out
 from services.detector.tracks import ACROSS_M, REACH_M, across_looks, clip, knot_cells, refine
 from shared.counts import Sun
@@ -105,12 +106,16 @@ class Strips:
     axes: NDArray[np.int8]
 
     def cars_by_track(self) -> list[list[tuple[int, int]]]:
-        """Each track's cars in padded cells: first, and one past the last."""
+        """Each track's cars that can be counted, in padded cells: first, and one past the last.
+
+        Left out is what is hidden for the most part, and what the tile's edge cuts to less than the shortest car.
+        """
         tracks = []
         for start, length in zip(self.starts, self.lengths, strict=True):
-            car = self.car[start : start + length]
+            car, seen = self.car[start : start + length], self.seen[start : start + length]
             cells = [np.flatnonzero(car == number) for number in np.unique(car[car >= 0])]
-            tracks.append(sorted((int(at[0]) + PAD, int(at[-1]) + 1 + PAD) for at in cells))
+            whole = [at for at in cells if (at[0] > 0 and at[-1] < length - 1) or len(at) >= SHORTEST]
+            tracks.append(sorted((int(at[0]) + PAD, int(at[-1]) + 1 + PAD) for at in whole if seen[at].mean() > 0.5))
         return tracks
 
 

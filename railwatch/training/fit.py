@@ -64,7 +64,7 @@ def fit_network(
     average = [values.copy() for values in parameters]
     for step in range(1, steps + 1):
         inputs, labels = drawing.batch(rng)
-        gradients = _gradients(parameters, inputs, labels)
+        _, gradients = loss_and_gradients(parameters, inputs, labels)
         pace = rate * min(1.0, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for number, gradient in enumerate(gradients):
             first[number] += 0.1 * (gradient - first[number])
@@ -121,8 +121,16 @@ def _initial(rng: np.random.Generator, figures: int, channels: int) -> list[Floa
     return [layer(figures, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]
 
 
-def _gradients(parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8]) -> list[Floats]:
-    """Gradients of the mean cross-entropy over known cells."""
+def loss_and_gradients(
+    parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8]
+) -> tuple[float, list[Floats]]:
+    """The mean cross-entropy over known cells, and its gradients.
+
+    Args:
+        parameters: of each layer, as in `Network`.
+        inputs: (windows, cells, figures), standardised.
+        labels: (windows, cells), -1 where unknown.
+    """
     batch, _, figures = inputs.shape
     flat = inputs.reshape(-1, figures)
     before = flat @ parameters[0][:-1] + parameters[0][-1]
@@ -139,9 +147,12 @@ def _gradients(parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8
     error = np.exp(logits)
     error /= error.sum(axis=1, keepdims=True)
     known = labels.reshape(-1) >= 0
-    error[np.flatnonzero(known), labels.reshape(-1)[known]] -= 1
+    right = np.flatnonzero(known), labels.reshape(-1)[known]
+    cells = np.float32(max(len(right[0]), 1))
+    loss = -float(np.log(error[right] + 1e-12).sum() / cells)
+    error[right] -= 1
     error[~known] = 0
-    error /= np.float32(max(known.sum(), 1))
+    error /= cells
     gradients = [_layer_gradient(hidden, error)]
     back = error @ parameters[-1][:-1].T
     for depth in range(len(contexts) - 1, -1, -1):
@@ -149,7 +160,7 @@ def _gradients(parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8
         gradients.append(_layer_gradient(contexts[depth], through))
         back = back + _gathered(through @ parameters[depth + 1][:-1].T, batch, 2**depth)
     gradients.append(_layer_gradient(flat, back * masks[0]))
-    return gradients[::-1]
+    return loss, gradients[::-1]
 
 
 def _layer_gradient(inputs: Floats, error: Floats) -> Floats:

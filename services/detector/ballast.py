@@ -44,7 +44,7 @@ def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, sca
 def _shrunk(values: Floats, whole: NDArray[np.bool_], prior: Floats, scale: float, block: int) -> Floats:
     """(n, w, channels): weighted means over blocks, drawn towards `prior`, interpolated along the track."""
     cells = len(values)
-    edges = np.linspace(0, cells, max(1, round(cells / block)) + 1).astype(int)
+    edges = np.rint(np.linspace(0, cells, max(1, round(cells / block)) + 1)).astype(int)
     middles = (edges[:-1] + edges[1:] - 1) / 2
     estimate = np.broadcast_to(prior, (len(middles), *prior.shape))
     inner = slice(values.shape[1] // 5, -(values.shape[1] // 5))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from services.detector.features import features, strip_of, structure
 from services.detector.intervals import Calibration
+from services.detector.levelling import levelled
 from services.detector.network import Network, load_network
 from services.detector.raster import Raster
 from services.detector.segmentation import Evidence, Grammar
@@ -93,14 +93,16 @@ def measure(
         layout: the tracks.
         sun: where it stood, if known.
     """
-    dark = _darkest(tile)
     pictures = [tile] if baseline is None else [tile, baseline]
     (values, *there), (inside, *known) = straighten(pictures, layout)
-    before = None
-    if there:
-        before = strip_of(levelled(there[0], values, known[0] & inside), known[0], dark)
+    before = levelled_before = None
+    if baseline is not None:
+        both = known[0] & inside
+        before = strip_of(there[0], known[0], _darkest(baseline))
+        levelled_before = strip_of(levelled(there[0], values, both), known[0], before.dark)
     shadow = shadow_px(sun, tile) if sun else None
-    figures = features(strip_of(values, inside, dark), before, layout, None if shadow is None else shadow * tile.gsd_m)
+    shadow_m = None if shadow is None else shadow * tile.gsd_m
+    figures = features(strip_of(values, inside, _darkest(tile)), before, levelled_before, layout, shadow_m)
     return figures, seen_cells(seen, inside, layout)
 
 
@@ -134,33 +136,6 @@ def by_track(
         known,
         counts[at] & on,
     )
-
-
-def levelled(baseline: NDArray[np.float32], tile: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The baseline's strips, each band shifted so that the commonest difference from the tile's is 0.
-
-    The radiometric fit holds for ground beside the tracks; under snow, say, the bed between the rails differs from it.
-    What did not change along the tracks differs by the same everywhere, what did differs anyhow: the mode of the
-    difference stands for the former, even where cars fill most of the yard.
-
-    Args:
-        baseline: (n, w, bands).
-        tile: (n, w, bands).
-        seen: (n, w), where both have data.
-    """
-    if not seen.any():
-        return baseline
-    difference = (tile - baseline)[seen]
-    some = difference[:: max(1, len(difference) // 40_000)]
-    return np.asarray(baseline + np.array([_mode(band) for band in some.T]))
-
-
-def _mode(values: NDArray[np.float32]) -> np.float32:
-    """The peak of a smoothed histogram."""
-    low, high = np.quantile(values, [0.01, 0.99])
-    counts, edges = np.histogram(values, 256, (low - 1e-4, high + 1e-4))
-    peak = int(ndimage.gaussian_filter1d(counts.astype(np.float64), 6).argmax())
-    return np.float32((edges[peak] + edges[peak + 1]) / 2)
 
 
 def _darkest(tile: Raster) -> float:

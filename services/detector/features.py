@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 # Zones across the track, symmetric about it, by their outer edges in metres: between the rails, the rails, the body's
 # edge (cars are 2.6 to 3.3 m wide), shadow and gap to the next track.
-EDGES_M = (0.25, 0.55, 0.95, 1.3, 1.6, 2.1, 2.9, 4.05)
+EDGES_M = (0.3, 0.55, 0.95, 1.3, 1.6, 2.1, 2.9, 4.05)
 ZONES = 2 * len(EDGES_M) - 1
 INSIDE_M = 1.45
 AROUND_M = 2.1
@@ -54,38 +54,44 @@ def strip_of(values: Floats, seen: NDArray[np.bool_], dark: float) -> Strip:
     return Strip(channels, seen, dark)
 
 
-def features(tile: Strip, baseline: Strip | None, layout: Layout, shadow_m: NDArray[np.float64] | None) -> Floats:
-    """Figures of every cell, (n, `count_features(with_baseline)`).
+def features(
+    tile: Strip,
+    baseline: Strip | None,
+    levelled: Strip | None,
+    layout: Layout,
+    shadow_m: NDArray[np.float64] | None,
+) -> Floats:
+    """Figures of every cell, (n, f).
 
     Args:
         tile: the tile along the tracks.
-        baseline: the baseline, registered and fitted to the tile, or None.
+        baseline: the baseline, registered, or None.
+        levelled: the baseline in the radiometry of the tile's tracks, or None.
         layout: the tracks.
         shadow_m: (2,), pixel-frame shadow (x, y) in metres per metre of height, or None where the sun is unknown.
     """
-    reference = baseline or tile
-    seen = tile.seen & reference.seen
-    middle = np.median(reference.values[..., 0][seen]) if seen.any() else 1.0
-    scale = max(0.25 * (float(middle) - reference.dark), 0.01)
-    if baseline is not None:
-        jitter = np.abs((tile.values - baseline.values)[..., 0][seen])
-        scale = max(scale, float(np.quantile(jitter, 0.25))) if seen.any() else scale
+    seen = tile.seen if baseline is None else tile.seen & baseline.seen
+    scale = _contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
     own = ballast_profile(tile.values, tile.seen, layout, scale)
     columns = [
         _contrast((tile.values - own) / scale, seen),
         _texture(tile.values[..., 0] / scale),
         _likeness(tile.values[..., 0], own[..., 0], scale),
-        _light(tile, reference, layout, shadow_m, scale),
+        _light(layout, shadow_m),
     ]
-    if baseline is not None:
-        bed = ballast_profile(baseline.values, baseline.seen, layout, scale)
+    if baseline is not None and levelled is not None:
+        bed = ballast_profile(levelled.values, baseline.seen, layout, scale)
+        unit = _contrast_unit(baseline.values, baseline.dark, baseline.seen)
+        then = ballast_profile(baseline.values, baseline.seen, layout, unit)
+        likeness = _likeness(tile.values[..., 0], baseline.values[..., 0], scale)
         columns += [
-            _contrast((tile.values - baseline.values) / scale, seen),
+            _contrast((tile.values - levelled.values) / scale, seen),
             _contrast((tile.values - bed) / scale, seen),
-            _contrast((baseline.values - bed) / scale, seen),
-            _texture(baseline.values[..., 0] / scale),
-            _likeness(tile.values[..., 0], baseline.values[..., 0], scale),
-            _likeness(baseline.values[..., 0], bed[..., 0], scale),
+            _contrast((baseline.values - then) / unit, seen),
+            _texture(baseline.values[..., 0] / unit),
+            likeness,
+            _likeness(baseline.values[..., 0], then[..., 0], unit),
+            _agreement(tile, levelled, likeness, scale, seen),
         ]
     return np.concatenate(columns, axis=1)
 
@@ -111,10 +117,10 @@ class Structure:
 def structure(*, with_baseline: bool) -> Structure:
     """The structure of what `features` gives."""
     contrast = [*range(ZONES)[::-1], ZONES + 2, ZONES + 1, ZONES]
-    texture, likeness, light = [0, 1, 2, 3], [0, 1], [0, 1, 2, 3, 4]
+    texture, likeness, light = [0, 1, 2, 3], [0, 1], [0, 1, 2, 3]
     parts = [contrast, texture, likeness, light]
     if with_baseline:
-        parts += [contrast, contrast, contrast, texture, likeness, likeness]
+        parts += [contrast, contrast, contrast, texture, likeness, likeness, likeness]
     starts = np.cumsum([0, *(len(part) for part in parts)])
     order = [start + place for start, part in zip(starts[:-1], parts, strict=True) for place in part]
     across, along = np.ones(len(order), np.float32), np.ones(len(order), np.float32)
@@ -152,7 +158,8 @@ def _texture(luminance: Floats) -> Floats:
     """(n, 4): steps along and across, inside the body's width and beside it."""
     along = np.abs(np.diff(luminance, axis=0, prepend=luminance[:1]))
     along = 0.5 * (along + np.concatenate([along[1:], along[-1:]]))
-    across = np.abs(np.diff(luminance, axis=1, append=luminance[:, -1:]))
+    across = np.abs(np.diff(luminance, axis=1, prepend=luminance[:, :1]))
+    across = 0.5 * (across + np.concatenate([across[:, 1:], across[:, -1:]], axis=1))
     figures = [part.mean(axis=1) for step in (along, across) for part in (step[:, INSIDE], step[:, AROUND & ~INSIDE])]
     return _squashed(4 * np.column_stack(figures))
 
@@ -169,22 +176,33 @@ def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
     return np.column_stack(figures).astype(np.float32)
 
 
-def _light(tile: Strip, reference: Strip, layout: Layout, shadow_m: NDArray[np.float64] | None, scale: float) -> Floats:
-    """(n, 5): shadow across and along, both known or not, brightness of the scene's tracks, sampling distance."""
-    n = len(tile.values)
-    figures = np.zeros((n, 5), np.float32)
+def _light(layout: Layout, shadow_m: NDArray[np.float64] | None) -> Floats:
+    """(n, 4): shadow across and along, both known or not, sampling distance."""
+    figures = np.zeros((len(layout.xy_px), 4), np.float32)
     if shadow_m is not None:
         right = np.nan_to_num(layout.right_px)
         cast = shadow_m * min(BODY_HEIGHT_M, LONGEST_SHADOW_M / max(float(np.hypot(*shadow_m)), 1e-6))
         figures[:, 0] = right @ cast / BODY_HEIGHT_M
         figures[:, 1] = (right[:, 1] * cast[0] - right[:, 0] * cast[1]) / BODY_HEIGHT_M
         figures[:, 2] = 1
-    seen = tile.seen & reference.seen
-    if seen.any():
-        change = np.median(tile.values[..., 0][seen]) - np.median(reference.values[..., 0][seen])
-        figures[:, 3] = np.clip(change / scale, -4, 4)
-    figures[:, 4] = layout.gsd_m
+    figures[:, 3] = layout.gsd_m
     return figures
+
+
+def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, seen: NDArray[np.bool_]) -> Floats:
+    """(n, 2): how far the baseline can be trusted in this scene: how like it is, and how much of it changed."""
+    figures = np.zeros((len(seen), 2), np.float32)
+    if seen.any():
+        figures[:, 0] = np.median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
+        change = np.abs(tile.values[..., 0] - levelled.values[..., 0])[seen]
+        figures[:, 1] = np.arcsinh(np.quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
+    return figures
+
+
+def _contrast_unit(values: Floats, dark: float, seen: NDArray[np.bool_]) -> float:
+    """A quarter of the way from the deepest shade to the tracks' common brightness."""
+    middle = float(np.median(values[..., 0][seen])) if seen.any() else 1.0
+    return max(0.25 * (middle - dark), 0.01)
 
 
 def _squashed(values: Floats) -> Floats:

@@ -49,7 +49,7 @@ def load_network(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Netw
 def neighbours(hidden: Floats, reach: int) -> Floats:
     """(n, 3 c): each row with those `reach` before and after it, 0 beyond the ends."""
     n, c = hidden.shape
-    out = np.zeros((n, 3 * c), np.float32)
+    out = np.zeros((n, 3 * c), hidden.dtype)
     out[:, c : 2 * c] = hidden
     if reach < n:
         out[reach:, :c] = hidden[:-reach]

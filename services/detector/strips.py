@@ -151,9 +151,9 @@ def _bilinear(bands: Floats, shape: tuple[int, int], x: Floats, y: Floats) -> Fl
 def _valid(valid: NDArray[np.bool_], x: Floats, y: Floats) -> NDArray[np.bool_]:
     """Whether pixel coordinates lie on valid pixels."""
     rows, cols = valid.shape
-    inside = (x >= -0.5) & (x <= cols - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
+    inside: NDArray[np.bool_] = (x >= -0.5) & (x <= cols - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
     if valid.all():
         return inside
     nearest_x = np.clip(np.rint(x), 0, cols - 1).astype(np.int32)
     nearest_y = np.clip(np.rint(y), 0, rows - 1).astype(np.int32)
-    return inside & valid[nearest_y, nearest_x]
+    return np.asarray(inside & valid[nearest_y, nearest_x])
