@@ -23,6 +23,19 @@ from railwatch.embedded import free_port, running
 from tests.support.bus import eventually
 
 RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
+UNSEEN = "unseen"
+"""A site of which no image ever comes."""
+
+UNSEEN_TRACKS = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {"track": "1"},
+            "geometry": {"type": "LineString", "coordinates": [[140.0, 45.0], [140.01, 45.0]]},
+        }
+    ],
+}
 WEBHOOK_SECRET = "a-secret-of-the-desk"
 
 
@@ -128,6 +141,8 @@ def is_ready(url: str) -> bool:
 def running_stack(directory: Path) -> Iterator[Stack]:
     """Start everything on loopback, and stop everything when the block is left."""
     write_site(directory / "sites")
+    (directory / "sites" / f"{UNSEEN}.yaml").write_text(f"id: {UNSEEN}\nname: Unseen\ntracks: {UNSEEN}.geojson\n")
+    (directory / "sites" / f"{UNSEEN}.geojson").write_text(json.dumps(UNSEEN_TRACKS))
     with ExitStack() as stack:
         desk = Desk()
         stack.callback(desk.server_close)
@@ -142,6 +157,7 @@ def running_stack(directory: Path) -> Iterator[Stack]:
             "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{port}/0",
             "RAILWATCH_ALERTMANAGER_URLS": f"main={alertmanager}",
             "RAILWATCH_ALERTMANAGER_RESEND_S": "5",
+            "RAILWATCH_ALERTING_FIRST_LOOK_DAYS": "0.0001",
             "RAILWATCH_WEBHOOK_URLS": f"desk={desk.url}/railwatch",
             "RAILWATCH_WEBHOOK_SECRETS": f"desk={WEBHOOK_SECRET}",
         }

@@ -12,7 +12,7 @@ import redis
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.stack import RAILWATCH, Stack, is_ready
+from deploy.tests.stack import RAILWATCH, UNSEEN, Stack, is_ready
 from railwatch.demo.replay import alerts, observations
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
@@ -105,6 +105,7 @@ def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
 
 def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack) -> None:
     eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
+    assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
 
 
