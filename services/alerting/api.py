@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -121,18 +122,13 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
         limit: Limit = 100,
         after: After = None,
     ) -> AlertPage:
-        ids = windows.alerts(site)
+        ids = windows.alerts(site, from_, to)
         if after is not None:
             if after not in ids:
                 raise HTTPException(404, f"There is no alert {after!r} to go on after.")
             ids = ids[ids.index(after) + 1 :]
-        found = [
-            view
-            for view in map(alert_view, windows.latest(ids))
-            if (state is None or view.state == state)
-            and (from_ is None or view.opened_at >= from_)
-            and (to is None or view.opened_at < to)
-        ]
+        views = (alert_view(event) for event in windows.latest_of(ids))
+        found = list(islice((view for view in views if state in (None, view.state)), limit + 1))
         items = tuple(found[:limit])
         return AlertPage(items=items, next=_next(request, items[-1].alert if len(found) > limit else None))
 

@@ -50,6 +50,8 @@ from shared.events import AlertEvent
 
 SITE_KEYS = ("window", "scenes", "evidence", "said", "alerts")
 
+READ_AT_ONCE = 100
+
 T = TypeVar("T")
 
 
@@ -111,10 +113,14 @@ class Windows:
             found = self._redis.get(site_key("window", site))
         return Window.model_validate_json(found) if found else Window()
 
-    def alerts(self, site: str | None = None) -> list[str]:
-        """Alert ids of a site, or of all, last opened first."""
+    def alerts(
+        self, site: str | None = None, since: datetime | None = None, before: datetime | None = None
+    ) -> list[str]:
+        """Alert ids of a site, or of all, last opened first; of those opened from one time on and before another."""
+        name = site_key("alerts", site) if site else ALERTS
+        highest = f"({before.timestamp()}" if before else "+inf"
         with redis_errors():
-            return list(self._redis.zrevrange(site_key("alerts", site) if site else ALERTS, 0, -1))
+            return list(self._redis.zrevrangebyscore(name, highest, since.timestamp() if since else "-inf"))
 
     def alert(self, alert: str) -> list[AlertEvent]:
         """The events of an alert that are kept, in order; empty if there is no such alert."""
@@ -122,19 +128,18 @@ class Windows:
             events = self._redis.hvals(alert_key(alert))
         return sorted((AlertEvent.model_validate_json(event) for event in events), key=lambda event: event.sequence)
 
-    def latest(self, alerts: Sequence[str]) -> list[AlertEvent]:
-        """The last event of each of these alerts that is still known."""
-        if not alerts:
-            return []
-        with redis_errors():
-            events = self._redis.hmget(LATEST, alerts)
-        return [AlertEvent.model_validate_json(event) for event in events if event]
+    def latest_of(self, alerts: Sequence[str]) -> Iterator[AlertEvent]:
+        """The last event of each of these alerts that is still known; read as far as it is asked for."""
+        for start in range(0, len(alerts), READ_AT_ONCE):
+            with redis_errors():
+                events = self._redis.hmget(LATEST, alerts[start : start + READ_AT_ONCE])
+            yield from (AlertEvent.model_validate_json(event) for event in events if event)
 
     def standing(self) -> list[AlertEvent]:
         """The last event of each alert that stands."""
         with redis_errors():
             alerts = self._redis.smembers(STANDING_ALERTS)
-        return self.latest(sorted(alerts))
+        return list(self.latest_of(sorted(alerts)))
 
     def status(self, site: str) -> SiteStatus | None:
         """How a site stands; null if it has not been seen."""
