@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from railwatch.cli import services
+from railwatch.cli.alerts import alerts
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
@@ -33,6 +34,7 @@ ON_SYSTEM = "Run the system"
 TO_SEE = "See it"
 
 app.command(rich_help_panel=ON_FILES)(count)
+app.command(rich_help_panel=ON_FILES)(alerts)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
