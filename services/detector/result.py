@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from services.detector.ground import Ground
 from services.detector.intervals import Calibration
 from services.detector.raster import Raster
-from services.detector.segmentation import Decoded
+from services.detector.segmentation import Decoded, Segment
 from services.detector.strips import CELL_M, PAD, Layout
 from services.detector.tracks import Piece
 from shared.counts import Car, Quality, TileCount, TrackCount
@@ -47,6 +47,11 @@ class Stretch:
     cells: slice
     decoded: Decoded
 
+    @property
+    def cars(self) -> tuple[Segment, ...]:
+        """The cars in the order of the track's own direction."""
+        return self.decoded.cars[::-1] if self.piece.turned else self.decoded.cars
+
 
 def tallied(
     algorithm: str,
@@ -76,7 +81,7 @@ def tallied(
     outlines: list[tuple[str, int, Corners]] = []
     for name in dict.fromkeys(stretch.piece.track for stretch in stretches):
         parts = [stretch for stretch in stretches if stretch.piece.track == name]
-        corners = [_corners(layout, part.cells, car.start, car.stop) for part in parts for car in part.decoded.cars]
+        corners = [_corners(layout, part.cells, car.start, car.stop) for part in parts for car in part.cars]
         outlines += [(name, number, shape) for number, shape in enumerate(corners, start=1)]
         tracks.append(_track(name, parts, corners, tile, ours, seen, calibration))
     coverage = float((seen & ours).sum() / max(ours.sum(), 1))
@@ -128,7 +133,7 @@ def _track(
     seen: Mask,
     calibration: Calibration,
 ) -> TrackCount:
-    found = [car for part in parts for car in part.decoded.cars]
+    found = [car for part in parts for car in part.cars]
     places = tile.to_lonlat(np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2))
     cars = tuple(
         Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * CELL_M, probability=round(car.probability, 3))

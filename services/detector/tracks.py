@@ -46,12 +46,15 @@ class Piece:
 
     Attributes:
         track: the track's id.
-        xy_px: (n, 2), in the tile's pixel coordinates.
-        shift_m: how far the line was moved sideways, on average, positive to the right.
+        xy_px: (n, 2), in the tile's pixel coordinates, from left to right, so that it does not matter from which end a
+            track was drawn.
+        turned: whether the track itself runs from right to left.
+        shift_m: how far the line was moved sideways, on average, positive to the right of the track's own direction.
     """
 
     track: str
     xy_px: NDArray[np.float64]
+    turned: bool = False
     shift_m: float = 0.0
 
 
@@ -62,7 +65,7 @@ def clip(lines: Sequence[Centreline], shape: tuple[int, int], gsd_m: float) -> t
     for line in lines:
         inside = shapely.get_parts(shapely.LineString(line.xy_px).intersection(frame))
         pieces += [
-            Piece(line.id, np.asarray(part.coords))
+            _left_to_right(line.id, np.asarray(part.coords))
             for part in inside
             if part.geom_type == "LineString" and part.length * gsd_m > SHORTEST_PIECE_M
         ]
@@ -92,7 +95,8 @@ def refine(pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, netwo
         first += len(knots)
         along = np.interp(np.arange(layout.lengths[number]), knots, offsets)
         moved = layout.xy_px[cells] + layout.right_px[cells] * (along / tile.gsd_m)[:, None]
-        refined.append(Piece(piece.track, _to_the_ends(moved, piece.xy_px), round(float(along.mean()), 2)))
+        shift_m = round(float(-along.mean() if piece.turned else along.mean()), 2)
+        refined.append(replace(piece, xy_px=_to_the_ends(moved, piece.xy_px), shift_m=shift_m))
     return tuple(refined)
 
 
@@ -138,6 +142,11 @@ def owned(layout: Layout) -> NDArray[np.bool_]:
     for one, other in (pairs[parallel].T, pairs[parallel].T[::-1]):
         mine[on[one[rank[piece[one]] > rank[piece[other]]]]] = False
     return mine
+
+
+def _left_to_right(track: str, xy_px: NDArray[np.float64]) -> Piece:
+    turned = bool(tuple(xy_px[-1]) < tuple(xy_px[0]))
+    return Piece(track, xy_px[::-1] if turned else xy_px, turned)
 
 
 def _grey(picture: Raster) -> Raster:
