@@ -106,9 +106,10 @@ def _print_table(rows: Sequence[Row], judgements: Sequence[Judgement]) -> None:
 
 
 def _event(judgement: Judgement) -> str:
-    if judgement.transition in (Transition.OPENED, Transition.RESOLVED):
-        return f"{judgement.transition}: {judgement.reason}"
-    return "slow rise" if judgement.sustained and not judgement.exceeds else ""
+    told = [judgement.transition.value] if judgement.transition in (Transition.OPENED, Transition.RESOLVED) else []
+    if judgement.sustained and not judgement.exceeds:
+        told.append("slow rise")
+    return ", ".join(told)
 
 
 def _summary(judgements: Sequence[Judgement]) -> str:

@@ -85,8 +85,8 @@ def _draw_bound(axes: Any, judgements: Sequence[Judgement], rate: float) -> None
 def _draw_looks(axes: Any, judgements: Sequence[Judgement]) -> None:
     observed = [j for j in judgements if j.state is not State.UNOBSERVED]
     for label, looks, style in (
-        ("look", [j for j in observed if not j.exceeds], {"color": BLUE, "ms": 4.5}),
-        ("look above its threshold", [j for j in observed if j.exceeds], {"color": VERMILION, "ms": 7, "marker": "D"}),
+        ("look", [j for j in observed if not j.exceeds], {"color": BLUE, "ms": 4.5, "fmt": "o"}),
+        ("look above its threshold", [j for j in observed if j.exceeds], {"color": VERMILION, "ms": 7, "fmt": "D"}),
     ):
         if looks:
             errors = [[_down(j) for j in looks], [_up(j) for j in looks]]
@@ -94,7 +94,6 @@ def _draw_looks(axes: Any, judgements: Sequence[Judgement]) -> None:
                 [j.observed_at for j in looks],
                 [j.count for j in looks],
                 yerr=errors,
-                fmt="o",
                 elinewidth=1,
                 label=label,
                 **style,
