@@ -8,7 +8,7 @@ from deploy.tests.stack import Stack, running_stack
 from railwatch.demo.episode import BASELINE, LOOKS
 from railwatch.demo.replay import rendering, replay
 
-ENOUGH = (LOOKS[16], *LOOKS[-16:])
+ENOUGH = (LOOKS[16], *LOOKS[18:28], *LOOKS[-2:])
 """A look at clouds, quiet looks from which a history is learned, and the surge."""
 
 

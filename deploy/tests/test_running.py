@@ -17,7 +17,7 @@ from railwatch.demo.replay import alerts, observations
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 SILENT_WHEN_WELL = (
