@@ -139,4 +139,4 @@ def test_pairs_from_providers_are_counted_by_the_running_pipeline(
         eventually(lambda: len(counts.ids()) == len(pairs), "every tile is counted")
         for event in counts.events():
             assert event.baseline is not None, "it was differenced"
-            assert event.result.count == pytest.approx(pairs[event.site][3], rel=0.2)
+            assert event.result.count == pytest.approx(pairs[event.site][3], rel=0.2), event.result.reasons
