@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36mmake %-19s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything the lock file names (the other targets do this by themselves)
@@ -42,6 +42,28 @@ test: $(READY) ## Run every test against the embedded broker
 test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
 	tests/kafka/fetch
 	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
+
+# Real yards with a label for every wagon, where there are any; docs/accuracy.md says what such a folder holds.
+IMAGERY ?= $(wildcard ../shared/imagery)
+
+.PHONY: bench
+bench: bench-accuracy bench-alerts bench-registration ## Run all benchmarks; each prints its tables
+
+.PHONY: bench-accuracy
+bench-accuracy: $(READY) ## How right the counts are, by data set and condition (IMAGERY=... names real yards)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
+
+.PHONY: bench-alerts
+bench-alerts: $(READY) ## How far alerts can be trusted, beside rules in use
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
+
+.PHONY: bench-registration
+bench-registration: $(READY) ## How well baselines are registered, by condition
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.registration
+
+.PHONY: train
+train: $(READY) ## Make the detector's model file from rendered scenes and the yards in IMAGERY
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
 
 .PHONY: lint
 lint: $(READY) ## Check format, lint and types

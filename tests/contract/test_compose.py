@@ -11,11 +11,11 @@ import services.alerting.settings
 import services.detector.settings
 import services.ingest.settings
 from railwatch.cli import app
-from shared.settings import PREFIX, load
+from shared.settings import PREFIX, ServiceSettings, load
 from shared.sites import load_sites
 
 COMPOSE = Path(__file__).parents[2] / "deploy" / "compose"
-SETTINGS = {
+SETTINGS: dict[str, type[ServiceSettings]] = {
     "ingest": services.ingest.settings.Settings,
     "detector": services.detector.settings.Settings,
     "alerting": services.alerting.settings.Settings,
