@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import is_
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.alerting.history import History
+from services.alerting.history import Entry, History
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING, AlertRecord
 from services.alerting.missed import Miss, Missed
@@ -34,7 +35,9 @@ ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
 
+_LOOKS = TypeAdapter(tuple[Entry, ...])
 _EVIDENCE = TypeAdapter(dict[str, EvidenceItem])
+_WITHOUT_LOOKS = {"history": {"entries"}}
 _SAID = TypeAdapter(tuple[str, list[tuple[str, int]]])
 
 
@@ -94,8 +97,7 @@ class SiteView:
         self._site = site
         self._staged: list[Callable[[], object]] = []
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
-        found = pipe.get(site_key("window", site))
-        self.window = Window.model_validate_json(found) if found else Window()
+        self.window = read_window(*pipe.mget(*window_keys(site)))
 
     def scene(self, scene: str) -> SceneRecord | None:
         """What is known of a scene."""
@@ -139,7 +141,13 @@ class SiteView:
 
     def put_window(self, window: Window, entered: str | None = None) -> None:
         """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
-        self._stage(self._pipe.set, site_key("window", self._site), window.model_dump_json(exclude_defaults=True))
+        window_key, looks_key = window_keys(self._site)
+        self._stage(self._pipe.set, window_key, window.model_dump_json(exclude=_WITHOUT_LOOKS, exclude_defaults=True))
+        held, entries = self.window.history.entries, window.history.entries
+        if len(held) <= len(entries) and all(map(is_, held, entries)):
+            self._stage(self._pipe.append, looks_key, _looks_text(entries[len(held) :]))
+        else:
+            self._stage(self._pipe.set, looks_key, _looks_text(entries))
         forgotten = self.window.history.scenes | ({entered} if entered else set())
         forgotten -= window.history.scenes
         newest = [entry.scene for entry in window.history.entries[-EVIDENCE_SCENES:]]
@@ -199,6 +207,25 @@ class SiteView:
 
     def _stage(self, command: Callable[..., object], *arguments: object) -> None:
         self._staged.append(lambda: command(*arguments))
+
+
+def read_window(window: str | None, looks: str | None) -> Window:
+    """A window from what its two keys hold."""
+    if window is None:
+        return Window()
+    read = Window.model_validate_json(window)
+    entries = _LOOKS.validate_json(f"[{(looks or '').removesuffix(',')}]")
+    return read.model_copy(update={"history": read.history.model_copy(update={"entries": entries})})
+
+
+def _looks_text(entries: Sequence[Entry]) -> str:
+    """Looks as JSON, each followed by a comma, so that more can be appended."""
+    return "".join(f"{entry.model_dump_json(exclude_defaults=True)}," for entry in entries)
+
+
+def window_keys(site: str) -> tuple[str, str]:
+    """The names of the two keys that hold a site's window."""
+    return site_key("window", site), site_key("looks", site)
 
 
 def site_key(kind: str, site: str) -> str:

@@ -2,7 +2,8 @@
 
 | key, after `railwatch:alerting:` | type | holds |
 | --- | --- | --- |
-| `window:<site>` | string | the judged history and what was last said of each alert (`Window`) |
+| `looks:<site>` | string | the judged history, JSON objects, each followed by a comma: most looks are appended |
+| `window:<site>` | string | the rest of the history, and what was last said of each alert (`Window`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
 | `said:<site>` | list | by cause, newest first, which transitions a count or a deadline brought about |
@@ -42,13 +43,15 @@ from services.alerting.siteview import (
     Window,
     alert_key,
     outbox_item,
+    read_window,
     site_key,
     waiting_member,
+    window_keys,
 )
 from shared.errors import TransientError
 from shared.events import AlertEvent
 
-SITE_KEYS = ("window", "scenes", "evidence", "said", "alerts")
+SITE_KEYS = ("window", "looks", "scenes", "evidence", "said", "alerts")
 
 READ_AT_ONCE = 100
 
@@ -74,7 +77,7 @@ class Windows:
             view.write()
             return result
 
-        watched = (site_key("window", site), site_key("scenes", site))
+        watched = (*window_keys(site), site_key("scenes", site))
         with redis_errors():
             return cast("T", self._redis.transaction(attempt, *watched, value_from_callable=True))
 
@@ -110,8 +113,7 @@ class Windows:
     def window(self, site: str) -> Window:
         """A site's window; an empty one for a site that has not been seen."""
         with redis_errors():
-            found = self._redis.get(site_key("window", site))
-        return Window.model_validate_json(found) if found else Window()
+            return read_window(*self._redis.mget(*window_keys(site)))
 
     def alerts(
         self, site: str | None = None, since: datetime | None = None, before: datetime | None = None
