@@ -200,7 +200,8 @@ def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -
     recent = [*alert[-SURGE_LOOKS:], look]
     means = prediction.expected / look.coverage * looks.coverages(recent)
     dispersions = np.full(len(recent), prediction.sd**2 / prediction.expected)
-    return bool(surge_probability(anscombe_residuals(looks.counts(recent), means, dispersions))[-1] < 0.5)
+    residuals = anscombe_residuals(looks.counts(recent), means, dispersions)
+    return bool(surge_probability(residuals, min(len(alert), 2 * SURGE_LOOKS))[-1] < 0.5)
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:

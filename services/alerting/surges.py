@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 SURGE_BEGINS = 0.02
 """Chance per look that a surge begins: one in fifty looks, about one a year at a look a week."""
-SURGE_GOES_ON = 0.8
-"""Chance per look that a surge goes on: surges last five looks on average."""
+SURGE_GOES_ON = 4, 5
+"""Chance per look that a surge goes on, as four of five: surges last five looks on average."""
 SURGE_DENSITY = 1 / 9
 """Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely."""
 SURGE_FROM = 1.0
@@ -45,16 +45,19 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
     return residuals
 
 
-def surge_probability(residuals: Array) -> Array:
+def surge_probability(residuals: Array, lasted: int) -> Array:
     """The probability that a site was in a surge at each look, given that look and those before it.
 
     Args:
         residuals: Anscombe residuals in order of time, shape (n,).
+        lasted: looks for which the surge has lasted. Each counts as one more look of which it went on: a surge that has
+            lasted long is not ended by one look.
 
     Returns:
         Probabilities, shape (n,).
     """
-    return np.array(_forward(_odds(residuals)))
+    went_on, looks = SURGE_GOES_ON
+    return np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted)))
 
 
 def quiet_probability(residuals: Array) -> Array:
@@ -67,13 +70,14 @@ def quiet_probability(residuals: Array) -> Array:
         Probabilities, shape (n,).
     """
     odds = _odds(residuals)
-    forward = _forward(odds)
+    goes_on = SURGE_GOES_ON[0] / SURGE_GOES_ON[1]
+    forward = _forward(odds, goes_on)
     surge_next, quiet_next = 1.0, 1.0
     quiet = np.empty(len(odds))
     quiet[-1] = 1 - forward[-1]
     for index in range(len(odds) - 2, -1, -1):
         weighted = odds[index + 1] * surge_next
-        from_surge = SURGE_GOES_ON * weighted + (1 - SURGE_GOES_ON) * quiet_next
+        from_surge = goes_on * weighted + (1 - goes_on) * quiet_next
         from_quiet = SURGE_BEGINS * weighted + (1 - SURGE_BEGINS) * quiet_next
         surge_next, quiet_next = from_surge / (from_surge + from_quiet), from_quiet / (from_surge + from_quiet)
         surging = forward[index] * surge_next
@@ -89,11 +93,11 @@ def _odds(residuals: Array) -> list[float]:
     return odds
 
 
-def _forward(odds: list[float]) -> list[float]:
+def _forward(odds: list[float], goes_on: float) -> list[float]:
     forward: list[float] = []
-    prior = SURGE_BEGINS / (SURGE_BEGINS + 1 - SURGE_GOES_ON)
+    prior = SURGE_BEGINS / (SURGE_BEGINS + 1 - goes_on)
     for ratio in odds:
         surging = prior * ratio / (prior * ratio + 1 - prior)
         forward.append(surging)
-        prior = surging * SURGE_GOES_ON + (1 - surging) * SURGE_BEGINS
+        prior = surging * goes_on + (1 - surging) * SURGE_BEGINS
     return forward

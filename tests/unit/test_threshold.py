@@ -125,7 +125,7 @@ def test_one_high_look_is_mostly_kept_and_a_run_is_set_aside() -> None:
 
 
 def test_a_surge_is_over_when_the_looks_are_ordinary_again() -> None:
-    surging = surge_probability(np.array([5.0, 6.0, 5.5, 0.0, 0.2]))
+    surging = surge_probability(np.array([5.0, 6.0, 5.5, 0.0, 0.2]), lasted=3)
     assert surging[2] > 0.99
     assert surging[3] < 0.5
 
