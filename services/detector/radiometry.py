@@ -18,13 +18,12 @@ CHANCE_AGREEMENT = 0.15
 # Tukey's bisquare at 95 % efficiency for normal residuals.
 BISQUARE = 4.685
 ROUNDS = 8
-# Cells and pairs of cells from which the fit starts.
-SAMPLE = 600
-TRIALS = 60
+# Cells that the fit sees; the pairs of them it starts from, and the cells it tries those on.
+SAMPLE = 3000
+TRIALS = 50
+TRIED_ON = 300
 # Fewer cells than this say too little of a gain.
 MIN_CELLS = 100
-# More than this make it no better.
-MAX_CELLS = 10_000
 # No sensor or sun makes more of a difference between two looks; beyond lies a fit that went wrong.
 MAX_GAIN = 5.0
 
@@ -74,11 +73,10 @@ def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask) -> Fit:
         weight = outside
     if not weight.any():
         weight = seen.astype(np.float32)
-    use = np.flatnonzero(weight)
-    use = use[:: 1 + len(use) // MAX_CELLS]
-    before = np.array([block_mean(band, side).flat[use] for band in baseline.pixels], dtype=np.float64)
-    after = np.array([block_mean(band, side).flat[use] for band in tile.pixels], dtype=np.float64)
-    return _lines(before, after, weight.flat[use].astype(np.float64))
+    chosen = _drawn(weight.ravel())
+    before = np.array([block_mean(band, side).flat[chosen] for band in baseline.pixels], dtype=np.float64)
+    after = np.array([block_mean(band, side).flat[chosen] for band in tile.pixels], dtype=np.float64)
+    return _lines(before, after)
 
 
 def agreement(tile: Raster, baseline: Raster, side: int) -> Floats:
@@ -98,19 +96,30 @@ def cell_side(picture: Raster, metres: float) -> int:
 
 def block_mean(image: Floats | Mask, side: int) -> Floats:
     """Means over square blocks; what does not fill a block at the right and bottom is left out."""
-    rows, cols = image.shape[0] // side, image.shape[1] // side
-    blocks = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
-    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
+    rows, cols = (length // side * side for length in image.shape)
+    down = image[:rows:side, :cols].astype(np.float32)
+    for row in range(1, side):
+        down += image[row:rows:side, :cols]
+    total = down[:, ::side].copy()
+    for col in range(1, side):
+        total += down[:, col::side]
+    return total / np.float32(side**2)
 
 
-def _lines(x: Cells, y: Cells, prior: Cells) -> Fit:
+def _drawn(weight: Floats) -> NDArray[np.intp]:
+    """Cells drawn with a chance that is their weight; always the same ones."""
+    places = (np.arange(SAMPLE) + 0.5) / SAMPLE
+    total = np.cumsum(weight, dtype=np.float64)
+    return np.asarray(np.searchsorted(total, places * total[-1]))
+
+
+def _lines(x: Cells, y: Cells) -> Fit:
     """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
-    gain, offset = _start(x, y, prior)
+    gain, offset = _start(x, y)
     for _ in range(ROUNDS):
         error = np.abs(y - gain[:, None] * x - offset[:, None])
-        spread = np.array([1.4826 * _weighted_median(band, prior) + 1e-5 for band in error])
-        worst = (error / spread[:, None]).max(axis=0)
-        weight = prior * np.clip(1 - (worst / BISQUARE) ** 2, 0, None) ** 2
+        spread = 1.4826 * np.median(error, axis=1) + 1e-5
+        weight = np.clip(1 - ((error / spread[:, None]).max(axis=0) / BISQUARE) ** 2, 0, None) ** 2
         share = weight / max(weight.sum(), 1e-12)
         middle_x, middle_y = x @ share, y @ share
         dx, dy = x - middle_x[:, None], y - middle_y[:, None]
@@ -119,24 +128,17 @@ def _lines(x: Cells, y: Cells, prior: Cells) -> Fit:
     return Fit(gain, offset, spread)
 
 
-def _start(x: Cells, y: Cells, prior: Cells) -> tuple[Cells, Cells]:
-    """Lines through two cells each, of which that with the least median error (Rousseeuw, 1984); and a flat one."""
-    chance = np.random.default_rng(0)
-    sample = chance.choice(x.shape[1], min(SAMPLE, x.shape[1]), p=prior / prior.sum())
-    first, second = chance.choice(sample, (2, TRIALS))
+def _start(x: Cells, y: Cells) -> tuple[Cells, Cells]:
+    """Lines through two cells each, and flat ones: in each band that of the least median error (Rousseeuw, 1984)."""
+    first, second = np.random.default_rng(0).integers(x.shape[1], size=(2, TRIALS))
     run = x[:, second] - x[:, first]
     slopes = np.clip((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, np.inf, run), 0, MAX_GAIN)
     gains = np.column_stack([slopes, np.zeros(len(x))])
+    some = np.s_[:: max(1, x.shape[1] // TRIED_ON)]
     gain, offset = np.empty(len(x)), np.empty(len(x))
-    for band, (before, after) in enumerate(zip(x[:, sample], y[:, sample], strict=True)):
-        rest = after - gains[band][:, None] * before
+    for band, (before, after) in enumerate(zip(x, y, strict=True)):
+        rest = after[some] - gains[band][:, None] * before[some]
         offsets = np.median(rest, axis=1)
         best = np.argmin(np.median(np.abs(rest - offsets[:, None]), axis=1))
         gain[band], offset[band] = gains[band, best], offsets[best]
     return gain, offset
-
-
-def _weighted_median(values: Cells, weight: Cells) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weight[order])
-    return float(values[order[np.searchsorted(total, total[-1] / 2)]])

@@ -5,7 +5,7 @@ the first pixel. Pixel values are digital numbers divided by the sensor's full s
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from affine import Affine
@@ -50,6 +50,10 @@ class Raster:
 
     def luminance(self) -> NDArray[np.float32]:
         """Brightness (rows, cols): the one band, or the Rec. 709 sum of three."""
+        return self._luminance
+
+    @cached_property
+    def _luminance(self) -> NDArray[np.float32]:
         bands: list[NDArray[np.float32]] = list(self.pixels)
         if len(bands) == 1:
             return bands[0]
@@ -148,9 +152,23 @@ def resample(
     no-data is several times slower.
     """
     source = np.concatenate([pixels, valid[None].astype(np.float32)])
-    target = np.zeros((len(source), *to_shape), dtype=np.float32)
+    target = resample_pixels(source, transform, crs, to_transform, to_crs, to_shape)
+    seen: NDArray[np.bool_] = np.abs(target[-1] - 1) < 0.01
+    return target[:-1] * seen, seen
+
+
+def resample_pixels(
+    pixels: NDArray[np.float32],
+    transform: Affine,
+    crs: CRS,
+    to_transform: Affine,
+    to_crs: CRS,
+    to_shape: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Pixels (bands, rows, cols) on another grid, 0 where they do not reach."""
+    target = np.zeros((len(pixels), *to_shape), dtype=np.float32)
     reproject(
-        source,
+        pixels,
         target,
         src_transform=transform,
         src_crs=crs,
@@ -159,8 +177,7 @@ def resample(
         resampling=Resampling.cubic,
         init_dest_nodata=False,
     )
-    seen: NDArray[np.bool_] = np.abs(target[-1] - 1) < 0.01
-    return target[:-1] * seen, seen
+    return target
 
 
 @lru_cache(maxsize=64)

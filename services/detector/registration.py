@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from services.detector.correlation import Patches, Surfaces, correlate, jacobian, refine, search
-from services.detector.raster import Raster, resample
+from services.detector.raster import Raster, resample, resample_pixels
 from services.detector.rejection import TileRejectedError
 from shared.counts import Registration
 
@@ -33,10 +33,12 @@ MIN_LEAD_SIGMA = 2.6
 CHANCE_PEAK_SIGMA = 7.0
 # A rival nearly as high as the peak is the pattern of tracks one spacing on.
 MIN_RELIABILITY = 0.15
-# What a further pass may still find, and from where on there is none.
+# What a further pass may still find, and below which it is not worth another warp.
 MAX_SHIFT_BACK_PX = 1.0
-GOOD_SHIFT_BACK_PX = 0.3
+NEGLIGIBLE_PX = 0.08
 MAX_PASSES = 3
+# Resampling costs a little agreement, which shows where the pictures lay right from the start.
+KEPT_AGREEMENT = 0.95
 # Cars come and go along the tracks, so edges there count for less, in either picture.
 CORRIDOR_WEIGHT = 0.5
 
@@ -78,37 +80,42 @@ def register(tile: Raster, baseline: Raster, corridor: NDArray[np.bool_]) -> Mat
         raise TileRejectedError("wrong-place" if peak.sigma < CHANCE_PEAK_SIGMA else "registration-unreliable")
     matrix = _matrix(refine(surfaces, peak.transform), tile.shape)
 
-    grey = Raster(baseline.luminance()[None], baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)
+    warped = warp(baseline, matrix)
     for _ in range(MAX_PASSES):
-        again = correlate(of_tile, _patches(warp(grey, matrix), corridor), int(MAX_SHIFT_BACK_PX) + 3)
+        again = correlate(of_tile, _patches(warped, corridor), int(MAX_SHIFT_BACK_PX) + 3)
         back = refine(again, np.zeros(4))
-        matrix = np.asarray(matrix @ np.vstack([_matrix(back, tile.shape), [0, 0, 1]]))
         back_px = _largest_displacement(back, tile.shape)
-        if back_px < GOOD_SHIFT_BACK_PX:
+        if back_px < NEGLIGIBLE_PX:
             break
-    if back_px > MAX_SHIFT_BACK_PX or _agreement(again) < _agreement(surfaces):
+        matrix = np.asarray(matrix @ np.vstack([_matrix(back, tile.shape), [0, 0, 1]]))
+        warped = warp(baseline, matrix)
+    if back_px > MAX_SHIFT_BACK_PX or _agreement(again) < KEPT_AGREEMENT * _agreement(surfaces):
         raise TileRejectedError("registration-unreliable")
     registration = _reported(matrix, tile.shape, peak.prominence)
     scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
     if np.hypot(registration.dx_px, registration.dy_px) > limit_px or abs(scale - 1) > MAX_SCALE_CHANGE:
         raise TileRejectedError("shift-too-large")
-    return Match(registration, matrix, warp(baseline, matrix))
+    return Match(registration, matrix, warped)
 
 
 def warp(baseline: Raster, matrix: NDArray[np.float64]) -> Raster:
     """The baseline resampled (cubic) at `matrix` times each pixel coordinate; not valid where it does not reach."""
     # GDAL counts from pixel corners: half a pixel to and fro.
     to_baseline = Affine.translation(0.5, 0.5) @ Affine(*matrix.ravel()) @ Affine.translation(-0.5, -0.5)
-    pixels, seen = resample(
-        baseline.pixels,
-        baseline.valid,
-        ~to_baseline,
-        baseline.crs,
-        Affine.identity(),
-        baseline.crs,
-        baseline.shape,
-    )
+    grid = (baseline.crs, Affine.identity(), baseline.crs, baseline.shape)
+    if not baseline.valid.all():
+        pixels, seen = resample(baseline.pixels, baseline.valid, ~to_baseline, *grid)
+    else:
+        pixels, seen = resample_pixels(baseline.pixels, ~to_baseline, *grid), _within(matrix, baseline.shape)
     return Raster(pixels, seen, baseline.transform, baseline.crs, baseline.gsd_m)
+
+
+def _within(matrix: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels (rows, cols) a matrix leads into a picture of this shape."""
+    rows, cols = shape
+    y, x = np.ogrid[:rows, :cols]
+    to_x, to_y = (row[0] * x + row[1] * y + row[2] for row in matrix.astype(np.float32))
+    return np.asarray((to_x >= -0.5) & (to_x <= cols - 0.5) & (to_y >= -0.5) & (to_y <= rows - 0.5))
 
 
 def _patches(picture: Raster, corridor: NDArray[np.bool_]) -> Patches:
