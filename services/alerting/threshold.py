@@ -26,8 +26,9 @@ from services.alerting.surges import Array, anscombe_residuals, quiet_probabilit
 
 DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
 """Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
-DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(2.6)) / 0.8) ** 2
-"""Log-normal, half of it between 1.5 and 4.5: what surveillance counts show, and cuts of a few cars give."""
+TYPICAL_DISPERSION = 3.0
+DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) / 0.9) ** 2
+"""Log-normal, half of it between 1.6 and 5.5: what cuts of a few cars give."""
 LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
 """Weak: 95 % of sites hold between a tenth of a car and 330 cars."""
 TREND_SD = 1.0
@@ -200,7 +201,7 @@ def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
         coefficients = _newton(looks, weights, dispersion, design, coefficients, steps=2)
         means = _means(design, coefficients, looks.coverage)
         squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
-        dispersion = float(np.clip((4 * 2.6 + squares) / (4 + max(weights.sum() - 1, 1.0)), 1.05, DISPERSIONS[-1]))
+        dispersion = float(np.clip((4 * TYPICAL_DISPERSION + squares) / (4 + max(weights.sum() - 1, 1.0)), 1.05, DISPERSIONS[-1]))
         residuals = anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means)
         weights = quiet_probability(residuals)
     return weights, dispersion
