@@ -151,7 +151,7 @@ def running_stack(directory: Path) -> Iterator[Stack]:
         alertmanager = stack.enter_context(_alertmanager(directory, desk.url))
         port = free_port()
         redis = stack.enter_context(
-            running("Redis", ["redis-server", "--bind", "127.0.0.1", "--port", str(port)], port)
+            running("Redis", ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port)
         )
         settings = {
             "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{port}/0",
