@@ -1,9 +1,9 @@
 """Registration on rendered pairs: how far off, how sure, how fast. `python -m tests.benchmarks.registration`.
 
 Errors are pixels against the rendered truth, at the tile's middle and at the worst corner. Rendered baselines are
-also warped by some tenths of a pixel, as terrain and attitude do it, which a similarity cannot follow. Time is processor
-time of one core, from two pictures on one grid to the baseline warped onto the tile. Rendered pairs prove the mechanism;
-they say nothing of real imagery.
+also warped by some tenths of a pixel, as terrain and attitude do it, which a similarity cannot follow. Time is
+processor time of one core, from two pictures on one grid to the baseline warped onto the tile. Rendered pairs prove
+the mechanism; they say nothing of real imagery.
 """
 
 import argparse
