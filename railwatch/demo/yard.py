@@ -20,15 +20,15 @@ from railwatch.render.yard import Track, distances, lay_tracks, position
 SITE = "tumangang"
 NAME = "Tumangang Rail Facility"
 SEED = 20231005
-CORNER = (130.6062, 42.4147)
+CORNER = (130.6062, 42.4144)
 """Longitude and latitude of the picture's upper left corner; the facility lies at about 42.413 N, 130.61 E."""
 
-FRAME = Frame(size_px=(800, 1500), gsd_m=0.5, supersample=2, margin_m=14.0)
+FRAME = Frame(size_px=(640, 1340), gsd_m=0.5, supersample=2, margin_m=14.0)
 AREA_MARGIN_M = 62.0
 """From the picture's edge to the monitored area. A tile reaches 50 m beyond the area."""
 
 TRACKS = 10
-HEADING_RAD = -0.33
+HEADING_RAD = -0.2
 SITE_FILE = {
     "id": SITE,
     "name": NAME,
@@ -51,7 +51,7 @@ def tumangang() -> RenderSite:
         curve_radius_m=2600,
         heading_rad=HEADING_RAD,
         spacing_m=4.9,
-        lateral_error_m=1.0,
+        lateral_error_m=0.6,
         gauge_m=1.52,
         throats=(0.8, 0.8),
     )
