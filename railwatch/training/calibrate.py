@@ -1,5 +1,8 @@
 """How far a 90 % interval must reach: split conformal prediction over scenes that the networks have not seen."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
 from railwatch.training.grammar import Example
@@ -8,33 +11,51 @@ from services.detector.segmentation import Grammar, decode
 
 # Each side is left by one scene in twenty.
 SIDE = 0.95
+SCENE_TERMS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.12, 0.16)
+FLOORS = (0.2, 0.4, 0.7, 1.0)
 
 
-def calibrate(examples: list[Example], grammar: Grammar) -> Calibration:
-    """The calibration whose intervals, stretched to cover nine in ten of the scenes, are narrowest (median width)."""
-    tallies = [_tally(example, grammar) for example in examples]
+@dataclass(frozen=True)
+class Tally:
+    """A held-out scene: its count, posterior mean and variance, and the truth."""
+
+    count: float
+    mean: float
+    variance: float
+    true: float
+
+
+def calibrate(tallies: Iterable[Tally]) -> Calibration:
+    """The narrowest calibration (median width relative to the count) that covers as many of these scenes as it says.
+
+    The scene-level term, the floor and the reach to either side are chosen together; each side is left by one scene in
+    twenty, by the conformal quantile with its correction for a finite number of scenes.
+    """
+    known = list(tallies)
     best, narrowest = Calibration(), np.inf
-    for scene in (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1):
-        for floor in (0.1, 0.2, 0.4, 0.7):
+    for scene in SCENE_TERMS:
+        for floor in FLOORS:
             shape = Calibration(1.0, 1.0, scene, floor)
-            spreads = np.array([shape.spread(count, mean, variance) for count, mean, variance, _ in tallies])
-            errors = np.array([true - count for count, _, _, true in tallies]) / np.maximum(spreads, 1e-9)
+            spreads = np.array([shape.spread(tally.count, tally.mean, tally.variance) for tally in known])
+            errors = np.array([tally.true - tally.count for tally in known]) / np.maximum(spreads, 1e-9)
             above, below = _reach(errors), _reach(-errors)
-            width = float(np.median((above + below) * spreads / np.maximum([tally[3] for tally in tallies], 5)))
-            if width < narrowest:
-                best, narrowest = Calibration(round(below, 3), round(above, 3), scene, floor), width
+            counts = np.array([tally.count for tally in known])
+            widths = ((above + below) * spreads / np.maximum(counts, 1))[counts >= 5]
+            if len(widths) and float(np.median(widths)) < narrowest:
+                best = Calibration(round(below, 3), round(above, 3), scene, floor)
+                narrowest = float(np.median(widths))
     return best
 
 
-def _tally(example: Example, grammar: Grammar) -> tuple[float, float, float, float]:
-    """Count, posterior mean and variance, and truth of a scene."""
+def tally(example: Example, grammar: Grammar) -> Tally:
+    """A scene as the decoder counts it."""
     decoded = decode(example.evidence, grammar)
     count = float(sum(len(track.cars) for track in decoded))
-    mean = sum(track.mean for track in decoded)
-    return count, mean, sum(track.variance for track in decoded), float(sum(map(len, example.cars)))
+    mean, variance = sum(track.mean for track in decoded), sum(track.variance for track in decoded)
+    return Tally(count, mean, variance, float(sum(map(len, example.cars))))
 
 
 def _reach(errors: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """The conformal quantile, with its correction for few scenes; at least 1."""
+    """The conformal quantile; at least half a spread."""
     level = min(1.0, SIDE * (1 + 1 / len(errors)))
-    return max(1.0, float(np.quantile(errors, level, method="higher")))
+    return max(0.5, float(np.quantile(errors, level)))

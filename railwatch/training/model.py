@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from railwatch.training.calibrate import calibrate
+from railwatch.training.calibrate import calibrate, tally
 from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import Example, fit_grammar
@@ -61,7 +61,11 @@ def make_model(rendered: list[Strips], real: list[Scene], recipe: Recipe) -> tup
     weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in drawn]
     plain = Structure(np.arange(LOOKS), np.ones(LOOKS, np.float32), np.ones(LOOKS, np.float32))
     axis = fit_network(
-        [Sample(strips.looks, strips.axes, weight) for strips, weight in weighted],
+        [
+            Sample(looks, strips.axes, weight)
+            for strips, weight in weighted
+            for looks in (strips.looks, without_baseline(strips.looks))
+        ],
         plain,
         seed=recipe.seed,
         steps=recipe.steps // 2,
@@ -86,7 +90,7 @@ def make_model(rendered: list[Strips], real: list[Scene], recipe: Recipe) -> tup
     for name, network in (("pair", pair), ("single", single)):
         unseen = examples(network, back, with_baseline=name == "pair")
         grammar = fit_grammar(unseen, seed=recipe.seed)
-        models[name] = Model(network, grammar, calibrate(unseen, grammar))
+        models[name] = Model(network, grammar, calibrate(tally(example, grammar) for example in unseen))
     made: dict[str, Any] = {
         "version": _version(pair, single, axis),
         "recipe": asdict(recipe),
@@ -96,6 +100,13 @@ def make_model(rendered: list[Strips], real: list[Scene], recipe: Recipe) -> tup
     for name, model in models.items():
         made[name] = {"grammar": asdict(model.grammar), "calibration": asdict(model.calibration)}
     return Models(models["pair"], models["single"], axis, made["version"]), made
+
+
+def without_baseline(looks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Looks across tracks as they are where there is no baseline: the tile stands for it, and nothing differs."""
+    alone = looks.copy()
+    alone[:, 2:4], alone[:, 4] = looks[:, :2], 0
+    return alone
 
 
 def examples(network: Network, scenes: list[Strips], *, with_baseline: bool) -> list[Example]:

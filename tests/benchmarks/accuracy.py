@@ -91,7 +91,7 @@ def main() -> None:
     print(_row(["---"] * len(head)))
     everything: list[Score] = []
     peers: list[Score] = []
-    for number, condition in enumerate(ASKED):
+    for number, condition in enumerate(ASKED if arguments.scenes else ()):
         seeds = range(FIRST_SEED + 100 * number, FIRST_SEED + 100 * number + arguments.scenes)
         cases = [rendered_case(condition, seed, arguments.size) for seed in seeds]
         scores, others = [score(case) for case in cases], [peer(case) for case in cases]
