@@ -201,7 +201,8 @@ def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
         coefficients = _newton(looks, weights, dispersion, design, coefficients, steps=2)
         means = _means(design, coefficients, looks.coverage)
         squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
-        dispersion = float(np.clip((4 * TYPICAL_DISPERSION + squares) / (4 + max(weights.sum() - 1, 1.0)), 1.05, DISPERSIONS[-1]))
+        dispersion = (4 * TYPICAL_DISPERSION + float(squares)) / (4 + max(float(weights.sum()) - 1, 1.0))
+        dispersion = min(max(dispersion, 1.05), float(DISPERSIONS[-1]))
         residuals = anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means)
         weights = quiet_probability(residuals)
     return weights, dispersion
