@@ -108,8 +108,9 @@ def test_a_surge_pushed_to_ingest_reaches_the_webhook_once_with_its_proof(
             assert alert.sentence in page.text
             [evidence] = alert.evidence
             assert set(evidence.pictures) == {"baseline", "tile", "difference", "cars"}
+            shown = f"{system.urls['alerting']}/v1/alerts/{alert.alert}"
             for picture in evidence.pictures.values():
-                found = httpx.get(f"{system.urls['alerting']}/v1/blobs/{picture.sha256}", timeout=30)
+                found = httpx.get(f"{shown}/pictures/{picture.sha256}", timeout=30)
                 assert found.headers["content-type"].startswith("image/")
                 assert len(found.content) == picture.size_bytes
 
