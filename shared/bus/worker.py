@@ -124,7 +124,7 @@ class Worker(Generic[E]):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _consume(self, consumer: KafkaConsumer, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
-        rebalance = _Rebalance()
+        rebalance = _Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         ticking: Future[None] | None = None
         next_tick = next_check = 0.0
@@ -139,7 +139,8 @@ class Worker(Generic[E]):
             for partition, records in fetched.items():
                 self._inflight.add(partition, ((record.offset, record) for record in records))
             self._settle(wait_s=0.05 if busy else 0.0)
-            self._commit(consumer)
+            if not rebalance.under_way:
+                self._commit(consumer)
             now = time.monotonic()
             if stop.is_set():
                 give_up = min(give_up, now + self._drain_s)
@@ -234,13 +235,17 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     work in hand of those goes on too, and only that of partitions that went elsewhere is dropped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
         self.under_way = False
         self._lost: set[TopicPartition] = set()
         self._assigned: set[TopicPartition] | None = None
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self.under_way = True
+        # Where the rebalance comes from changed metadata, kafka-python 3.0.12 forgets half-way that it is to join, if
+        # the join outlasts the poll that began it, and then waits for ever. This keeps it in mind until it has joined.
+        self._consumer._coordinator.request_rejoin()
 
     def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
         self.under_way = True

@@ -1,15 +1,18 @@
 """The worker loop on a real broker."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from structlog.testing import capture_logs
 
 from shared import metrics
 from shared.bus import Lineage, Publisher, RetryPolicy, Worker, encode, lineage
 from shared.bus.client import connection
+from shared.bus.topics import TopicPlan, ensure_topics
 from shared.errors import TransientError, UnprocessableError
 from shared.events import CountEvent, DeadLetter, Event, TileEvent
 from shared.health import Progress
@@ -19,6 +22,7 @@ from tests.support.bus import (
     committed,
     count_of,
     eventually,
+    kafka_settings_of,
     tile,
     topic_view,
     working,
@@ -195,6 +199,18 @@ def test_a_rejoin_between_poll_and_commit_is_survived(kafka_settings: KafkaSetti
             go_on.set()
             eventually(lambda: counts.ids() == {count_of(event).id for event in tiles}, "every tile is counted")
             eventually(lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 8, "all is committed")
+
+
+def test_topics_that_are_made_later_are_found(broker: dict[str, str]) -> None:
+    """On Apache Kafka, that is; the embedded broker makes topics as soon as somebody asks for them."""
+    kafka = kafka_settings_of({**broker, "RAILWATCH_KAFKA_PREFIX": f"later-{os.getpid()}-"})
+    worker = counter(kafka, lambda event: [count_of(event)])
+    with capture_logs() as lines, working(worker):
+        eventually(lambda: any(line["event"] == "partitions assigned" for line in lines), "it has joined its group")
+        ensure_topics(kafka, TopicPlan(2, replication=1))
+        Publisher(kafka).publish(tile(1))
+        with topic_view(kafka, CountEvent) as counts:
+            eventually(lambda: counts.ids() == {count_of(tile(1)).id}, "the tile is counted")
 
 
 def test_the_origin_of_a_tile_is_handed_on(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
