@@ -59,6 +59,15 @@ def test_light_haze_season_and_cars_do_not_lead_it_astray(condition: str) -> Non
     assert match.registration.reliability > 0.3
 
 
+def test_a_baseline_that_lies_right_already_is_believed() -> None:
+    scene = rendered("clear")
+    blurred = [ndimage.gaussian_filter(band, 0.4) for band in scene.tile.pixels]
+
+    match = register(scene.tile, replace(scene.tile, pixels=np.array(blurred)), scene.corridor)
+
+    assert corner_error_px(match.matrix, np.eye(2, 3), scene.tile.shape) < TARGET_PX
+
+
 def test_contrast_that_turned_round_is_the_same_place() -> None:
     scene = rendered("shift")
     negative = replace(scene.tile, pixels=1 - scene.tile.pixels)
