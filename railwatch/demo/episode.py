@@ -14,7 +14,7 @@ from railwatch.render.ground import Ground
 from railwatch.render.light import sun_position
 from railwatch.render.rolling_stock import Car, Shape
 from railwatch.render.sensor import Geolocation, Sensor
-from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, Cloud, Haze
+from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
 
 Sky = Literal["clear", "hazy", "broken", "overcast"]
 
@@ -77,7 +77,7 @@ LOOKS = (
     _look("09-08", "02:22", 7, "hazy"),
     _look("09-14", "02:39", 6),
     _look("09-17", "03:08", 7),
-    _look("09-19", "02:13", 17),
+    _look("09-19", "02:13", 15),
     _look("09-22", "02:27", 25),
     _look("09-27", "01:54", 42, "hazy"),
     _look("10-01", "02:35", 56),
@@ -116,6 +116,7 @@ def as_look(planned: PlannedLook) -> Look:
     rng = np.random.default_rng([SEED, planned.at.toordinal()])
     day = planned.at.timetuple().tm_yday
     greenness = float(np.clip(1.15 * np.exp(-(((day - 195) / 62) ** 2)), 0, 1))
+    late_winter = day < 75
     return Look(
         observed_at=planned.at,
         sun=sun_position(planned.at, site.longitude_deg, site.latitude_deg),
@@ -124,6 +125,7 @@ def as_look(planned: PlannedLook) -> Look:
         greenness=greenness,
         moisture=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])),
         sky_share=float(rng.uniform(0.12, 0.2)) + 0.15 * (planned.sky == "hazy"),
+        snow=Snow(cover=0.15, swept=0.9) if late_winter and planned.role == "observation" else NO_SNOW,
         haze=_haze(rng) if planned.sky == "hazy" else CLEAR_AIR,
         cloud=_cloud(rng, planned.sky),
         off_nadir_deg=float(rng.uniform(1, 18)),
