@@ -14,7 +14,7 @@ from railwatch.render.ground import Ground
 from railwatch.render.light import sun_position
 from railwatch.render.rolling_stock import Car, Shape
 from railwatch.render.sensor import Geolocation, Sensor
-from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
+from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, Cloud, Haze
 
 Sky = Literal["clear", "hazy", "broken", "overcast"]
 
@@ -116,7 +116,6 @@ def as_look(planned: PlannedLook) -> Look:
     rng = np.random.default_rng([SEED, planned.at.toordinal()])
     day = planned.at.timetuple().tm_yday
     greenness = float(np.clip(1.15 * np.exp(-(((day - 195) / 62) ** 2)), 0, 1))
-    late_winter = day < 75
     return Look(
         observed_at=planned.at,
         sun=sun_position(planned.at, site.longitude_deg, site.latitude_deg),
@@ -125,7 +124,6 @@ def as_look(planned: PlannedLook) -> Look:
         greenness=greenness,
         moisture=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])),
         sky_share=float(rng.uniform(0.12, 0.2)) + 0.15 * (planned.sky == "hazy"),
-        snow=Snow(cover=0.15, swept=0.9) if late_winter and planned.role == "observation" else NO_SNOW,
         haze=_haze(rng) if planned.sky == "hazy" else CLEAR_AIR,
         cloud=_cloud(rng, planned.sky),
         off_nadir_deg=float(rng.uniform(1, 18)),

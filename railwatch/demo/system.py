@@ -44,17 +44,28 @@ class System:
         """Where a service's log lies."""
         return self.logs / f"{service}.log"
 
+    def ended(self, wait_s: float = 0.0) -> RailwatchError | None:
+        """What to say of a service that has ended by itself, if one does so within `wait_s` seconds."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            for service, process in self.processes.items():
+                if (code := process.poll()) is not None:
+                    return RailwatchError(
+                        f"{service} ended by itself with exit code {code}; its log is {self.log_of(service)}."
+                    )
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.05)
+
     def check(self) -> None:
         """Do nothing while all services run and give up on nothing.
 
         Raises:
             RailwatchError: one has ended by itself, or has put something into the dead letters.
         """
-        for service, process in self.processes.items():
-            if process.poll() is not None:
-                raise RailwatchError(
-                    f"{service} ended by itself with exit code {process.returncode}; its log is {self.log_of(service)}."
-                )
+        if ended := self.ended():
+            raise ended
+        for service in self.processes:
             if reason := _given_up(self.urls.get(service)):
                 raise RailwatchError(f"{service} gave up on a scene ({reason}); its log is {self.log_of(service)}.")
 
@@ -103,6 +114,9 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
             _start(system, service, environment)
         _await_ready(system)
         yield system
+    except RailwatchError as error:
+        # Who cannot be reached is mostly one that is just ending: that is the fault to name.
+        raise system.ended(wait_s=2.0) or error from error
     finally:
         _stop(system)
 
