@@ -206,6 +206,17 @@ BASELINES_SET = _counter(
     "Tiles that became the baseline of the looks that follow.",
     origin="`first-good-look` or `operator`",
 )
+RECALL_CARS_INJECTED = _counter(
+    "railwatch_recall_cars_injected_total",
+    "Known railcars painted into copies of real tiles to see whether they are found; no alert ever hears of them.",
+    site="the site's id",
+)
+RECALL_CARS_RECOVERED = _counter(
+    "railwatch_recall_cars_recovered_total",
+    "Of those, the railcars that were found within 5 m of where they were painted: over the injected, the site's "
+    "recall.",
+    site="the site's id",
+)
 
 # Alerting
 
