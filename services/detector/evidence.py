@@ -5,7 +5,7 @@ with its baseline and one for a tile alone; both were fitted by `railwatch.train
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -93,6 +93,8 @@ def measure(
         layout: the tracks.
         sun: where it stood, if known.
     """
+    # What hides the ground is no ground: it must not set the scale, the ballast or the levels of what is in sight.
+    tile = replace(tile, valid=tile.valid & seen)
     pictures = [tile] if baseline is None else [tile, baseline]
     (values, *there), (inside, *known) = straighten(pictures, layout)
     before = levelled_before = None

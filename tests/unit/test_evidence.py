@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,6 +48,22 @@ def test_nor_do_they_depend_on_the_baselines_alone(gain: float, offset: float) -
     toned = figures(picture(1), picture(0, gain, offset), layout)
 
     assert np.abs(toned - plain)[layout.on_track].mean() < 0.05
+
+
+def test_what_cloud_hides_has_no_say_in_what_is_in_sight() -> None:
+    layout = lay_out(LINES, 0.5)
+    clear, clouded = picture(1), picture(1)
+    clouded.pixels[:, :, 150:] = 0.9
+    seen = clear.valid.copy()
+    seen[:, 150:] = False
+    cut = replace(clear, valid=seen)
+
+    under_cloud, known = evidence.measure(clouded, picture(0), seen, layout, None)
+    cut_away, _ = evidence.measure(cut, picture(0), seen, layout, None)
+
+    in_sight = layout.on_track & (layout.xy_px[:, 0] < 130)
+    assert under_cloud[in_sight] == pytest.approx(cut_away[in_sight], abs=0.05)
+    assert not known[layout.on_track & (layout.xy_px[:, 0] > 151)].any()
 
 
 @pytest.mark.parametrize("with_baseline", [True, False])
