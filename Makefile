@@ -14,6 +14,7 @@ READY := .venv/.ready
 comma := ,
 
 export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/.cache/prometheus/usr/bin:$(PATH)
 
 .PHONY: help
 help: ## List the targets
@@ -87,14 +88,20 @@ deploy-files: $(READY) ## Write the dashboards and manifests that are made from 
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
 	$(BIN)/python -m deploy
 
-.PHONY: test-deploy
-test-deploy: $(READY) ## Run what is in deploy/ (needs Java, Maven, Redis, Prometheus and Alertmanager)
+.PHONY: check-deploy
+check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without starting them (needs jq)
+	deploy/tests/fetch
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
+	promtool check config --syntax-only deploy/prometheus/prometheus.yaml
 	promtool test rules deploy/prometheus/rules.test.yaml
+	$(BIN)/pytest deploy/tests/static
+
+.PHONY: test-deploy
+test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (needs Java, Maven and redis-server)
 	tests/kafka/fetch
-	$(BIN)/pytest deploy/tests --ignore deploy/tests/image
+	$(BIN)/pytest deploy/tests/running
 
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)

@@ -1,1 +1,1 @@
-"""Tests of deploy/ that need its tools; `make test-deploy` runs them."""
+"""Tests of what is in deploy/: `static` starts nothing, `running` runs it, `image` runs the built image."""

@@ -12,9 +12,9 @@ import httpx
 import pytest
 import yaml
 
-from deploy.tests.conftest import ENOUGH
 from deploy.tests.image.conftest import IMAGE, podman
 from deploy.tests.rendering import SERVICES, name_of, of_kind, overlay
+from deploy.tests.running.conftest import ENOUGH
 from railwatch.demo.episode import BASELINE
 from railwatch.demo.replay import alerts, rendering, replay
 from railwatch.demo.system import System

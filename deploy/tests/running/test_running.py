@@ -12,7 +12,7 @@ import redis
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.stack import RAILWATCH, UNSEEN, Stack, is_ready
+from deploy.tests.running.stack import RAILWATCH, UNSEEN, Stack, is_ready
 from railwatch.demo.replay import alerts, observations
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually

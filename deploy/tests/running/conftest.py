@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.tests.stack import Stack, running_stack
+from deploy.tests.running.stack import Stack, running_stack
 from railwatch.demo.episode import BASELINE, LOOKS
 from railwatch.demo.replay import rendering, replay
 

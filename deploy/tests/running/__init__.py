@@ -1,0 +1,1 @@
+"""Tests of the running system, with Prometheus and Alertmanager: `make test-deploy`."""

@@ -1,0 +1,1 @@
+"""Checks of the files in deploy/, which start nothing: `make check-deploy`."""
