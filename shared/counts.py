@@ -126,6 +126,18 @@ class TileCount(Frozen):
         return self
 
 
+class RecallCheck(Frozen):
+    """Live recall: known cars were painted into a copy of the tile, and it was counted again. No count of real cars.
+
+    Attributes:
+        injected: how many cars were painted.
+        recovered: how many of them were found within 5 m.
+    """
+
+    injected: int = Field(ge=1)
+    recovered: int = Field(ge=0)
+
+
 class BlobRef(Frozen):
     """The address of a blob in the object store, and the checksum that a reader verifies.
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.counts import BaselineRef, BlobRef, Frozen, Sun, TileCount, UtcDatetime
+from shared.counts import BaselineRef, BlobRef, Frozen, RecallCheck, Sun, TileCount, UtcDatetime
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -103,6 +103,7 @@ class CountEvent(Event):
         baseline: what it was differenced against; null for a single-image count.
         new_baseline: set where this very tile became the baseline of the looks that follow.
         evidence: pictures by name: `baseline`, `tile`, `difference`, `cars`.
+        recall: how many of some known cars, painted into a copy of the tile, were found; null where it was not tried.
     """
 
     TYPE: ClassVar[str] = "railwatch.count.v1"
@@ -118,6 +119,7 @@ class CountEvent(Event):
     baseline: BaselineRef | None = None
     new_baseline: BaselineRef | None = None
     evidence: dict[str, BlobRef] = Field(default_factory=dict)
+    recall: RecallCheck | None = None
 
     @property
     def id(self) -> str:

@@ -178,8 +178,8 @@ STAGE_SECONDS = _histogram(
     "railwatch_stage_seconds",
     "Time that a stage of counting a tile took.",
     _SECONDS,
-    stage="`decode`, `registration`, `radiometry`, `visibility`, `tracks`, `strips`, `evidence`, `segmentation` "
-    "or `pictures`",
+    stage="`decode`, `registration`, `radiometry`, `visibility`, `tracks`, `strips`, `evidence`, "
+    "`segmentation`, `recall` or `pictures`",
 )
 REGISTRATION_SHIFT = _histogram(
     "railwatch_registration_shift_pixels",

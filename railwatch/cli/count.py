@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from shared.counts import TileCount
+from shared.counts import RecallCheck, TileCount
 from shared.errors import RailwatchError, UnprocessableError
 from shared.sites import Track, load_tracks
 
@@ -34,6 +35,16 @@ class _Job:
     tracks: Sequence[Track]
     observed_at: datetime | None
     evidence: Path | None
+    recall: bool
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came of a tile; `recall` where it was asked for and the tile had room for known cars."""
+
+    path: Path
+    count: TileCount
+    recall: RecallCheck | None
 
 
 def count(
@@ -58,6 +69,10 @@ def count(
     evidence: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write pictures of what was counted here.", file_okay=False)
     ] = None,
+    recall: Annotated[
+        bool,
+        typer.Option("--recall", help="Paint known cars into a copy of each tile, and say how many of them are found."),
+    ] = False,
     observed_at: Annotated[
         datetime | None,
         typer.Option(
@@ -78,25 +93,27 @@ def count(
         tracks=_checked(load_tracks(tracks)),
         observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
         evidence=evidence,
+        recall=recall,
     )
-    done: list[tuple[Path, TileCount]] = []
+    done: list[_Done] = []
     for tile in _with_progress(tiles, hidden=as_json or len(tiles) == 1):
         try:
             result = _count(tile, _name(tile, tiles), job)
         except (RailwatchError, OSError) as error:
             _complain(f"{tile}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
             continue
-        done.append((tile, result))
+        done.append(result)
         if as_json:
-            print(json.dumps(_as_json(tile, result)), flush=True)  # noqa: T201
+            print(json.dumps(_as_json(result, job)), flush=True)  # noqa: T201
     if not as_json:
-        _print_tables(done)
+        _print_tables(done, recall)
     if len(done) < len(tiles):
         raise typer.Exit(1)
 
 
-def _count(path: Path, name: str, job: _Job) -> TileCount:
+def _count(path: Path, name: str, job: _Job) -> _Done:
     from services.detector.counting import count_tile
+    from services.detector.recall import check_recall
     from services.detector.sun import sun_over
 
     began = perf_counter()
@@ -118,7 +135,12 @@ def _count(path: Path, name: str, job: _Job) -> TileCount:
         pictures = evidence_pictures(tile, counted, project(tracks, tile), Caption(name, job.observed_at))
         for kind, data in pictures.items():
             (job.evidence / f"{name}-{kind}{SUFFIX}").write_bytes(data)
-    return counted.count.model_copy(update={"timings_ms": {stage: round(ms, 1) for stage, ms in took.items()}})
+    found = None
+    if job.recall:
+        seed = int(sha256(path.read_bytes()).hexdigest(), 16)
+        found = check_recall(tile, job.baseline, tracks, counted, seed=seed, sun=sun)
+    timings_ms = {stage: round(ms, 1) for stage, ms in took.items()}
+    return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found)
 
 
 def _read(path: Path) -> "Raster":
@@ -176,30 +198,32 @@ def _name(tile: Path, tiles: Sequence[Path]) -> str:
     return f"{tile.resolve().parent.name}-{tile.stem}" if shared else tile.stem
 
 
-def _as_json(tile: Path, count: TileCount) -> dict[str, Any]:
-    return {"tile": str(tile), **count.model_dump(mode="json")}
+def _as_json(done: _Done, job: _Job) -> dict[str, Any]:
+    recall = {"recall": done.recall.model_dump() if done.recall else None} if job.recall else {}
+    return {"tile": str(done.path), **done.count.model_dump(mode="json"), **recall}
 
 
-def _print_tables(done: Sequence[tuple[Path, TileCount]]) -> None:
+def _print_tables(done: Sequence[_Done], with_recall: bool) -> None:
     console = Console()
     if done:
-        console.print(_table_of_tiles(done))
+        console.print(_table_of_tiles(done, with_recall))
     if len(done) == 1:
-        console.print(_table_of_tracks(done[0][1]))
+        console.print(_table_of_tracks(done[0].count))
 
 
-def _table_of_tiles(done: Sequence[tuple[Path, TileCount]]) -> Table:
+def _table_of_tiles(done: Sequence[_Done], with_recall: bool) -> Table:
     table = Table("tile", box=None, header_style="bold")
-    for column in ("railcars", "90 %", "seen", "moved"):
+    for column in ("railcars", "90 %", "seen", "moved", *(["recall"] if with_recall else [])):
         table.add_column(column, justify="right")
     table.add_column("quality")
-    for tile, count in done:
-        moved = count.registration
+    for one in done:
+        count, recall, moved = one.count, one.recall, one.count.registration
         table.add_row(
-            str(tile),
+            str(one.path),
             *_numbers(count.count, count.low, count.high),
             f"{count.coverage:.0%}",
             f"{moved.dx_px:+.1f}, {moved.dy_px:+.1f} px" if moved else "-",
+            *([f"{recall.recovered} of {recall.injected}" if recall else "-"] if with_recall else []),
             ": ".join(filter(None, (count.quality.value, ", ".join(count.reasons)))),
         )
     return table

@@ -15,13 +15,14 @@ from services.detector.geotiff import RasterLimits, read_raster
 from services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
 from services.detector.quality import check_quality
 from services.detector.raster import Raster
+from services.detector.recall import check_recall, is_sampled
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted
 from services.detector.sun import sun_over
 from services.detector.unregistered import UnregisteredLooks
 from shared import metrics
 from shared.blobs import BlobStore
-from shared.counts import BaselineRef, BlobRef, Quality, Sun, TileCount
+from shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
 from shared.errors import UnprocessableError
 from shared.events import CountEvent, TileEvent, TileRole
 from shared.sites import Cell, Site
@@ -45,6 +46,7 @@ class TileHandler:
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
         limits: what a tile may be at the most.
+        recall_share: share of looks that are counted again with known cars painted in.
     """
 
     sites: Mapping[str, Site]
@@ -52,6 +54,7 @@ class TileHandler:
     baselines: Baselines
     unregistered: UnregisteredLooks
     limits: RasterLimits
+    recall_share: float = 0.0
 
     def handle(self, event: TileEvent) -> Sequence[CountEvent]:
         """Counts a look, or takes the baseline that an operator gave.
@@ -78,6 +81,7 @@ class TileHandler:
             metrics.BASELINES_SET.labels(adopted.origin).inc()
         self.unregistered.note(event, counted.count)
         _measure(counted.count, reference is not None)
+        recall = self._recall(event, tile, reference, counted, sun)
         log.info("counted", count=counted.count.count, quality=counted.count.quality, reasons=counted.count.reasons)
         return (
             CountEvent(
@@ -92,6 +96,7 @@ class TileHandler:
                 baseline=baseline,
                 new_baseline=adopted,
                 evidence=self._evidence(event, site, tile, counted, baseline),
+                recall=recall,
             ),
         )
 
@@ -121,6 +126,21 @@ class TileHandler:
         baseline = self.baselines.adopt(event, "operator")
         metrics.BASELINES_SET.labels("operator").inc()
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
+
+    def _recall(
+        self, event: TileEvent, tile: Raster, reference: Raster | None, counted: Counted, sun: Sun
+    ) -> RecallCheck | None:
+        if not is_sampled(event.id, self.recall_share):
+            return None
+        site, cell = self._place(event)
+        began = perf_counter()
+        seed = int(event.image.sha256, 16)
+        recall = check_recall(tile, reference, site.tracks, counted, seed=seed, sun=sun, cell=cell)
+        metrics.STAGE_SECONDS.labels("recall").observe(perf_counter() - began)
+        if recall:
+            metrics.RECALL_CARS_INJECTED.labels(event.site).inc(recall.injected)
+            metrics.RECALL_CARS_RECOVERED.labels(event.site).inc(recall.recovered)
+        return recall
 
     def _evidence(
         self, event: TileEvent, site: Site, tile: Raster, counted: Counted, baseline: BaselineRef | None

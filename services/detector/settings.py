@@ -19,10 +19,12 @@ class DetectorSettings(Group):
     Attributes:
         max_pixels: largest tile, rows times columns, refused from its header alone.
         threads: tiles counted at the same time in this process; one more pays only with one more core.
+        recall_share: share of tiles, 0 to 1, that are counted a second time with known cars painted in; 0 for none.
     """
 
     max_pixels: int = Field(default=67_108_864, gt=0)
     threads: int = Field(default=1, ge=1, le=64)
+    recall_share: float = Field(default=0.05, ge=0, le=1)
 
 
 class Settings(ServiceSettings):

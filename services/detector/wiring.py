@@ -40,7 +40,7 @@ def tile_worker(
     sites = known_sites(settings)
     unregistered = UnregisteredLooks(client)
     limits = RasterLimits(max_pixels=settings.detector.max_pixels)
-    handler = TileHandler(sites, blobs, Baselines(client), unregistered, limits)
+    handler = TileHandler(sites, blobs, Baselines(client), unregistered, limits, settings.detector.recall_share)
     gauges_at = 0.0
 
     def tick() -> Sequence[Event]:

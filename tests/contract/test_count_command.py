@@ -201,3 +201,15 @@ def test_tracks_that_all_lie_elsewhere_are_an_error(pair: Path, tmp_path: Path) 
 
     assert done.code == 1
     assert "track T2 lies outside the tile, 25 m away" in done.errors
+
+
+def test_recall_is_told_where_it_is_asked_for(pair: Path) -> None:
+    files = (pair / "tile.tif", "--baseline", pair / "baseline.tif", "--tracks", pair / "tracks.geojson")
+
+    (tile,) = count(*files, "--recall", "--json").tiles
+    table = count(*files, "--recall").lines
+
+    assert tile.keys() == FIELDS | {"recall"}
+    injected, recovered = tile["recall"]["injected"], tile["recall"]["recovered"]
+    assert 0 <= recovered <= injected > 0
+    assert f"{recovered} of {injected}" in table[1]

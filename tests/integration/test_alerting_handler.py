@@ -15,6 +15,7 @@ from services.alerting.handler import CountHandler
 from services.alerting.judgement import Rule, State
 from services.alerting.siteview import Window
 from services.alerting.windows import Windows
+from shared.counts import RecallCheck
 from shared.errors import UnprocessableError
 from shared.events import AlertEvent, CountEvent, Transition
 from shared.settings import RedisSettings
@@ -257,3 +258,19 @@ def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, windows: 
     assert updated.until is None
     with pytest.raises(NotStandingError):
         acknowledge(windows, opened, "Ada", "", clock())
+
+
+def test_cars_that_were_painted_to_test_the_detector_change_no_decision(
+    handler: CountHandler, windows: Windows, redis_client: redis.Redis
+) -> None:
+    looks = QUIET + SURGE + CALM
+    plain = handle(handler, *looks)
+    decided = decisions(windows.window("tumangang"))
+    redis_client.flushdb()
+
+    checked = [look.model_copy(update={"recall": RecallCheck(injected=900, recovered=900)}) for look in looks]
+    alerts = handle(handler, *checked)
+
+    assert plain
+    assert alerts == plain
+    assert decisions(windows.window("tumangang")) == decided

@@ -222,3 +222,24 @@ def test_redis_away_is_passing(scene: Rendered, blobs: BlobStore, first: TileEve
 
     with pytest.raises(TransientError, match="Redis"):
         handler.handle(first)
+
+
+def test_a_sampled_look_says_what_became_of_painted_cars_and_counts_as_ever(
+    handler: TileHandler, first: TileEvent, second: TileEvent
+) -> None:
+    def painted() -> tuple[float, float]:
+        counters = metrics.RECALL_CARS_INJECTED, metrics.RECALL_CARS_RECOVERED
+        injected, recovered = (counter.labels("yard")._value.get() for counter in counters)
+        return injected, recovered
+
+    handler.handle(first)
+    plain = count(handler, second)
+    before = painted()
+
+    sampled = count(replace(handler, recall_share=1.0), second)
+
+    assert plain.recall is None
+    assert sampled.recall is not None
+    assert painted() == (before[0] + sampled.recall.injected, before[1] + sampled.recall.recovered)
+    assert same(sampled.model_copy(update={"recall": None}), plain)
+    assert sampled.id == plain.id
