@@ -3,12 +3,13 @@
 from services.alerting.api import make_app
 from services.alerting.settings import Settings
 from services.alerting.windows import Windows
-from services.alerting.wiring import Slowest, count_worker, delivery_workers, known_sites, run_together
+from services.alerting.wiring import Slowest, count_worker, delivery_workers, run_together
 from shared.blobs import BlobStore
 from shared.bus import Publisher
 from shared.health import serve
 from shared.logs import configure_logging
 from shared.settings import load
+from shared.sites import known_sites
 from shared.state import connect, ready
 
 
@@ -16,7 +17,7 @@ def run() -> None:
     """Run until told to stop."""
     settings = load(Settings)
     configure_logging("alerting", settings.log.level)
-    sites = known_sites(settings)
+    sites = known_sites(settings.sites.dir).sites
     client = connect(settings.redis)
     windows = Windows(client)
     blobs = BlobStore.open(settings.blobs)

@@ -18,12 +18,12 @@ from services.alerting.observations import TileReading, check_count, complete, m
 from services.alerting.settings import AlertingSettings, Settings
 from services.alerting.siteview import EVIDENCE_SCENES, SceneRecord, SiteView, Window
 from services.alerting.windows import Windows
-from services.alerting.wiring import known_sites, now
+from services.alerting.wiring import now
 from shared.bus.read import read_topic
 from shared.errors import UnprocessableError
 from shared.events import AlertEvent, CountEvent, EvidenceItem
 from shared.settings import load
-from shared.sites import Site
+from shared.sites import Site, known_sites
 from shared.state import connect
 
 
@@ -55,7 +55,7 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     Raises:
         TransientError: Kafka or Redis is away; run it again.
     """
-    sites = known_sites(settings)
+    sites = known_sites(settings.sites.dir).sites
     windows = Windows(connect(settings.redis))
     windows.clear()
     alerts: dict[str, list[AlertEvent]] = defaultdict(list)

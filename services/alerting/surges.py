@@ -57,7 +57,9 @@ def surge_probability(residuals: Array, lasted: int) -> Array:
         Probabilities, shape (n,).
     """
     went_on, looks = SURGE_GOES_ON
-    return np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted)))
+    surging = np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted)))
+    probabilities: Array = surging / (1 + surging)
+    return probabilities
 
 
 def quiet_probability(residuals: Array) -> Array:
@@ -71,17 +73,14 @@ def quiet_probability(residuals: Array) -> Array:
     """
     odds = _odds(residuals)
     goes_on = SURGE_GOES_ON[0] / SURGE_GOES_ON[1]
-    forward = _forward(odds, goes_on)
-    surge_next, quiet_next = 1.0, 1.0
-    quiet = np.empty(len(odds))
-    quiet[-1] = 1 - forward[-1]
-    for index in range(len(odds) - 2, -1, -1):
-        weighted = odds[index + 1] * surge_next
-        from_surge = goes_on * weighted + (1 - goes_on) * quiet_next
-        from_quiet = SURGE_BEGINS * weighted + (1 - SURGE_BEGINS) * quiet_next
-        surge_next, quiet_next = from_surge / (from_surge + from_quiet), from_quiet / (from_surge + from_quiet)
-        surging = forward[index] * surge_next
-        quiet[index] = 1 - surging / (surging + (1 - forward[index]) * quiet_next)
+    ends, stays_quiet = 1 - goes_on, 1 - SURGE_BEGINS
+    later: list[float] = []
+    ratio_of_later = 1.0
+    for ratio in reversed(odds):
+        later.append(ratio_of_later)
+        weighted = ratio * ratio_of_later
+        ratio_of_later = (goes_on * weighted + ends) / (SURGE_BEGINS * weighted + stays_quiet)
+    quiet: Array = 1 / (1 + np.array(_forward(odds, goes_on)) * np.array(later[::-1]))
     return quiet
 
 
@@ -94,10 +93,12 @@ def _odds(residuals: Array) -> list[float]:
 
 
 def _forward(odds: list[float], goes_on: float) -> list[float]:
+    """The odds of a surge at each look, given that look and those before it."""
+    ends, stays_quiet = 1 - goes_on, 1 - SURGE_BEGINS
     forward: list[float] = []
-    prior = SURGE_BEGINS / (SURGE_BEGINS + 1 - goes_on)
+    before = SURGE_BEGINS / ends
     for ratio in odds:
-        surging = prior * ratio / (prior * ratio + 1 - prior)
+        surging = before * ratio
         forward.append(surging)
-        prior = surging * goes_on + (1 - surging) * SURGE_BEGINS
+        before = (surging * goes_on + SURGE_BEGINS) / (surging * ends + stays_quiet)
     return forward

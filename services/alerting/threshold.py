@@ -42,6 +42,8 @@ DRIFT_SD = 0.25
 CONTINUITY = 0.5
 """A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
 LOG_MEAN_LIMIT = 12.0
+STEP_LIMIT = 1.5
+"""Of one step of the search for the most probable coefficients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,26 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """Columns of the regression of the log level on time, shape (n, c), and the prior precision of each coefficient.
+    """The regression of the log level on time, so built that its first coefficient is that at the next look.
 
-    The columns are built so that the first coefficient is the log level at the time of the prediction.
+    Attributes:
+        columns: shape (n, c).
+        products: of each two columns, shape (n, c * c).
+        precision: of each coefficient's prior, shape (c,).
+        penalty: the same as a diagonal matrix.
     """
 
     columns: Array
+    products: Array
     precision: Array
+    penalty: Array
+
+    @classmethod
+    def of(cls, columns: Array, prior_sds: tuple[float, ...]) -> "_Design":
+        """The design of these columns."""
+        precision = np.array(prior_sds) ** -2
+        products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+        return cls(columns, products, precision, np.diag(precision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +191,12 @@ class _Fit:
 def _design(years: Array, year: float, *, trend_and_season: bool) -> _Design:
     ones = np.ones_like(years)
     if not trend_and_season:
-        return _Design(ones[:, None], np.array([LEVEL_LOG_SD**-2]))
+        return _Design.of(ones[:, None], (LEVEL_LOG_SD,))
     reached = min(year, years[-1] + TREND_REACH_YEARS)
     angle = 2 * np.pi * (years - year)
-    return _Design(
+    return _Design.of(
         np.column_stack((ones, years - reached, np.cos(angle) - 1, np.sin(angle))),
-        np.array([LEVEL_LOG_SD**-2, TREND_SD**-2, SEASON_SD**-2, SEASON_SD**-2]),
+        (LEVEL_LOG_SD, TREND_SD, SEASON_SD, SEASON_SD),
     )
 
 
@@ -215,7 +230,7 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
     means = _means(design, mode, looks.coverage)
     dispersions = DISPERSIONS[:, None] + looks.error_variance / means
     scaled = weights / dispersions
-    hessians = (scaled * means)[:, None, :] * design.columns.T @ design.columns + np.diag(design.precision)
+    hessians = ((scaled * means) @ design.products).reshape(-1, *design.penalty.shape) + design.penalty
     gradients = scaled * (looks.counts - means) @ design.columns - design.precision * (mode - prior)
     covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
     coefficients = mode + (covariances @ gradients[..., None])[..., 0]
@@ -239,8 +254,8 @@ def _newton(
         means = _means(design, coefficients, looks.coverage)
         scaled = weights / (dispersion + looks.error_variance / means)
         gradient = scaled * (looks.counts - means) @ design.columns - design.precision * (coefficients - prior)
-        hessian = design.columns.T * (scaled * means) @ design.columns + np.diag(design.precision)
-        step = np.clip(np.linalg.solve(hessian, gradient), -1.5, 1.5)
+        hessian = ((scaled * means) @ design.products).reshape(design.penalty.shape) + design.penalty
+        step = np.maximum(np.minimum(np.linalg.solve(hessian, gradient), STEP_LIMIT), -STEP_LIMIT)
         coefficients = coefficients + step
         if np.abs(step).max() < 1e-4:
             break

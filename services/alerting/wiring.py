@@ -1,6 +1,5 @@
 """How the parts of alerting are put together: one worker for counts, and one for each receiver of alerts."""
 
-import signal
 import sys
 import threading
 import time
@@ -9,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
-import structlog
 
 from services.alerting.delivery.deliver import Delivery
 from services.alerting.delivery.receivers import receivers
@@ -21,14 +19,13 @@ from shared import metrics
 from shared.bus import Publisher, RetryPolicy, Worker
 from shared.events import AlertEvent, CountEvent, Event
 from shared.health import Progress
-from shared.sites import Site, load_sites
+from shared.process import stop_on_signal
+from shared.sites import Site
 
 GROUP = "railwatch-alerting"
 GAUGES_EVERY_S = 15.0
 UNLIMITED = sys.maxsize
 """Deliveries are given up by the age of the alert, not by the number of attempts."""
-
-log = structlog.get_logger(__name__)
 
 
 class Slowest(Progress):
@@ -52,14 +49,6 @@ class Slowest(Progress):
 def now() -> datetime:
     """The present."""
     return datetime.now(UTC)
-
-
-def known_sites(settings: Settings) -> dict[str, Site]:
-    """The sites that can be read; what is wrong with others is in the log."""
-    catalogue = load_sites(settings.sites.dir)
-    for fault in catalogue.faults:
-        log.error("a site file is wrong", fault=fault)
-    return dict(catalogue.sites)
 
 
 def count_worker(
@@ -137,9 +126,7 @@ def report_sites(sites: Iterable[str], windows: Windows, missed: Sequence[Missed
 
 def run_together(workers: Sequence[Worker[Any]]) -> None:
     """Run the workers, each in a thread, until the process is told to stop and they have finished the work in hand."""
-    stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
+    stop = stop_on_signal()
     threads = [threading.Thread(target=worker.run, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()

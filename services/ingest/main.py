@@ -3,11 +3,12 @@
 from services.ingest.api import make_app
 from services.ingest.settings import Settings
 from services.ingest.sources import run_sources
-from services.ingest.wiring import kafka_answers, make_intake, sources, stop_on_signal
+from services.ingest.wiring import kafka_answers, make_intake, sources
 from shared.blobs import BlobStore
 from shared.bus import Publisher
 from shared.health import Progress, serve
 from shared.logs import configure_logging
+from shared.process import stop_on_signal
 from shared.settings import load
 from shared.state import connect, ready
 

@@ -1,12 +1,9 @@
 """How the parts of ingest are put together."""
 
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 
 import redis
-import structlog
 from obstore.store import from_url
 
 from services.ingest.bucket import WatchedBucket
@@ -19,14 +16,12 @@ from services.ingest.stac import PolledCatalogue
 from shared.blobs import BlobStore
 from shared.bus import Publisher
 from shared.settings import KafkaSettings
-from shared.sites import SiteCatalogue, load_sites
-
-log = structlog.get_logger()
+from shared.sites import known_sites
 
 
 def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher) -> Intake:
     """What scenes are handed to."""
-    return Intake(_known_sites(settings), settings.scenes, blobs, Claims(client), publisher.publish)
+    return Intake(known_sites(settings.sites.dir), settings.scenes, blobs, Claims(client), publisher.publish)
 
 
 def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
@@ -41,14 +36,6 @@ def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
         yield Source("stac", PolledCatalogue(settings.stac, intake).look, settings.stac.poll_s)
 
 
-def stop_on_signal() -> threading.Event:
-    """An event that is set when the process is told to stop."""
-    stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
-    return stop
-
-
 def kafka_answers(settings: KafkaSettings) -> bool:
     """Whether any broker can be reached."""
     for server in settings.bootstrap_servers.split(","):
@@ -59,10 +46,3 @@ def kafka_answers(settings: KafkaSettings) -> bool:
             continue
         return True
     return False
-
-
-def _known_sites(settings: Settings) -> SiteCatalogue:
-    catalogue = load_sites(settings.sites.dir)
-    for fault in catalogue.faults:
-        log.error("a site file is wrong", fault=fault)
-    return catalogue

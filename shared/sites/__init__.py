@@ -3,7 +3,18 @@
 A site is one YAML file and one GeoJSON file of track centrelines; `load_sites` reads a directory of them.
 """
 
-from shared.sites.load import SiteCatalogue, load_sites, load_tracks
+from shared.sites.load import SiteCatalogue, known_sites, load_sites, load_tracks
 from shared.sites.model import Cell, ContextEvent, LonLat, NewNormal, Site, Track
 
-__all__ = ["Cell", "ContextEvent", "LonLat", "NewNormal", "Site", "SiteCatalogue", "Track", "load_sites", "load_tracks"]
+__all__ = [
+    "Cell",
+    "ContextEvent",
+    "LonLat",
+    "NewNormal",
+    "Site",
+    "SiteCatalogue",
+    "Track",
+    "known_sites",
+    "load_sites",
+    "load_tracks",
+]

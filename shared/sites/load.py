@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import structlog
 from shapely import GeometryCollection, LineString, MultiLineString, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
@@ -32,6 +33,8 @@ MAX_EXTENT_KM = 50.0
 DRAWING_NOISE_DEG = 2e-6
 """Wobble of a hand-drawn or rounded line, some 0.2 m, that is not meant as a crossing of itself."""
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class SiteCatalogue:
@@ -56,6 +59,18 @@ class SiteCatalogue:
     @cached_property
     def _index(self) -> STRtree:
         return STRtree([site.polygon for site in self._listed])
+
+
+def known_sites(directory: Path) -> SiteCatalogue:
+    """The sites that a service is to know; what is wrong with others is in its log.
+
+    Raises:
+        ConfigurationError: there is no such directory.
+    """
+    catalogue = load_sites(directory)
+    for fault in catalogue.faults:
+        log.error("a site file is wrong", fault=fault)
+    return catalogue
 
 
 def load_sites(directory: Path) -> SiteCatalogue:

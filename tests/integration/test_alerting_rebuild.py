@@ -10,10 +10,11 @@ from services.alerting.handler import CountHandler
 from services.alerting.rebuild import Rebuilt, rebuild
 from services.alerting.settings import Settings
 from services.alerting.windows import Windows
-from services.alerting.wiring import known_sites, now
+from services.alerting.wiring import now
 from shared.bus import Publisher
 from shared.events import AlertEvent, CountEvent
 from shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
+from shared.sites import known_sites
 from shared.state import connect
 from tests.support.alerting import RECORDED, count_event, write_site
 from tests.support.bus import topic_view
@@ -45,7 +46,9 @@ def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
 def handler(settings: Settings) -> CountHandler:
     alerting = settings.alerting
     windows = Windows(connect(settings.redis))
-    return CountHandler(windows, known_sites(settings), alerting.rule, alerting.scene_wait, alerting.public_url, now)
+    return CountHandler(
+        windows, known_sites(settings.sites.dir).sites, alerting.rule, alerting.scene_wait, alerting.public_url, now
+    )
 
 
 def take(handler: CountHandler, publisher: Publisher, *counts: CountEvent) -> list[AlertEvent]:

@@ -1,0 +1,12 @@
+"""The process that a service runs in."""
+
+import signal
+import threading
+
+
+def stop_on_signal() -> threading.Event:
+    """An event that is set when the process is told to stop, by SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    return stop
