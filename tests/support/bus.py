@@ -61,11 +61,11 @@ def count_of(event: TileEvent) -> CountEvent:
     )
 
 
-def eventually(condition: Callable[[], Any], what: str) -> None:
+def eventually(condition: Callable[[], Any], what: str, within_s: float = PATIENCE_S) -> None:
     """Wait until the condition holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain: {what}"
+        assert time.monotonic() < deadline, f"waited {within_s:g} s in vain: {what}"
         time.sleep(0.02)
 
 

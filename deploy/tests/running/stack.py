@@ -1,4 +1,4 @@
-"""The running system with Prometheus and Alertmanager beside it, configured from the files in deploy/."""
+"""The running system on Apache Kafka, with Prometheus and Alertmanager configured from the files in deploy/."""
 
 import json
 import re
@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,34 +18,49 @@ import httpx
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from railwatch.demo.system import System, running_system
+from railwatch.demo.system import System, running_services
 from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
+from services.alerting.delivery.signature import HEADER
+from shared.bus.topics import TopicPlan, ensure_topics
+from shared.settings import KafkaSettings
+from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
+
+soon = partial(eventually, within_s=240.0)
+"""Longer than any wait of the system: a repeated attempt, a rebalance, a restart on a busy machine."""
 
 RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
 UNSEEN = "unseen"
 """A site of which no image ever comes."""
 
-UNSEEN_TRACKS = {
-    "type": "FeatureCollection",
-    "features": [
-        {
-            "type": "Feature",
-            "properties": {"track": "1"},
-            "geometry": {"type": "LineString", "coordinates": [[140.0, 45.0], [140.01, 45.0]]},
-        }
-    ],
-}
 WEBHOOK_SECRET = "a-secret-of-the-desk"
+DESK_TOKEN = "a-token-of-the-desk"
+
+
+class Server:
+    """A server that can be taken away and brought back with what it held."""
+
+    def __init__(self, run: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._run, self._running = run, ExitStack()
+
+    def start(self) -> None:
+        """Start it, and wait until its port answers."""
+        self._running.enter_context(self._run())
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._running.close()
 
 
 class Desk(ThreadingHTTPServer):
-    """Takes webhooks on loopback and keeps their bodies by path."""
+    """Takes webhooks on loopback and keeps their headers and bodies by path, but for the paths that it refuses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Take)
         self.taken: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.signatures: list[tuple[bytes, str]] = []
+        self.refused: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -57,8 +73,11 @@ class _Take(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken[self.path].append(json.loads(body))
-        self.send_response(204)
+        if self.path not in self.server.refused:
+            self.server.taken[self.path].append(json.loads(body))
+            if HEADER in self.headers:
+                self.server.signatures.append((body, self.headers[HEADER]))
+        self.send_response(503 if self.path in self.server.refused else 204)
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
@@ -74,14 +93,25 @@ class Stack:
         prometheus: its base URL.
         alertmanager: its base URL.
         desk: what was sent to webhooks.
-        redis: the Redis of the services, for taking it away.
+        directory: holds `sites` and `store`.
+        settings: what all services were started with.
+        kafka: for taking it away.
+        redis: likewise.
     """
 
     system: System
     prometheus: str
     alertmanager: str
     desk: Desk
-    redis: subprocess.Popen[bytes]
+    directory: Path
+    settings: dict[str, str]
+    kafka: Server
+    redis: Server
+
+    @property
+    def kafka_settings(self) -> KafkaSettings:
+        """How to reach Kafka."""
+        return KafkaSettings(bootstrap_servers=self.settings["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"])
 
     def environment(self, service: str) -> dict[str, str]:
         """The variables that a running service was started with."""
@@ -92,7 +122,7 @@ class Stack:
         """Stop a service as Kubernetes does, and give back its variables for starting it again."""
         environment = self.environment(service)
         self.system.processes[service].terminate()
-        assert self.system.processes[service].wait(60) == 0
+        assert self.system.processes[service].wait(120) == 0
         return environment
 
     def start(self, service: str, environment: dict[str, str]) -> None:
@@ -101,7 +131,16 @@ class Stack:
             self.system.processes[service] = subprocess.Popen(
                 [*RAILWATCH, service], env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        eventually(lambda: is_ready(self.system.urls[service]), f"{service} is ready again")
+        soon(lambda: is_ready(self.system.urls[service]), f"{service} is ready again")
+
+    def restart(self, service: str, **changed: str) -> None:
+        """Stop a service and start it again, with some variables changed."""
+        self.start(service, {**self.stop(service), **changed})
+
+    def missing(self, service: str) -> list[str]:
+        """What a service says that it waits for."""
+        missing: list[str] = httpx.get(f"{self.system.urls[service]}/readyz", timeout=30).json()["missing"]
+        return missing
 
     def query(self, expr: str) -> list[dict[str, Any]]:
         """The result of an instant query; an assertion fails if Prometheus refuses it."""
@@ -115,18 +154,22 @@ class Stack:
         alerts = httpx.get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()["data"]["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
-    def posted(self, alertname: str) -> list[dict[str, Any]]:
-        """Alertmanager's alerts of a name."""
-        answer = httpx.get(
-            f"{self.alertmanager}/api/v2/alerts", params={"filter": f'alertname="{alertname}"'}, timeout=30
-        )
+    def posted(self, alertname: str, **labels: str) -> list[dict[str, Any]]:
+        """Alertmanager's alerts of a name, with some labels."""
+        filters = [f'{name}="{value}"' for name, value in {"alertname": alertname, **labels}.items()]
+        answer = httpx.get(f"{self.alertmanager}/api/v2/alerts", params={"filter": filters}, timeout=30)
         found: list[dict[str, Any]] = answer.json()
         return found
 
-    def notified(self, receiver: str, alertname: str) -> bool:
-        """Whether a receiver of Alertmanager was told of an alert."""
-        told = [alert for body in self.desk.taken[f"/{receiver}"] for alert in body["alerts"]]
-        return any(alert["labels"]["alertname"] == alertname for alert in told)
+    def inhibited(self, alertname: str, **labels: str) -> bool:
+        """Whether Alertmanager holds such an alert and keeps it to itself because of another."""
+        return any(alert["status"]["inhibitedBy"] for alert in self.posted(alertname, **labels))
+
+    def notified(self, to: str, alertname: str, /, **labels: str) -> bool:
+        """Whether a receiver of Alertmanager was ever told of such an alert."""
+        wanted = {"alertname": alertname, **labels}.items()
+        told = [alert for body in self.desk.taken[f"/{to}"] for alert in body["alerts"]]
+        return any(wanted <= alert["labels"].items() for alert in told)
 
 
 def is_ready(url: str) -> bool:
@@ -137,34 +180,55 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def add_unseen_site(sites: Path, site: str) -> None:
+    """Write a site of which no image ever comes."""
+    line = {"type": "LineString", "coordinates": [[140.0, 45.0], [140.01, 45.0]]}
+    feature = {"type": "Feature", "properties": {"track": "1"}, "geometry": line}
+    (sites / f"{site}.yaml").write_text(f"id: {site}\nname: {site.title()}\ntracks: unseen.geojson\n")
+    (sites / "unseen.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+
+
 @contextmanager
 def running_stack(directory: Path) -> Iterator[Stack]:
     """Start everything on loopback, and stop everything when the block is left."""
     write_site(directory / "sites")
-    (directory / "sites" / f"{UNSEEN}.yaml").write_text(f"id: {UNSEEN}\nname: Unseen\ntracks: {UNSEEN}.geojson\n")
-    (directory / "sites" / f"{UNSEEN}.geojson").write_text(json.dumps(UNSEEN_TRACKS))
+    add_unseen_site(directory / "sites", UNSEEN)
+    for made in ("kafka", "redis"):
+        (directory / made).mkdir()
+    kafka_port, redis_port = free_port(), free_port()
+    redis_command = ["redis-server", "--bind", "127.0.0.1", "--port", str(redis_port), "--appendonly", "yes"]
+    redis_command += ["--dir", str(directory / "redis")]
+    kafka = Server(lambda: apache_broker(directory / "kafka", kafka_port))
+    redis = Server(lambda: running("Redis", redis_command, redis_port))
     with ExitStack() as stack:
         desk = Desk()
         stack.callback(desk.server_close)
         threading.Thread(target=desk.serve_forever, daemon=True).start()
         stack.callback(desk.shutdown)
         alertmanager = stack.enter_context(_alertmanager(directory, desk.url))
-        port = free_port()
-        redis = stack.enter_context(
-            running("Redis", ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""], port)
-        )
+        for server in (kafka, redis):
+            stack.callback(server.stop)
+            server.start()
         settings = {
-            "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{port}/0",
+            "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka_port}",
+            "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
+            "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "RAILWATCH_ALERTING_FIRST_LOOK_DAYS": "0.0001",
+            "RAILWATCH_ALERTING_TOKENS": DESK_TOKEN,
             "RAILWATCH_ALERTMANAGER_URLS": f"main={alertmanager}",
             "RAILWATCH_ALERTMANAGER_RESEND_S": "5",
-            "RAILWATCH_ALERTING_FIRST_LOOK_DAYS": "0.0001",
+            "RAILWATCH_DELIVERY_LONGEST_RETRY_S": "2",
             "RAILWATCH_WEBHOOK_URLS": f"desk={desk.url}/railwatch",
             "RAILWATCH_WEBHOOK_SECRETS": f"desk={WEBHOOK_SECRET}",
         }
-        system = stack.enter_context(running_system(directory, settings))
+        ensure_topics(
+            KafkaSettings(bootstrap_servers=settings["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]),
+            TopicPlan(partitions=1, replication=1),
+        )
+        system = stack.enter_context(running_services(directory, settings))
         prometheus = stack.enter_context(_prometheus(directory, system, alertmanager))
         stack.enter_context(_asked_whether_ready(system))
-        yield Stack(system, prometheus, alertmanager, desk, redis)
+        yield Stack(system, prometheus, alertmanager, desk, directory, settings, kafka, redis)
 
 
 @contextmanager
@@ -206,9 +270,10 @@ def _alertmanager(directory: Path, desk: str) -> Iterator[str]:
 
 @contextmanager
 def _prometheus(directory: Path, system: System, alertmanager: str) -> Iterator[str]:
-    """Prometheus with the shipped rules. Only addresses and waits are changed."""
+    """Prometheus with the shipped rules. Addresses and waits are changed: each `for`, and one of 15 minutes."""
     rules = directory / "rules.yaml"
-    rules.write_text(re.sub(r"for: \S+", "for: 1s", (DEPLOY / "prometheus" / "rules.yaml").read_text()))
+    text = (DEPLOY / "prometheus" / "rules.yaml").read_text().replace("[15m]", "[15s]")
+    rules.write_text(re.sub(r"for: \S+", "for: 1s", text))
     shipped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
     shipped["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     shipped["rule_files"] = [str(rules)]

@@ -1,21 +1,18 @@
-"""Rules, routes and dashboards on the running system. The tests come in the order in which things go wrong."""
+"""What operators and analysts see while all is well: every query of the dashboards, and who is told of what."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-import redis
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.running.stack import RAILWATCH, UNSEEN, Stack, is_ready
-from railwatch.demo.replay import alerts, observations
+from deploy.tests.running.looks import bury_something
+from deploy.tests.running.stack import UNSEEN, Stack, soon
 from railwatch.demo.yard import SITE
-from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -43,11 +40,11 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def test_every_query_of_a_dashboard_returns_data(stack: Stack) -> None:
-    _bury_something(stack)
+    bury_something(stack)
     for where, expr in expressions():
         filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE)
         if not where.startswith("Railwatch") and not any(name in filled for name in SILENT_WHEN_WELL[1:]):
-            eventually(partial(stack.query, filled), f"{where} has data: {filled}")
+            soon(partial(stack.query, filled), f"{where} has data: {filled}")
         else:
             stack.query(filled)
 
@@ -85,12 +82,12 @@ def test_every_path_of_alertings_api_returns_what_the_dashboards_pick(stack: Sta
 
 
 def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) -> None:
-    eventually(lambda: stack.posted("RailcarSurge"), "Alertmanager holds the surge")
+    soon(lambda: stack.posted("RailcarSurge"), "Alertmanager holds the surge")
     (alert,) = [a for a in stack.posted("RailcarSurge") if a["status"]["state"] == "active"]
     assert alert["labels"]["site"] == SITE
     assert alert["generatorURL"].startswith(stack.system.urls["alerting"])
     urgency = {"critical": "analysts-urgent", "warning": "analysts"}[alert["labels"]["severity"]]
-    eventually(lambda: stack.notified(urgency, "RailcarSurge"), "the analysts are told")
+    soon(lambda: stack.notified(urgency, "RailcarSurge"), "the analysts are told")
     assert not stack.notified("operators", "RailcarSurge")
     transitions = [event["data"]["transition"] for event in stack.desk.taken["/railwatch"]]
     assert transitions[0] == "opened"
@@ -98,73 +95,19 @@ def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) 
 
 
 def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
-    _bury_something(stack)
-    eventually(lambda: "RailwatchDeadLetters" in stack.firing(), "the rule fires")
-    eventually(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
+    bury_something(stack)
+    soon(lambda: "RailwatchDeadLetters" in stack.firing(), "the rule fires")
+    soon(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
 
 
 def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack) -> None:
-    eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
+    soon(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
     assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
 
 
 def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:
     assert stack.firing() <= {"RailwatchDeadLetters"}
-
-
-def test_a_dead_detector_is_told_and_silences_its_consequences(stack: Stack) -> None:
-    environment = stack.environment("detector")
-    stack.system.processes["detector"].kill()
-    stack.system.processes["detector"].wait()
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchServiceAway"), "the operators are told")
-    _post(stack, alertname="RailwatchLagging", group="railwatch-detector", severity="warning")
-    eventually(lambda: _inhibited(stack, "RailwatchLagging"), "its lag is silenced")
-    assert not stack.notified("operators", "RailwatchLagging")
-    assert not _inhibited(stack, "RailcarSurge")
-    stack.start("detector", environment)
-
-
-def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
-    before = _what_is_known(stack)
-    told = len(stack.desk.taken["/railwatch"])
-    stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
-    with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
-        client.flushall()
-    for service, environment in stopped.items():
-        subprocess.run([*RAILWATCH, "rebuild", service], env=environment, check=True, capture_output=True)
-    for service, environment in stopped.items():
-        stack.start(service, environment)
-    assert _what_is_known(stack) == before
-    # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
-    assert len(stack.desk.taken["/railwatch"]) == told
-
-
-def test_a_token_is_changed_while_both_hold(stack: Stack) -> None:
-    environment = stack.stop("ingest")
-    old, new = stack.system.token, "the-new-token-of-ingest"
-    stack.start("ingest", {**environment, "RAILWATCH_INGEST_TOKENS": f"{old},{new}"})
-    assert [_push(stack, token).status_code for token in (old, new, "a-token-of-nobody-at-all")] == [422, 422, 401]
-    stack.stop("ingest")
-    stack.start("ingest", {**environment, "RAILWATCH_INGEST_TOKENS": new})
-    assert [_push(stack, token).status_code for token in (old, new)] == [401, 422]
-    stack.system.token = new
-
-
-def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
-    stack.redis.terminate()
-    stack.redis.wait()
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway"), "the operators are told")
-    assert httpx.get(f"{stack.system.urls['alerting']}/readyz", timeout=30).json()["missing"] == ["redis"]
-    assert httpx.get(f"{stack.system.urls['alerting']}/healthz", timeout=30).status_code == 200
-    back = subprocess.Popen(stack.redis.args)
-    try:
-        for service, url in stack.system.urls.items():
-            eventually(partial(is_ready, url), f"{service} has recovered by itself")
-        assert [process.poll() for process in stack.system.processes.values()] == [None] * 3, "none was restarted"
-    finally:
-        back.terminate()
-        back.wait()
 
 
 def _rows(stack: Stack, target: dict[str, Any], variables: dict[str, str]) -> list[dict[str, Any]]:
@@ -188,34 +131,3 @@ def _at(value: Any, path: str) -> Any:
     for part in path.split(".") if path else ():
         value = value.get(part) if isinstance(value, dict) else None
     return value
-
-
-def _bury_something(stack: Stack) -> None:
-    """Push what no scene is, so that there is a dead letter."""
-    answer = _push(stack, stack.system.token)
-    assert answer.status_code == 422, answer.text
-
-
-def _push(stack: Stack, token: str) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}"}
-    metadata = json.dumps({"observed_at": "2023-10-06T02:00:00Z", "scene": "no-picture"})
-    return httpx.post(
-        f"{stack.system.urls['ingest']}/v1/scenes",
-        headers=headers,
-        files={"file": ("scene.tif", b"not a picture")},
-        data={"metadata": metadata},
-        timeout=60,
-    )
-
-
-def _what_is_known(stack: Stack) -> tuple[Any, Any]:
-    with httpx.Client(base_url=stack.system.urls["alerting"], timeout=30) as alerting:
-        return observations(alerting), alerts(alerting)
-
-
-def _post(stack: Stack, **labels: str) -> None:
-    httpx.post(f"{stack.alertmanager}/api/v2/alerts", json=[{"labels": labels}], timeout=30).raise_for_status()
-
-
-def _inhibited(stack: Stack, alertname: str) -> bool:
-    return any(alert["status"]["inhibitedBy"] for alert in stack.posted(alertname))

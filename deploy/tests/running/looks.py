@@ -1,0 +1,90 @@
+"""Pushing scenes to the running system, and finding what became of them in the topics."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from rasterio.io import MemoryFile
+
+from deploy.tests.running.stack import Stack, soon
+from railwatch.demo.episode import LOOKS
+from railwatch.demo.replay import alerts, observations
+from shared.blobs import BlobStore
+from shared.bus import encode
+from shared.bus.client import make_producer
+from shared.events import TileEvent
+from shared.settings import BlobSettings
+from tests.support.bus import topic_view
+
+
+def push(stack: Stack, image: bytes, scene: str, at: datetime, token: str | None = None) -> httpx.Response:
+    """Push an image as a provider does."""
+    return httpx.post(
+        f"{stack.system.urls['ingest']}/v1/scenes",
+        headers={"Authorization": f"Bearer {token or stack.system.token}"},
+        files={"file": (f"{scene}.tif", image)},
+        data={"metadata": json.dumps({"observed_at": at.isoformat(), "scene": scene})},
+        timeout=120,
+    )
+
+
+def bury_something(stack: Stack) -> None:
+    """Push what no scene is, so that there is a dead letter."""
+    answer = push(stack, b"not a picture", "no-picture", datetime(2023, 10, 6, 2, tzinfo=UTC))
+    assert answer.status_code == 422, answer.text
+
+
+def newest_look(stack: Stack) -> TileEvent:
+    """The tile of the episode's last look."""
+    with topic_view(stack.kafka_settings, TileEvent) as view:
+        soon(lambda: LOOKS[-1].scene in {event.scene for event in view.events()}, "the tiles topic holds the last look")
+        looks: Iterator[TileEvent] = (event for event in view.events() if event.scene == LOOKS[-1].scene)
+        return next(looks)
+
+
+def image_of(stack: Stack, look: TileEvent) -> bytes:
+    """The look's pixels, a GeoTIFF that can be pushed again as a scene of its own."""
+    return BlobStore.open(BlobSettings(url=(stack.directory / "store").as_uri())).get(look.image)
+
+
+def turned(image: bytes) -> bytes:
+    """The image upside down, but with its georeference kept: what lies there is another place."""
+    with MemoryFile(image) as file, file.open() as source:
+        profile, pixels = source.profile, source.read()
+    with MemoryFile() as file:
+        with file.open(**profile) as target:
+            target.write(pixels[:, ::-1, ::-1])
+        return bytes(file.read())
+
+
+@contextmanager
+def unreadable(stack: Stack, look: TileEvent) -> Iterator[None]:
+    """The look's pixels cannot be read, as from a disk that fails, and are there again afterwards."""
+    path = stack.directory / "store" / look.image.path
+    away = path.with_suffix(".away")
+    path.rename(away)
+    path.symlink_to(path)
+    try:
+        yield
+    finally:
+        path.unlink()
+        away.rename(path)
+
+
+def announce_again(stack: Stack, look: TileEvent, ago: timedelta) -> None:
+    """Put the look's tile into its topic once more, as a record of so long ago."""
+    message = encode(look)
+    producer = make_producer(stack.kafka_settings)
+    at_ms = int((time.time() - ago.total_seconds()) * 1000)
+    producer.send(message.topic, message.value, message.key, message.headers, timestamp_ms=at_ms).get(30)
+    producer.close()
+
+
+def what_is_known(stack: Stack) -> tuple[Any, Any]:
+    """All observations and alerts of the site, as alerting's API gives them."""
+    with httpx.Client(base_url=stack.system.urls["alerting"], timeout=30) as alerting:
+        return observations(alerting), alerts(alerting)

@@ -1,0 +1,123 @@
+"""The steps of docs/operate.md that change a running system: state made anew, secrets rotated, looks counted again."""
+
+import subprocess
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import redis
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+
+from deploy.tests.running.looks import image_of, newest_look, push, what_is_known
+from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack, soon
+from railwatch.demo.yard import SITE
+from services.alerting.delivery.signature import verify
+from shared.bus.client import connection
+from shared.events import CountEvent, TileEvent
+from tests.support.bus import topic_view
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
+    before = what_is_known(stack)
+    told = len(stack.desk.taken["/railwatch"])
+    stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
+    with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
+        client.flushall()
+    for service, environment in stopped.items():
+        subprocess.run([*RAILWATCH, "rebuild", service], env=environment, check=True, capture_output=True)
+    for service, environment in stopped.items():
+        stack.start(service, environment)
+    assert what_is_known(stack) == before
+    # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
+    assert len(stack.desk.taken["/railwatch"]) == told
+
+
+def test_looks_are_counted_again_to_the_same_effect(stack: Stack) -> None:
+    before = what_is_known(stack)
+    with topic_view(stack.kafka_settings, CountEvent) as counts:
+        soon(counts.events, "there are counts")
+        ids = counts.ids()
+        again = len(ids) + len(counts.events())
+        environment = stack.stop("detector")
+        _to_the_beginning(stack, "railwatch-detector", TileEvent.TOPIC)
+        stack.start("detector", environment)
+        soon(lambda: len(counts.events()) >= again, "every look is counted again")
+        assert counts.ids() == ids, "a look that is counted by the same version again gives the very same event"
+    assert what_is_known(stack) == before
+
+
+def test_a_token_of_ingest_is_changed_while_both_hold(stack: Stack) -> None:
+    old, new = stack.system.token, "the-new-token-of-ingest"
+
+    def answers(*tokens: str) -> list[int]:
+        at = datetime(2023, 10, 6, 2, tzinfo=UTC)
+        return [push(stack, b"not a picture", "no-picture", at, token).status_code for token in tokens]
+
+    stack.restart("ingest", RAILWATCH_INGEST_TOKENS=f"{old},{new}")
+    assert answers(old, new, "a-token-of-nobody-at-all") == [422, 422, 401]
+    stack.restart("ingest", RAILWATCH_INGEST_TOKENS=new)
+    assert answers(old, new) == [401, 422]
+    stack.system.token = new
+
+
+def test_the_password_of_redis_is_changed_while_both_hold(stack: Stack) -> None:
+    url = stack.settings["RAILWATCH_REDIS_URL"]
+    with redis.Redis.from_url(url) as client:
+        client.execute_command("ACL", "SETUSER", "railwatch", "on", ">old-password", "~railwatch:*", "+@all")
+        user = {"RAILWATCH_REDIS_USERNAME": "railwatch"}
+        stack.restart("alerting", **user, RAILWATCH_REDIS_PASSWORD="old-password")
+        client.execute_command("ACL", "SETUSER", "railwatch", ">new-password")
+        stack.restart("alerting", **user, RAILWATCH_REDIS_PASSWORD="new-password")
+        client.execute_command("ACL", "SETUSER", "railwatch", "<old-password")
+    assert stack.missing("alerting") == []
+    before = redis.Redis.from_url(url, username="railwatch", password="old-password")
+    with before, pytest.raises(redis.AuthenticationError):
+        before.ping()
+
+
+def test_the_secret_of_a_webhook_is_changed_while_the_receiver_takes_both(stack: Stack) -> None:
+    _acknowledge(stack, "with the old secret")
+    new = "the-new-secret-of-the-desk"
+    stack.restart("alerting", RAILWATCH_WEBHOOK_SECRETS=f"desk={new}")
+    _acknowledge(stack, "with the new secret")
+    body, signature = stack.desk.signatures[-1]
+    assert verify(new, body, signature, time.time())
+    assert not verify(WEBHOOK_SECRET, body, signature, time.time())
+    body, signature = stack.desk.signatures[-2]
+    assert verify(WEBHOOK_SECRET, body, signature, time.time())
+
+
+def test_a_lost_image_becomes_a_dead_letter_and_the_scene_can_be_sent_again(stack: Stack) -> None:
+    look = newest_look(stack)
+    image = image_of(stack, look)
+    (stack.directory / "store" / look.image.path).unlink()
+    environment = stack.stop("detector")
+    _to_the_beginning(stack, "railwatch-detector", TileEvent.TOPIC)
+    stack.start("detector", environment)
+    missing = 'railwatch_dead_letters_total{job="railwatch-detector", reason="blob-missing"}'
+    soon(lambda: stack.query(missing), "the detector gives up on the look by name")
+    assert push(stack, image, look.scene, look.observed_at).status_code in (200, 201)
+    soon(lambda: (stack.directory / "store" / look.image.path).exists(), "the pixels are there again")
+
+
+def _acknowledge(stack: Stack, note: str) -> None:
+    url = stack.system.urls["alerting"]
+    (surge,) = httpx.get(f"{url}/v1/alerts", params={"site": SITE, "state": "standing"}, timeout=30).json()["items"]
+    httpx.post(
+        f"{url}/v1/alerts/{surge['alert']}/acknowledge",
+        headers={"Authorization": f"Bearer {stack.settings['RAILWATCH_ALERTING_TOKENS']}"},
+        json={"by": "the desk", "note": note},
+        timeout=30,
+    ).raise_for_status()
+    soon(lambda: stack.desk.taken["/railwatch"][-1]["data"]["reason"].endswith(note), "the desk is told")
+
+
+def _to_the_beginning(stack: Stack, group: str, topic: str) -> None:
+    """What `kafka-consumer-groups.sh --reset-offsets --to-datetime ... --execute` does for a group without members."""
+    consumer = KafkaConsumer(**connection(stack.kafka_settings), group_id=group, enable_auto_commit=False)
+    consumer.assign([TopicPartition(topic, 0)])
+    consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(0, "", -1)})
+    consumer.close(autocommit=False)
