@@ -1,0 +1,35 @@
+"""Reading a whole topic: all of it, or an error; never half of it, and never for ever."""
+
+from itertools import chain
+
+import pytest
+from kafka import KafkaConsumer
+
+from shared.bus import Publisher, read
+from shared.errors import TransientError
+from shared.events import TileEvent
+from shared.settings import KafkaSettings
+from tests.support.bus import tile
+
+
+def test_every_event_is_read(kafka_settings: KafkaSettings) -> None:
+    tiles = [tile(number) for number in range(20)]
+    Publisher(kafka_settings).publish(*tiles)
+    found = chain.from_iterable(read.read_topic(kafka_settings, TileEvent))
+    assert sorted(event.scene for event in found) == sorted(event.scene for event in tiles)
+
+
+def test_a_topic_that_is_not_there_is_no_empty_one(kafka_settings: KafkaSettings) -> None:
+    elsewhere = kafka_settings.model_copy(update={"prefix": f"{kafka_settings.prefix}no-"})
+    with pytest.raises(TransientError, match="There is no topic"):
+        next(read.read_topic(elsewhere, TileEvent))
+
+
+def test_kafka_that_gives_nothing_more_is_an_error(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Publisher(kafka_settings).publish(tile(1))
+    monkeypatch.setattr(read, "STALLED_S", 0.5)
+    monkeypatch.setattr(KafkaConsumer, "poll", lambda *_: {})
+    with pytest.raises(TransientError, match="Kafka has given nothing of"):
+        list(chain.from_iterable(read.read_topic(kafka_settings, TileEvent)))
