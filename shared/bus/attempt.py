@@ -19,6 +19,7 @@ from shared.bus.publisher import Publisher
 from shared.errors import NotPublishedError, TransientError, UnprocessableError
 from shared.events import CountEvent, Event, TileEvent
 from shared.logs import log_context
+from shared.tracing import span
 
 E = TypeVar("E", bound=Event)
 RecordTask = Task[TopicPartition, Any]
@@ -108,7 +109,22 @@ class Attempt(Generic[E]):
             )
         origin = origin_of(task.record.headers, event)
         subject = {name: getattr(event, name) for name in ("site", "tile") if hasattr(event, name)}
-        with log_context(event_id=event.id, **subject), lineage(origin):
+        with (
+            log_context(event_id=event.id, **subject),
+            span(
+                self._service,
+                f"process {self._consumes.TOPIC}",
+                origin,
+                messaging__system="kafka",
+                messaging__consumer__group__name=self._group,
+                messaging__destination__name=task.partition.topic,
+                messaging__destination__partition__id=str(task.partition.partition),
+                messaging__kafka__offset=task.offset,
+                railwatch__event_id=event.id,
+                **{f"railwatch__{name}": value for name, value in subject.items()},
+            ) as traced,
+            lineage(traced),
+        ):
             began = time.perf_counter()
             output = self._handle(event)
             seconds = time.perf_counter() - began

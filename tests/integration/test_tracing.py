@@ -1,0 +1,117 @@
+"""Traces: a span for each record that is handled, sent to whatever speaks OTLP, and carried on in the output."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
+
+from shared import tracing
+from shared.bus import Lineage, Publisher, Worker, lineage
+from shared.bus.codec import header_text
+from shared.errors import UnprocessableError
+from shared.events import CountEvent, DeadLetter, Event, TileEvent
+from shared.health import Progress
+from shared.settings import KafkaSettings
+from tests.support.bus import count_of, eventually, tile, topic_view, working
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes traces over OTLP on loopback."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Take)
+        self.taken: list[ResourceSpans] = []
+
+    def spans(self) -> list[Span]:
+        """The spans so far."""
+        return [span for taken in self.taken for scope in taken.scope_spans for span in scope.spans]
+
+
+class _Take(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/traces":
+            self.server.taken.extend(ExportTraceServiceRequest.FromString(body).resource_spans)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    with Collector() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv(tracing.ENDPOINT, f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+        tracing._tracer.cache_clear()
+        yield server
+        tracing._tracer.cache_clear()
+        server.shutdown()
+
+
+def count_but_not_7(event: TileEvent) -> Sequence[Event]:
+    if event.scene == "scene-7":
+        raise UnprocessableError("not-that-one", "It is the seventh.")
+    return [count_of(event)]
+
+
+def publish_and_work(kafka: KafkaSettings, number: int) -> str:
+    """Have a worker handle a tile of the trace; the `traceparent` of what became of it."""
+    publisher = Publisher(kafka)
+    worker = Worker(
+        service="detector",
+        kafka=kafka,
+        group="counters",
+        consumes=TileEvent,
+        handle=count_but_not_7,
+        publisher=publisher,
+        progress=Progress(),
+    )
+    with lineage(Lineage(datetime.now(UTC), f"00-{TRACE}-{PARENT}-01")):
+        publisher.publish(tile(number))
+    with working(worker), topic_view(kafka, DeadLetter if number == 7 else CountEvent) as output:
+        eventually(output.events, "the tile is handled")
+        return header_text(output.records[0].headers).get("traceparent", "")
+
+
+def test_a_span_is_sent_and_what_is_made_from_the_record_goes_on_from_it(
+    collector: Collector, kafka_settings: KafkaSettings
+) -> None:
+    carried_on = publish_and_work(kafka_settings, 1)
+    eventually(collector.spans, "the collector has the span")
+    (span,) = collector.spans()
+    assert span.name == "process railwatch.tiles.v1"
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
+    assert carried_on == f"00-{TRACE}-{span.span_id.hex()}-01"
+    attributes = {pair.key: pair.value.string_value or pair.value.int_value for pair in span.attributes}
+    assert attributes["railwatch.event_id"] == tile(1).id
+    assert attributes["railwatch.site"] == "tumangang"
+    assert attributes["messaging.kafka.offset"] == 0
+    resource = {pair.key: pair.value.string_value for pair in collector.taken[0].resource.attributes}
+    assert resource["service.name"] == "railwatch-detector"
+
+
+def test_a_record_that_fails_has_a_span_that_says_so(collector: Collector, kafka_settings: KafkaSettings) -> None:
+    publish_and_work(kafka_settings, 7)
+    eventually(collector.spans, "the collector has the span")
+    (span,) = collector.spans()
+    assert span.status.code == Status.STATUS_CODE_ERROR
+    assert [event.name for event in span.events] == ["exception"]
+
+
+def test_without_an_endpoint_the_trace_is_carried_on_as_it_came(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(tracing.ENDPOINT, raising=False)
+    tracing._tracer.cache_clear()
+    assert publish_and_work(kafka_settings, 1) == f"00-{TRACE}-{PARENT}-01"
