@@ -48,7 +48,8 @@ def alerts(
 
     COUNTS.csv has the columns `observed_at,count` and, if known, `low,high` (the 90 % interval of the count) and
     `coverage` (the share of the track that could be seen). Times are ISO 8601. An empty count is a look that saw
-    nothing. Looks are judged in order of time, whatever their order in the file.
+    nothing. Looks are judged in order of time, whatever their order in the file; so is the table, while the lines of
+    `--json` are in the order of the file's.
     """
     if not 0 < rate < 0.5:
         raise typer.BadParameter("the false-alarm rate must be above 0 and below 0.5", param_hint="--rate")
@@ -58,16 +59,17 @@ def alerts(
     if surges:
         _print_backtest(rows, surges, as_json=as_json)
         return
-    judgements = replay((row.look for row in rows), Rule(false_alarm_rate=rate))
+    judged = {one.observed_at: one for one in replay((row.look for row in rows), Rule(false_alarm_rate=rate))}
     if plot:
         from railwatch.cli.alerts_plot import draw
 
-        draw(judgements, plot, rate=rate, title=counts.stem)
+        draw(list(judged.values()), plot, rate=rate, title=counts.stem)
     if as_json:
-        for row, judgement in zip(rows, judgements, strict=True):
-            sys.stdout.write(json.dumps(_line(row, judgement)) + "\n")
+        for row in rows:
+            sys.stdout.write(json.dumps(_line(row, judged[row.look.observed_at])) + "\n")
     else:
-        _print_table(rows, judgements)
+        written_at = {row.look.observed_at: row.written_at for row in rows}
+        _print_table([(written_at[at], judgement) for at, judgement in judged.items()])
 
 
 def _line(row: Row, judgement: Judgement) -> dict[str, Any]:
@@ -83,15 +85,15 @@ def _line(row: Row, judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _print_table(rows: Sequence[Row], judgements: Sequence[Judgement]) -> None:
+def _print_table(judged: Sequence[tuple[str, Judgement]]) -> None:
     table = Table(box=None, header_style="bold")
     for heading in ("observed", "cars", "expected", "threshold", "p-value"):
         table.add_column(heading, justify="left" if heading == "observed" else "right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("what happened")
-    for row, judgement in zip(rows, judgements, strict=True):
+    for written_at, judgement in judged:
         table.add_row(
-            row.written_at,
+            written_at,
             _short(judgement.count),
             _short(judgement.expected),
             _short(judgement.threshold),
@@ -102,7 +104,7 @@ def _print_table(rows: Sequence[Row], judgements: Sequence[Judgement]) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(_summary(judgements))
+    console.print(_summary([judgement for _, judgement in judged]))
 
 
 def _event(judgement: Judgement) -> str:

@@ -32,7 +32,7 @@ class Span:
 
 
 def read_counts(path: Path) -> list[Row]:
-    """The looks of a CSV file `observed_at,count[,low,high,coverage]`, in order of time.
+    """The looks of a CSV file `observed_at,count[,low,high,coverage]`, in the order of its lines.
 
     Times are ISO 8601, either all with a zone or all without, which is then taken as UTC. An empty count is a look that
     saw nothing; an empty coverage is the whole track.
@@ -60,7 +60,7 @@ def read_counts(path: Path) -> list[Row]:
         rows[observed_at] = line, Row(cells["observed_at"], look)
     if not rows:
         raise _fault(path, 1, "there are no looks below the header")
-    return [rows[observed_at][1] for observed_at in sorted(rows)]
+    return [row for _, row in rows.values()]
 
 
 def read_spans(path: Path) -> list[Span]:

@@ -66,10 +66,11 @@ def test_a_stricter_rate_gives_higher_thresholds(episode: Path) -> None:
     assert thresholds[1] > thresholds[0]
 
 
-def test_rows_out_of_order_are_judged_in_order_of_time(episode: Path, tmp_path: Path) -> None:
+def test_rows_out_of_order_are_judged_in_order_of_time_and_answered_in_their_own(episode: Path, tmp_path: Path) -> None:
     header, *rows = episode.read_text().splitlines()
-    shuffled = write(tmp_path / "shuffled.csv", rows[::-1], header)
-    assert run(shuffled, "--json")[1] == run(episode, "--json")[1]
+    backwards = write(tmp_path / "backwards.csv", rows[::-1], header)
+    assert run(backwards, "--json")[1].splitlines() == run(episode, "--json")[1].splitlines()[::-1]
+    assert run(backwards)[1] == run(episode)[1]
 
 
 def test_intervals_coverage_zones_and_spellings_of_nothing_are_read(tmp_path: Path) -> None:
