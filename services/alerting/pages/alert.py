@@ -117,7 +117,7 @@ def _legend() -> Element:
     kinds = {
         "look": "count and 90 % interval",
         "above": "above the bound",
-        "bound": "bound",
+        "bound": "bound of what is plausible",
         "onset": "rise began",
     }
     entries = (el("li", el("span", class_=f"key {kind}"), label) for kind, label in kinds.items())

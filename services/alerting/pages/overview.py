@@ -21,6 +21,8 @@ WORDS = {
     State.UNOBSERVED: "not seen",
 }
 
+FIGURES = ("Railcars", "Bound", "Judged on", "Last look")
+
 
 def overview_page(
     sites: Sequence[Site],
@@ -63,14 +65,19 @@ def _headline(standing: Sequence[AlertEvent]) -> str:
 def _alert(event: AlertEvent) -> Element:
     return el(
         "li",
-        el("a", el("strong", event.site_name), el("span", told(event)), href=f"/alerts/{event.alert}"),
+        el(
+            "a",
+            el("strong", event.site_name),
+            el("span", event.severity.value, class_=f"state {event.severity}"),
+            el("span", told(event), class_="told"),
+            href=f"/alerts/{event.alert}",
+        ),
         class_=event.severity.value,
     )
 
 
 def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], now: datetime) -> Element:
-    titles = ("Site", "State", "Railcars", "90 % interval", "Bound", "Judged on", "Last look")
-    head = el("thead", el("tr", *(el("th", title, scope="col") for title in titles)))
+    head = el("thead", el("tr", *(el("th", title, scope="col") for title in ("Site", "State", *FIGURES))))
     body = el("tbody", *(_row(site, statuses.get(site.id), now) for site in sites))
     return el("div", el("table", head, body, class_="sites"), class_="scroll", tabindex=0)
 
@@ -78,21 +85,23 @@ def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], now: datet
 def _row(site: Site, status: SiteStatus | None, now: datetime) -> Element:
     name = el("th", site.name, scope="row")
     if status is None:
-        return el("tr", name, el("td", "never seen", colspan=6))
+        return el("tr", name, el("td", "never seen", colspan=1 + len(FIGURES)))
     look = status.judged
     state: Content = el("span", WORDS[status.state], class_=f"state {status.state}")
     if status.alert:
         state = el("a", "alert", href=f"/alerts/{status.alert}", class_="state alert")
     counted = look if look and look.count is not None else None
+    figures: tuple[Content, ...] = (
+        f"{number(counted.count)} ({number(counted.low)} to {number(counted.high)})" if counted else None,
+        f"{counted.threshold:.0f}" if counted and counted.threshold is not None else None,
+        _time(counted.observed_at) if counted else None,
+        _time(status.last_look_at),
+    )
     return el(
         "tr",
         name,
-        el("td", state),
-        el("td", number(counted.count) if counted else None),
-        el("td", f"{number(counted.low)} to {number(counted.high)}" if counted else None),
-        el("td", f"{counted.threshold:.0f}" if counted and counted.threshold is not None else None),
-        el("td", _time(counted.observed_at) if counted else None),
-        el("td", _time(status.last_look_at), *_overdue(site, status, now)),
+        el("td", state, *_overdue(site, status, now)),
+        *(el("td", figure, data_label=title) for title, figure in zip(FIGURES, figures, strict=True)),
     )
 
 

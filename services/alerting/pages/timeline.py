@@ -24,7 +24,7 @@ class Scale:
         self.begin, self.end = times[0] - margin, times[-1] + margin
         highest = max((v for look in looks for v in (look.high, look.threshold) if v is not None), default=1.0)
         self.step = _round_step(highest / 5)
-        self.top = self.step * math.ceil(max(highest * 1.04, 1) / self.step)
+        self.top = max(highest * 1.08, 1.0)
 
     def x(self, at: datetime) -> float:
         """Pixels from the left."""
@@ -57,10 +57,10 @@ def timeline(
     return el(
         "svg",
         el("title", summary),
+        *_bound(scale, looks),
         *_grid(scale),
         _onset_band(scale, onset) if onset else None,
         *_context(scale, events),
-        _bound(scale, looks),
         *(_look(scale, look, marked=look.observed_at == marked_at) for look in looks),
         class_="timeline",
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
@@ -70,7 +70,7 @@ def timeline(
 
 
 def _grid(scale: Scale) -> Iterable[Element]:
-    for index in range(round(scale.top / scale.step) + 1):
+    for index in range(math.floor(scale.top / scale.step) + 1):
         y = scale.y(index * scale.step)
         yield el("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
         yield el("text", f"{index * scale.step:g}", class_="tick", x=LEFT - 8, y=y + 4, text_anchor="end")
@@ -105,16 +105,18 @@ def _context(scale: Scale, events: Sequence[tuple[str, datetime]]) -> Iterable[E
         )
 
 
-def _bound(scale: Scale, looks: Sequence[Look]) -> Element:
-    """The bound as a line, broken where there was none."""
-    path, drawing = [], False
+def _bound(scale: Scale, looks: Sequence[Look]) -> Iterable[Element]:
+    """The bound as a line, broken where there was none, and what lies below it."""
+    runs: list[list[str]] = [[]]
     for look in looks:
-        if look.threshold is None:
-            drawing = drawing and look.count is None
-            continue
-        path.append(f"{'L' if drawing else 'M'}{scale.x(look.observed_at)},{scale.y(look.threshold)}")
-        drawing = True
-    return el("path", class_="bound", d=" ".join(path) or "M0,0")
+        if look.threshold is not None:
+            runs[-1].append(f"{scale.x(look.observed_at)},{scale.y(look.threshold)}")
+        elif look.count is not None and runs[-1]:
+            runs.append([])
+    for run in filter(None, runs):
+        first, last, floor = run[0].partition(",")[0], run[-1].partition(",")[0], HEIGHT - BOTTOM
+        yield el("path", class_="plausible", d=f"M{first},{floor} L{' '.join(run)} L{last},{floor} Z")
+        yield el("path", class_="bound", d=f"M{' '.join(run)}")
 
 
 def _look(scale: Scale, look: Look, *, marked: bool) -> Element:
