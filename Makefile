@@ -77,9 +77,13 @@ format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# A build of the same commit on the same base gives the same image: times are the commit's.
+COMMITTED = $(shell git log -1 --format=%ct)
+
 .PHONY: image
 image: ## Build the container image with Podman or Docker (BASE=... names another base, CONTAINER=... the tool)
-	$(CONTAINER) build --file deploy/image/Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	SOURCE_DATE_EPOCH=$(COMMITTED) $(CONTAINER) build --file deploy/image/Dockerfile --tag $(IMAGE) \
+		$(if $(findstring podman,$(CONTAINER)),--timestamp $(COMMITTED)) $(if $(BASE),--build-arg BASE=$(BASE)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		$(if $(SSL_CERT_FILE),--secret id=ca-certificates$(comma)src=$(SSL_CERT_FILE)) .
 
@@ -95,7 +99,7 @@ check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without 
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
 	promtool check config --syntax-only deploy/prometheus/prometheus.yaml
-	promtool test rules deploy/prometheus/rules.test.yaml
+	promtool test rules deploy/prometheus/*.test.yaml
 	$(BIN)/pytest deploy/tests/static
 
 .PHONY: test-deploy

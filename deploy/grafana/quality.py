@@ -16,7 +16,7 @@ def make() -> Dashboard:
     board = dashboard(
         "quality", "Railwatch / Detector quality", "Whether counts can be believed, fleet-wide.", "now-7d"
     )
-    return _rejections(_registration(_counts(board)))
+    return _rejections(_registration(_recall(_counts(board))))
 
 
 def _counts(board: Dashboard) -> Dashboard:
@@ -47,6 +47,30 @@ def _counts(board: Dashboard) -> Dashboard:
         steps=((None, GREEN), (0.3, YELLOW), (1, RED)),
     )
     return board.with_row(Row("Counts")).with_panel(quality).with_panel(coverage).with_panel(width)
+
+
+def _recall(board: Dashboard) -> Dashboard:
+    found, painted = "railwatch:recall_cars_recovered:sum", "railwatch:recall_cars_injected:sum"
+    recall = panel(
+        TimeSeries(),
+        "Recall of painted cars",
+        "Of the known cars painted into some tiles of the last 7 days, the share that was found. Not the recall of real "
+        "cars; a fall is what matters, and RailwatchRecallFalling warns of it.",
+        "percentunit",
+        query(f"sum(increase({found}[7d])) / sum(increase({painted}[7d]))", "all sites"),
+        size=(12, 8),
+    )
+    found, painted = "railwatch_recall_cars_recovered_total", "railwatch_recall_cars_injected_total"
+    lowest = panel(
+        BarGauge(),
+        "Sites where fewest are found",
+        "Recall of painted cars since the replicas started, for sites with 12 such cars and more.",
+        "percentunit",
+        now(f"bottomk(10, sum by (site) ({found}) / (sum by (site) ({painted}) >= 12))", "{{site}}"),
+        size=(12, 8),
+        steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
+    )
+    return board.with_row(Row("Recall")).with_panel(recall).with_panel(lowest)
 
 
 def _registration(board: Dashboard) -> Dashboard:

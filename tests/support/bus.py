@@ -80,14 +80,17 @@ class TopicView:
             enable_auto_commit=False,
             allow_auto_create_topics=False,
         )
-        partitions = self._consumer.partitions_for_topic(self._topic)
-        self._consumer.assign([TopicPartition(self._topic, partition) for partition in partitions])
+        numbers = self._consumer.partitions_for_topic(self._topic)
+        self._partitions = [TopicPartition(self._topic, number) for number in numbers]
+        self._consumer.assign(self._partitions)
         self.records: list[Any] = []
 
     def events(self) -> list[Any]:
-        """The events so far, one per record, duplicates included."""
-        for records in self._consumer.poll(100).values():
-            self.records.extend(records)
+        """The events so far, one per record, duplicates included: all that the broker had when this was called."""
+        ends = self._consumer.end_offsets(self._partitions)
+        while (fetched := self._consumer.poll(100)) or any(self._consumer.position(p) < ends[p] for p in ends):
+            for records in fetched.values():
+                self.records.extend(records)
         return [decode(record.headers, record.value) for record in self.records]
 
     def ids(self) -> set[str]:

@@ -218,6 +218,7 @@ def running_stack(directory: Path) -> Iterator[Stack]:
             "RAILWATCH_ALERTMANAGER_URLS": f"main={alertmanager}",
             "RAILWATCH_ALERTMANAGER_RESEND_S": "5",
             "RAILWATCH_DELIVERY_LONGEST_RETRY_S": "2",
+            "RAILWATCH_DETECTOR_RECALL_SHARE": "0.5",
             "RAILWATCH_WEBHOOK_URLS": f"desk={desk.url}/railwatch",
             "RAILWATCH_WEBHOOK_SECRETS": f"desk={WEBHOOK_SECRET}",
         }
@@ -273,7 +274,7 @@ def _prometheus(directory: Path, system: System, alertmanager: str) -> Iterator[
     """Prometheus with the shipped rules. Addresses and waits are changed: each `for`, and one of 15 minutes."""
     rules = directory / "rules.yaml"
     text = (DEPLOY / "prometheus" / "rules.yaml").read_text().replace("[15m]", "[15s]")
-    rules.write_text(re.sub(r"for: \S+", "for: 1s", text))
+    rules.write_text(re.sub(r"\b(for|interval): \S+", r"\1: 1s", text))
     shipped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
     shipped["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     shipped["rule_files"] = [str(rules)]

@@ -2,14 +2,14 @@
 
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 import redis
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from deploy.tests.running.looks import image_of, newest_look, push, what_is_known
+from deploy.tests.running.looks import announce_again, image_of, newest_look, push, what_is_known
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack, soon
 from railwatch.demo.yard import SITE
 from services.alerting.delivery.signature import verify
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     before = what_is_known(stack)
-    told = len(stack.desk.taken["/railwatch"])
+    steps = sum(len(alert["transitions"]) for alert in before[1])
+    soon(lambda: len(stack.desk.taken["/railwatch"]) == steps, "the desk has been told of every step")
     stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
     with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
         client.flushall()
@@ -32,19 +33,18 @@ def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
         stack.start(service, environment)
     assert what_is_known(stack) == before
     # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
-    assert len(stack.desk.taken["/railwatch"]) == told
+    assert len(stack.desk.taken["/railwatch"]) == steps
 
 
 def test_looks_are_counted_again_to_the_same_effect(stack: Stack) -> None:
     before = what_is_known(stack)
     with topic_view(stack.kafka_settings, CountEvent) as counts:
         soon(counts.events, "there are counts")
-        ids = counts.ids()
-        again = len(ids) + len(counts.events())
+        ids, so_far = counts.ids(), len(counts.events())
         environment = stack.stop("detector")
-        _to_the_beginning(stack, "railwatch-detector", TileEvent.TOPIC)
+        _go_back(stack, "railwatch-detector", TileEvent.TOPIC, records=4)
         stack.start("detector", environment)
-        soon(lambda: len(counts.events()) >= again, "every look is counted again")
+        soon(lambda: len(counts.events()) == so_far + 4, "the looks are counted again")
         assert counts.ids() == ids, "a look that is counted by the same version again gives the very same event"
     assert what_is_known(stack) == before
 
@@ -94,9 +94,7 @@ def test_a_lost_image_becomes_a_dead_letter_and_the_scene_can_be_sent_again(stac
     look = newest_look(stack)
     image = image_of(stack, look)
     (stack.directory / "store" / look.image.path).unlink()
-    environment = stack.stop("detector")
-    _to_the_beginning(stack, "railwatch-detector", TileEvent.TOPIC)
-    stack.start("detector", environment)
+    announce_again(stack, look, ago=timedelta(0))
     missing = 'railwatch_dead_letters_total{job="railwatch-detector", reason="blob-missing"}'
     soon(lambda: stack.query(missing), "the detector gives up on the look by name")
     assert push(stack, image, look.scene, look.observed_at).status_code in (200, 201)
@@ -115,9 +113,11 @@ def _acknowledge(stack: Stack, note: str) -> None:
     soon(lambda: stack.desk.taken["/railwatch"][-1]["data"]["reason"].endswith(note), "the desk is told")
 
 
-def _to_the_beginning(stack: Stack, group: str, topic: str) -> None:
-    """What `kafka-consumer-groups.sh --reset-offsets --to-datetime ... --execute` does for a group without members."""
+def _go_back(stack: Stack, group: str, topic: str, records: int) -> None:
+    """What `kafka-consumer-groups.sh --reset-offsets --shift-by -N --execute` does for a group without members."""
+    partition = TopicPartition(topic, 0)
     consumer = KafkaConsumer(**connection(stack.kafka_settings), group_id=group, enable_auto_commit=False)
-    consumer.assign([TopicPartition(topic, 0)])
-    consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(0, "", -1)})
+    consumer.assign([partition])
+    offset = consumer.committed(partition)
+    consumer.commit({partition: OffsetAndMetadata(offset - records, "", -1)})
     consumer.close(autocommit=False)
