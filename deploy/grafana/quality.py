@@ -54,8 +54,8 @@ def _recall(board: Dashboard) -> Dashboard:
     recall = panel(
         TimeSeries(),
         "Recall of painted cars",
-        "Of the known cars painted into some tiles of the last 7 days, the share that was found. Not the recall of real "
-        "cars; a fall is what matters, and RailwatchRecallFalling warns of it.",
+        "Of the known cars painted into some tiles of the last 7 days, the share that was found. Not the recall of "
+        "real cars; a fall is what matters, and RailwatchRecallFalling warns of it.",
         "percentunit",
         query(f"sum(increase({found}[7d])) / sum(increase({painted}[7d]))", "all sites"),
         size=(12, 8),
