@@ -1,10 +1,12 @@
 """Write what is made from something else: `python -m deploy`, or `python -m deploy --check` to see if it is up to date.
 
 - grafana/dashboards/*.json from the code beside them
+- each alert's `runbook_url` in prometheus/rules.yaml and its tests, from `RUNBOOKS` below
 - prometheus/prometheus-rule.yaml, for the Prometheus operator, from prometheus/rules.yaml
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from deploy.grafana import pipeline, quality, site, sites
 
 ROOT = Path(__file__).parent.parent
+RULES = "deploy/prometheus/rules.yaml"
+
+RUNBOOKS = "https://railwatch.example/docs/runbooks"
+"""Where your docs/runbooks can be read: alerts link there. Change it here and run `make deploy-files`."""
 
 
 def dashboards() -> Iterator[tuple[str, str]]:
@@ -27,13 +33,20 @@ def dashboards() -> Iterator[tuple[str, str]]:
         yield f"deploy/grafana/dashboards/{board['uid']}.json", json.dumps(board, indent=2) + "\n"
 
 
-def prometheus_rule() -> tuple[str, str]:
+def linked_rules() -> Iterator[tuple[str, str]]:
+    """Path and YAML of the rules and their tests, with links to where the runbooks are."""
+    for path in [ROOT / RULES, *sorted((ROOT / RULES).parent.glob("*.test.yaml"))]:
+        text = re.sub(r"runbook_url: \S+/(\w+\.md)", rf"runbook_url: {RUNBOOKS}/\1", path.read_text())
+        yield str(path.relative_to(ROOT)), text
+
+
+def prometheus_rule(rules: str) -> tuple[str, str]:
     """Path and YAML of the rules as the Prometheus operator takes them."""
     resource = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "railwatch"},
-        "spec": yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text()),
+        "spec": yaml.safe_load(rules),
     }
     text = yaml.safe_dump(resource, sort_keys=False, width=120)
     return "deploy/prometheus/prometheus-rule.yaml", "# Made from rules.yaml by `make deploy-files`.\n" + text
@@ -41,7 +54,8 @@ def prometheus_rule() -> tuple[str, str]:
 
 def main(check: bool) -> None:
     """Write the files, or exit with those that are not up to date."""
-    files = dict([*dashboards(), prometheus_rule()])
+    rules = dict(linked_rules())
+    files = dict([*dashboards(), *rules.items(), prometheus_rule(rules[RULES])])
     stale = [path for path, text in files.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check and stale:
         sys.exit(f"Not up to date: {', '.join(stale)}. Run `make deploy-files`.")
