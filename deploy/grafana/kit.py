@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, Row, ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
@@ -94,9 +94,26 @@ def panel(
     return cast("P", built)
 
 
+def section(board: Dashboard, title: str, *panels: Builder[Any]) -> Dashboard:
+    """The dashboard with a row of panels under a title."""
+    board = board.with_row(Row(title))
+    for built in panels:
+        board = board.with_panel(built)
+    return board
+
+
 def query(expr: str, legend: str = "", *, ref: str = "A") -> PrometheusQuery:
     """A query of Prometheus over the dashboard's time."""
     return PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).range()
+
+
+def quantiles(histogram: str, window: str, *wanted: tuple[float, str], by: str = "") -> list[PrometheusQuery]:
+    """Queries of a histogram's quantiles over a window, with their legends."""
+    labels = f"{by}, le" if by else "le"
+    return [
+        query(f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket[{window}])))", legend, ref=ref)
+        for (share, legend), ref in zip(wanted, "ABC", strict=False)
+    ]
 
 
 def grown(metric: str, window: str) -> str:

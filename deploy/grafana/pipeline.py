@@ -1,13 +1,26 @@
 """*Pipeline*: whether work flows, how late it is, and what goes wrong."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
-from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-from deploy.grafana.kit import BAD_ABOVE_0, GREEN, RED, YELLOW, Steps, dashboard, grown, now, panel, query
+from deploy.grafana.kit import (
+    BAD_ABOVE_0,
+    GREEN,
+    RED,
+    YELLOW,
+    Steps,
+    dashboard,
+    grown,
+    now,
+    panel,
+    quantiles,
+    query,
+    section,
+)
 
 LAG: Steps = ((None, GREEN), (900, YELLOW), (3600, RED))
+HALF_AND_MOST = ((0.5, "{{group}}: half"), (0.95, "{{group}}: 95 %"))
 SERVICES = 'job=~"railwatch-(ingest|detector|alerting)"'
 
 
@@ -51,7 +64,7 @@ def _health(board: Dashboard) -> Dashboard:
         size=(8, 6),
         steps=((None, GREEN), (15, YELLOW), (60, RED)),
     )
-    return board.with_row(Row("Health")).with_panel(ready).with_panel(replicas).with_panel(progress)
+    return section(board, "Health", ready, replicas, progress)
 
 
 def _latency(board: Dashboard) -> Dashboard:
@@ -78,7 +91,7 @@ def _latency(board: Dashboard) -> Dashboard:
         "Time from the arrival of a scene in Railwatch to the end of each service's work on it: half of the records "
         "took less than the lower line, all but 5 % less than the upper.",
         "s",
-        *_quantiles("railwatch_end_to_end_seconds_bucket"),
+        *quantiles("railwatch_end_to_end_seconds", "15m", *HALF_AND_MOST, by="group"),
         size=(12, 8),
         steps=LAG,
     )
@@ -87,10 +100,10 @@ def _latency(board: Dashboard) -> Dashboard:
         "From the satellite's look to done",
         "Most of this passes at the provider. When it grows and the panel beside it does not, ask the provider.",
         "s",
-        *_quantiles("railwatch_observed_to_done_seconds_bucket"),
+        *quantiles("railwatch_observed_to_done_seconds", "15m", *HALF_AND_MOST, by="group"),
         size=(12, 8),
     )
-    return board.with_row(Row("Latency")).with_panel(lag).with_panel(waiting).with_panel(arrival).with_panel(observed)
+    return section(board, "Latency", lag, waiting, arrival, observed)
 
 
 def _throughput(board: Dashboard) -> Dashboard:
@@ -103,7 +116,6 @@ def _throughput(board: Dashboard) -> Dashboard:
             "60 * sum by (group, outcome) (rate(railwatch_records_handled_total[$__rate_interval]))",
             "{{group}}: {{outcome}}",
         ),
-        size=(8, 8),
     )
     scenes = panel(
         TimeSeries(),
@@ -113,7 +125,6 @@ def _throughput(board: Dashboard) -> Dashboard:
         query(
             "60 * sum by (source, outcome) (rate(railwatch_scenes_total[$__rate_interval]))", "{{source}}: {{outcome}}"
         ),
-        size=(8, 8),
     )
     handling = panel(
         TimeSeries(),
@@ -129,9 +140,8 @@ def _throughput(board: Dashboard) -> Dashboard:
             "ingest, by scene",
             ref="B",
         ),
-        size=(8, 8),
     )
-    return board.with_row(Row("Throughput")).with_panel(handled).with_panel(scenes).with_panel(handling)
+    return section(board, "Throughput", handled, scenes, handling)
 
 
 def _errors(board: Dashboard) -> Dashboard:
@@ -142,7 +152,6 @@ def _errors(board: Dashboard) -> Dashboard:
         "RailwatchDeadLetters says how to read it and what to do.",
         "short",
         query("sum by (job, reason) (railwatch:dead_letters:increase1h)", "{{job}}: {{reason}}"),
-        size=(8, 8),
         steps=BAD_ABOVE_0,
     )
     retries = panel(
@@ -161,7 +170,6 @@ def _errors(board: Dashboard) -> Dashboard:
             "{{group}}: refused commits",
             ref="C",
         ),
-        size=(8, 8),
     )
     deliveries = panel(
         TimeSeries(),
@@ -170,9 +178,8 @@ def _errors(board: Dashboard) -> Dashboard:
         "letters.",
         "short",
         query(f"sum by (receiver, outcome) {grown('railwatch_deliveries_total', '15m')}", "{{receiver}}: {{outcome}}"),
-        size=(8, 8),
     )
-    return board.with_row(Row("Errors")).with_panel(letters).with_panel(retries).with_panel(deliveries)
+    return section(board, "Errors", letters, retries, deliveries)
 
 
 def _resources(board: Dashboard) -> Dashboard:
@@ -193,12 +200,4 @@ def _resources(board: Dashboard) -> Dashboard:
         query(f"process_resident_memory_bytes{{{SERVICES}}}", "{{job}} {{instance}}"),
         size=(12, 8),
     )
-    return board.with_row(Row("Resources")).with_panel(cpu).with_panel(memory)
-
-
-def _quantiles(buckets: str) -> tuple[PrometheusQuery, ...]:
-    by_group = f"sum by (group, le) (rate({buckets}[15m]))"
-    return (
-        query(f"histogram_quantile(0.5, {by_group})", "{{group}}: half"),
-        query(f"histogram_quantile(0.95, {by_group})", "{{group}}: 95 %", ref="B"),
-    )
+    return section(board, "Resources", cpu, memory)

@@ -4,11 +4,10 @@ Looks are few, so what is shown at each moment is the day before it.
 """
 
 from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
-from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
-from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel, query
+from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel, quantiles, query, section
 
 
 def make() -> Dashboard:
@@ -26,15 +25,13 @@ def _counts(board: Dashboard) -> Dashboard:
         "`ok` stands for the tile, `partial` for the part that was seen, `rejected` for nothing.",
         "short",
         query(f"sum by (quality) {grown('railwatch_tiles_total', '1d')}", "{{quality}}"),
-        size=(8, 8),
     )
     coverage = panel(
         TimeSeries(),
         "Coverage",
         "Share of a tile's track length that could be seen: half of the tiles, and the worst 5 %. Cloud lowers both.",
         "percentunit",
-        *_quantiles("railwatch_coverage_ratio_bucket", (0.05, "worst 5 %"), (0.5, "half")),
-        size=(8, 8),
+        *quantiles("railwatch_coverage_ratio", "1d", (0.05, "worst 5 %"), (0.5, "half")),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
     width = panel(
@@ -42,11 +39,10 @@ def _counts(board: Dashboard) -> Dashboard:
         "Width of the interval",
         "The 90 % interval's width over the count: half of the tiles, and all but 5 %. Wide ones make late alerts.",
         "percentunit",
-        *_quantiles("railwatch_interval_width_ratio_bucket", (0.5, "half"), (0.95, "95 %")),
-        size=(8, 8),
+        *quantiles("railwatch_interval_width_ratio", "1d", (0.5, "half"), (0.95, "95 %")),
         steps=((None, GREEN), (0.3, YELLOW), (1, RED)),
     )
-    return board.with_row(Row("Counts")).with_panel(quality).with_panel(coverage).with_panel(width)
+    return section(board, "Counts", quality, coverage, width)
 
 
 def _recall(board: Dashboard) -> Dashboard:
@@ -70,7 +66,7 @@ def _recall(board: Dashboard) -> Dashboard:
         size=(12, 8),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
-    return board.with_row(Row("Recall")).with_panel(recall).with_panel(lowest)
+    return section(board, "Recall", recall, lowest)
 
 
 def _registration(board: Dashboard) -> Dashboard:
@@ -79,8 +75,7 @@ def _registration(board: Dashboard) -> Dashboard:
         "Reliability of registration",
         "How far the match of tile and baseline can be believed, 0 to 1: half of the tiles, and the worst 5 %.",
         "percentunit",
-        *_quantiles("railwatch_registration_reliability_ratio_bucket", (0.05, "worst 5 %"), (0.5, "half")),
-        size=(8, 8),
+        *quantiles("railwatch_registration_reliability_ratio", "1d", (0.05, "worst 5 %"), (0.5, "half")),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
     shift = panel(
@@ -88,8 +83,7 @@ def _registration(board: Dashboard) -> Dashboard:
         "Shift of registration",
         "How far tiles had to be moved, in pixels. A step in this line is a change at the provider.",
         "short",
-        *_quantiles("railwatch_registration_shift_pixels_bucket", (0.5, "half"), (0.95, "95 %")),
-        size=(8, 8),
+        *quantiles("railwatch_registration_shift_pixels", "1d", (0.5, "half"), (0.95, "95 %")),
     )
     failing = panel(
         BarGauge(),
@@ -98,10 +92,9 @@ def _registration(board: Dashboard) -> Dashboard:
         "is not being watched.",
         "short",
         now("topk(10, max by (site) (railwatch_site_unregistered_looks))", "{{site}}"),
-        size=(8, 8),
         steps=((None, GREEN), (1, YELLOW), (3, RED)),
     )
-    return board.with_row(Row("Registration")).with_panel(reliability).with_panel(shift).with_panel(failing)
+    return section(board, "Registration", reliability, shift, failing)
 
 
 def _rejections(board: Dashboard) -> Dashboard:
@@ -126,11 +119,4 @@ def _rejections(board: Dashboard) -> Dashboard:
         ),
         size=(12, 8),
     )
-    return board.with_row(Row("Rejections and time")).with_panel(reasons).with_panel(stages)
-
-
-def _quantiles(buckets: str, *wanted: tuple[float, str]) -> list[PrometheusQuery]:
-    return [
-        query(f"histogram_quantile({share}, sum by (le) (rate({buckets}[1d])))", legend, ref=ref)
-        for (share, legend), ref in zip(wanted, "ABC", strict=False)
-    ]
+    return section(board, "Rejections and time", reasons, stages)
