@@ -8,12 +8,13 @@ events that it gave the first time, with the same ids; so none is lost, and read
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from services.alerting.announcement import alert_event, plain_look
 from services.alerting.history import Entry, enter
 from services.alerting.judgement import Rule, State
 from services.alerting.lifecycle import steps, told
-from services.alerting.missed import next_due
+from services.alerting.missed import GAPS, next_due
 from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
 from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
 from services.alerting.windows import Windows
@@ -154,15 +155,17 @@ class CountHandler:
 
 def site_status(window: Window, arrived_at: datetime) -> SiteStatus:
     """How a site stands that has been seen at least once; its last look arrived at a time."""
-    looks = window.history.judgements
-    judged = [look for look in looks if look.state is not State.UNOBSERVED]
+    entries = window.history.entries
+    latest = [entry.judgement for entry in islice(reversed(entries), GAPS + 1)]
+    all_judged = (entry.judgement for entry in reversed(entries) if entry.judgement.state is not State.UNOBSERVED)
+    judged = list(islice(all_judged, GAPS + 1))
     return SiteStatus(
-        state=looks[-1].state,
-        last_look_at=looks[-1].observed_at,
-        judged=plain_look(judged[-1]) if judged else None,
+        state=latest[0].state,
+        last_look_at=latest[0].observed_at,
+        judged=plain_look(judged[0]) if judged else None,
         alert=next((record.alert for record in window.alerts if record.stands), None),
-        look_due_at=next_due([look.observed_at for look in looks], arrived_at),
-        clear_due_at=next_due([look.observed_at for look in judged], arrived_at),
+        look_due_at=next_due([look.observed_at for look in reversed(latest)], arrived_at),
+        clear_due_at=next_due([look.observed_at for look in reversed(judged)], arrived_at),
     )
 
 

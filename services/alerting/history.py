@@ -7,6 +7,7 @@ can depend on, the oldest leave, and an observation older than the last `LATE_LO
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from services.alerting.judgement import Judgement, Rule, judge
 from services.alerting.observations import Observation
@@ -21,20 +22,20 @@ FORGET_EVERY = 16
 """What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
 
 
-class Entry(Frozen):
+class Entry(NamedTuple):
     """One look of a site's history.
 
     Attributes:
         scene: id of the scene.
+        judgement: the look, judged.
         missing_tiles: tiles of the scene that were not counted.
         archival: the look came when a later one was known already.
-        judgement: the look, judged.
     """
 
     scene: str
+    judgement: Judgement
     missing_tiles: tuple[str, ...] = ()
     archival: bool = False
-    judgement: Judgement
 
 
 class History(Frozen):

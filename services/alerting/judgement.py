@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import AwareDatetime
 
 from services.alerting import looks
 from services.alerting.onset import estimate_onset
@@ -56,17 +57,26 @@ class Rule:
     window_days: float = 3 * 365.25
 
 
-class Judgement(Look):
+class Judgement(NamedTuple):
     """A look as it was judged, and how the site stands after it.
 
+    A site's history holds hundreds of them and is read at each of its looks, which is why they are plain tuples.
     `count`, `low` and `high` are those of the look even where its coverage was too low to be judged. `expected` and
     `threshold` are for the share of the track that the look saw.
 
     Attributes:
+        observed_at: when the satellite saw the site.
+        count: railcars on all tiles; null where unobserved.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the site's track length that was seen.
+        state: how the site stands after this look.
+        expected: what the site's history predicts; null while learning.
+        threshold: upper prediction bound; null while learning.
+        p_value: chance of so high a count if nothing had changed.
         exceeds: the count is above `threshold`; the same as `p_value` < the rule's false-alarm rate.
         sustained: the companion for slow rises signals: the looks up to this one are too high together.
         cusum: the companion's cumulative sum; 0 where nothing points to a rise.
-        state: how the site stands after this look.
         transition: what happened to the site's alert at this look; null where nothing did.
         reason: why, in one sentence; empty without a transition.
         opened_at: `observed_at` of the look that opened the alert that this look belongs to; null outside an alert.
@@ -74,13 +84,21 @@ class Judgement(Look):
         onset: when the rise began; null outside an alert.
     """
 
+    observed_at: AwareDatetime
+    count: float | None  # type: ignore[assignment]  # not the method of tuples, which nobody asks for
+    low: float | None
+    high: float | None
+    coverage: float
+    state: State
+    expected: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
     exceeds: bool = False
     sustained: bool = False
     cusum: float = 0.0
-    state: State
     transition: Transition | None = None
     reason: str = ""
-    opened_at: datetime | None = None
+    opened_at: AwareDatetime | None = None
     onset: Onset | None = None
 
 
@@ -131,7 +149,7 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
             **findings,
             state=State.NORMAL,
             transition=Transition.RESOLVED,
-            reason=f"{look.count:.4g} railcars are what the site's history makes plausible.",
+            reason=f"{_short(look.count)} railcars are what the site's history makes plausible.",
             opened_at=alert[0].observed_at,
         )
     if not alert and not exceeds and not sustained:
@@ -185,8 +203,7 @@ def baseline(observed: Sequence[Judgement], at: datetime, rule: Rule) -> list[Ju
 
 
 def _judgement(look: Look, **findings: Any) -> Judgement:
-    raw = {name: getattr(look, name) for name in ("observed_at", "count", "low", "high", "coverage")}
-    return Judgement(**raw, **findings)
+    return Judgement(look.observed_at, look.count, look.low, look.high, look.coverage, **findings)
 
 
 def _rising_looks(observed: Sequence[Judgement]) -> int:
@@ -197,7 +214,7 @@ def _rising_looks(observed: Sequence[Judgement]) -> int:
 
 def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -> bool:
     """Whether it is more probable than not that the surge is over, given the alert's looks up to this one."""
-    recent = [*alert[-SURGE_LOOKS:], look]
+    recent: list[looks.Seen] = [*alert[-SURGE_LOOKS:], look]
     means = prediction.expected / look.coverage * looks.coverages(recent)
     dispersions = np.full(len(recent), prediction.sd**2 / prediction.expected)
     residuals = anscombe_residuals(looks.counts(recent), means, dispersions)
@@ -205,12 +222,16 @@ def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:
-    seen = f"{look.count:.4g} railcars"
+    seen = f"{_short(look.count)} railcars"
     if findings["exceeds"]:
-        return f"{seen} exceed the threshold of {findings['threshold']:.4g}."
+        return f"{seen} exceed the threshold of {_short(findings['threshold'])}."
     if findings["sustained"]:
-        return f"{seen}, where {prediction.expected:.4g} are expected: the last looks together are too high."
+        return f"{seen}, where {_short(prediction.expected)} are expected: the last looks together are too high."
     return f"{seen} do not exceed the threshold, but the surge has not clearly ended."
+
+
+def _short(count: float | None) -> str:
+    return f"{count or 0.0:.1f}".removesuffix(".0")
 
 
 def _onset(
@@ -220,7 +241,7 @@ def _onset(
         return alert[-1].onset
     before = observed[: len(observed) - len(alert)]
     resolved = max((index for index, past in enumerate(before) if past.transition is Transition.RESOLVED), default=0)
-    around: list[Look] = [*before[max(resolved, len(before) - BEFORE_LOOKS) :], *alert, look]
+    around: list[looks.Seen] = [*before[max(resolved, len(before) - BEFORE_LOOKS) :], *alert, look]
     if len(around) < 2:
         return alert[-1].onset if alert else None
     return estimate_onset(

@@ -35,6 +35,7 @@ ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
 
+_LOOK = TypeAdapter(Entry)
 _LOOKS = TypeAdapter(tuple[Entry, ...])
 _EVIDENCE = TypeAdapter(dict[str, EvidenceItem])
 _WITHOUT_LOOKS = {"history": {"entries"}}
@@ -220,7 +221,7 @@ def read_window(window: str | None, looks: str | None) -> Window:
 
 def _looks_text(entries: Sequence[Entry]) -> str:
     """Looks as JSON, each followed by a comma, so that more can be appended."""
-    return "".join(f"{entry.model_dump_json(exclude_defaults=True)}," for entry in entries)
+    return "".join(f"{_LOOK.dump_json(entry).decode()}," for entry in entries)
 
 
 def window_keys(site: str) -> tuple[str, str]:

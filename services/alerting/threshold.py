@@ -17,9 +17,11 @@ References:
         of the American Statistical Association 81, 82-86.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import betainc, gammaln
 
 from services.alerting.surges import Array, anscombe_residuals, quiet_probability
@@ -111,17 +113,16 @@ class Prediction:
 
     def threshold(self, rate: float) -> float:
         """The count whose mid-p value is `rate`; 0 where even no car at all would be as rare."""
-        low, high = 0.0, self.expected + 8 * self.sd + 8
-        while self.tail(np.array([high]))[0] > rate:
-            low, high = high, 2 * high
-        for _ in range(4):
-            counts = np.linspace(low, high, 13)
-            above = int(np.argmax(self.tail(counts) <= rate))
-            if above == 0:
-                return low
-            low, high = counts[above - 1], counts[above]
-        chances = np.log(self.tail(np.array([low, high])))
-        return float(low + (high - low) * (chances[0] - np.log(rate)) / (chances[0] - chances[1]))
+
+        def excess(count: float) -> float:
+            return math.log(max(float(self.tail(np.array([count]))[0]), 1e-300) / rate)
+
+        if excess(0.0) <= 0:
+            return 0.0
+        high = self.expected + 8 * self.sd + 8
+        while excess(high) > 0:
+            high *= 2
+        return float(brentq(excess, 0.0, high))
 
 
 def predict(looks: QuietLooks, year: float, coverage: float, error_variance: float) -> Prediction:

@@ -2,7 +2,7 @@
 
 | key, after `railwatch:alerting:` | type | holds |
 | --- | --- | --- |
-| `looks:<site>` | string | the judged history, JSON objects, each followed by a comma: most looks are appended |
+| `looks:<site>` | string | the judged history, JSON arrays, each followed by a comma: most looks are appended |
 | `window:<site>` | string | the rest of the history, and what was last said of each alert (`Window`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |

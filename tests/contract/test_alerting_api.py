@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from services.alerting.announcement import plain_look
 from services.alerting.api import make_app
 from services.alerting.history import History
 from services.alerting.judgement import State
@@ -49,7 +50,7 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
         count=25,
         onset_on=None,
     )
-    status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=looks[-1].judgement, alert=LATER)
+    status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=plain_look(looks[-1].judgement), alert=LATER)
     evidence = EvidenceItem(
         tile="r0c0",
         scene="scene-29",

@@ -64,7 +64,7 @@ def transitions(events: Sequence[AlertEvent]) -> list[Transition]:
 
 
 def decisions(window: Window) -> list[tuple[Any, ...]]:
-    return [(entry.scene, *entry.judgement.model_dump().values()) for entry in window.history.entries]
+    return [(entry.scene, *entry.judgement) for entry in window.history.entries]
 
 
 def tiles_of(day: float, west: float | None, east: float | None, **fields: Any) -> list[CountEvent]:

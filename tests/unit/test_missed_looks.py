@@ -2,6 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.alerting.announcement import plain_look
 from services.alerting.judgement import State
 from services.alerting.missed import Miss, next_due, told
 from services.alerting.siteview import SiteStatus
@@ -15,7 +16,7 @@ def status(look_due: float | None, clear_due: float | None) -> SiteStatus:
     return SiteStatus(
         state=State.NORMAL,
         last_look_at=on_day(33),
-        judged=judged(30, 5).judgement,
+        judged=plain_look(judged(30, 5).judgement),
         alert=None,
         look_due_at=None if look_due is None else on_day(look_due),
         clear_due_at=None if clear_due is None else on_day(clear_due),
