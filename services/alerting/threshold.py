@@ -37,6 +37,8 @@ TREND_SD = 1.0
 """Of the change of log level per year: a site with a trend may well double or halve in a year."""
 SEASON_SD = 0.3
 """Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
+NEVER_SD = 1e-4
+"""Of a coefficient that is held at zero."""
 TREND_REACH_YEARS = 30 / 365.25
 """How far beyond the last quiet look a trend is carried on."""
 DRIFT_SD = 0.25
@@ -44,6 +46,20 @@ DRIFT_SD = 0.25
 CONTINUITY = 0.5
 """A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
 LOG_MEAN_LIMIT = 12.0
+PRECISIONS = (
+    np.array(
+        [
+            [LEVEL_LOG_SD, NEVER_SD, NEVER_SD, NEVER_SD],
+            [LEVEL_LOG_SD, TREND_SD, SEASON_SD, SEASON_SD],
+        ]
+    )
+    ** -2.0
+)
+"""Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
+CHANGING = 1
+PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
+ALTERNATIONS = 3
+"""Between the regression and the weights of the looks."""
 STEP_LIMIT = 1.5
 """Of one step of the search for the most probable coefficients."""
 
@@ -134,14 +150,13 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
         coverage: share of the track that the next look sees.
         error_variance: variance of its measurement error.
     """
-    changing = _design(looks.years, year, trend_and_season=True)
-    level = _design(looks.years, year, trend_and_season=False)
-    weights, dispersion = _weights(looks, changing)
-    fits = [_fit(looks, weights, dispersion, design) for design in (level, changing)]
-    evidence = np.concatenate([fit.evidence for fit in fits])
-    log_means = np.concatenate([fit.log_mean for fit in fits]) + np.log(coverage)
-    log_variances = np.concatenate([fit.log_variance for fit in fits]) + DRIFT_SD**2 * (year - looks.years[-1])
-    dispersions = np.tile(DISPERSIONS, len(fits))
+    design = _design(looks.years, year)
+    weights, dispersion = _weights(looks, design)
+    fit = _fit(looks, weights, dispersion, design)
+    evidence = fit.evidence.ravel()
+    log_means = fit.log_mean.ravel() + np.log(coverage)
+    log_variances = fit.log_variance.ravel() + DRIFT_SD**2 * (year - looks.years[-1])
+    dispersions = np.tile(DISPERSIONS, len(PRECISIONS))
     shares = np.exp(evidence - evidence.max())
     kept = shares > 1e-3 * shares.max()
     shares = shares[kept] / shares[kept].sum()
@@ -161,104 +176,99 @@ class _Design:
     """The regression of the log level on time, so built that its first coefficient is that at the next look.
 
     Attributes:
-        columns: shape (n, c).
+        columns: level, trend, and season, shape (n, c).
         products: of each two columns, shape (n, c * c).
-        precision: of each coefficient's prior, shape (c,).
-        penalty: the same as a diagonal matrix.
     """
 
     columns: Array
     products: Array
-    precision: Array
-    penalty: Array
-
-    @classmethod
-    def of(cls, columns: Array, prior_sds: tuple[float, ...]) -> "_Design":
-        """The design of these columns."""
-        precision = np.array(prior_sds) ** -2
-        products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
-        return cls(columns, products, precision, np.diag(precision))
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """For each dispersion of the grid: log evidence, and mean and variance of the log level at the next look."""
+    """By model and dispersion: log evidence, and mean and variance of the log level at the next look."""
 
     evidence: Array
     log_mean: Array
     log_variance: Array
 
 
-def _design(years: Array, year: float, *, trend_and_season: bool) -> _Design:
-    ones = np.ones_like(years)
-    if not trend_and_season:
-        return _Design.of(ones[:, None], (LEVEL_LOG_SD,))
+def _design(years: Array, year: float) -> _Design:
     reached = min(year, years[-1] + TREND_REACH_YEARS)
     angle = 2 * np.pi * (years - year)
-    return _Design.of(
-        np.column_stack((ones, years - reached, np.cos(angle) - 1, np.sin(angle))),
-        (LEVEL_LOG_SD, TREND_SD, SEASON_SD, SEASON_SD),
-    )
+    columns = np.column_stack((np.ones_like(years), years - reached, np.cos(angle) - 1, np.sin(angle)))
+    return _Design(columns, (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1))
 
 
 def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
     """The probability that each look was quiet, shape (n,), and a first estimate of the dispersion.
 
-    Starts from the median and from the spread below it, which surges do not reach, and alternates twice between the
+    Starts from the median and from the spread below it, which surges do not reach, and alternates between the
     regression and the weights.
     """
     rates = looks.counts / looks.coverage
-    means = np.maximum(float(np.median(rates)), 0.5) * looks.coverage
+    means = max(float(np.median(rates)), 0.5) * looks.coverage
     below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
-    dispersion = float(np.clip(np.sum(below**2) / max(np.count_nonzero(below), 1), 1.1, 6.0))
+    dispersion = min(max(float(below @ below) / max(int(np.count_nonzero(below)), 1), 1.1), 6.0)
     weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
-    coefficients = _start(design, means, looks.coverage)
-    for _ in range(3):
-        coefficients = _newton(looks, weights, dispersion, design, coefficients, steps=2)
-        means = _means(design, coefficients, looks.coverage)
+    precisions = PRECISIONS[CHANGING:]
+    coefficients = _start(means / looks.coverage, len(precisions))
+    for _ in range(ALTERNATIONS):
+        coefficients = _newton(looks, weights, dispersion, design, precisions, coefficients, rounds=2)
+        means = _means(design, coefficients, looks.coverage)[0]
         squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
         dispersion = (4 * TYPICAL_DISPERSION + float(squares)) / (4 + max(float(weights.sum()) - 1, 1.0))
         dispersion = min(max(dispersion, 1.05), float(DISPERSIONS[-1]))
-        residuals = anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means)
-        weights = quiet_probability(residuals)
+        weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
     return weights, dispersion
 
 
 def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) -> _Fit:
-    start = _start(design, np.average(looks.counts / looks.coverage, weights=weights + 1e-6), 1.0)
-    mode = _newton(looks, weights, dispersion, design, start, steps=6)
-    prior = _prior_mean(design)
+    """Both models at every dispersion: arrays of shape (models, dispersions, looks or coefficients)."""
+    rate = np.average(looks.counts / looks.coverage, weights=weights + 1e-6)
+    start = _start(rate, len(PRECISIONS))
+    mode = _newton(looks, weights, dispersion, design, PRECISIONS, start, rounds=6)[:, None, :]
     means = _means(design, mode, looks.coverage)
-    dispersions = DISPERSIONS[:, None] + looks.error_variance / means
-    scaled = weights / dispersions
-    hessians = ((scaled * means) @ design.products).reshape(-1, *design.penalty.shape) + design.penalty
-    gradients = scaled * (looks.counts - means) @ design.columns - design.precision * (mode - prior)
+    scaled = weights / (DISPERSIONS[:, None] + looks.error_variance / means)
+    precisions = PRECISIONS[:, None, :]
+    hessians = _squares((scaled * means) @ design.products) + _diagonals(precisions)
+    gradients = scaled * (looks.counts - means) @ design.columns - precisions * (mode - PRIOR_MEAN)
     covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
     coefficients = mode + (covariances @ gradients[..., None])[..., 0]
-    logs = np.minimum(coefficients @ design.columns.T + np.log(looks.coverage), LOG_MEAN_LIMIT)
-    likelihood = _log_likelihood(looks.counts, np.exp(logs), DISPERSIONS[:, None], looks.error_variance) @ weights
-    log_prior = 0.5 * np.log(design.precision).sum() - 0.5 * (coefficients - prior) ** 2 @ design.precision
+    expected = _means(design, coefficients, looks.coverage)
+    likelihood = _log_likelihood(looks.counts, expected, DISPERSIONS[:, None], looks.error_variance) @ weights
+    log_prior = 0.5 * np.sum(np.log(precisions) - precisions * (coefficients - PRIOR_MEAN) ** 2, axis=-1)
     return _Fit(
         evidence=likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR,
-        log_mean=coefficients[:, 0],
-        log_variance=covariances[:, 0, 0],
+        log_mean=coefficients[..., 0],
+        log_variance=covariances[..., 0, 0],
     )
 
 
 def _newton(
-    looks: QuietLooks, weights: Array, dispersion: float, design: _Design, start: Array, *, steps: int
+    looks: QuietLooks,
+    weights: Array,
+    dispersion: float,
+    design: _Design,
+    precisions: Array,
+    start: Array,
+    *,
+    steps: int,
 ) -> Array:
-    """Most probable coefficients by Fisher scoring of the weighted quasi-likelihood with its prior."""
+    """Most probable coefficients of each model, shape (models, c).
+
+    Fisher scoring of the weighted quasi-likelihood with its prior.
+    """
     coefficients = start
-    prior = _prior_mean(design)
-    for _ in range(steps):
+    penalties = _diagonals(precisions)
+    for _ in range(rounds):
         means = _means(design, coefficients, looks.coverage)
         scaled = weights / (dispersion + looks.error_variance / means)
-        gradient = scaled * (looks.counts - means) @ design.columns - design.precision * (coefficients - prior)
-        hessian = ((scaled * means) @ design.products).reshape(design.penalty.shape) + design.penalty
-        step = np.maximum(np.minimum(np.linalg.solve(hessian, gradient), STEP_LIMIT), -STEP_LIMIT)
-        coefficients = coefficients + step
-        if np.abs(step).max() < 1e-4:
+        gradients = scaled * (looks.counts - means) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
+        hessians = _squares((scaled * means) @ design.products) + penalties
+        steps = np.linalg.solve(hessians, gradients[..., None])[..., 0]
+        coefficients = coefficients + np.maximum(np.minimum(steps, STEP_LIMIT), -STEP_LIMIT)
+        if np.abs(steps).max() < 1e-4:
             break
     return coefficients
 
@@ -274,17 +284,22 @@ def _log_likelihood(counts: Array, means: Array, dispersion: Array, error_varian
 
 
 def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:
-    means: Array = coverage * np.exp(np.minimum(design.columns @ coefficients, LOG_MEAN_LIMIT))
+    means: Array = coverage * np.exp(np.minimum(coefficients @ design.columns.T, LOG_MEAN_LIMIT))
     return means
 
 
-def _start(design: _Design, means: Array | float, coverage: Array | float) -> Array:
-    start = np.zeros(len(design.precision))
-    start[0] = np.log(np.maximum(np.mean(means / coverage), 0.1))
+def _start(rates: Array | float, models: int) -> Array:
+    start = np.zeros((models, PRECISIONS.shape[1]))
+    start[:, 0] = np.log(np.maximum(np.mean(rates), 0.1))
     return start
 
 
-def _prior_mean(design: _Design) -> Array:
-    mean = np.zeros(len(design.precision))
-    mean[0] = LEVEL_LOG_MEAN
-    return mean
+def _squares(rows: Array) -> Array:
+    """The last axis, of c * c values, as a matrix."""
+    c = PRECISIONS.shape[1]
+    return rows.reshape(*rows.shape[:-1], c, c)
+
+
+def _diagonals(rows: Array) -> Array:
+    """The last axis as the diagonal of a matrix."""
+    return rows[..., None] * np.eye(rows.shape[-1])
