@@ -253,7 +253,7 @@ def _newton(
     precisions: Array,
     start: Array,
     *,
-    steps: int,
+    rounds: int,
 ) -> Array:
     """Most probable coefficients of each model, shape (models, c).
 
