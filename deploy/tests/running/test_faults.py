@@ -116,6 +116,22 @@ def test_kafka_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     )
 
 
+def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
+    look = newest_look(stack)
+    image = image_of(stack, look)
+    store, away = stack.directory / "store", stack.directory / "store-away"
+    store.rename(away)
+    store.symlink_to(store)
+    soon(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="blobs"), "it is told")
+    refused = push(stack, image, "while-store-away", look.observed_at + timedelta(days=6))
+    assert refused.status_code == 503, refused.text
+    announce_again(stack, look, ago=timedelta(0))
+    store.unlink()
+    away.rename(store)
+    _all_recover(stack)
+    push(stack, image, "while-store-away", look.observed_at + timedelta(days=6)).raise_for_status()
+
+
 def _all_recover(stack: Stack) -> None:
     for service, url in stack.system.urls.items():
         soon(partial(is_ready, url), f"{service} has recovered by itself")

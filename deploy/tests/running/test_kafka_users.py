@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaAdminClient
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from pydantic import SecretStr
 
@@ -34,8 +43,11 @@ GROUPS: dict[str, tuple[str, type[Event]]] = {
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a broker with the topics, the users and their rules. Only its other port lets anyone do anything."""
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, KafkaAdminClient]]:
+    """The port, and an administrator, of a broker with the topics, the users and their rules.
+
+    Only its other port lets anyone do anything.
+    """
     secured = free_port()
     properties = f"""\
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
@@ -52,8 +64,20 @@ super.users=User:ANONYMOUS
         ensure_topics(KafkaSettings(bootstrap_servers=servers), TopicPlan(partitions=1, replication=1))
         admin = KafkaAdminClient(bootstrap_servers=servers)
         admin.create_acls([acl for user in USERS.values() for acl in _acls(user)])
+        yield secured, admin
         admin.close()
-        yield secured
+
+
+@pytest.fixture
+def port(secured: tuple[int, KafkaAdminClient]) -> int:
+    """Where users must say who they are."""
+    return secured[0]
+
+
+@pytest.fixture
+def admin(secured: tuple[int, KafkaAdminClient]) -> KafkaAdminClient:
+    """Who may do anything."""
+    return secured[1]
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -66,6 +90,32 @@ def test_a_group_is_read_by_its_service_only(port: int, group: str) -> None:
     reader, event = GROUPS[group]
     for user in USERS:
         assert _can_read(port, user, group, event) == (user == reader), user
+
+
+def test_a_password_is_changed_and_what_is_connected_stays_connected(port: int, admin: KafkaAdminClient) -> None:
+    user = "kafka-ingest"
+    connected = make_producer(_settings(port, user))
+    connected.send(TileEvent.TOPIC, b"{}").get(30)
+    admin.alter_user_scram_credentials(
+        [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password="hush again")]
+    )
+    eventually(lambda: _is_known(port, user, "hush again"), "the new password is taken")
+    assert not _is_known(port, user, "hush")
+    connected.send(TileEvent.TOPIC, b"{}").get(30)
+    connected.close()
+    admin.alter_user_scram_credentials(
+        [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password="hush")]
+    )
+    eventually(lambda: _is_known(port, user, "hush"), "the password of the other tests is back")
+
+
+def _is_known(port: int, user: str, password: str) -> bool:
+    settings = _settings(port, user).model_copy(update={"sasl_password": SecretStr(password)})
+    try:
+        make_producer(settings).close()
+    except KafkaError:
+        return False
+    return True
 
 
 def _can_write(port: int, user: str, event: type[Event]) -> bool:

@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from deploy.tests.running.looks import announce_again, image_of, newest_look, push, what_is_known
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack, soon
 from railwatch.demo.yard import SITE
+from railwatch.embedded import free_port
 from services.alerting.delivery.signature import verify
 from shared.bus.client import connection
 from shared.events import CountEvent, TileEvent
@@ -34,6 +35,25 @@ def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     assert what_is_known(stack) == before
     # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
     assert len(stack.desk.taken["/railwatch"]) == steps
+
+
+def test_a_new_pod_takes_over_from_an_old_one_while_looks_come_in(stack: Stack) -> None:
+    look = newest_look(stack)
+    image = image_of(stack, look)
+    scenes = [f"in-passing-{day}" for day in range(8, 12)]
+    environment = stack.environment("detector")
+    for day, scene in enumerate(scenes[:2], start=8):
+        push(stack, image, scene, look.observed_at + timedelta(days=day)).raise_for_status()
+    new = subprocess.Popen([*RAILWATCH, "detector"], env={**environment, "RAILWATCH_HTTP_PORT": str(free_port())})
+    try:
+        assert stack.stop("detector"), "the old one has ended in order"
+        for day, scene in enumerate(scenes[2:], start=10):
+            push(stack, image, scene, look.observed_at + timedelta(days=day)).raise_for_status()
+        soon(lambda: {o["scene"] for o in what_is_known(stack)[0]} >= set(scenes), "no look is lost on the way")
+    finally:
+        stack.start("detector", environment)
+        new.terminate()
+        assert new.wait(120) == 0
 
 
 def test_looks_are_counted_again_to_the_same_effect(stack: Stack) -> None:
