@@ -18,7 +18,7 @@ from railwatch.demo.yard import SITE
 from railwatch.render import geotiff
 from shared.errors import RailwatchError
 
-STALLED_S = 60.0
+STALLED_S = 180.0
 """No look takes so long from push to judgement."""
 
 CHECK_S = 0.5

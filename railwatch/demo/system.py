@@ -20,7 +20,7 @@ from shared.settings import KafkaSettings
 
 TOPICS = TopicPlan(partitions=1, replication=1)
 SERVICES = ("ingest", "detector", "alerting")
-START_S = 60.0
+START_S = 180.0
 STOP_S = 20.0
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 def chromium() -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from rasterio.io import MemoryFile
 
-from deploy.tests.running.stack import Stack, soon
+from deploy.tests.running.stack import Stack
 from railwatch.demo.episode import LOOKS
 from railwatch.demo.replay import alerts, observations
 from shared.blobs import BlobStore
@@ -18,7 +18,7 @@ from shared.bus import encode
 from shared.bus.client import make_producer
 from shared.events import TileEvent
 from shared.settings import BlobSettings
-from tests.support.bus import topic_view
+from tests.support.bus import eventually, topic_view
 
 
 def push(stack: Stack, image: bytes, scene: str, at: datetime, token: str | None = None) -> httpx.Response:
@@ -41,7 +41,9 @@ def bury_something(stack: Stack) -> None:
 def newest_look(stack: Stack) -> TileEvent:
     """The tile of the episode's last look."""
     with topic_view(stack.kafka_settings, TileEvent) as view:
-        soon(lambda: LOOKS[-1].scene in {event.scene for event in view.events()}, "the tiles topic holds the last look")
+        eventually(
+            lambda: LOOKS[-1].scene in {event.scene for event in view.events()}, "the tiles topic holds the last look"
+        )
         looks: Iterator[TileEvent] = (event for event in view.events() if event.scene == LOOKS[-1].scene)
         return next(looks)
 

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,6 @@ from shared.bus.topics import TopicPlan, ensure_topics
 from shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
-
-soon = partial(eventually, within_s=240.0)
-"""Longer than any wait of the system: a repeated attempt, a rebalance, a restart on a busy machine."""
 
 RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
 UNSEEN = "unseen"
@@ -131,7 +127,7 @@ class Stack:
             self.system.processes[service] = subprocess.Popen(
                 [*RAILWATCH, service], env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        soon(lambda: is_ready(self.system.urls[service]), f"{service} is ready again")
+        eventually(lambda: is_ready(self.system.urls[service]), f"{service} is ready again")
 
     def restart(self, service: str, **changed: str) -> None:
         """Stop a service and start it again, with some variables changed."""

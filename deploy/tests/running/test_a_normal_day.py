@@ -11,8 +11,9 @@ import yaml
 
 from deploy.tests.rendering import DEPLOY
 from deploy.tests.running.looks import bury_something
-from deploy.tests.running.stack import UNSEEN, Stack, soon
+from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
+from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -44,7 +45,7 @@ def test_every_query_of_a_dashboard_returns_data(stack: Stack) -> None:
     for where, expr in expressions():
         filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE)
         if not where.startswith("Railwatch") and not any(name in filled for name in SILENT_WHEN_WELL[1:]):
-            soon(partial(stack.query, filled), f"{where} has data: {filled}")
+            eventually(partial(stack.query, filled), f"{where} has data: {filled}")
         else:
             stack.query(filled)
 
@@ -82,12 +83,12 @@ def test_every_path_of_alertings_api_returns_what_the_dashboards_pick(stack: Sta
 
 
 def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) -> None:
-    soon(lambda: stack.posted("RailcarSurge"), "Alertmanager holds the surge")
+    eventually(lambda: stack.posted("RailcarSurge"), "Alertmanager holds the surge")
     (alert,) = [a for a in stack.posted("RailcarSurge") if a["status"]["state"] == "active"]
     assert alert["labels"]["site"] == SITE
     assert alert["generatorURL"].startswith(stack.system.urls["alerting"])
     urgency = {"critical": "analysts-urgent", "warning": "analysts"}[alert["labels"]["severity"]]
-    soon(lambda: stack.notified(urgency, "RailcarSurge"), "the analysts are told")
+    eventually(lambda: stack.notified(urgency, "RailcarSurge"), "the analysts are told")
     assert not stack.notified("operators", "RailcarSurge")
     transitions = [event["data"]["transition"] for event in stack.desk.taken["/railwatch"]]
     assert transitions[0] == "opened"
@@ -96,12 +97,12 @@ def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) 
 
 def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
     bury_something(stack)
-    soon(lambda: "RailwatchDeadLetters" in stack.firing(), "the rule fires")
-    soon(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
+    eventually(lambda: "RailwatchDeadLetters" in stack.firing(), "the rule fires")
+    eventually(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
 
 
 def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack) -> None:
-    soon(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
+    eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
     assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
 

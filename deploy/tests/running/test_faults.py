@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from deploy.tests.running.looks import announce_again, image_of, newest_look, push, turned, unreadable
-from deploy.tests.running.stack import DESK_TOKEN, UNSEEN, Stack, add_unseen_site, is_ready, soon
+from deploy.tests.running.stack import DESK_TOKEN, UNSEEN, Stack, add_unseen_site, is_ready
 from railwatch.demo.yard import SITE
+from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -22,11 +23,11 @@ def test_an_image_that_cannot_be_read_makes_its_group_lag_and_stick(stack: Stack
     with unreadable(stack, look):
         announce_again(stack, look, ago=timedelta(hours=2))
         told = partial(stack.notified, "operators-urgent", group="railwatch-detector")
-        soon(lambda: told("RailwatchLagging", severity="critical"), "the operators are told of the lag")
-        soon(lambda: told("RailwatchConsumerStuck"), "the operators are told that nothing is finished")
-        soon(lambda: stack.inhibited("RailwatchLagging", severity="warning"), "the warning says nothing new")
+        eventually(lambda: told("RailwatchLagging", severity="critical"), "the operators are told of the lag")
+        eventually(lambda: told("RailwatchConsumerStuck"), "the operators are told that nothing is finished")
+        eventually(lambda: stack.inhibited("RailwatchLagging", severity="warning"), "the warning says nothing new")
     over = {"RailwatchLagging", "RailwatchConsumerStuck"}
-    soon(lambda: not over & stack.firing(), "the image is there again, and both end")
+    eventually(lambda: not over & stack.firing(), "the image is there again, and both end")
 
 
 def test_images_of_another_place_are_told_for_their_site(stack: Stack) -> None:
@@ -35,10 +36,10 @@ def test_images_of_another_place_are_told_for_their_site(stack: Stack) -> None:
     for day in (1, 2, 3):
         answer = push(stack, turned(image), f"turned-{day}", look.observed_at + timedelta(days=day))
         assert answer.status_code in (200, 201), answer.text
-    soon(lambda: stack.notified("operators", "RailwatchRegistrationFailing", site=SITE), "the operators are told")
+    eventually(lambda: stack.notified("operators", "RailwatchRegistrationFailing", site=SITE), "the operators are told")
     assert not stack.notified("analysts", "RailwatchRegistrationFailing")
     push(stack, image, "as-before", look.observed_at + timedelta(days=4)).raise_for_status()
-    soon(lambda: "RailwatchRegistrationFailing" not in stack.firing(), "the next look is of the site again")
+    eventually(lambda: "RailwatchRegistrationFailing" not in stack.firing(), "the next look is of the site again")
 
 
 def test_a_receiver_that_refuses_is_told_and_gets_what_it_missed(stack: Stack) -> None:
@@ -51,13 +52,15 @@ def test_a_receiver_that_refuses_is_told_and_gets_what_it_missed(stack: Stack) -
         json={"by": "the desk", "note": "looking at it"},
         timeout=30,
     ).raise_for_status()
-    soon(lambda: stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="desk"), "it is told")
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="desk"), "it is told")
     assert not stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="main")
     stack.desk.refused.clear()
     transitions = [event["data"]["transition"] for event in stack.desk.taken["/railwatch"]]
     assert "acknowledged" not in transitions
-    soon(lambda: stack.desk.taken["/railwatch"][-1]["data"]["transition"] == "acknowledged", "it gets what it missed")
-    soon(lambda: "RailwatchDeliveryFailing" not in stack.firing(), "all is well again")
+    eventually(
+        lambda: stack.desk.taken["/railwatch"][-1]["data"]["transition"] == "acknowledged", "it gets what it missed"
+    )
+    eventually(lambda: "RailwatchDeliveryFailing" not in stack.firing(), "all is well again")
 
 
 def test_many_sites_that_are_not_seen_are_told_as_one(stack: Stack) -> None:
@@ -65,31 +68,33 @@ def test_many_sites_that_are_not_seen_are_told_as_one(stack: Stack) -> None:
     for site in more:
         add_unseen_site(stack.directory / "sites", site)
     stack.restart("alerting")
-    soon(lambda: stack.notified("operators-urgent", "RailwatchMissedLooks"), "the operators are told once")
-    soon(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "and not once more for each site")
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchMissedLooks"), "the operators are told once")
+    eventually(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "and not once more for each site")
     for site in more:
         (stack.directory / "sites" / f"{site}.yaml").unlink()
     stack.restart("alerting")
-    soon(lambda: "RailwatchMissedLooks" not in stack.firing(), "a single site is no provider's fault")
+    eventually(lambda: "RailwatchMissedLooks" not in stack.firing(), "a single site is no provider's fault")
 
 
 def test_a_dead_detector_is_told_and_silences_its_consequences(stack: Stack) -> None:
     environment = stack.environment("detector")
     stack.system.processes["detector"].kill()
     stack.system.processes["detector"].wait()
-    soon(lambda: stack.notified("operators-urgent", "RailwatchServiceAway", job="railwatch-detector"), "it is told")
-    soon(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "no site is seen without a detector")
+    eventually(
+        lambda: stack.notified("operators-urgent", "RailwatchServiceAway", job="railwatch-detector"), "it is told"
+    )
+    eventually(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "no site is seen without a detector")
     assert not stack.inhibited("RailcarSurge")
     stack.start("detector", environment)
-    soon(lambda: "RailwatchServiceAway" not in stack.firing(), "it is back")
+    eventually(lambda: "RailwatchServiceAway" not in stack.firing(), "it is back")
 
 
 def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
     look = newest_look(stack)
     stack.redis.stop()
-    soon(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="redis"), "it is told")
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="redis"), "it is told")
     announce_again(stack, look, ago=timedelta(hours=2))
-    soon(lambda: stack.inhibited("RailwatchLagging", group="railwatch-detector"), "its consequences are silenced")
+    eventually(lambda: stack.inhibited("RailwatchLagging", group="railwatch-detector"), "its consequences are silenced")
     for service, url in stack.system.urls.items():
         assert stack.missing(service) == ["redis"]
         assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
@@ -102,15 +107,15 @@ def test_kafka_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     image = image_of(stack, look)
     stack.kafka.stop()
     for service in stack.system.urls:
-        soon(lambda: stack.missing(service) == ["kafka"], f"{service} says what it waits for")  # noqa: B023
-    soon(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="kafka"), "it is told")
+        eventually(lambda: stack.missing(service) == ["kafka"], f"{service} says what it waits for")  # noqa: B023
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="kafka"), "it is told")
     refused = push(stack, image, "while-away", look.observed_at + timedelta(days=5))
     assert refused.status_code == 503, refused.text
     stack.kafka.start()
     _all_recover(stack)
     push(stack, image, "while-away", look.observed_at + timedelta(days=5)).raise_for_status()
     page = f"{stack.system.urls['alerting']}/v1/sites/{SITE}/observations"
-    soon(
+    eventually(
         lambda: "while-away" in {item["scene"] for item in httpx.get(page, timeout=30).json()["items"]},
         "the refused scene, sent again, is judged",
     )
@@ -122,7 +127,7 @@ def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stac
     store, away = stack.directory / "store", stack.directory / "store-away"
     store.rename(away)
     store.symlink_to(store)
-    soon(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="blobs"), "it is told")
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="blobs"), "it is told")
     refused = push(stack, image, "while-store-away", look.observed_at + timedelta(days=6))
     assert refused.status_code == 503, refused.text
     announce_again(stack, look, ago=timedelta(0))
@@ -134,7 +139,7 @@ def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stac
 
 def _all_recover(stack: Stack) -> None:
     for service, url in stack.system.urls.items():
-        soon(partial(is_ready, url), f"{service} has recovered by itself")
+        eventually(partial(is_ready, url), f"{service} has recovered by itself")
     assert [process.poll() for process in stack.system.processes.values()] == [None] * 3, "none was restarted"
     away = {"RailwatchDependencyAway", "RailwatchLagging", "RailwatchConsumerStuck"}
-    soon(lambda: not away & stack.firing(), "all is well again")
+    eventually(lambda: not away & stack.firing(), "all is well again")

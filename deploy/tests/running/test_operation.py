@@ -10,13 +10,13 @@ import redis
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from deploy.tests.running.looks import announce_again, image_of, newest_look, push, what_is_known
-from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack, soon
+from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack
 from railwatch.demo.yard import SITE
 from railwatch.embedded import free_port
 from services.alerting.delivery.signature import verify
 from shared.bus.client import connection
 from shared.events import CountEvent, TileEvent
-from tests.support.bus import topic_view
+from tests.support.bus import eventually, topic_view
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(900)
 def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     before = what_is_known(stack)
     steps = sum(len(alert["transitions"]) for alert in before[1])
-    soon(lambda: len(stack.desk.taken["/railwatch"]) == steps, "the desk has been told of every step")
+    eventually(lambda: len(stack.desk.taken["/railwatch"]) == steps, "the desk has been told of every step")
     stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
     with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
         client.flushall()
@@ -49,7 +49,7 @@ def test_a_new_pod_takes_over_from_an_old_one_while_looks_come_in(stack: Stack) 
         assert stack.stop("detector"), "the old one has ended in order"
         for day, scene in enumerate(scenes[2:], start=10):
             push(stack, image, scene, look.observed_at + timedelta(days=day)).raise_for_status()
-        soon(lambda: {o["scene"] for o in what_is_known(stack)[0]} >= set(scenes), "no look is lost on the way")
+        eventually(lambda: {o["scene"] for o in what_is_known(stack)[0]} >= set(scenes), "no look is lost on the way")
     finally:
         stack.start("detector", environment)
         new.terminate()
@@ -59,12 +59,12 @@ def test_a_new_pod_takes_over_from_an_old_one_while_looks_come_in(stack: Stack) 
 def test_looks_are_counted_again_to_the_same_effect(stack: Stack) -> None:
     before = what_is_known(stack)
     with topic_view(stack.kafka_settings, CountEvent) as counts:
-        soon(counts.events, "there are counts")
+        eventually(counts.events, "there are counts")
         ids, so_far = counts.ids(), len(counts.events())
         environment = stack.stop("detector")
         _go_back(stack, "railwatch-detector", TileEvent.TOPIC, records=4)
         stack.start("detector", environment)
-        soon(lambda: len(counts.events()) == so_far + 4, "the looks are counted again")
+        eventually(lambda: len(counts.events()) == so_far + 4, "the looks are counted again")
         assert counts.ids() == ids, "a look that is counted by the same version again gives the very same event"
     assert what_is_known(stack) == before
 
@@ -116,9 +116,9 @@ def test_a_lost_image_becomes_a_dead_letter_and_the_scene_can_be_sent_again(stac
     (stack.directory / "store" / look.image.path).unlink()
     announce_again(stack, look, ago=timedelta(0))
     missing = 'railwatch_dead_letters_total{job="railwatch-detector", reason="blob-missing"}'
-    soon(lambda: stack.query(missing), "the detector gives up on the look by name")
+    eventually(lambda: stack.query(missing), "the detector gives up on the look by name")
     assert push(stack, image, look.scene, look.observed_at).status_code in (200, 201)
-    soon(lambda: (stack.directory / "store" / look.image.path).exists(), "the pixels are there again")
+    eventually(lambda: (stack.directory / "store" / look.image.path).exists(), "the pixels are there again")
 
 
 def _acknowledge(stack: Stack, note: str) -> None:
@@ -130,7 +130,7 @@ def _acknowledge(stack: Stack, note: str) -> None:
         json={"by": "the desk", "note": note},
         timeout=30,
     ).raise_for_status()
-    soon(lambda: stack.desk.taken["/railwatch"][-1]["data"]["reason"].endswith(note), "the desk is told")
+    eventually(lambda: stack.desk.taken["/railwatch"][-1]["data"]["reason"].endswith(note), "the desk is told")
 
 
 def _go_back(stack: Stack, group: str, topic: str, records: int) -> None:
