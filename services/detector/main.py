@@ -3,11 +3,12 @@
 from fastapi import FastAPI
 
 from services.detector.settings import Settings
-from services.detector.wiring import stop_on_signal, tile_worker
+from services.detector.wiring import tile_worker
 from shared.blobs import BlobStore
 from shared.bus import Publisher
 from shared.health import Progress, health_router, serve
 from shared.logs import configure_logging
+from shared.process import stop_on_signal
 from shared.settings import load
 from shared.state import connect, ready
 
