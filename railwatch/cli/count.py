@@ -138,7 +138,7 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
     found = None
     if job.recall:
         seed = int(sha256(path.read_bytes()).hexdigest(), 16)
-        found = check_recall(tile, job.baseline, tracks, counted, seed=seed, sun=sun)
+        found = check_recall(tile, job.baseline, tracks, counted, seed=seed)
     timings_ms = {stage: round(ms, 1) for stage, ms in took.items()}
     return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found)
 

@@ -81,7 +81,7 @@ class TileHandler:
             metrics.BASELINES_SET.labels(adopted.origin).inc()
         self.unregistered.note(event, counted.count)
         _measure(counted.count, reference is not None)
-        recall = self._recall(event, tile, reference, counted, sun)
+        recall = self._recall(event, tile, reference, counted)
         log.info("counted", count=counted.count.count, quality=counted.count.quality, reasons=counted.count.reasons)
         return (
             CountEvent(
@@ -127,15 +127,13 @@ class TileHandler:
         metrics.BASELINES_SET.labels("operator").inc()
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
 
-    def _recall(
-        self, event: TileEvent, tile: Raster, reference: Raster | None, counted: Counted, sun: Sun
-    ) -> RecallCheck | None:
+    def _recall(self, event: TileEvent, tile: Raster, reference: Raster | None, counted: Counted) -> RecallCheck | None:
         if not is_sampled(event.id, self.recall_share):
             return None
         site, cell = self._place(event)
         began = perf_counter()
         seed = int(event.image.sha256, 16)
-        recall = check_recall(tile, reference, site.tracks, counted, seed=seed, sun=sun, cell=cell)
+        recall = check_recall(tile, reference, site.tracks, counted, seed=seed, cell=cell)
         metrics.STAGE_SECONDS.labels("recall").observe(perf_counter() - began)
         if recall:
             metrics.RECALL_CARS_INJECTED.labels(event.site).inc(recall.injected)

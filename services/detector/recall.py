@@ -26,7 +26,7 @@ from services.detector.result import Corners, Counted
 from services.detector.strips import CELL_M, Layout, lay_out
 from services.detector.sun import shadow_px
 from services.detector.tracks import clip, owned, refine
-from shared.counts import RecallCheck, Sun
+from shared.counts import RecallCheck
 from shared.sites import Cell, Track
 
 Mask = NDArray[np.bool_]
@@ -55,7 +55,6 @@ def check_recall(
     counted: Counted,
     *,
     seed: int,
-    sun: Sun | None = None,
     cell: Cell | None = None,
 ) -> RecallCheck | None:
     """How many of some known cars are found when they stand on the tile's empty track.
@@ -64,9 +63,8 @@ def check_recall(
         tile: the tile.
         baseline: what it was counted against, as delivered.
         tracks: the site's tracks.
-        counted: what was counted; where it found cars, none are painted.
+        counted: what was counted; where it found cars, none are painted. Where its sun is not known, no shadows are.
         seed: of which cars are painted and where; from the tile's checksum, so that a repetition gives the same.
-        sun: where the sun stood, as given to the count. Without it no shadows are painted.
         cell: the site's cell that the tile shows.
 
     Returns:
@@ -80,10 +78,10 @@ def check_recall(
     cuts = _parked(rng, layout, _empty(layout, tile, counted, cell))
     if not cuts:
         return None
-    shadow = shadow_px(sun, tile) if sun else None
+    shadow = shadow_px(counted.sun, tile) if counted.sun else None
     setting = setting_of(tile, None if shadow is None else shadow * tile.gsd_m)
     painted = paint(tile, cuts, setting, _standing(counted, tile.shape), rng)
-    again = count_tile(painted, baseline, tracks, sun=sun, cell=cell)
+    again = count_tile(painted, baseline, tracks, sun=counted.sun, cell=cell)
     bodies = np.array([body.centre_px for cut in cuts for body in cut])
     return RecallCheck(injected=len(bodies), recovered=_recovered(bodies, again, tile.gsd_m))
 

@@ -11,7 +11,7 @@ from services.detector.raster import Raster
 from services.detector.segmentation import Decoded, Segment
 from services.detector.strips import CELL_M, PAD, Layout
 from services.detector.tracks import Piece
-from shared.counts import Car, Quality, TileCount, TrackCount
+from shared.counts import Car, Quality, Sun, TileCount, TrackCount
 
 Mask = NDArray[np.bool_]
 Corners = NDArray[np.float64]
@@ -31,12 +31,14 @@ class Counted:
         baseline: the baseline, registered and in the tile's radiometry; None without one, or where it does not match.
         seen: bool (rows, cols), what could be seen; None where the tile is rejected before that is known.
         outlines: track, number within it, and corners (4, 2) in pixels of each counted car, in the order of the count.
+        sun: where the sun was taken to stand; None where it is not known.
     """
 
     count: TileCount
     baseline: Raster | None = None
     seen: Mask | None = None
     outlines: tuple[tuple[str, int, Corners], ...] = ()
+    sun: Sun | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def counted(scene: Rendered) -> Counted:
 
 
 def check(scene: Rendered, counted: Counted, seed: int = 1) -> RecallCheck | None:
-    return check_recall(scene.tile, scene.baseline, scene.tracks, counted, seed=seed, sun=LIGHT)
+    return check_recall(scene.tile, scene.baseline, scene.tracks, counted, seed=seed)
 
 
 def test_painted_cars_are_found_again_and_a_repetition_finds_the_same(scene: Rendered, counted: Counted) -> None:
