@@ -12,13 +12,12 @@ from services.detector import evidence
 from services.detector.centrelines import project
 from services.detector.ground import Ground, prepare
 from services.detector.raster import Raster
-from services.detector.refinement import refine
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted, Stretch, rejected, tallied
 from services.detector.segmentation import decode
 from services.detector.shadows import estimate_sun
 from services.detector.strips import Layout, lay_out
-from services.detector.tracks import Piece, clip, owned
+from services.detector.tracks import Piece, clip, owned, refine
 from shared.counts import Sun
 from shared.sites import Cell, Track
 
@@ -64,7 +63,7 @@ def count_tile(
         drawn = clip(lines, tile.shape, tile.gsd_m)
         if not drawn:
             return Counted(rejected(algorithm(), (*ground.reasons, "no-track"), ground, timings_ms=timings))
-        pieces = refine(drawn, tile, ground.baseline, ground.seen, models.axis)
+        pieces = refine(drawn, tile, ground.baseline, models.axis)
         layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
         ours = layout.on_track & owned(layout)
         if cell is not None:
@@ -109,7 +108,7 @@ def _counted(look: _Look, sun: Sun | None, timings: dict[str, float]) -> Counted
     stretches = [Stretch(piece, layout.track(number), decoded[number]) for number, piece in enumerate(look.pieces)]
     calibration = look.model.calibration
     counted = tallied(algorithm(), look.tile, ground, layout, stretches, ours, seen, calibration, timings)
-    return replace(counted, sun=sun)
+    return replace(counted, sun=sun, layout=layout)
 
 
 def _inside(cell: Cell, layout: Layout, tile: Raster) -> NDArray[np.bool_]:

@@ -17,15 +17,13 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from services.detector.bodies import Body, random_cut
-from services.detector.centrelines import project
 from services.detector.counting import count_tile
-from services.detector.evidence import load_models
 from services.detector.injection import paint, setting_of
 from services.detector.raster import Raster
 from services.detector.result import Corners, Counted
-from services.detector.strips import CELL_M, Layout, lay_out
+from services.detector.strips import CELL_M, Layout
 from services.detector.sun import shadow_px
-from services.detector.tracks import clip, owned, refine
+from services.detector.tracks import owned
 from shared.counts import RecallCheck
 from shared.sites import Cell, Track
 
@@ -70,12 +68,11 @@ def check_recall(
     Returns:
         None where the tile was not counted, or has no room for a car.
     """
-    if counted.seen is None or counted.count.count is None:
+    layout, seen = counted.layout, counted.seen
+    if layout is None or seen is None:
         return None
-    pieces = refine(clip(project(tracks, tile), tile.shape, tile.gsd_m), tile, counted.baseline, load_models().axis)
-    layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
     rng = np.random.default_rng(seed)
-    cuts = _parked(rng, layout, _empty(layout, tile, counted, cell))
+    cuts = _parked(rng, layout, _empty(layout, tile, counted, seen, cell))
     if not cuts:
         return None
     shadow = shadow_px(counted.sun, tile) if counted.sun else None
@@ -86,12 +83,11 @@ def check_recall(
     return RecallCheck(injected=len(bodies), recovered=_recovered(bodies, again, tile.gsd_m))
 
 
-def _empty(layout: Layout, tile: Raster, counted: Counted, cell: Cell | None) -> Mask:
+def _empty(layout: Layout, tile: Raster, counted: Counted, seen: Mask, cell: Cell | None) -> Mask:
     """(n,), cells of track in sight, clear of every car that was counted, where a car would count."""
     on = layout.on_track
     empty = on & owned(layout)
     cols, rows = np.rint(np.nan_to_num(layout.xy_px)).astype(int).T
-    seen = tile.valid if counted.seen is None else counted.seen
     empty &= seen[np.clip(rows, 0, seen.shape[0] - 1), np.clip(cols, 0, seen.shape[1] - 1)]
     if cell is not None:
         empty[on] &= [cell.contains(lon, lat) for lon, lat in tile.to_lonlat(layout.xy_px[on])]

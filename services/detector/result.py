@@ -32,6 +32,7 @@ class Counted:
         seen: bool (rows, cols), what could be seen; None where the tile is rejected before that is known.
         outlines: track, number within it, and corners (4, 2) in pixels of each counted car, in the order of the count.
         sun: where the sun was taken to stand; None where it is not known.
+        layout: the cells of its tracks; None where the tile is rejected before they are known.
     """
 
     count: TileCount
@@ -39,6 +40,7 @@ class Counted:
     seen: Mask | None = None
     outlines: tuple[tuple[str, int, Corners], ...] = ()
     sun: Sun | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from services.detector.radiometry import block_mean, cell_side
 from services.detector.raster import Raster, north_px
 from shared.counts import Sun
 
@@ -32,7 +31,7 @@ CAR_HEIGHT_M = 3.5
 MOST_CELLS, LEAST_CELLS = 8_000, 400
 # Correlation of what is dark and what would lie in shadow; and how much better it must be than for a sun that stands
 # opposite: under an even sky it is darker on all sides of a car.
-LEAST_AGREEMENT, LEAST_ADVANTAGE = 0.35, 0.15
+LEAST_AGREEMENT, LEAST_ADVANTAGE = 0.4, 0.15
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,13 @@ def estimate_sun(tile: Raster, baseline: Raster | None, seen: Mask, outlines_px:
 
 
 def _near_cars(tile: Raster, baseline: Raster | None, seen: Mask, outlines_px: Sequence[Corners]) -> _Ground | None:
-    side = cell_side(tile, CELL_M)
+    side = max(1, round(CELL_M / tile.gsd_m))
     cell_m = side * tile.gsd_m
-    light = block_mean(tile.luminance(), side)
-    clear = block_mean(seen & tile.valid, side) > 0.99
+    light = _block_mean(tile.luminance(), side)
+    clear = _block_mean(seen & tile.valid, side) > 0.99
     if baseline is not None:
-        light = light - block_mean(baseline.luminance(), side)
-        clear &= block_mean(baseline.valid, side) > 0.99
+        light = light - _block_mean(baseline.luminance(), side)
+        clear &= _block_mean(baseline.valid, side) > 0.99
     cars = _covered(outlines_px, light.shape, side)
     beside = ndimage.distance_transform_edt(~cars) * cell_m if cars.any() else np.full(cars.shape, np.inf)
     rows, cols = np.nonzero(clear & (beside > 1.5 * cell_m) & (beside < NEAR_M))
@@ -96,6 +95,13 @@ def _near_cars(tile: Raster, baseline: Raster | None, seen: Mask, outlines_px: S
     if spread == 0:
         return None
     return _Ground(((values - values.mean()) / spread).astype(np.float32), rows, cols, cars, cell_m)
+
+
+def _block_mean(image: Floats | Mask, side: int) -> Floats:
+    """Means over square blocks; what does not fill a block at the right and bottom is left out."""
+    rows, cols = (length // side for length in image.shape)
+    blocks = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
 def _covered(outlines_px: Sequence[Corners], shape: tuple[int, ...], side: int) -> Mask:
