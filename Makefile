@@ -55,8 +55,9 @@ bench-accuracy: $(READY) ## How right the counts are, by data set and condition 
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
 
 .PHONY: bench-alerts
-bench-alerts: $(READY) ## How far alerts can be trusted, beside rules in use
+bench-alerts: $(READY) ## How far alerts can be trusted, beside rules in use, and what an observation costs
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alert_cost
 
 .PHONY: bench-registration
 bench-registration: $(READY) ## How well baselines are registered, by condition
