@@ -59,8 +59,8 @@ class BlobStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         ref = BlobRef(path=blob_path(sha256), sha256=sha256, size_bytes=len(data), media_type=media_type)
-        if not self._holds(ref):
-            with _store_errors(ref):
+        if self._size(sha256) != len(data):
+            with _store_errors(ref.path):
                 obstore.put(self._store, ref.path, data)
         return ref
 
@@ -76,7 +76,7 @@ class BlobStore:
                 "blob-path-mismatch",
                 f"The blob's path is {ref.path!r}; its checksum asks for {blob_path(ref.sha256)!r}.",
             )
-        with _store_errors(ref):
+        with _store_errors(ref.path):
             found = obstore.get(self._store, ref.path)
             size_bytes = found.meta["size"]
             data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
@@ -86,6 +86,14 @@ class BlobStore:
                 f"The {size_bytes} bytes at {ref.path} are not the {ref.size_bytes} that were stored.",
             )
         return data
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is a blob under this checksum.
+
+        Raises:
+            TransientError: the store could not be reached or refused.
+        """
+        return self._size(sha256) is not None
 
     def ready(self) -> bool:
         """Whether the store answers."""
@@ -97,20 +105,20 @@ class BlobStore:
             return False
         return True
 
-    def _holds(self, ref: BlobRef) -> bool:
+    def _size(self, sha256: str) -> int | None:
         try:
-            with _store_errors(ref):
-                size_bytes: int = obstore.head(self._store, ref.path)["size"]
+            with _store_errors(blob_path(sha256)):
+                size_bytes: int = obstore.head(self._store, blob_path(sha256))["size"]
         except UnprocessableError:
-            return False
-        return size_bytes == ref.size_bytes
+            return None
+        return size_bytes
 
 
 @contextmanager
-def _store_errors(ref: BlobRef) -> Iterator[None]:
+def _store_errors(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UnprocessableError("blob-missing", f"There is no blob at {ref.path}.") from None
+        raise UnprocessableError("blob-missing", f"There is no blob at {path}.") from None
     except (BaseError, OSError) as error:
-        raise TransientError(f"The object store failed at {ref.path}: {type(error).__name__}.") from error
+        raise TransientError(f"The object store failed at {path}: {type(error).__name__}.") from error

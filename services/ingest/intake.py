@@ -149,8 +149,8 @@ class Intake:
         events: list[TileEvent] = []
         for site, cells in covered:
             claim = arrival.claim(site, cells)
-            if note := self.claims.get(claim):
-                receipts.append(SiteReceipt.model_validate_json(note))
+            if receipt := self._known(claim):
+                receipts.append(receipt)
             elif tiles := self._tiles(scene, site, cells, arrival):
                 events += tiles
                 claimed[claim] = _receipt(site, tiles)
@@ -172,6 +172,14 @@ class Intake:
             published=len(events),
             sites=tuple(sorted([*receipts, *claimed.values()], key=lambda receipt: receipt.site)),
         )
+
+    def _known(self, claim: str) -> SiteReceipt | None:
+        """What came of the claim. A scene whose tiles were lost from the store since is taken again."""
+        note = self.claims.get(claim)
+        if note is None:
+            return None
+        receipt = SiteReceipt.model_validate_json(note)
+        return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
     def _tiles(self, scene: Scene, site: Site, cells: tuple[Cell, ...], arrival: _Arrival) -> list[TileEvent]:
         stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in cut(scene, cells)]

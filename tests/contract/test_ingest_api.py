@@ -17,9 +17,10 @@ from httpx import Response
 
 from services.ingest import problems
 from services.ingest.settings import SceneSettings
+from shared.blobs import BlobStore
 from shared.events import DeadLetter, TileEvent, TileRole
 from shared.health import serve
-from shared.settings import HttpSettings
+from shared.settings import BlobSettings, HttpSettings
 from tests.support.geotiff import Look, bare_tiff, read_tile, reproject
 from tests.support.ingest import TOKEN, Desk, desk_over
 
@@ -96,9 +97,23 @@ def test_the_same_scene_again_publishes_nothing(desk: Desk, push: Push) -> None:
     assert second.json() == {**first.json(), "published": 0}
 
 
+def test_a_scene_whose_pixels_were_lost_since_is_taken_again(desk: Desk, push: Push) -> None:
+    first = push()
+    (event,) = desk.tiles
+    desk.blobs = BlobStore.open(BlobSettings(url="memory://"))
+    with TestClient(desk.app()) as client:
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        files = {"file": ("scene.tif", Look().geotiff(), "image/tiff")}
+        again = client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)})
+    assert again.status_code == 201
+    assert again.json()["sites"] == first.json()["sites"], "under the same ids, so nobody counts it twice"
+    assert desk.blobs.get(event.image)
+
+
 def test_a_scene_is_known_to_another_replica_and_after_a_restart(desk: Desk, push: Push, tmp_path: Path) -> None:
     push()
     other = desk_over(tmp_path, claims=desk.claims)
+    other.blobs = desk.blobs
     with TestClient(other.app()) as client:
         files = {"file": ("scene.tif", Look().geotiff())}
         headers = {"Authorization": f"Bearer {TOKEN}"}

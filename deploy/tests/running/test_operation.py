@@ -14,6 +14,7 @@ from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack
 from railwatch.demo.yard import SITE
 from railwatch.embedded import free_port
 from services.alerting.delivery.signature import verify
+from shared.blobs import blob_path
 from shared.bus.client import connection
 from shared.events import CountEvent, TileEvent
 from tests.support.bus import eventually, topic_view
@@ -110,15 +111,22 @@ def test_the_secret_of_a_webhook_is_changed_while_the_receiver_takes_both(stack:
     assert verify(WEBHOOK_SECRET, body, signature, time.time())
 
 
-def test_a_lost_image_becomes_a_dead_letter_and_the_scene_can_be_sent_again(stack: Stack) -> None:
+def test_a_lost_image_becomes_a_dead_letter_and_is_there_again_when_the_scene_is_sent_again(stack: Stack) -> None:
     look = newest_look(stack)
-    image = image_of(stack, look)
-    (stack.directory / "store" / look.image.path).unlink()
-    announce_again(stack, look, ago=timedelta(0))
+    image, at = image_of(stack, look), look.observed_at + timedelta(days=12)
+    taken = push(stack, image, "sent-twice", at)
+    sha256 = taken.raise_for_status().json()["sites"][0]["tiles"][0]["sha256"]
+    eventually(lambda: "sent-twice" in {seen["scene"] for seen in what_is_known(stack)[0]}, "it is judged")
+    (stack.directory / "store" / blob_path(sha256)).unlink()
+    announce_again(stack, look.model_copy(update={"image": look.image.model_copy(update=_named(sha256))}), timedelta(0))
     missing = 'railwatch_dead_letters_total{job="railwatch-detector", reason="blob-missing"}'
-    eventually(lambda: stack.query(missing), "the detector gives up on the look by name")
-    assert push(stack, image, look.scene, look.observed_at).status_code in (200, 201)
-    eventually(lambda: (stack.directory / "store" / look.image.path).exists(), "the pixels are there again")
+    eventually(lambda: stack.query(missing), "the detector gives up on it by name")
+    assert push(stack, image, "sent-twice", at).status_code == 201
+    assert (stack.directory / "store" / blob_path(sha256)).exists()
+
+
+def _named(sha256: str) -> dict[str, str]:
+    return {"sha256": sha256, "path": blob_path(sha256)}
 
 
 def _acknowledge(stack: Stack, note: str) -> None:
