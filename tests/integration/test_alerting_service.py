@@ -164,8 +164,8 @@ def test_a_receiver_that_hangs_holds_up_no_other(
     with rude_server(lambda connection: (connection.recv(1), None)[1]) as hanging:
         alerting.environment["RAILWATCH_WEBHOOK_URLS"] += f",hanging={hanging}"
         alerting.environment["RAILWATCH_WEBHOOK_SECRETS"] += f",hanging={SECRET}"
-        alerting.environment["RAILWATCH_DELIVERY_TIMEOUT_S"] = "0.5"
-        alerting.environment["RAILWATCH_DELIVERY_GIVE_UP_AFTER_S"] = "1"
+        alerting.environment["RAILWATCH_DELIVERY_TIMEOUT_S"] = "4"
+        alerting.environment["RAILWATCH_DELIVERY_GIVE_UP_AFTER_S"] = "3"
         with topic_view(kafka_settings, DeadLetter) as letters, alerting.running():
             publisher.publish(*QUIET, FIRST, SECOND)
             eventually(lambda: len(sent(desk)) == 2, "the webhook that answers")
