@@ -6,6 +6,7 @@ the libraries, and keeps bytecode for what the named modules import at start (th
 """
 
 import importlib
+import json
 import py_compile
 import shutil
 import sqlite3
@@ -39,10 +40,12 @@ OF_BASE = (
 OF_LIBRARIES = (
     "**/tests",
     "**/include",
+    "*.dist-info/RECORD",
+    "*.dist-info/uv_cache.json",
     "PIL/_avif.*",
     "pillow.libs/libavif-*",
 )
-"""Tests, headers, and a codec that no GeoTIFF has."""
+"""Tests, headers, notes for uninstalling and of when it was built, and a codec that no GeoTIFF has."""
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -72,6 +75,14 @@ def share_projection_data(packages: Path) -> None:
         pyproj.symlink_to(rasterio)
 
 
+def settle_bill_of_materials(path: Path) -> None:
+    """Take out of it what differs from build to build: when it was written, and its random number."""
+    bill = json.loads(path.read_text())
+    bill.pop("serialNumber", None)
+    bill.get("metadata", {}).pop("timestamp", None)
+    path.write_text(json.dumps(bill, indent=1))
+
+
 def _proj_version(data: Path) -> str:
     with closing(sqlite3.connect(data / "proj.db")) as database:
         return str(database.execute("SELECT value FROM metadata WHERE key = 'PROJ.VERSION'").fetchone()[0])
@@ -84,6 +95,7 @@ def slim_environment(environment: Path, modules: list[str]) -> None:
     for pattern in OF_LIBRARIES:
         remove(packages.glob(pattern))
     share_projection_data(packages)
+    settle_bill_of_materials(environment / "sbom.cdx.json")
     libraries = [path for path in packages.rglob("*.so*") if path.is_file() and not path.is_symlink()]
     subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603, S607
     compile_imported(modules)

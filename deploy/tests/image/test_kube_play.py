@@ -21,7 +21,7 @@ from railwatch.demo.system import System
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
 from tests.support.bus import eventually
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

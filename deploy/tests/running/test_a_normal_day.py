@@ -15,7 +15,7 @@ from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 SILENT_WHEN_WELL = (

@@ -15,7 +15,7 @@ from deploy.tests.running.stack import DESK_TOKEN, UNSEEN, Stack, add_unseen_sit
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_an_image_that_cannot_be_read_makes_its_group_lag_and_stick(stack: Stack) -> None:

@@ -19,7 +19,7 @@ from shared.bus.client import connection
 from shared.events import CountEvent, TileEvent
 from tests.support.bus import eventually, topic_view
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
