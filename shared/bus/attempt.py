@@ -16,10 +16,10 @@ from shared.bus.deadletter import dead_letter
 from shared.bus.inflight import Task
 from shared.bus.lineage import lineage
 from shared.bus.publisher import Publisher
+from shared.bus.tracing import span
 from shared.errors import NotPublishedError, TransientError, UnprocessableError
 from shared.events import CountEvent, Event, TileEvent
 from shared.logs import log_context
-from shared.tracing import span
 
 E = TypeVar("E", bound=Event)
 RecordTask = Task[TopicPartition, Any]

@@ -9,8 +9,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
-from shared import tracing
-from shared.bus import Lineage, Publisher, Worker, lineage
+from shared.bus import Lineage, Publisher, Worker, lineage, tracing
 from shared.bus.codec import header_text
 from shared.errors import UnprocessableError
 from shared.events import CountEvent, DeadLetter, Event, TileEvent
