@@ -1,13 +1,14 @@
-"""How far a 90 % interval must reach: split conformal prediction over scenes that the networks have not seen."""
+"""How far a 90 % interval must reach: split conformal prediction over scenes that nothing else was fitted to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from railwatch.training.grammar import Example
+from railwatch.training.cases import Case
+from services.detector.counting import count_tile
+from services.detector.evidence import Models
 from services.detector.intervals import Calibration
-from services.detector.segmentation import Grammar, decode
 
 # Each side is left by one scene in twenty.
 SIDE = 0.95
@@ -17,11 +18,10 @@ FLOORS = (0.2, 0.4, 0.7, 1.0)
 
 @dataclass(frozen=True)
 class Tally:
-    """A held-out scene: its count, posterior mean and variance, and the truth."""
+    """A scene that was counted: its count, the posterior's spread about that count, and the truth."""
 
     count: float
-    mean: float
-    variance: float
+    spread: float
     true: float
 
 
@@ -36,7 +36,7 @@ def calibrate(tallies: Iterable[Tally]) -> Calibration:
     for scene in SCENE_TERMS:
         for floor in FLOORS:
             shape = Calibration(1.0, 1.0, scene, floor)
-            spreads = np.array([shape.spread(tally.count, tally.mean, tally.variance) for tally in known])
+            spreads = np.array([shape.spread(tally.count, tally.count, tally.spread**2) for tally in known])
             errors = np.array([tally.true - tally.count for tally in known]) / np.maximum(spreads, 1e-9)
             above, below = _reach(errors), _reach(-errors)
             counts = np.array([tally.count for tally in known])
@@ -47,12 +47,15 @@ def calibrate(tallies: Iterable[Tally]) -> Calibration:
     return best
 
 
-def tally(example: Example, grammar: Grammar) -> Tally:
-    """A scene as the decoder counts it."""
-    decoded = decode(example.evidence, grammar)
-    count = float(sum(len(track.cars) for track in decoded))
-    mean, variance = sum(track.mean for track in decoded), sum(track.variance for track in decoded)
-    return Tally(count, mean, variance, float(sum(map(len, example.cars))))
+def tally(case: Case, models: Models) -> Tally | None:
+    """A case as the whole of the detector counts it; None where it is rejected."""
+    bare = replace(models.pair if case.baseline else models.single, calibration=Calibration(1.0, 1.0, 0.0, 0.0))
+    counted = count_tile(
+        case.tile, case.baseline, case.tracks, sun=case.sun, models=replace(models, pair=bare, single=bare)
+    ).count
+    if counted.count is None or counted.high is None:
+        return None
+    return Tally(counted.count, counted.high - counted.count, float(len(case.cars)))
 
 
 def _reach(errors: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:

@@ -20,12 +20,14 @@ from services.detector.geotiff import read_raster
 from services.detector.ground import Ground, prepare
 from services.detector.network import Network
 from services.detector.raster import Raster
+from services.detector.refinement import ACROSS_M, REACH_M, across_looks, knot_cells, refine
 from services.detector.segmentation import SHORTEST
 from services.detector.strips import CELL_M, PAD, Layout, lay_out
-from services.detector.tracks import ACROSS_M, REACH_M, across_looks, clip, knot_cells, refine
+from services.detector.tracks import clip
 from shared.counts import Sun
 from shared.sites import load_tracks
 
+Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -90,19 +92,19 @@ class Strips:
         seen: (n,), which cells could be seen.
         starts: (tracks,), as in the layout.
         lengths: (tracks,).
-        looks: (m, 6), looks across the tracks, knot after knot.
+        looks: (m, channels), looks across the tracks, knot after knot.
         axes: (m,), 1 on an axis, 0 off it, -1 unknown.
     """
 
     name: str
-    pair: Floats
-    single: Floats
+    pair: Halves
+    single: Halves
     labels: NDArray[np.int8]
     car: NDArray[np.int64]
     seen: NDArray[np.bool_]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
-    looks: Floats
+    looks: Halves
     axes: NDArray[np.int8]
 
     def cars_by_track(self) -> list[list[tuple[int, int]]]:
@@ -159,7 +161,7 @@ def with_neighbours(scene: Scene, axis: Network) -> Scene:
         if not (moved := shapely.LineString(line.xy_px).offset_curve(sideways_m / tile.gsd_m)).is_empty
         and moved.geom_type == "LineString"
     ]
-    pieces = refine(clip((*scene.lines, *repeated), tile.shape, tile.gsd_m), tile, ground.baseline, axis)
+    pieces = refine(clip((*scene.lines, *repeated), tile.shape, tile.gsd_m), tile, ground.baseline, ground.seen, axis)
     apart: list[Centreline] = list(scene.lines)
     for piece in pieces:
         line = shapely.LineString(piece.xy_px)
@@ -187,14 +189,14 @@ def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -
     axes = _axes(drawn, scene, looks.shape[1])
     return Strips(
         scene.name,
-        pair,
-        single,
+        pair.astype(np.float16),
+        single.astype(np.float16),
         labels,
         car,
         seen,
         layout.starts,
         layout.lengths,
-        looks.reshape(-1, looks.shape[2]),
+        looks.reshape(-1, looks.shape[2]).astype(np.float16),
         axes,
     )
 

@@ -11,7 +11,7 @@ from services.detector.network import Network, neighbours
 Floats = NDArray[np.float32]
 
 CLASSES = 3
-BLOCKS = 5
+BLOCKS = 6
 WINDOW = 192
 BATCH = 48
 WITHOUT_SUN = 0.3
@@ -33,7 +33,7 @@ class Sample:
         weight: how often it is drawn, relative to its length.
     """
 
-    figures: Floats
+    figures: NDArray[np.floating]
     labels: NDArray[np.int8]
     weight: float = 1.0
 
@@ -54,7 +54,7 @@ def fit_network(
         rate: of learning, at its highest.
     """
     rng = np.random.default_rng(seed)
-    every = np.concatenate([sample.figures[sample.labels >= 0] for sample in samples])
+    every = np.concatenate([sample.figures[sample.labels >= 0][::7] for sample in samples]).astype(np.float32)
     mean, spread = every.mean(axis=0), every.std(axis=0) + 0.05
     mean, scale = mean.astype(np.float32), (1 / spread).astype(np.float32)
     parameters = _initial(rng, every.shape[1], channels)
@@ -83,7 +83,7 @@ class _Drawing:
         size = np.array([sample.weight * len(sample.labels) for sample in self.samples])
         self.chance = size / size.sum()
         self.mean, self.scale = mean, scale
-        self.groups = structure.groups
+        self.groups, self.signed = structure.groups, structure.signed
         self.order, self.across, self.along = structure.order, structure.across, structure.along
         self.sun = [int(place) + more for place in np.flatnonzero(self.across < 0) for more in range(3)]
 
@@ -93,7 +93,10 @@ class _Drawing:
         for number in rng.choice(len(self.samples), BATCH, p=self.chance):
             sample = self.samples[number]
             start = int(rng.integers(len(sample.labels) - WINDOW))
-            part, known = sample.figures[start : start + WINDOW].copy(), sample.labels[start : start + WINDOW]
+            part, known = (
+                sample.figures[start : start + WINDOW].astype(np.float32),
+                sample.labels[start : start + WINDOW],
+            )
             if rng.random() < WITHOUT_SUN:
                 part[:, self.sun] = 0
             if rng.random() < 0.5:
@@ -105,9 +108,11 @@ class _Drawing:
         inputs = (np.stack(figures) - self.mean) * self.scale
         inputs *= 1 + 0.1 * rng.standard_normal((BATCH, 1, 1)).astype(np.float32)
         inputs += NOISE * rng.standard_normal(inputs.shape, dtype=np.float32)
-        for first, last in self.groups:
-            inputs[rng.random(BATCH) < HIDDEN, :, first:last] = 0
-            inputs[:, :, first:last] += SHIFT * rng.standard_normal((BATCH, 1, 1), dtype=np.float32)
+        for group in map(list, self.groups):
+            inputs[:, :, group] *= (rng.random(BATCH) >= HIDDEN)[:, None, None]
+            inputs[:, :, group] += SHIFT * rng.standard_normal((BATCH, 1, 1), dtype=np.float32)
+        for group in map(list, self.signed):
+            inputs[:, :, group] *= rng.choice(np.array([-1, 1], np.float32), (BATCH, 1, 1))
         return inputs, np.stack(labels)
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.training.calibrate import calibrate, tally
-from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
+from railwatch.training.cases import Case
+from railwatch.training.examples import Halves, Scene, Strips, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import Example, fit_grammar
 from services.detector.evidence import Model, Models, by_track, weigh
 from services.detector.features import Structure, structure
+from services.detector.intervals import Calibration
 from services.detector.network import Network
+from services.detector.refinement import BASELINE, CHANNELS, DIFFERENCE, SIGNED, TILE
 from services.detector.strips import Layout
 
-# One in so many rendered scenes is kept from the networks, for the grammars and the interval.
-KEPT_BACK = 5
+# One in so many rendered scenes is kept from the networks, for the grammars.
+KEPT_BACK = 10
 # Long yards are not drawn more often than ones of a kilometre.
 MOST_CELLS = 2000.0
-LOOKS = 6
+# What is hidden together in looks across tracks: the parts of one picture at one distance, and whole pictures.
+LOOK_GROUPS = ((0, 1, 2), (3, 4, 5), (6,), (7, 8, 9), (10, 11, 12), tuple(TILE), tuple(BASELINE))
 # Real scenes are few: each is drawn so many times, its lines moved sideways by about so much.
-COPIES = 3
+COPIES = 4
 SIDEWAYS_M = 0.35
+# Hidden units of the networks: for evidence, and for the axis of a track.
+EVIDENCE_CHANNELS = 64
+AXIS_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -38,74 +46,86 @@ class Recipe:
         real_weight: how often a cell of a real strip is drawn, against one of a rendered strip.
     """
 
-    steps: int = 2000
-    seed: int = 20_000
-    real_weight: float = 3.0
+    steps: int = 6000
+    seed: int = 100_000
+    real_weight: float = 5.0
 
 
-def make_model(rendered: list[Strips], real: list[Scene], recipe: Recipe) -> tuple[Models, dict[str, Any]]:
+def make_model(
+    rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
+) -> tuple[Models, dict[str, Any]]:
     """Fits everything that is learned.
 
     Args:
-        rendered: strips of rendered scenes.
+        rendered: strips of rendered scenes, each scene's along lines that are moved sideways more and more.
         real: real scenes; may be empty.
+        cases: other rendered scenes, for the intervals.
         recipe: how.
 
     Returns:
         The models, and what to write down of how they were made.
     """
-    back = rendered[::KEPT_BACK]
-    forward = [strips for number, strips in enumerate(rendered) if number % KEPT_BACK]
+    back = [nearest for nearest, *_ in rendered[::KEPT_BACK]]
+    forward = [
+        (strips, 1 / len(scene)) for number, scene in enumerate(rendered) if number % KEPT_BACK for strips in scene
+    ]
     chance = np.random.default_rng(recipe.seed)
-    drawn = [strips_of(scene, chance, SIDEWAYS_M) for scene in real for _ in range(COPIES)]
-    weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in drawn]
-    plain = Structure(np.arange(LOOKS), np.ones(LOOKS, np.float32), np.ones(LOOKS, np.float32))
+    drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
+    ones = np.ones(CHANNELS, np.float32)
     axis = fit_network(
         [
             Sample(looks, strips.axes, weight)
-            for strips, weight in weighted
+            for strips, weight in forward + drawn
             for looks in (strips.looks, without_baseline(strips.looks))
         ],
-        plain,
+        Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
         seed=recipe.seed,
         steps=recipe.steps // 2,
-        channels=16,
+        channels=AXIS_CHANNELS,
     )
-    beside = [strips_of(with_neighbours(scene, axis), chance, SIDEWAYS_M) for scene in real for _ in range(COPIES)]
-    weighted = [(strips, 1.0) for strips in forward] + [(strips, recipe.real_weight) for strips in beside]
-    pair = fit_network(
-        [Sample(s.pair, s.labels, w * min(1.0, MOST_CELLS / len(s.labels))) for s, w in weighted],
-        structure(with_baseline=True),
-        seed=recipe.seed + 1,
-        steps=recipe.steps,
+    wide = [with_neighbours(scene, axis) for scene in real]
+    beside = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in wide for _ in range(COPIES)]
+    networks = []
+    for more, with_baseline in ((1, True), (2, False)):
+        samples = [
+            Sample(s.pair if with_baseline else s.single, s.labels, weight * min(1.0, MOST_CELLS / len(s.labels)))
+            for s, weight in forward + beside
+        ]
+        figures = structure(with_baseline=with_baseline)
+        networks.append(
+            fit_network(samples, figures, seed=recipe.seed + more, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
+        )
+    pair, single = (
+        Model(network, fit_grammar(examples(network, back, with_baseline=known), seed=recipe.seed), Calibration())
+        for network, known in zip(networks, (True, False), strict=True)
     )
-    single = fit_network(
-        [Sample(s.single, s.labels, w * min(1.0, MOST_CELLS / len(s.labels))) for s, w in weighted],
-        structure(with_baseline=False),
-        seed=recipe.seed + 2,
-        steps=recipe.steps,
-        channels=32,
-    )
-    models = {}
-    for name, network in (("pair", pair), ("single", single)):
-        unseen = examples(network, back, with_baseline=name == "pair")
-        grammar = fit_grammar(unseen, seed=recipe.seed)
-        models[name] = Model(network, grammar, calibrate(tally(example, grammar) for example in unseen))
+    models = calibrated(Models(pair, single, axis, _version(*networks, axis)), cases)
     made: dict[str, Any] = {
-        "version": _version(pair, single, axis),
+        "version": models.version,
         "recipe": asdict(recipe),
         "rendered": len(rendered),
         "real": [scene.name for scene in real],
     }
-    for name, model in models.items():
+    for name, model in (("pair", models.pair), ("single", models.single)):
         made[name] = {"grammar": asdict(model.grammar), "calibration": asdict(model.calibration)}
-    return Models(models["pair"], models["single"], axis, made["version"]), made
+    return models, made
 
 
-def without_baseline(looks: NDArray[np.float32]) -> NDArray[np.float32]:
+def calibrated(models: Models, cases: Iterable[Case]) -> Models:
+    """The models with intervals that cover the truth in cases that nothing was fitted to, with baseline and without."""
+    tallies = [(tally(case, models), tally(replace(case, baseline=None), models)) for case in cases]
+    pairs, singles = ([known for known in column if known is not None] for column in zip(*tallies, strict=True))
+    return replace(
+        models,
+        pair=replace(models.pair, calibration=calibrate(pairs)),
+        single=replace(models.single, calibration=calibrate(singles)),
+    )
+
+
+def without_baseline(looks: Halves) -> Halves:
     """Looks across tracks as they are where there is no baseline: the tile stands for it, and nothing differs."""
     alone = looks.copy()
-    alone[:, 2:4], alone[:, 4] = looks[:, :2], 0
+    alone[:, BASELINE], alone[:, DIFFERENCE] = looks[:, TILE], 0
     return alone
 
 
@@ -113,7 +133,8 @@ def examples(network: Network, scenes: list[Strips], *, with_baseline: bool) -> 
     """The evidence that a network sees in scenes, with their cars."""
     found = []
     for strips in scenes:
-        logits = weigh(network, strips.pair if with_baseline else strips.single, with_baseline=with_baseline)
+        figures = (strips.pair if with_baseline else strips.single).astype(np.float32)
+        logits = weigh(network, figures, with_baseline=with_baseline)
         nowhere = np.zeros((len(logits), 2))
         layout = Layout(strips.starts, strips.lengths, nowhere, nowhere, 1.0)
         everywhere = np.ones(len(logits), dtype=bool)

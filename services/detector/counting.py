@@ -12,12 +12,13 @@ from services.detector import evidence
 from services.detector.centrelines import project
 from services.detector.ground import Ground, prepare
 from services.detector.raster import Raster
+from services.detector.refinement import refine
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted, Stretch, rejected, tallied
 from services.detector.segmentation import decode
 from services.detector.shadows import estimate_sun
 from services.detector.strips import Layout, lay_out
-from services.detector.tracks import Piece, clip, owned, refine
+from services.detector.tracks import Piece, clip, owned
 from shared.counts import Sun
 from shared.sites import Cell, Track
 
@@ -63,7 +64,7 @@ def count_tile(
         drawn = clip(lines, tile.shape, tile.gsd_m)
         if not drawn:
             return Counted(rejected(algorithm(), (*ground.reasons, "no-track"), ground, timings_ms=timings))
-        pieces = refine(drawn, tile, ground.baseline, models.axis)
+        pieces = refine(drawn, tile, ground.baseline, ground.seen, models.axis)
         layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
         ours = layout.on_track & owned(layout)
         if cell is not None:

@@ -104,13 +104,15 @@ class Structure:
         order: (f,), the figures of a strip whose left and right are swapped, as places in the figures of the strip.
         across: (f,), the signs they take with it.
         along: (f,), the signs they take where the strip is run from its other end.
-        groups: first and one past the last of the figures that come from one look at one pair of pictures.
+        groups: the figures that come from one look at one pair of pictures, group by group.
+        signed: figures whose sign, which of two things is brighter, says nothing; those of a group change it together.
     """
 
     order: NDArray[np.int64]
     across: Floats
     along: Floats
-    groups: tuple[tuple[int, int], ...] = ()
+    groups: tuple[tuple[int, ...], ...] = ()
+    signed: tuple[tuple[int, ...], ...] = ()
 
 
 @lru_cache
@@ -126,7 +128,7 @@ def structure(*, with_baseline: bool) -> Structure:
     across, along = np.ones(len(order), np.float32), np.ones(len(order), np.float32)
     sun = int(starts[3])
     across[sun], along[sun + 1] = -1, -1
-    groups = [(int(start), int(start) + len(part)) for start, part in zip(starts[:-1], parts, strict=True)]
+    groups = [tuple(range(start, start + len(part))) for start, part in zip(starts[:-1].tolist(), parts, strict=True)]
     return Structure(np.array(order), across, along, tuple(group for number, group in enumerate(groups) if number != 3))
 
 

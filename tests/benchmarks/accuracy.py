@@ -18,7 +18,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from railwatch.render import CONDITIONS, cars_geojson, geotiff, random_scene, render_pair, tracks_geojson
+from railwatch.render import CONDITIONS
+from railwatch.training.cases import Case, middles, rendered_case, tracks_of
 from railwatch.training.examples import real_scene, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from services.detector.centrelines import Centreline, project
@@ -26,26 +27,11 @@ from services.detector.counting import count_tile
 from services.detector.evidence import Models, load_models
 from services.detector.features import structure
 from services.detector.geotiff import read_raster
-from services.detector.raster import Raster
-from shared.counts import Sun
-from shared.sites import Track
 from tests.benchmarks.afternoon import count_cars
 
 FIRST_SEED = 900_000
 MATCH_M = 5.0
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A pair with its truth: the middles of the cars that can be seen, (n, 2) pixels, and the tracks they are `on`."""
-
-    tile: Raster
-    baseline: Raster | None
-    tracks: tuple[Track, ...]
-    cars: NDArray[np.float64]
-    sun: Sun | None = None
-    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,35 +96,14 @@ def main() -> None:
         print(_line(f"{folder.name}, without its baseline (has seen it)", [score(alone)], []))
 
 
-def rendered_case(condition: str, seed: int, size_px: int) -> Case:
-    """A rendered pair as delivered, with the tracks as a user drew them."""
-    pair = render_pair(random_scene(np.random.default_rng(seed), condition, size_px=size_px))
-    tile = read_raster(geotiff(pair.tile))
-    features = cars_geojson(pair.tile)["features"]
-    outlines = [
-        feature["geometry"]["coordinates"][0][:4]
-        for feature in features
-        if feature["properties"]["inside"] and feature["properties"]["visible"] > 0.5
-    ]
-    tracks = tuple(
-        Track(id=feature["properties"]["track"], coordinates=tuple(map(tuple, feature["geometry"]["coordinates"])))
-        for feature in tracks_geojson(pair.spec.site)["features"]
-    )
-    return Case(tile, read_raster(geotiff(pair.baseline)), tracks, _middles(tile, outlines), pair.tile.look.sun)
-
-
 def real_case(folder: Path) -> Case:
     """A folder of `tile.tif`, `baseline.tif`, `tracks.geojson` and `cars.geojson`."""
     tile = read_raster(folder / "tile.tif")
     cars = json.loads((folder / "cars.geojson").read_text(encoding="utf-8"))["features"]
     tracks = json.loads((folder / "tracks.geojson").read_text(encoding="utf-8"))["features"]
-    middles = _middles(tile, [feature["geometry"]["coordinates"][0][:4] for feature in cars])
-    lines = tuple(
-        Track(id=feature["properties"]["track"], coordinates=tuple(map(tuple, feature["geometry"]["coordinates"])))
-        for feature in tracks
-    )
+    found = middles(tile, [feature["geometry"]["coordinates"][0][:4] for feature in cars])
     on = tuple(feature["properties"]["track"] for feature in cars)
-    return Case(tile, read_raster(folder / "baseline.tif"), lines, middles, on=on)
+    return Case(tile, read_raster(folder / "baseline.tif"), tracks_of(tracks), found, on=on)
 
 
 def score(case: Case, models: Models | None = None) -> Score:
@@ -219,10 +184,6 @@ def _scored(case: Case, found: NDArray[np.float64], interval: tuple[float, float
     empty_km = length_px * case.tile.gsd_m / 1000 if len(case.cars) == 0 else 0.0
     matched = matches(found, case.cars, MATCH_M / case.tile.gsd_m)
     return Score(len(found), len(case.cars), matched, *interval, empty_km, seconds)
-
-
-def _middles(tile: Raster, outlines: Iterable[list[list[float]]]) -> NDArray[np.float64]:
-    return np.array([tile.to_pixels(np.array(outline)).mean(axis=0) for outline in outlines]).reshape(-1, 2)
 
 
 def _line(name: str, scores: list[Score], peers: list[Score]) -> str:

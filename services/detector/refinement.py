@@ -1,0 +1,193 @@
+"""Centrelines moved sideways onto the rails, or onto the axis of the cars that hide them.
+
+People draw centrelines up to 3 m beside the track, and the evidence weakens from half a metre on. Every few metres a
+small network looks across the line for the axis of a track. What it is shown does not depend on which is brighter,
+rails, sleepers or ballast: it must go by the 1.5 m between the rails and by the likeness of a track's two sides. Lines
+drawn on one picture are displaced together when they are laid on another, so a displacement of all tracks is sought
+first; then, around it, the smoothest path of each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from services.detector.network import Network
+from services.detector.raster import Raster
+from services.detector.strips import CELL_M, Layout, lay_out, straighten
+from services.detector.tracks import Piece
+
+Floats = NDArray[np.float32]
+
+# How far a drawn line may lie beside its track.
+REACH_M = 3.0
+# Spread of the displacement that all lines of a picture share, and of each line about it.
+SHARED_M = 1.0
+OWN_M = 1.2
+STEP_M = 0.25
+OFFSETS_M = np.arange(-REACH_M, REACH_M + STEP_M / 2, STEP_M)
+ACROSS_M = np.arange(-REACH_M - 4.0, REACH_M + 4.0 + STEP_M / 2, STEP_M)
+# The axis is sought every so many cells; it bends by about so much from one such knot to the next.
+KNOT_CELLS = round(5.0 / CELL_M)
+BEND_M = 0.24
+LOOK_EVERY = 2
+# Looks are averaged over 10 m of track, which follow a bend, and over 40 m, over which only what is parallel remains.
+NEAR, FAR = (round(length_m / (LOOK_EVERY * CELL_M)) + 1 for length_m in (10.0, 40.0))
+# Knots lie so many steps apart on the network's axis, so that they do not see each other.
+KNOT_PAD = 31
+# The likeness of both sides is compared out to the end of the sleepers and the ballast's shoulder.
+SIDE_STEPS = round(2.5 / STEP_M)
+# Ground further apart along a track than this says something new of the shared displacement; and only so much in all.
+SMOOTHING_KNOTS = 5
+MOST_KNOTS = 20
+# What a knot can say at most, as log-odds.
+MOST_EVIDENCE = 6.0
+
+# Channels of a look: level and roughness along the track and fine structure across, of the tile and the baseline, near
+# (0 to 5) and far (7 to 12); how far the two differ (6); 1 where there is a picture (13); and the likeness of both
+# sides, near and far (14 to 17).
+CHANNELS = 18
+TILE, BASELINE, DIFFERENCE, PRESENT = [0, 1, 2, 7, 8, 9, 14, 16], [3, 4, 5, 10, 11, 12, 15, 17], 6, 13
+SIGNED = ((0, 2, 7, 9), (3, 5, 10, 12))
+"""Channels whose sign says which is brighter, of the tile and of the baseline."""
+
+
+def refine(
+    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: NDArray[np.bool_], network: Network
+) -> tuple[Piece, ...]:
+    """The pieces moved sideways onto their tracks.
+
+    Args:
+        pieces: as drawn.
+        tile: the tile.
+        baseline: the baseline, registered and in the tile's radiometry; it shows rails where cars now stand.
+        seen: (rows, cols), what of the tile can be seen; elsewhere the drawn lines hold.
+        network: tells axes from the look across (logits of not an axis, and of an axis).
+    """
+    layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
+    knots = _knots(layout)
+    looks = across_looks(layout, tile, baseline)
+    logits = network(looks.reshape(-1, CHANNELS))
+    axis = (logits[:, 1] - logits[:, 0]).reshape(looks.shape[:2])[:, : len(ACROSS_M)]
+    margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
+    x, y = np.round(layout.xy_px[knots]).astype(np.int64).T
+    in_sight = seen[np.clip(y, 0, seen.shape[0] - 1), np.clip(x, 0, seen.shape[1] - 1)]
+    scores = np.clip(axis[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE) * in_sight[:, None]
+    per_piece = [len(knot_cells(int(length))) for length in layout.lengths]
+    parts = np.split(scores, np.cumsum(per_piece)[:-1])
+    shared_m = _shared_displacement(parts, layout.right_px[knots])
+    scores = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
+    refined = []
+    for number, (piece, part) in enumerate(zip(pieces, np.split(scores, np.cumsum(per_piece)[:-1]), strict=True)):
+        cells, length = layout.track(number), int(layout.lengths[number])
+        along = np.interp(np.arange(length), knot_cells(length), _smoothest(part))
+        moved = layout.xy_px[cells] + layout.right_px[cells] * (along / tile.gsd_m)[:, None]
+        shift_m = round(float(-along.mean() if piece.turned else along.mean()), 2)
+        refined.append(replace(piece, xy_px=_to_the_ends(moved, piece.xy_px), shift_m=shift_m))
+    return tuple(refined)
+
+
+def across_looks(layout: Layout, tile: Raster, baseline: Raster | None) -> Floats:
+    """What the network sees at each knot: (knots, across + `KNOT_PAD`, `CHANNELS`), one knot after the other.
+
+    Without a baseline the tile stands for it.
+    """
+    pictures = [tile] if baseline is None else [tile, baseline]
+    strips, _ = straighten([_grey(picture) for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
+    at = np.minimum(np.rint(_knots(layout) / LOOK_EVERY).astype(np.int64), len(strips[0]) - 1)
+    near, far = ([_look(strip[..., 0], window, at) for strip in strips] * (3 - len(strips)) for window in (NEAR, FAR))
+    looks = np.zeros((len(at), len(ACROSS_M) + KNOT_PAD, CHANNELS), np.float32)
+    picture = looks[:, : len(ACROSS_M)]
+    for first, (now, before) in ((0, near), (7, far)):
+        picture[..., first : first + 3], picture[..., first + 3 : first + 6] = now[..., :3], before[..., :3]
+    picture[..., DIFFERENCE] = np.abs(near[0][..., 0] - near[1][..., 0])
+    picture[..., PRESENT] = 1
+    for channel, look in zip((14, 15, 16, 17), (*near, *far), strict=True):
+        picture[..., channel] = look[..., 3]
+    return looks
+
+
+def knot_cells(cells: int) -> NDArray[np.int64]:
+    """The cells of a track of so many at which its axis is sought."""
+    knots = max(2, round(cells / KNOT_CELLS) + 1)
+    return np.round(np.linspace(0, cells - 1, knots)).astype(np.int64)
+
+
+def _knots(layout: Layout) -> NDArray[np.int64]:
+    """The knots of all tracks, as cells of the layout."""
+    each = [start + knot_cells(int(length)) for start, length in zip(layout.starts, layout.lengths, strict=True)]
+    return np.asarray(np.concatenate(each), dtype=np.int64)
+
+
+def _grey(picture: Raster) -> Raster:
+    return replace(picture, pixels=picture.luminance()[None])
+
+
+def _look(strip: Floats, window: int, at: NDArray[np.int64]) -> Floats:
+    """(knots, across, 4): level along the track, its roughness, fine structure across, likeness of both sides."""
+    mean = ndimage.uniform_filter1d(strip, window, axis=0, mode="nearest")
+    square = ndimage.uniform_filter1d(strip**2, window, axis=0, mode="nearest")[at]
+    mean = mean[at]
+    rough = np.sqrt(np.maximum(square - mean**2, 0))
+    level, rough = (
+        (part - part.mean(axis=1, keepdims=True)) / (part.std(axis=1, keepdims=True) + 1e-3) for part in (mean, rough)
+    )
+    fine = level - ndimage.gaussian_filter1d(level, 1.5 / STEP_M, axis=1, mode="nearest")
+    strength = ndimage.gaussian_filter1d(fine**2, 2.0 / STEP_M, axis=1, mode="nearest")
+    return np.stack([level, rough, fine / (np.sqrt(strength) + 0.03), _likeness(level)], axis=2).astype(np.float32)
+
+
+def _likeness(level: Floats) -> Floats:
+    """(knots, across): 1 where what lies to the left mirrors what lies to the right, -1 where it is its negative."""
+    reach, width = SIDE_STEPS, level.shape[1]
+    padded = np.pad(level, ((0, 0), (reach, reach)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)[:, :width]
+    around = around - around.mean(axis=2, keepdims=True)
+    left, right = around[..., :reach], around[..., :reach:-1]
+    power = 0.5 * ((left**2).sum(axis=2) + (right**2).sum(axis=2))
+    return np.asarray((left * right).sum(axis=2) / (power + 1e-3), dtype=np.float32)
+
+
+def _shared_displacement(parts: Sequence[Floats], right_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(knots,), in metres to the right: one displacement of all lines in the picture's plane, seen from each knot.
+
+    Args:
+        parts: scores of the knots of each piece.
+        right_px: (knots, 2).
+    """
+    smooth = np.concatenate([ndimage.uniform_filter1d(part, SMOOTHING_KNOTS, axis=0, mode="nearest") for part in parts])
+    own = -0.5 * ((OFFSETS_M[:, None] - OFFSETS_M) / OWN_M) ** 2
+    best = (smooth[:, None, :] + own).max(axis=2)
+    moves_m = np.stack(np.meshgrid(OFFSETS_M, OFFSETS_M, indexing="ij"), axis=2).reshape(-1, 2)
+    to_the_right = np.clip(moves_m @ right_px.T, -REACH_M, REACH_M)
+    said = best[np.arange(len(best)), np.rint((to_the_right + REACH_M) / STEP_M).astype(np.int64)].mean(axis=1)
+    total = said * min(len(best), MOST_KNOTS) - 0.5 * (moves_m**2).sum(axis=1) / SHARED_M**2
+    return np.asarray(to_the_right[int(total.argmax())])
+
+
+def _smoothest(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(knots,), the offsets in metres with the best sum of scores and bends (Viterbi), between the grid's steps."""
+    bend = -0.5 * ((OFFSETS_M[:, None] - OFFSETS_M) / BEND_M) ** 2
+    total, back = scores[0].astype(np.float64), []
+    for row in scores[1:]:
+        options = total[:, None] + bend
+        back.append(options.argmax(axis=0))
+        total = options.max(axis=0) + row
+    path = [int(total.argmax())]
+    for step in back[::-1]:
+        path.append(int(step[path[-1]]))
+    offsets = OFFSETS_M[np.array(path[::-1])]
+    return np.asarray(ndimage.gaussian_filter1d(offsets, 1.0, mode="nearest"))
+
+
+def _to_the_ends(cells_px: NDArray[np.float64], drawn_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The refined line, as long as the drawn one: cells end up to half a cell before it does."""
+    ends = []
+    for end, following in ((0, 1), (-1, -2)):
+        outward = cells_px[end] - cells_px[following] if len(cells_px) > 1 else drawn_px[end] - cells_px[end]
+        reach = max(float(np.hypot(*outward)), 1e-9)
+        missing = float(np.hypot(*(drawn_px[end] - cells_px[end])))
+        ends.append(cells_px[end] + outward / reach * min(missing, reach))
+    return np.vstack([ends[0], cells_px, ends[1]])
