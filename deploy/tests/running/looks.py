@@ -32,6 +32,13 @@ def push(stack: Stack, image: bytes, scene: str, at: datetime, token: str | None
     )
 
 
+def push_and_await(stack: Stack, image: bytes, scene: str, at: datetime) -> httpx.Response:
+    """Push an image, and wait until the look has been judged."""
+    answer = push(stack, image, scene, at).raise_for_status()
+    eventually(lambda: scene in {look["scene"] for look in what_is_known(stack)[0]}, f"{scene} is judged")
+    return answer
+
+
 def bury_something(stack: Stack) -> None:
     """Push what no scene is, so that there is a dead letter."""
     answer = push(stack, b"not a picture", "no-picture", datetime(2023, 10, 6, 2, tzinfo=UTC))

@@ -10,7 +10,7 @@ from functools import partial
 import httpx
 import pytest
 
-from deploy.tests.running.looks import announce_again, image_of, newest_look, push, turned, unreadable
+from deploy.tests.running.looks import announce_again, image_of, newest_look, push, push_and_await, turned, unreadable
 from deploy.tests.running.stack import DESK_TOKEN, UNSEEN, Stack, add_unseen_site, is_ready
 from railwatch.demo.yard import SITE
 from tests.support.bus import eventually
@@ -38,7 +38,7 @@ def test_images_of_another_place_are_told_for_their_site(stack: Stack) -> None:
         assert answer.status_code in (200, 201), answer.text
     eventually(lambda: stack.notified("operators", "RailwatchRegistrationFailing", site=SITE), "the operators are told")
     assert not stack.notified("analysts", "RailwatchRegistrationFailing")
-    push(stack, image, "as-before", look.observed_at + timedelta(days=4)).raise_for_status()
+    push_and_await(stack, image, "as-before", look.observed_at + timedelta(days=4))
     eventually(lambda: "RailwatchRegistrationFailing" not in stack.firing(), "the next look is of the site again")
 
 
@@ -113,12 +113,7 @@ def test_kafka_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     assert refused.status_code == 503, refused.text
     stack.kafka.start()
     _all_recover(stack)
-    push(stack, image, "while-away", look.observed_at + timedelta(days=5)).raise_for_status()
-    page = f"{stack.system.urls['alerting']}/v1/sites/{SITE}/observations"
-    eventually(
-        lambda: "while-away" in {item["scene"] for item in httpx.get(page, timeout=30).json()["items"]},
-        "the refused scene, sent again, is judged",
-    )
+    push_and_await(stack, image, "while-away", look.observed_at + timedelta(days=5))
 
 
 def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
@@ -134,7 +129,7 @@ def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stac
     store.unlink()
     away.rename(store)
     _all_recover(stack)
-    push(stack, image, "while-store-away", look.observed_at + timedelta(days=6)).raise_for_status()
+    push_and_await(stack, image, "while-store-away", look.observed_at + timedelta(days=6))
 
 
 def _all_recover(stack: Stack) -> None:

@@ -9,7 +9,7 @@ import pytest
 import redis
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from deploy.tests.running.looks import announce_again, image_of, newest_look, push, what_is_known
+from deploy.tests.running.looks import announce_again, image_of, newest_look, push, push_and_await, what_is_known
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack
 from railwatch.demo.yard import SITE
 from railwatch.embedded import free_port
@@ -114,9 +114,8 @@ def test_the_secret_of_a_webhook_is_changed_while_the_receiver_takes_both(stack:
 def test_a_lost_image_becomes_a_dead_letter_and_is_there_again_when_the_scene_is_sent_again(stack: Stack) -> None:
     look = newest_look(stack)
     image, at = image_of(stack, look), look.observed_at + timedelta(days=12)
-    taken = push(stack, image, "sent-twice", at)
-    sha256 = taken.raise_for_status().json()["sites"][0]["tiles"][0]["sha256"]
-    eventually(lambda: "sent-twice" in {seen["scene"] for seen in what_is_known(stack)[0]}, "it is judged")
+    taken = push_and_await(stack, image, "sent-twice", at)
+    sha256 = taken.json()["sites"][0]["tiles"][0]["sha256"]
     (stack.directory / "store" / blob_path(sha256)).unlink()
     announce_again(stack, look.model_copy(update={"image": look.image.model_copy(update=_named(sha256))}), timedelta(0))
     missing = 'railwatch_dead_letters_total{job="railwatch-detector", reason="blob-missing"}'
