@@ -17,10 +17,15 @@ from services.alerting.sustained import limit, next_sum
 from services.alerting.threshold import Prediction, predict
 from shared.events import Look, Onset, Transition
 
-SUSTAINED_SHARE = 0.05
+SUSTAINED_SHARE = 0.1
 """False-alarm rate of the companion for slow rises, as a share of the rule's."""
-RISING_LOOKS = 60
-"""Looks that a slow rise goes back at most."""
+SUSPICION = 2.0
+"""Cumulative sum from which on the looks that it began with are suspected to belong to a rise."""
+SUSPECTED_LOOKS = 8
+"""Suspected looks that the threshold's baseline leaves out at most: more than most
+surges last, and few enough that a season that sets in is still learned from."""
+RISING_LOOKS = 40
+"""Looks that a slow rise goes back at most; the companion's own baseline leaves them all out."""
 SURGE_LOOKS = 12
 """The first looks of an alert, from which its onset is estimated, and the last, by which its end is seen."""
 BEFORE_LOOKS = 20
@@ -52,8 +57,8 @@ class Rule:
     false_alarm_rate: float = 0.01
     minimum_looks: int = 8
     minimum_coverage: float = 0.5
-    guard_looks: int = 3
-    window_looks: int = 150
+    guard_looks: int = 2
+    window_looks: int = 120
     window_days: float = 3 * 365.25
 
 
@@ -125,15 +130,23 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
     if look.count is None or look.coverage < rule.minimum_coverage:
         carried = {"opened_at": alert[0].observed_at, "onset": alert[-1].onset} if alert else {}
         return _judgement(look, state=State.UNOBSERVED, **carried)
-    quiet = baseline(observed, look.observed_at, rule)
+    before = observed[: len(observed) - len(alert)]
+    first_at = alert[0].observed_at if alert else look.observed_at
+    suspected = _suspected(before)
+    slow = bool(alert) and alert[0].sustained
+    quiet = baseline(before, first_at, rule, suspected if slow else min(suspected, SUSPECTED_LOOKS))
     if len(quiet) < rule.minimum_looks:
         return _judgement(look, state=State.LEARNING)
 
-    prediction = predict(looks.quiet_looks(quiet), looks.year(look), look.coverage, looks.error_variance(look))
-    p_value = float(prediction.tail(np.array([look.count]))[0])
+    prediction = _predict(quiet, look)
+    p_value = prediction.p_value(look.count)
     exceeds = p_value < rule.false_alarm_rate
     ended = bool(alert) and not exceeds and _has_ended(alert, look, prediction)
-    cusum = 0.0 if ended else next_sum(observed[-1].cusum, p_value, prediction.standard_error / prediction.sd)
+    reference = prediction
+    if not alert and suspected > SUSPECTED_LOOKS:
+        reference = _predict(baseline(before, first_at, rule, suspected), look)
+    uncertain = reference.standard_error / reference.sd
+    cusum = 0.0 if ended else next_sum(observed[-1].cusum, reference.p_value(look.count), uncertain)
     sustained = cusum > limit(SUSTAINED_SHARE * rule.false_alarm_rate)
     findings: dict[str, Any] = {
         "expected": prediction.expected,
@@ -173,42 +186,42 @@ def open_alert(observed: Sequence[Judgement]) -> list[Judgement]:
     return [past for past in observed if past.opened_at == opened_at]
 
 
-def baseline(observed: Sequence[Judgement], at: datetime, rule: Rule) -> list[Judgement]:
+def baseline(before: Sequence[Judgement], at: datetime, rule: Rule, suspected: int) -> list[Judgement]:
     """The looks that one at a given time is judged against, oldest first.
 
-    Left out are the looks of every alert of more than one look, the guard gap, and what is too old. While an alert
-    stands, the baseline is that of its first look, so that a surge that lasts does not make itself normal.
+    Left out are the looks of every alert of more than one look, the guard gap, and what is too old.
 
     Args:
-        observed: the site's observed looks, oldest first.
-        at: when the look to be judged was taken.
+        before: the site's observed looks before, oldest first. While an alert stands, those before its first look, so
+            that a surge that lasts does not make itself normal.
+        at: when the look to be judged, or the first of its alert, was taken.
         rule: the settings.
+        suspected: how many of the last looks may belong to a rise already; the guard gap is as long at least.
     """
-    alert = open_alert(observed)
-    guard = rule.guard_looks
-    if alert:
-        at = alert[0].observed_at
-        observed = [past for past in observed if past.observed_at < at]
-        if alert[0].sustained:
-            guard = max(guard, _rising_looks(observed))
-    sizes = Counter(past.opened_at for past in observed if past.state is State.ALERT)
+    sizes = Counter(past.opened_at for past in before if past.state is State.ALERT)
     oldest = at - timedelta(days=rule.window_days)
     quiet = [
         past
-        for past in observed
+        for past in before
         if past.observed_at >= oldest and (past.state is not State.ALERT or sizes[past.opened_at] == 1)
     ]
-    guard = min(guard, max(len(quiet) - rule.minimum_looks, 0))
+    guard = min(max(rule.guard_looks, suspected), max(len(quiet) - rule.minimum_looks, 0))
     return quiet[: len(quiet) - guard][-rule.window_looks :]
+
+
+def _predict(quiet: Sequence[Judgement], look: Look) -> Prediction:
+    return predict(looks.quiet_looks(quiet), looks.year(look), look.coverage, looks.error_variance(look))
 
 
 def _judgement(look: Look, **findings: Any) -> Judgement:
     return Judgement(look.observed_at, look.count, look.low, look.high, look.coverage, **findings)
 
 
-def _rising_looks(observed: Sequence[Judgement]) -> int:
-    """How many of the last looks the cumulative sum has been above zero."""
+def _suspected(observed: Sequence[Judgement]) -> int:
+    """How many of the last looks may belong to a rise: those since the cumulative sum was zero, if it is high now."""
     recent = observed[-RISING_LOOKS:]
+    if not recent or recent[-1].cusum < SUSPICION:
+        return 0
     return next((back for back, past in enumerate(reversed(recent)) if past.cusum == 0), len(recent))
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from services.alerting.regression import QuietLooks
 from services.alerting.surges import Array
-from services.alerting.threshold import QuietLooks
 
 YEAR_S = 365.25 * 86_400
 INTERVAL_SD = 2 * 1.6449

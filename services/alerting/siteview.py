@@ -23,7 +23,7 @@ CAUSES_KEPT = 64
 """More than the records that a killed process can have left uncommitted for one site."""
 
 TRANSITIONS_KEPT = 40
-ALERTS_KEPT = 200
+ALERTS_KEPT = 50
 """Alerts per site and transitions per alert that the API can show; all of them stay in the alerts topic."""
 
 DEADLINES = key("alerting", "deadlines")

@@ -16,8 +16,8 @@ import math
 
 from scipy.special import ndtri
 
-ALLOWANCE = 0.75
-"""What a score must be above to add to the sum: half of the smallest rise worth finding, 1.5 standard deviations."""
+ALLOWANCE = 0.5
+"""What a score must be above to add to the sum: half of the smallest rise worth finding, one standard deviation."""
 SCORE_CAP = 2.5
 """Scores count at most so much."""
 OVERSHOOT = 0.583

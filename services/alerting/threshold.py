@@ -3,8 +3,7 @@
 Counts are negative binomial with variance proportional to the mean: railcars come in cuts, so the variance is several
 times the mean. The bound is Bayesian: it averages over what the looks leave open, which is the level, the dispersion,
 and whether the site has a trend and a yearly season at all. Few looks so give an honestly wide bound, and no test has
-to decide whether a trend "is there". Averaging is done in closed form around the most probable coefficients (Laplace)
-and on a grid of dispersions.
+to decide whether a trend "is there".
 
 References:
     Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
@@ -13,8 +12,6 @@ References:
         Statistics in Medicine 32, 1206-1222: negative binomial bound, trend always allowed.
     Salmon, M. et al. (2015). Bayesian outbreak detection in the presence of reporting delays. Biometrical Journal 57,
         1051-1067: the bound as a quantile of the posterior predictive distribution.
-    Tierney, L. and Kadane, J. B. (1986). Accurate approximations for posterior moments and marginal densities. Journal
-        of the American Statistical Association 81, 82-86.
 """
 
 import math
@@ -22,64 +19,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betainc, gammaln
+from scipy.special import betainc
 
-from services.alerting.surges import Array, anscombe_residuals, quiet_probability
+from services.alerting.regression import LOG_MEAN_LIMIT, QuietLooks, levels
+from services.alerting.surges import Array
 
-DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
-"""Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
-TYPICAL_DISPERSION = 3.0
-DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) / 0.9) ** 2
-"""Log-normal, half of it between 1.6 and 5.5: what cuts of a few cars give."""
-LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
-"""Weak: 95 % of sites hold between a tenth of a car and 330 cars."""
-TREND_SD = 1.0
-"""Of the change of log level per year: a site with a trend may well double or halve in a year."""
-SEASON_SD = 0.3
-"""Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
-NEVER_SD = 1e-4
-"""Of a coefficient that is held at zero."""
-TREND_REACH_YEARS = 30 / 365.25
-"""How far beyond the last quiet look a trend is carried on."""
 DRIFT_SD = 0.25
 """Of the change of the log level over a year of which no quiet look was seen, as in a surge that lasts."""
 CONTINUITY = 0.5
 """A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
-LOG_MEAN_LIMIT = 12.0
-PRECISIONS = (
-    np.array(
-        [
-            [LEVEL_LOG_SD, NEVER_SD, NEVER_SD, NEVER_SD],
-            [LEVEL_LOG_SD, TREND_SD, SEASON_SD, SEASON_SD],
-        ]
-    )
-    ** -2.0
-)
-"""Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
-CHANGING = 1
-PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
-ALTERNATIONS = 3
-"""Between the regression and the weights of the looks."""
-STEP_LIMIT = 1.5
-"""Of one step of the search for the most probable coefficients."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuietLooks:
-    """The looks from which a site's next count is predicted, in order of time.
-
-    Attributes:
-        years: time of each look, in years, shape (n,), n >= 1, increasing.
-        counts: counts, shape (n,).
-        coverage: share of the track that was seen, shape (n,), in (0, 1]. It is the exposure: expected counts are
-            proportional to it.
-        error_variance: variance of each count's measurement error, shape (n,).
-    """
-
-    years: Array
-    counts: Array
-    coverage: Array
-    error_variance: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +75,15 @@ class Prediction:
         chances: Array = betainc(counts[:, None] + CONTINUITY, shapes, 1 - 1 / dispersions) @ self.shares
         return chances
 
+    def p_value(self, count: float) -> float:
+        """Mid-p value of one count."""
+        return float(self.tail(np.array([count]))[0])
+
     def threshold(self, rate: float) -> float:
         """The count whose mid-p value is `rate`; 0 where even no car at all would be as rare."""
 
         def excess(count: float) -> float:
-            return math.log(max(float(self.tail(np.array([count]))[0]), 1e-300) / rate)
+            return math.log(max(self.p_value(count), 1e-300) / rate)
 
         if excess(0.0) <= 0:
             return 0.0
@@ -150,156 +102,18 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
         coverage: share of the track that the next look sees.
         error_variance: variance of its measurement error.
     """
-    design = _design(looks.years, year)
-    weights, dispersion = _weights(looks, design)
-    fit = _fit(looks, weights, dispersion, design)
-    evidence = fit.evidence.ravel()
-    log_means = fit.log_mean.ravel() + np.log(coverage)
-    log_variances = fit.log_variance.ravel() + DRIFT_SD**2 * (year - looks.years[-1])
-    dispersions = np.tile(DISPERSIONS, len(PRECISIONS))
-    shares = np.exp(evidence - evidence.max())
+    found = levels(looks, year)
+    shares = np.exp(found.evidence - found.evidence.max())
     kept = shares > 1e-3 * shares.max()
     shares = shares[kept] / shares[kept].sum()
-    means = np.exp(np.minimum(log_means + log_variances / 2, LOG_MEAN_LIMIT))[kept]
-    of_mean = means**2 * np.expm1(np.minimum(log_variances[kept], 4.0))
+    dispersions = found.dispersions[kept]
+    log_variances = found.log_variance[kept] + DRIFT_SD**2 * (year - looks.years[-1])
+    means = coverage * np.exp(np.minimum(found.log_mean[kept] + log_variances / 2, LOG_MEAN_LIMIT))
+    of_mean = means**2 * np.expm1(np.minimum(log_variances, 4.0))
     return Prediction(
         shares=shares,
         means=means,
-        variances=means * dispersions[kept] + of_mean + error_variance,
-        dispersion=float(shares @ dispersions[kept]),
+        variances=means * dispersions + of_mean + error_variance,
+        dispersion=float(shares @ dispersions),
         standard_error=float(np.sqrt(shares @ (of_mean + (means - shares @ means) ** 2))),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Design:
-    """The regression of the log level on time, so built that its first coefficient is that at the next look.
-
-    Attributes:
-        columns: level, trend, and season, shape (n, c).
-        products: of each two columns, shape (n, c * c).
-    """
-
-    columns: Array
-    products: Array
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """By model and dispersion: log evidence, and mean and variance of the log level at the next look."""
-
-    evidence: Array
-    log_mean: Array
-    log_variance: Array
-
-
-def _design(years: Array, year: float) -> _Design:
-    reached = min(year, years[-1] + TREND_REACH_YEARS)
-    angle = 2 * np.pi * (years - year)
-    columns = np.column_stack((np.ones_like(years), years - reached, np.cos(angle) - 1, np.sin(angle)))
-    return _Design(columns, (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1))
-
-
-def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
-    """The probability that each look was quiet, shape (n,), and a first estimate of the dispersion.
-
-    Starts from the median and from the spread below it, which surges do not reach, and alternates between the
-    regression and the weights.
-    """
-    rates = looks.counts / looks.coverage
-    means = max(float(np.median(rates)), 0.5) * looks.coverage
-    below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
-    dispersion = min(max(float(below @ below) / max(int(np.count_nonzero(below)), 1), 1.1), 6.0)
-    weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
-    precisions = PRECISIONS[CHANGING:]
-    coefficients = _start(means / looks.coverage, len(precisions))
-    for _ in range(ALTERNATIONS):
-        coefficients = _newton(looks, weights, dispersion, design, precisions, coefficients, rounds=2)
-        means = _means(design, coefficients, looks.coverage)[0]
-        squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
-        dispersion = (4 * TYPICAL_DISPERSION + float(squares)) / (4 + max(float(weights.sum()) - 1, 1.0))
-        dispersion = min(max(dispersion, 1.05), float(DISPERSIONS[-1]))
-        weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
-    return weights, dispersion
-
-
-def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) -> _Fit:
-    """Both models at every dispersion: arrays of shape (models, dispersions, looks or coefficients)."""
-    rate = np.average(looks.counts / looks.coverage, weights=weights + 1e-6)
-    start = _start(rate, len(PRECISIONS))
-    mode = _newton(looks, weights, dispersion, design, PRECISIONS, start, rounds=6)[:, None, :]
-    means = _means(design, mode, looks.coverage)
-    scaled = weights / (DISPERSIONS[:, None] + looks.error_variance / means)
-    precisions = PRECISIONS[:, None, :]
-    hessians = _squares((scaled * means) @ design.products) + _diagonals(precisions)
-    gradients = scaled * (looks.counts - means) @ design.columns - precisions * (mode - PRIOR_MEAN)
-    covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
-    coefficients = mode + (covariances @ gradients[..., None])[..., 0]
-    expected = _means(design, coefficients, looks.coverage)
-    likelihood = _log_likelihood(looks.counts, expected, DISPERSIONS[:, None], looks.error_variance) @ weights
-    log_prior = 0.5 * np.sum(np.log(precisions) - precisions * (coefficients - PRIOR_MEAN) ** 2, axis=-1)
-    return _Fit(
-        evidence=likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR,
-        log_mean=coefficients[..., 0],
-        log_variance=covariances[..., 0, 0],
-    )
-
-
-def _newton(
-    looks: QuietLooks,
-    weights: Array,
-    dispersion: float,
-    design: _Design,
-    precisions: Array,
-    start: Array,
-    *,
-    rounds: int,
-) -> Array:
-    """Most probable coefficients of each model, shape (models, c).
-
-    Fisher scoring of the weighted quasi-likelihood with its prior.
-    """
-    coefficients = start
-    penalties = _diagonals(precisions)
-    for _ in range(rounds):
-        means = _means(design, coefficients, looks.coverage)
-        scaled = weights / (dispersion + looks.error_variance / means)
-        gradients = scaled * (looks.counts - means) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
-        hessians = _squares((scaled * means) @ design.products) + penalties
-        steps = np.linalg.solve(hessians, gradients[..., None])[..., 0]
-        coefficients = coefficients + np.maximum(np.minimum(steps, STEP_LIMIT), -STEP_LIMIT)
-        if np.abs(steps).max() < 1e-4:
-            break
-    return coefficients
-
-
-def _log_likelihood(counts: Array, means: Array, dispersion: Array, error_variance: Array) -> Array:
-    """Log density of counts under negative binomials, without the term in the count alone; broadcasts."""
-    ratio = dispersion + error_variance / means
-    shape = means / (ratio - 1)
-    log_likelihood: Array = (
-        gammaln(counts + shape) - gammaln(shape) - shape * np.log(ratio) + counts * np.log1p(-1 / ratio)
-    )
-    return log_likelihood
-
-
-def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:
-    means: Array = coverage * np.exp(np.minimum(coefficients @ design.columns.T, LOG_MEAN_LIMIT))
-    return means
-
-
-def _start(rates: Array | float, models: int) -> Array:
-    start = np.zeros((models, PRECISIONS.shape[1]))
-    start[:, 0] = np.log(np.maximum(np.mean(rates), 0.1))
-    return start
-
-
-def _squares(rows: Array) -> Array:
-    """The last axis, of c * c values, as a matrix."""
-    c = PRECISIONS.shape[1]
-    return rows.reshape(*rows.shape[:-1], c, c)
-
-
-def _diagonals(rows: Array) -> Array:
-    """The last axis as the diagonal of a matrix."""
-    return rows[..., None] * np.eye(rows.shape[-1])

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.alerting.regression import QuietLooks
 from services.alerting.surges import anscombe_residuals, quiet_probability, surge_probability
-from services.alerting.threshold import QuietLooks, predict
+from services.alerting.threshold import predict
 
 COUNTS = st.lists(st.integers(0, 60), min_size=8, max_size=40)
 
