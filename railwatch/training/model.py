@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from railwatch.training.calibrate import calibrate, tally
 from railwatch.training.cases import Case
-from railwatch.training.examples import Halves, Scene, Strips, strips_of, with_neighbours
+from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import Example, fit_grammar
 from services.detector.evidence import Model, Models, by_track, weigh
 from services.detector.features import Structure, structure
 from services.detector.intervals import Calibration
 from services.detector.network import Network
-from services.detector.refinement import BASELINE, CHANNELS, DIFFERENCE, SIGNED, TILE
+from services.detector.refinement import BASELINE, CHANNELS, SIGNED, TILE
 from services.detector.strips import Layout
 
 # One in so many rendered scenes is kept from the networks, for the grammars.
@@ -73,11 +73,7 @@ def make_model(
     drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
     ones = np.ones(CHANNELS, np.float32)
     axis = fit_network(
-        [
-            Sample(looks, strips.axes, weight)
-            for strips, weight in forward + drawn
-            for looks in (strips.looks, without_baseline(strips.looks))
-        ],
+        [Sample(strips.looks, strips.axes, weight) for strips, weight in forward + drawn],
         Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
         seed=recipe.seed,
         steps=recipe.steps // 2,
@@ -120,13 +116,6 @@ def calibrated(models: Models, cases: Iterable[Case]) -> Models:
         pair=replace(models.pair, calibration=calibrate(pairs)),
         single=replace(models.single, calibration=calibrate(singles)),
     )
-
-
-def without_baseline(looks: Halves) -> Halves:
-    """Looks across tracks as they are where there is no baseline: the tile stands for it, and nothing differs."""
-    alone = looks.copy()
-    alone[:, BASELINE], alone[:, DIFFERENCE] = looks[:, TILE], 0
-    return alone
 
 
 def examples(network: Network, scenes: list[Strips], *, with_baseline: bool) -> list[Example]:

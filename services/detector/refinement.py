@@ -17,15 +17,15 @@ from scipy import ndimage
 from services.detector.network import Network
 from services.detector.raster import Raster
 from services.detector.strips import CELL_M, Layout, lay_out, straighten
-from services.detector.tracks import Piece
+from services.detector.tracks import Piece, owned
 
 Floats = NDArray[np.float32]
 
 # How far a drawn line may lie beside its track.
 REACH_M = 3.0
 # Spread of the displacement that all lines of a picture share, and of each line about it.
-SHARED_M = 1.0
-OWN_M = 1.2
+SHARED_M = 0.8
+OWN_M = 1.0
 STEP_M = 0.25
 OFFSETS_M = np.arange(-REACH_M, REACH_M + STEP_M / 2, STEP_M)
 ACROSS_M = np.arange(-REACH_M - 4.0, REACH_M + 4.0 + STEP_M / 2, STEP_M)
@@ -42,6 +42,9 @@ SIDE_STEPS = round(2.5 / STEP_M)
 # Ground further apart along a track than this says something new of the shared displacement; and only so much in all.
 SMOOTHING_KNOTS = 5
 MOST_KNOTS = 20
+# Where lines run together for so much of one, those further than this from the shared displacement strayed.
+MUCH_OF_A_LINE = 0.2
+HALF_GAUGE_M = 0.75
 # What a knot can say at most, as log-odds.
 MOST_EVIDENCE = 6.0
 
@@ -69,6 +72,10 @@ def refine(
     layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
     knots = _knots(layout)
     looks = across_looks(layout, tile, baseline)
+    if baseline is None:
+        # To the network, a mean is what is hidden from it.
+        hidden = [*BASELINE, DIFFERENCE]
+        looks[:, : len(ACROSS_M), hidden] = network.mean[hidden]
     logits = network(looks.reshape(-1, CHANNELS))
     axis = (logits[:, 1] - logits[:, 0]).reshape(looks.shape[:2])[:, : len(ACROSS_M)]
     margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
@@ -79,33 +86,54 @@ def refine(
     parts = np.split(scores, np.cumsum(per_piece)[:-1])
     shared_m = _shared_displacement(parts, layout.right_px[knots])
     scores = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
-    refined = []
-    for number, (piece, part) in enumerate(zip(pieces, np.split(scores, np.cumsum(per_piece)[:-1]), strict=True)):
+    shared = np.split(shared_m, np.cumsum(per_piece)[:-1])
+    own = [_smoothest(part) for part in np.split(scores, np.cumsum(per_piece)[:-1])]
+    refined = _moved(pieces, layout, own)
+    if _run_together(pieces, refined, tile.gsd_m):
+        strays = [np.abs(one - all_).mean() > HALF_GAUGE_M for one, all_ in zip(own, shared, strict=True)]
+        kept = [all_ if stray else one for one, all_, stray in zip(own, shared, strays, strict=True)]
+        return _moved(pieces, layout, kept)
+    return refined
+
+
+def _moved(pieces: Sequence[Piece], layout: Layout, offsets_m: Sequence[NDArray[np.float64]]) -> tuple[Piece, ...]:
+    """The pieces moved to the right by so much at each of their knots."""
+    moved = []
+    for number, (piece, at_knots) in enumerate(zip(pieces, offsets_m, strict=True)):
         cells, length = layout.track(number), int(layout.lengths[number])
-        along = np.interp(np.arange(length), knot_cells(length), _smoothest(part))
-        moved = layout.xy_px[cells] + layout.right_px[cells] * (along / tile.gsd_m)[:, None]
+        along = np.interp(np.arange(length), knot_cells(length), at_knots)
+        xy_px = layout.xy_px[cells] + layout.right_px[cells] * (along / layout.gsd_m)[:, None]
         shift_m = round(float(-along.mean() if piece.turned else along.mean()), 2)
-        refined.append(replace(piece, xy_px=_to_the_ends(moved, piece.xy_px), shift_m=shift_m))
-    return tuple(refined)
+        moved.append(replace(piece, xy_px=_to_the_ends(xy_px, piece.xy_px), shift_m=shift_m))
+    return tuple(moved)
+
+
+def _run_together(drawn: Sequence[Piece], refined: Sequence[Piece], gsd_m: float) -> bool:
+    """Whether lines that were drawn apart have come to lie on one track for a good part of a line's length."""
+    apart, now = (lay_out([piece.xy_px for piece in pieces], gsd_m) for pieces in (drawn, refined))
+    mine, left = owned(apart), owned(now)
+    lost = [
+        mine[apart.track(number)].mean() - left[now.track(number)].mean() > MUCH_OF_A_LINE
+        for number in range(len(drawn))
+    ]
+    return any(lost)
 
 
 def across_looks(layout: Layout, tile: Raster, baseline: Raster | None) -> Floats:
     """What the network sees at each knot: (knots, across + `KNOT_PAD`, `CHANNELS`), one knot after the other.
 
-    Without a baseline the tile stands for it.
+    Without a baseline its channels are 0.
     """
     pictures = [tile] if baseline is None else [tile, baseline]
     strips, _ = straighten([_grey(picture) for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
     at = np.minimum(np.rint(_knots(layout) / LOOK_EVERY).astype(np.int64), len(strips[0]) - 1)
-    near, far = ([_look(strip[..., 0], window, at) for strip in strips] * (3 - len(strips)) for window in (NEAR, FAR))
     looks = np.zeros((len(at), len(ACROSS_M) + KNOT_PAD, CHANNELS), np.float32)
     picture = looks[:, : len(ACROSS_M)]
-    for first, (now, before) in ((0, near), (7, far)):
-        picture[..., first : first + 3], picture[..., first + 3 : first + 6] = now[..., :3], before[..., :3]
-    picture[..., DIFFERENCE] = np.abs(near[0][..., 0] - near[1][..., 0])
+    for strip, channels in zip(strips, (TILE, BASELINE), strict=False):
+        near, far = (_look(strip[..., 0], window, at) for window in (NEAR, FAR))
+        picture[..., channels] = np.concatenate([near[..., :3], far[..., :3], near[..., 3:], far[..., 3:]], axis=2)
+    picture[..., DIFFERENCE] = np.abs(picture[..., TILE[0]] - picture[..., BASELINE[0]])
     picture[..., PRESENT] = 1
-    for channel, look in zip((14, 15, 16, 17), (*near, *far), strict=True):
-        picture[..., channel] = look[..., 3]
     return looks
 
 
