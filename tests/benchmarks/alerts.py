@@ -79,7 +79,7 @@ def measure(family: str, seed: int) -> Report:
     return Report(
         outcomes=outcomes,
         exceeding={rate: int(np.sum(p_values < rate)) for rate in RATES},
-        in_alert=int(sum(judged.state is State.ALERT for judged in np.array(judgements, dtype=object)[series.quiet])),
+        in_alert=sum(judgements[place].state is State.ALERT for place in np.flatnonzero(series.quiet)),
         onset=onset_of(series, judgements),
         cpu_ms=cpu_ms,
     )

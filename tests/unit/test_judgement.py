@@ -132,6 +132,16 @@ def test_a_slow_rise_is_caught_and_named() -> None:
     assert any(judged.state is State.ALERT for judged in judgements[60:])
 
 
+def test_a_rise_of_which_no_look_is_too_high_by_itself_is_caught_by_the_companion() -> None:
+    rise = [12 + 0.2 * week + (count - 10) / 2 for week, count in enumerate(CALM * 3)]
+    judgements = replay(weekly([*CALM * 5, *rise]), RULE)
+    assert not any(judged.exceeds for judged in judgements)
+    assert len(openings(judgements)) == 1
+    opened = judgements[openings(judgements)[0]]
+    assert opened.sustained
+    assert opened.reason.endswith("the last looks together are too high.")
+
+
 def test_too_little_of_the_track_is_unobserved_and_never_low() -> None:
     looks = [*weekly(CALM), look(90, 0.0, coverage=0.3)]
     assert replay(looks, RULE)[-1].state is State.UNOBSERVED
