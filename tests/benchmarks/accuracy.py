@@ -22,6 +22,7 @@ from railwatch.render import CONDITIONS
 from railwatch.training.cases import Case, middles, rendered_case, tracks_of
 from railwatch.training.examples import real_scene, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
+from railwatch.training.model import EVIDENCE_CHANNELS, Recipe
 from services.detector.centrelines import Centreline, project
 from services.detector.counting import count_tile
 from services.detector.evidence import Models, load_models
@@ -124,7 +125,9 @@ def held_out(folder: Path, cache: Path, folds: int, steps: int) -> tuple[list[Sc
     case, scene, shipped = real_case(folder), real_scene(folder), load_models()
     wide = with_neighbours(scene, shipped.axis)
     kept = (pickle.loads(path.read_bytes()) for path in sorted(cache.glob("*.pickle")))  # noqa: S301 - training's own
-    rendered = [Sample(strips.pair, strips.labels) for strips in kept if strips is not None]
+    rendered = [
+        Sample(strips.pair, strips.labels, 1 / len(scene)) for scene in kept if scene is not None for strips in scene
+    ]
     names = sorted({track.id for track in case.tracks})
     scores, others = [], []
     for number in range(folds):
@@ -139,8 +142,9 @@ def held_out(folder: Path, cache: Path, folds: int, steps: int) -> tuple[list[Sc
         ]
         rng = np.random.default_rng(number)
         real = [strips_of(replace(wide, lines=tuple(parts)), rng, 0.35) for _ in range(3)]
-        samples = rendered + [Sample(strips.pair, strips.labels, 3.0) for strips in real]
-        network = fit_network(samples, structure(with_baseline=True), seed=number, steps=steps)
+        samples = rendered + [Sample(strips.pair, strips.labels, Recipe.real_weight) for strips in real]
+        figures = structure(with_baseline=True)
+        network = fit_network(samples, figures, seed=number, steps=steps, channels=EVIDENCE_CHANNELS)
         models = replace(shipped, pair=replace(shipped.pair, network=network))
         tracks = tuple(track for track in case.tracks if track.id in held)
         cars = np.array([car for car, track in zip(case.cars, case.on, strict=True) if track in held]).reshape(-1, 2)
