@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.detector import evidence
 from services.detector.centrelines import project
+from services.detector.crossings import bridged
 from services.detector.ground import Ground, prepare
 from services.detector.raster import Raster
 from services.detector.refinement import refine
@@ -69,7 +70,12 @@ def count_tile(
         ours = layout.on_track & owned(layout)
         if cell is not None:
             ours &= _inside(cell, layout, tile)
-    look = _Look(tile, ground, layout, pieces, ours, models.single if ground.baseline is None else models.pair)
+        under_bridge = bridged(tile, ground.seen, layout)
+        if (under_bridge & ours).any():
+            ground = replace(ground, reasons=(*ground.reasons, "bridge"))
+    look = _Look(
+        tile, ground, layout, pieces, ours, under_bridge, models.single if ground.baseline is None else models.pair
+    )
     counted = _counted(look, sun, timings)
     if sun is None and counted.outlines and counted.seen is not None:
         with _timed(timings, "sun"):
@@ -82,13 +88,24 @@ def count_tile(
 
 @dataclass(frozen=True)
 class _Look:
-    """All that stays the same whatever the sun is taken to be; `ours` (n,) are the cells of track that count."""
+    """All that stays the same whatever the sun is taken to be.
+
+    Attributes:
+        tile: the tile.
+        ground: what the count stands on.
+        layout: the cells of track.
+        pieces: the tracks they are of.
+        ours: (n,), the cells that count.
+        under_bridge: (n,), those that a bridge hides.
+        model: what the evidence is weighed with.
+    """
 
     tile: Raster
     ground: Ground
     layout: Layout
     pieces: Sequence[Piece]
     ours: NDArray[np.bool_]
+    under_bridge: NDArray[np.bool_]
     model: evidence.Model
 
 
@@ -97,6 +114,7 @@ def _counted(look: _Look, sun: Sun | None, timings: dict[str, float]) -> Counted
     ground, layout, ours = look.ground, look.layout, look.ours
     with _timed(timings, "strips"):
         figures, seen = evidence.measure(look.tile, ground.baseline, ground.seen, layout, sun)
+        seen &= ~look.under_bridge
     coverage = float((seen & ours).sum() / max(ours.sum(), 1))
     if coverage < LEAST_COVERAGE:
         reasons = (*ground.reasons, "coverage-too-low")

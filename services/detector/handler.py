@@ -158,7 +158,7 @@ def is_good_look(count: TileCount, sun: Sun) -> bool:
     """Whether a look that was counted by itself may become the baseline of those that follow."""
     return (
         count.quality is Quality.OK
-        and set(count.reasons) <= {"no-baseline"}
+        and set(count.reasons) <= {"no-baseline", "bridge"}
         and count.coverage >= BASELINE_COVERAGE
         and sun.elevation_deg >= BASELINE_SUN_DEG
     )
