@@ -10,6 +10,7 @@ A transform is four numbers (right, down, turn, growth): the displacement at the
 rotation in radians from x towards y, and the relative change of scale.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,9 @@ import scipy.fft
 from numpy.typing import NDArray
 
 # Patches per side at the most, and their side: they bound the work, whatever the size of the picture.
-MAX_PATCHES = 6
+MAX_PATCHES = 5
 PATCH_PX = 160
 MIN_PATCH_PX = 64
-# Between plain correlation (0: broad peaks) and phase correlation (1: sharp, and sharply disturbed by noise).
-WHITENING = 0.5
 
 Image = NDArray[np.float32]
 Field = NDArray[np.complex64]
@@ -61,19 +60,24 @@ class Peak:
 class Patches:
     """The fields of one picture's patches, in the Fourier domain."""
 
-    def __init__(self, image: Image, weight: Image) -> None:
-        """Cuts patches on an even grid from an image and its per-pixel weight, both (rows, cols)."""
-        side = min(PATCH_PX, max(MIN_PATCH_PX, min(image.shape) // 2), *image.shape)
+    def __init__(self, shape: tuple[int, int], cut: Callable[[tuple[slice, slice]], tuple[Image, Image]]) -> None:
+        """Cuts patches on an even grid.
+
+        Args:
+            shape: rows and columns of the picture.
+            cut: gives the image and its per-pixel weight at rows and columns.
+        """
+        side = min(PATCH_PX, max(MIN_PATCH_PX, min(shape) // 2), *shape)
         taper = np.hanning(side + 2)[1:-1].astype(np.float32)
         window = taper[:, None] * taper
-        corners = [(y, x) for y in _starts(image.shape[0], side) for x in _starts(image.shape[1], side)]
-        self.shape = image.shape
+        corners = [(y, x) for y in _starts(shape[0], side) for x in _starts(shape[1], side)]
+        self.shape = shape
         self.side = side
         self.spectra = np.empty((len(corners), side, side), dtype=np.complex64)
         for spectrum, (y, x) in zip(self.spectra, corners, strict=True):
-            cut = np.s_[y : y + side, x : x + side]
-            spectrum[:] = scipy.fft.fft2(orientation(image[cut]) * (window * weight[cut]))
-        middle = np.array([image.shape[1] - 1, image.shape[0] - 1]) / 2
+            image, weight = cut(np.s_[y : y + side, x : x + side])
+            spectrum[:] = scipy.fft.fft2(orientation(image) * (window * weight), overwrite_x=True)
+        middle = np.array([shape[1] - 1, shape[0] - 1]) / 2
         self.centres = np.array([(x, y) for y, x in corners]) + (side - 1) / 2 - middle
 
 
@@ -85,7 +89,9 @@ def correlate(tile: Patches, baseline: Patches, reach: int) -> Surfaces:
     for value, a, b in zip(values, tile.spectra, baseline.spectra, strict=True):
         cross = np.conj(a) * b
         power = cross.real**2 + cross.imag**2
-        cross *= (power + 1e-6 * power.mean() + 1e-30) ** (-WHITENING / 2)
+        # The fourth root of the power: half way between plain correlation (broad peaks) and phase correlation (sharp,
+        # and sharply disturbed by noise).
+        cross /= np.sqrt(np.sqrt(power + (1e-6 * power.mean() + 1e-30)))
         value[:] = scipy.fft.ifft2(cross, overwrite_x=True).real[np.ix_(inside, inside)]
     return Surfaces(values, tile.centres, reach)
 

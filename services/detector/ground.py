@@ -1,8 +1,8 @@
-"""The ground under a count: quality, registration, visibility and radiometry, in that order."""
+"""The ground under a count: quality, registration, radiometry and visibility, in that order."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from services.detector.centrelines import Centreline, corridor
@@ -21,6 +21,8 @@ LEAST_COMMON_GROUND = 0.05
 # What a tile may be rejected for where more than this of it is under cloud, or white and smooth as if.
 CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable", "shift-too-large"})
 MOSTLY_HIDDEN = 0.5
+# Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow.
+LIKELY_SNOW = 0.7
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
         timings["visibility"] = _milliseconds(started)
         return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), timings)
 
+    _check_baseline(baseline)
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
     on_grid = harmonise(baseline, tile)
     if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
@@ -66,14 +69,23 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
     timings["registration"] = _milliseconds(started)
 
     started = perf_counter()
-    visibility = visible_ground(tile, match.baseline)
-    timings["visibility"] = _milliseconds(started)
+    look = visible_ground(tile, None)
+    clear = look.seen if look.cloud < LIKELY_SNOW else tile.valid
+    in_tiles_light = fit_radiometry(tile, match.baseline, along_tracks, clear).apply(match.baseline)
+    timings["radiometry"] = _milliseconds(started)
 
     started = perf_counter()
-    clear = replace(tile, valid=visibility.seen)
-    in_tiles_light = fit_radiometry(clear, match.baseline, along_tracks).apply(match.baseline)
-    timings["radiometry"] = _milliseconds(started)
+    visibility = visible_ground(tile, in_tiles_light)
+    timings["visibility"] = _milliseconds(started)
     return Ground(in_tiles_light, visibility.seen, match.registration, remarks, timings)
+
+
+def _check_baseline(baseline: Raster) -> None:
+    """A baseline that could not be counted itself shows nothing to compare with."""
+    try:
+        check_quality(baseline)
+    except TileRejectedError as error:
+        raise TileRejectedError(f"baseline-{error.reason}") from None
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from services.detector.correlation import orientation
 from services.detector.raster import Raster
+from services.detector.structure import block_all, common_structure
 
-# Averages over this much ground: noise and what is left of the displacement matter less.
-CELL_M = 1.0
+# Blocks of so many cells a side are compared: about 1.8 m, so that what is left of the displacement matters little.
+BLOCK = 2
 # Ground is compared with itself over this distance to see whether it is the same ground, in sight.
 WINDOW_M = 12.0
 # Within a window, structure agrees this much by chance (two standard deviations).
@@ -18,17 +18,17 @@ CHANCE_AGREEMENT = 0.15
 # Tukey's bisquare at 95 % efficiency for normal residuals.
 BISQUARE = 4.685
 ROUNDS = 8
-# Cells that the fit sees; the pairs of them it starts from, and the cells it tries those on.
+# Blocks that the fit sees; the pairs of them it starts from, and the blocks it tries those on.
 SAMPLE = 3000
 TRIALS = 50
 TRIED_ON = 300
-# Fewer cells than this say too little of a gain.
-MIN_CELLS = 100
+# Fewer blocks than this say too little of a gain.
+MIN_BLOCKS = 100
 # No sensor or sun makes more of a difference between two looks; beyond lies a fit that went wrong.
 MAX_GAIN = 5.0
 
 Floats = NDArray[np.float32]
-Cells = NDArray[np.float64]
+Blocks = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
@@ -39,7 +39,7 @@ class Fit:
     Attributes:
         gain: (bands,).
         offset: (bands,).
-        residual: (bands,), robust standard deviation of what the fit leaves, over cells of `CELL_M`.
+        residual: (bands,), robust standard deviation of what the fit leaves, over blocks.
     """
 
     gain: NDArray[np.float64]
@@ -48,13 +48,14 @@ class Fit:
 
     def apply(self, baseline: Raster) -> Raster:
         """The baseline in the tile's radiometry."""
-        gain = self.gain.astype(np.float32)[:, None, None]
-        offset = self.offset.astype(np.float32)[:, None, None]
-        pixels = (gain * baseline.pixels + offset) * baseline.valid
+        pixels = self.gain.astype(np.float32)[:, None, None] * baseline.pixels
+        pixels += self.offset.astype(np.float32)[:, None, None]
+        if not baseline.valid.all():
+            pixels *= baseline.valid
         return Raster(pixels, baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)
 
 
-def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask) -> Fit:
+def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask, clear: Mask | None = None) -> Fit:
     """A robust line per band: least median of squares, then Tukey's bisquare (Holland and Welsch, 1977).
 
     Ground counts the more, the better its structure agrees between the pictures: not at all where cloud or fresh snow
@@ -64,56 +65,44 @@ def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask) -> Fit:
         tile: the tile.
         baseline: the baseline, registered onto the tile.
         corridor: bool (rows, cols), true along the tracks, where cars come and go.
+        clear: bool (rows, cols), where the tile does not look like cloud; everywhere if not given.
     """
-    side = cell_side(tile, CELL_M)
-    seen = block_mean(tile.valid & baseline.valid, side) > 0.99
-    weight = np.clip(agreement(tile, baseline, side) - CHANCE_AGREEMENT, 0, None) ** 2 * seen
-    outside = weight * (block_mean(corridor, side) < 0.5)
-    if (outside > 0).sum() >= MIN_CELLS:
+    side = BLOCK * tile.cells.side_px
+    usable = block_all(tile.valid & baseline.valid if clear is None else clear & baseline.valid, side)
+    weight = np.clip(_agreement(tile, baseline) - CHANCE_AGREEMENT, 0, None) ** 2 * usable
+    outside = weight * ~block_all(corridor, side)
+    if (outside > 0).sum() >= MIN_BLOCKS:
         weight = outside
     if not weight.any():
-        weight = seen.astype(np.float32)
-    chosen = _drawn(weight.ravel())
-    before = np.array([block_mean(band, side).flat[chosen] for band in baseline.pixels], dtype=np.float64)
-    after = np.array([block_mean(band, side).flat[chosen] for band in tile.pixels], dtype=np.float64)
+        weight = usable.astype(np.float32)
+    chosen = np.unravel_index(_drawn(weight.ravel()), weight.shape)
+    before, after = (_means(picture.pixels, chosen, side) for picture in (baseline, tile))
     return _lines(before, after)
 
 
-def agreement(tile: Raster, baseline: Raster, side: int) -> Floats:
-    """How well the pictures' structure agrees around each cell of `side` pixels: about 0 by chance, 1 at the most."""
-    a = orientation(block_mean(tile.luminance(), side))
-    b = orientation(block_mean(baseline.luminance(), side))
-    window = max(3, round(WINDOW_M / (side * tile.gsd_m)))
-    common = ndimage.uniform_filter((a * np.conj(b)).real, window)
-    possible = ndimage.uniform_filter(np.abs(a) * np.abs(b), window)
-    return np.asarray(common / np.maximum(possible, 1e-6), dtype=np.float32)
+def _agreement(tile: Raster, baseline: Raster) -> Floats:
+    """How well the pictures' structure agrees around each block: about 0 by chance, 1 at the most."""
+    common, there = common_structure(tile.cells, baseline.cells)
+    window = max(3, round(WINDOW_M / (BLOCK * tile.cells.side_px * tile.gsd_m)))
+    common, there = ndimage.uniform_filter(common, window), ndimage.uniform_filter(there, window)
+    return np.asarray(common / np.maximum(there, 1e-6), dtype=np.float32)
 
 
-def cell_side(picture: Raster, metres: float) -> int:
-    """Pixels along a cell's side."""
-    return max(1, round(metres / picture.gsd_m))
-
-
-def block_mean(image: Floats | Mask, side: int) -> Floats:
-    """Means over square blocks; what does not fill a block at the right and bottom is left out."""
-    rows, cols = (length // side * side for length in image.shape)
-    down = image[:rows:side, :cols].astype(np.float32)
-    for row in range(1, side):
-        down += image[row:rows:side, :cols]
-    total = down[:, ::side].copy()
-    for col in range(1, side):
-        total += down[:, col::side]
-    return total / np.float32(side**2)
+def _means(pixels: Floats, blocks: tuple[NDArray[np.intp], ...], side: int) -> Blocks:
+    """Means (bands, n) of the bands over square blocks, given by their rows and columns."""
+    within = np.arange(side)
+    rows, cols = (side * at[:, None] + within for at in blocks)
+    return np.asarray(pixels[:, rows[:, :, None], cols[:, None, :]].mean(axis=(2, 3)), dtype=np.float64)
 
 
 def _drawn(weight: Floats) -> NDArray[np.intp]:
-    """Cells drawn with a chance that is their weight; always the same ones."""
+    """Blocks drawn with a chance that is their weight; always the same ones."""
     places = (np.arange(SAMPLE) + 0.5) / SAMPLE
     total = np.cumsum(weight, dtype=np.float64)
     return np.asarray(np.searchsorted(total, places * total[-1]))
 
 
-def _lines(x: Cells, y: Cells) -> Fit:
+def _lines(x: Blocks, y: Blocks) -> Fit:
     """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
     gain, offset = _start(x, y)
     for _ in range(ROUNDS):
@@ -128,8 +117,8 @@ def _lines(x: Cells, y: Cells) -> Fit:
     return Fit(gain, offset, spread)
 
 
-def _start(x: Cells, y: Cells) -> tuple[Cells, Cells]:
-    """Lines through two cells each, and flat ones: in each band that of the least median error (Rousseeuw, 1984)."""
+def _start(x: Blocks, y: Blocks) -> tuple[Blocks, Blocks]:
+    """Lines through two blocks each, and flat ones: in each band that of the least median error (Rousseeuw, 1984)."""
     first, second = np.random.default_rng(0).integers(x.shape[1], size=(2, TRIALS))
     run = x[:, second] - x[:, first]
     slopes = np.clip((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, np.inf, run), 0, MAX_GAIN)

@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import array_bounds
 from rasterio.warp import calculate_default_transform, reproject
 
+from services.detector.structure import Cells, on_cells
 from shared.errors import UnprocessableError
 
 WGS84 = CRS.from_epsg(4326)
@@ -54,12 +55,12 @@ class Raster:
 
     @cached_property
     def _luminance(self) -> NDArray[np.float32]:
-        bands: list[NDArray[np.float32]] = list(self.pixels)
-        if len(bands) == 1:
-            return bands[0]
-        red, green, blue = bands
-        luminance: NDArray[np.float32] = LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
-        return luminance
+        return luminance(self.pixels)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Brightness on cells of ground."""
+        return on_cells(self.luminance(), self.gsd_m)
 
     def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
@@ -70,6 +71,14 @@ class Raster:
         """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
         x, y = _transformer(WGS84, self.crs).transform(lonlat[:, 0], lonlat[:, 1])
         return np.column_stack(apply(~self.transform, np.column_stack([x, y]))) - 0.5
+
+
+def luminance(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brightness (rows, cols) of pixels (1 | 3, rows, cols)."""
+    if len(pixels) == 1:
+        first: NDArray[np.float32] = pixels[0]
+        return first
+    return (np.array(LUMINANCE, np.float32) @ pixels.reshape(3, -1)).reshape(pixels.shape[1:])
 
 
 def harmonise(baseline: Raster, tile: Raster) -> Raster:
@@ -164,6 +173,7 @@ def resample_pixels(
     to_transform: Affine,
     to_crs: CRS,
     to_shape: tuple[int, int],
+    resampling: Resampling = Resampling.cubic,
 ) -> NDArray[np.float32]:
     """Pixels (bands, rows, cols) on another grid, 0 where they do not reach."""
     target = np.zeros((len(pixels), *to_shape), dtype=np.float32)
@@ -174,7 +184,7 @@ def resample_pixels(
         src_crs=crs,
         dst_transform=to_transform,
         dst_crs=to_crs,
-        resampling=Resampling.cubic,
+        resampling=resampling,
         init_dest_nodata=False,
     )
     return target

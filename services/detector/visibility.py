@@ -12,29 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from services.detector.radiometry import block_mean, cell_side
 from services.detector.raster import Raster
+from services.detector.structure import Cells, block_all, block_mean, common_structure
 
-CELL_M = 0.8
+# Blocks of so many cells a side, about 1.8 m, are judged as one.
+BLOCK = 2
 # Structure is looked for over this distance: rails are 1.5 m apart, tracks 4 to 5 m, cars 3 m wide.
 STRUCTURE_WINDOW_M = 5.0
 # The inside of a cloud: its mean gradient per cell, and its brightness above the ground, in shares of the contrast.
 MAX_GRADIENT = 0.03
 MIN_BRIGHTNESS = 0.25
+# Cloud that lets a little of the ground through is smooth beside what the baseline says is there.
+MAX_LEFT = 0.35
 # The inside of a cloud is larger than a roof over a platform or a square of concrete between tracks.
 MIN_CORE_M2 = 300.0
-# Cloud reaches this far beyond such an inside, and no part of it is narrower than this.
+# Cloud reaches this far beyond such an inside.
 REACH_M = 80.0
-NARROWEST_M = 1.6
-# Where light comes half from cloud, the ground counts as hidden.
-MIN_OPACITY = 0.45
+# Where light comes more than half from cloud, the ground counts as hidden.
+MIN_OPACITY = 0.5
 # Overcast: all is smooth, even where the tracks lie, measured by at least the contrast that a yard has in haze.
 OVERCAST_SHARE = 0.97
 LEAST_CONTRAST = 0.1
-# No sun or sensor makes more of a difference to the ground's light between two looks.
-MAX_GAIN = 5.0
 # The share of the ground's structure that may come through what hides it.
-MAX_TRANSMISSION = 0.5
+MAX_TRANSMISSION = 0.6
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -53,122 +53,102 @@ class Visibility:
     cloud: float
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A picture on cells of `CELL_M`, with its gradient."""
-
-    light: Floats
-    right: Floats
-    down: Floats
-
-    @property
-    def gradient(self) -> Floats:
-        return np.hypot(self.right, self.down)
-
-
 def visible_ground(tile: Raster, baseline: Raster | None) -> Visibility:
     """Finds cloud by its look, and by what it hides of a baseline.
 
     Args:
         tile: the tile.
-        baseline: the baseline, registered onto the tile; without one, cloud is told by its look alone, and deep snow
-            may pass for it.
+        baseline: the baseline, registered onto the tile and in its radiometry; without one, cloud is told by its look
+            alone, and deep snow may pass for it.
     """
-    side = cell_side(tile, CELL_M)
-    now = _cells(tile, side)
-    valid = block_mean(tile.valid, side) > 0.99
-    before = _cells(baseline, side) if baseline is not None else None
-    hidden = _cloud(now, before, valid, side * tile.gsd_m)
+    side = BLOCK * tile.cells.side_px
+    valid = block_all(tile.valid, side)
+    hidden = _cloud(tile.cells, baseline.cells if baseline is not None else None, valid, side * tile.gsd_m)
+    if not hidden.any():
+        return Visibility(tile.valid, 0.0)
     return Visibility(tile.valid & ~_enlarged(hidden, side, tile.shape), float(hidden.sum() / max(valid.sum(), 1)))
 
 
 def featureless(tile: Raster) -> bool:
     """Whether there is next to no structure in a tile: an overcast sky, seen from above."""
-    side = cell_side(tile, CELL_M)
-    cells, valid = _cells(tile, side), block_mean(tile.valid, side) > 0.99
+    side = BLOCK * tile.cells.side_px
+    valid = block_all(tile.valid, side)
     if not valid.any():
         return True
-    smooth = _smooth(cells, max(float(np.ptp(cells.light[valid])), LEAST_CONTRAST), side * tile.gsd_m)
+    contrast = max(float(np.ptp(block_mean(tile.cells.light, BLOCK)[valid])), LEAST_CONTRAST)
+    smooth = _roughness(tile.cells, side * tile.gsd_m) < MAX_GRADIENT * contrast
     return bool(smooth[valid].mean() > OVERCAST_SHARE)
 
 
-def _smooth(cells: _Cells, contrast: float, cell_m: float) -> Mask:
-    window = max(3, round(STRUCTURE_WINDOW_M / cell_m))
-    return np.asarray(ndimage.uniform_filter(cells.gradient, window) < MAX_GRADIENT * contrast, dtype=bool)
+def _roughness(cells: Cells, block_m: float) -> Floats:
+    """Mean gradient around each block."""
+    window = max(3, round(STRUCTURE_WINDOW_M / block_m))
+    return np.asarray(ndimage.uniform_filter(block_mean(cells.gradient, BLOCK), window), dtype=np.float32)
 
 
-def _cloud(now: _Cells, before: _Cells | None, valid: Mask, cell_m: float) -> Mask:
+def _cloud(now: Cells, before: Cells | None, valid: Mask, block_m: float) -> Mask:
     nothing = np.zeros_like(valid)
     if not valid.any():
         return nothing
-    dark, bright = np.percentile(now.light[valid], [2, 98])
+    light, rough = block_mean(now.light, BLOCK), _roughness(now, block_m)
+    dark, bright = np.percentile(light[valid], [2, 98])
     contrast = float(bright - dark) + 1e-6
-    smooth = _smooth(now, contrast, cell_m)
-    rough = valid & ~smooth
-    ground = np.full_like(now.light, np.median(now.light[rough]) if rough.any() else dark)
-    core = valid & smooth & (now.light - ground > MIN_BRIGHTNESS * contrast)
-    if before is not None and core.any():
-        ground = _expected(now, before, valid & ~core)
-        core &= now.light - ground > MIN_BRIGHTNESS * contrast
-    core = _at_least(core, MIN_CORE_M2 / cell_m**2)
+    # What gradient the smoothest of the picture has is noise.
+    noise = min(float(np.percentile(rough[valid], 1)), MAX_GRADIENT * contrast)
+    rough = np.sqrt(np.maximum(rough**2 - noise**2, 0))
+    smooth = rough < MAX_GRADIENT * contrast
+    ground = np.full_like(light, np.median(light[valid & ~smooth]) if (valid & ~smooth).any() else dark)
+    bright_here = valid & (light - ground > MIN_BRIGHTNESS * contrast)
+    core = bright_here & smooth
+    if before is not None:
+        ground = block_mean(before.light, BLOCK)
+        smooth |= rough < MAX_LEFT * _roughness(before, block_m)
+        core = bright_here & smooth & (light - ground > MIN_BRIGHTNESS * contrast)
+    core = _at_least(core, MIN_CORE_M2 / block_m**2)
     if not core.any():
         return nothing
-    cloud_light = np.median(now.light[core])
-    opacity = (now.light - ground) / np.maximum(cloud_light - ground, 0.1 * contrast)
-    near = ndimage.distance_transform_edt(~core) * cell_m < REACH_M
-    hidden = _opened(valid & near & (opacity > MIN_OPACITY), NARROWEST_M / 2 / cell_m) | core
-    return hidden if before is None else _opaque(hidden, now, before)
+    opacity = (light - ground) / np.maximum(np.median(light[core]) - ground, 0.1 * contrast)
+    near = valid & ndimage.maximum_filter(core, 2 * round(REACH_M / block_m) + 1)
+    if before is None:
+        return np.asarray(ndimage.binary_opening(near & (opacity > MIN_OPACITY)) | core)
+    through, there = _through(now, before, core)
+    opacity *= 1 - _transmission(through, there, core)
+    return _opaque(ndimage.binary_opening(near & (opacity > MIN_OPACITY)) | core, through, there)
 
 
-def _expected(now: _Cells, before: _Cells, where: Mask) -> Floats:
-    """The light that cells should have, by the baseline's and by how both are spread over some of them."""
-    if not where.any():
-        return before.light
-    middle_now, middle = np.median(now.light[where]), np.median(before.light[where])
-    spread_now, spread = (np.median(np.abs(x.light[where] - m)) for x, m in ((now, middle_now), (before, middle)))
-    gain = min(spread_now / max(spread, 1e-6), MAX_GAIN)
-    return np.asarray(middle_now + gain * (before.light - middle), dtype=np.float32)
+def _through(now: Cells, before: Cells, core: Mask) -> tuple[Floats, Floats]:
+    """How much of the baseline's structure comes through, and how much there is, by block."""
+    common, there = common_structure(now, before)
+    was, is_ = block_mean(before.gradient, BLOCK), block_mean(now.gradient, BLOCK)
+    scale = float(np.median(is_[~core])) / max(float(np.median(was[~core])), 1e-6) if not core.all() else 1.0
+    return common * np.minimum(is_ / np.maximum(scale * was, 1e-6), 1), there
 
 
-def _opaque(hidden: Mask, now: _Cells, before: _Cells) -> Mask:
+def _transmission(through: Floats, there: Floats, core: Mask) -> float:
+    """The share of structure that comes through the inside of a cloud, of what does elsewhere; at most a half."""
+    inside, outside = (through[part].sum() / max(float(there[part].sum()), 1e-9) for part in (core, ~core))
+    return float(np.clip(inside / max(float(outside), 1e-6), 0, 0.5))
+
+
+def _opaque(hidden: Mask, through: Floats, there: Floats) -> Mask:
     """Only the parts through which the baseline's structure does not come, against how it does elsewhere."""
-    along = now.right * before.right + now.down * before.down
-    across = now.right * before.down - now.down * before.right
-    # Cos 2a, a the angle between the edges: 1 as well for an edge whose contrast turned round.
-    agreement = (along**2 - across**2) / np.maximum(along**2 + across**2, 1e-16)
-    was, is_ = before.gradient, now.gradient
-    scale = np.median(is_[~hidden]) / max(float(np.median(was[~hidden])), 1e-6) if not hidden.all() else 1.0
-    # Every edge above the median counts alike, so that one bright roof does not speak for a whole cloud.
-    weight = np.minimum(was, np.median(was))
-    through = weight * agreement * np.minimum(is_ / np.maximum(scale * was, 1e-6), 1)
     labels, count = ndimage.label(hidden)
     came = np.bincount(labels.ravel(), through.ravel(), count + 1)
-    transmission = came / np.maximum(np.bincount(labels.ravel(), weight.ravel(), count + 1), 1e-9)
+    transmission = came / np.maximum(np.bincount(labels.ravel(), there.ravel(), count + 1), 1e-9)
     opaque = transmission < MAX_TRANSMISSION * max(float(transmission[0]), 1e-6)
     opaque[0] = False
     return np.asarray(opaque[labels], dtype=bool)
 
 
-def _cells(picture: Raster, side: int) -> _Cells:
-    light = block_mean(picture.luminance(), side)
-    return _Cells(light, *(ndimage.correlate1d(light, [-0.5, 0, 0.5], axis=axis) for axis in (1, 0)))
-
-
-def _at_least(mask: Mask, cells: float) -> Mask:
-    """The connected parts of a mask with at least so many cells."""
+def _at_least(mask: Mask, blocks: float) -> Mask:
+    """The connected parts of a mask with at least so many blocks."""
     labels, _ = ndimage.label(mask)
-    large = np.bincount(labels.ravel()) >= cells
+    large = np.bincount(labels.ravel()) >= blocks
     large[0] = False
     return np.asarray(large[labels], dtype=bool)
 
 
-def _opened(mask: Mask, radius: float) -> Mask:
-    reach = max(1, round(radius))
-    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    return np.asarray(ndimage.binary_opening(mask, np.hypot(x, y) <= reach + 0.3), dtype=bool)
-
-
-def _enlarged(cells: Mask, side: int, shape: tuple[int, int]) -> Mask:
-    """Cells as pixels; the last row and column stand for what does not fill a cell."""
-    full = cells.repeat(side, axis=0).repeat(side, axis=1)
+def _enlarged(blocks: Mask, side: int, shape: tuple[int, int]) -> Mask:
+    """Blocks as pixels; the last row and column stand for what does not fill a block."""
+    full = blocks.repeat(side, axis=0).repeat(side, axis=1)
     return np.pad(full, [(0, n - m) for n, m in zip(shape, full.shape, strict=True)], mode="edge")
