@@ -49,7 +49,9 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
 
 
 def surge_probability(residuals: Array, lasted: int) -> Array:
-    """The probability that a site was in a surge at each look, given that look and those before it.
+    """The probability that a site was in a surge at each look of an alert, given that look and those before it.
+
+    That an alert was opened is evidence by itself: before its first look is weighed, a surge is as likely as not.
 
     Args:
         residuals: Anscombe residuals in order of time, shape (n,).
@@ -60,7 +62,7 @@ def surge_probability(residuals: Array, lasted: int) -> Array:
         Probabilities, shape (n,).
     """
     went_on, looks = SURGE_GOES_ON
-    surging = np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted)))
+    surging = np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted), before=1.0))
     probabilities: Array = surging / (1 + surging)
     return probabilities
 
@@ -83,7 +85,7 @@ def quiet_probability(residuals: Array) -> Array:
         later.append(ratio_of_later)
         weighted = ratio * ratio_of_later
         ratio_of_later = (goes_on * weighted + ends) / (SURGE_BEGINS * weighted + stays_quiet)
-    quiet: Array = 1 / (1 + np.array(_forward(odds, goes_on)) * np.array(later[::-1]))
+    quiet: Array = 1 / (1 + np.array(_forward(odds, goes_on, before=SURGE_BEGINS / ends)) * np.array(later[::-1]))
     return quiet
 
 
@@ -95,11 +97,10 @@ def _odds(residuals: Array) -> list[float]:
     return odds
 
 
-def _forward(odds: list[float], goes_on: float) -> list[float]:
-    """The odds of a surge at each look, given that look and those before it."""
+def _forward(odds: list[float], goes_on: float, before: float) -> list[float]:
+    """The odds of a surge at each look, given that look and those before it; `before` are those before the first."""
     ends, stays_quiet = 1 - goes_on, 1 - SURGE_BEGINS
     forward: list[float] = []
-    before = SURGE_BEGINS / ends
     for ratio in odds:
         surging = before * ratio
         forward.append(surging)
