@@ -19,11 +19,11 @@ def seen_share(scene: Rendered, tile: Raster | None = None) -> float:
     return scene.seen_on_tracks(prepare(tile or scene.tile, scene.baseline, scene.centrelines).seen)
 
 
-def clouded(tile: Raster, share: float, seed: int) -> tuple[Raster, np.ndarray]:
+def clouded(tile: Raster, share: float, seed: int, thickest: float = 1.0) -> tuple[Raster, np.ndarray]:
     """A tile under soft white cloud, and where it hides more than half of the light."""
     chance = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(chance.normal(size=tile.shape), 25)
-    opacity = np.clip((field - np.quantile(field, 1 - share)) / field.std() * 2 + 0.5, 0, 1)
+    opacity = np.clip((field - np.quantile(field, 1 - share)) / field.std() * 2 + 0.5, 0, thickest)
     shade = 0.9 + chance.normal(0, 0.004, tile.shape)
     pixels = tile.pixels * (1 - opacity) + opacity * shade
     return replace(tile, pixels=pixels.astype(np.float32)), opacity > 0.5
@@ -36,6 +36,21 @@ def test_coverage_under_cloud_is_near_the_truth(condition: str, share: float) ->
     tile, hidden = clouded(scene.tile, share, seed=2)
 
     assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+def test_cloud_that_lets_some_of_the_ground_through_is_as_wide_as_where_it_hides_half() -> None:
+    scene = rendered("clear")
+    tile, hidden = clouded(scene.tile, 0.4, seed=2, thickest=0.75)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+def test_the_shadow_of_a_cloud_hides_nothing() -> None:
+    scene = rendered("clear")
+    _, under = clouded(scene.tile, 0.4, seed=2)
+    shaded = replace(scene.tile, pixels=np.where(under, 0.45 * scene.tile.pixels, scene.tile.pixels))
+
+    assert seen_share(scene, shaded) > 0.98
 
 
 @pytest.mark.parametrize(
