@@ -71,6 +71,9 @@ def count_tile(
         if cell is not None:
             ours &= _inside(cell, layout, tile)
         under_bridge = bridged(tile, ground.seen, layout)
+        if ground.baseline is not None and under_bridge.any():
+            # A bridge stays; an even patch of snow does not.
+            under_bridge &= bridged(ground.baseline, ground.baseline.valid, layout)
         if (under_bridge & ours).any():
             ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     look = _Look(
