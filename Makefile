@@ -48,7 +48,7 @@ test-kafka: $(READY) ## Run the integration and end-to-end tests against real Ap
 IMAGERY ?= $(wildcard ../shared/imagery)
 
 .PHONY: bench
-bench: bench-accuracy bench-alerts bench-registration ## Run all benchmarks; each prints its tables
+bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all benchmarks; each prints its tables
 
 .PHONY: bench-accuracy
 bench-accuracy: $(READY) ## How right the counts are, by data set and condition (IMAGERY=... names real yards)
@@ -62,6 +62,10 @@ bench-alerts: $(READY) ## How far alerts can be trusted, beside rules in use, an
 .PHONY: bench-registration
 bench-registration: $(READY) ## How well baselines are registered, by condition
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.registration
+
+.PHONY: bench-speed
+bench-speed: $(READY) ## How long a count takes on one core, by stage, and its memory
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
 
 .PHONY: train
 train: $(READY) ## Make the detector's model file from rendered scenes and the yards in IMAGERY

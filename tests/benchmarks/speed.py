@@ -1,0 +1,104 @@
+"""`make bench-speed`: time and memory of a count on one core. `python -m tests.benchmarks.speed`.
+
+The median of several counts by processor time, after one to warm up, so that other work on the machine matters
+little; stages by wall time, of that count. Memory is the peak of what Python and numpy allocate during a count
+(`tracemalloc`; GDAL's own few tens of megabytes are not in it) with the pair itself, as a multiple of the pair in the
+files' data type (8 bits) and of the pair as the detector holds it (float32).
+
+The ground of a large tile is a rendered one repeated in mirror images, which has as much to see per hectare as the
+original; its baseline is moved by some pixels and turned. Tracks are straight lines across it, until the length is
+reached: a track costs the same whatever lies there.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import tracemalloc
+from dataclasses import replace
+from time import process_time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.detector.counting import count_tile
+from services.detector.raster import Raster
+from services.detector.registration import warp
+from shared.sites import Track
+from tests.support.rendered import rendered
+
+SEED = 300_901
+PATCH_PX = 512
+# Where the baseline of a large tile lies: 4.3 px to the right, 2.6 px up, turned by a tenth of a degree.
+MOVED = np.array([[1.0, -0.002, 4.3], [0.002, 1.0, -2.6]])
+# As asked of the detector, and what shows how the cost grows with the length of track.
+CASES = ((640, 2.0), (640, 4.0), (640, 8.0), (1024, 4.0), (2048, 10.0), (2048, 20.0))
+
+
+def mirrored(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """A picture (bands, rows, cols) continued in mirror images to `side` pixels a side."""
+    beyond = side - pixels.shape[1]
+    return np.pad(pixels, ((0, 0), (0, max(beyond, 0)), (0, max(beyond, 0))), mode="symmetric")[:, :side, :side]
+
+
+def pair(side: int) -> tuple[Raster, Raster]:
+    """A tile and its baseline."""
+    scene = rendered("clear", SEED, size_px=PATCH_PX)
+    pixels = mirrored(scene.tile.pixels, side)
+    tile = replace(scene.tile, pixels=pixels, valid=np.ones(pixels.shape[1:], dtype=bool))
+    same_ground = warp(scene.baseline, scene.matrix)
+    before = replace(tile, pixels=mirrored(same_ground.pixels, side))
+    return tile, warp(before, MOVED)
+
+
+def lines(tile: Raster, km: float) -> tuple[Track, ...]:
+    """Straight tracks of that length in all, 4.8 m apart or closer where they would not fit."""
+    side = tile.shape[0]
+    number = max(1, round(1000 * km / ((side - 1) * tile.gsd_m)))
+    rows = np.linspace(8, side - 9, number) if number > 1 else np.array([side / 2])
+    length = 1000 * km / tile.gsd_m / number
+    ends = [tile.to_lonlat(np.array([[0.0, row], [min(length, side - 1.0), row]])) for row in rows]
+    return tuple(Track(id=f"T{n}", coordinates=tuple(map(tuple, end.tolist()))) for n, end in enumerate(ends))
+
+
+def measure(tile: Raster, baseline: Raster, tracks: tuple[Track, ...], runs: int) -> tuple[float, dict[str, float]]:
+    """Processor seconds of a count, and wall milliseconds by stage."""
+    took = []
+    for _ in range(runs + 1):
+        fresh = [replace(picture) for picture in (tile, baseline)]
+        began = process_time()
+        counted = count_tile(fresh[0], fresh[1], tracks)
+        took.append((process_time() - began, counted.count.timings_ms))
+    return sorted(took[1:], key=lambda run: run[0])[runs // 2]
+
+
+def peak_bytes(tile: Raster, baseline: Raster, tracks: tuple[Track, ...]) -> int:
+    """The most memory that a count holds, with its pair."""
+    tracemalloc.start()
+    count_tile(replace(tile), replace(baseline), tracks)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak + tile.pixels.nbytes + baseline.pixels.nbytes
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5, help="counts of each case")
+    runs = parser.parse_args().runs
+    head = ("tile", "track", "CPU", "by stage, ms", "peak", "of the 8 bit pair", "of the float32 pair")
+    print("| " + " | ".join(head) + " |")
+    print("| " + " | ".join(["---"] * len(head)) + " |")
+    for side, km in CASES:
+        tile, baseline = pair(side)
+        tracks = lines(tile, km)
+        seconds, stages = measure(tile, baseline, tracks, runs)
+        peak, samples = peak_bytes(tile, baseline, tracks), tile.pixels.size + baseline.pixels.size
+        parts = ", ".join(f"{name} {ms:.0f}" for name, ms in stages.items())
+        memory = f"{peak / 1e6:.0f} MB", f"{peak / samples:.1f}", f"{peak / (4 * samples):.1f}"
+        print("| " + " | ".join((f"{side} px", f"{km:g} km", f"{seconds:.2f} s", parts, *memory)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
