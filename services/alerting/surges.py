@@ -51,7 +51,9 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
 def surge_probability(residuals: Array, lasted: int) -> Array:
     """The probability that a site was in a surge at each look of an alert, given that look and those before it.
 
-    That an alert was opened is evidence by itself: before its first look is weighed, a surge is as likely as not.
+    That an alert was opened is evidence by itself: before its first look is weighed, a surge is as likely as not. A
+    look below the mean says no more than one at the mean, so that no single look, however low, ends a surge that has
+    lasted two dozen.
 
     Args:
         residuals: Anscombe residuals in order of time, shape (n,).
@@ -62,7 +64,7 @@ def surge_probability(residuals: Array, lasted: int) -> Array:
         Probabilities, shape (n,).
     """
     went_on, looks = SURGE_GOES_ON
-    surging = np.array(_forward(_odds(residuals), (went_on + lasted) / (looks + lasted), before=1.0))
+    surging = np.array(_forward(_odds(np.maximum(residuals, 0.0)), (went_on + lasted) / (looks + lasted), before=1.0))
     probabilities: Array = surging / (1 + surging)
     return probabilities
 

@@ -114,6 +114,14 @@ def test_a_surge_of_a_year_keeps_its_alert(every_days: int) -> None:
     assert judgements[-1].opened_at == looks[36].observed_at
 
 
+def test_no_single_look_ends_a_surge_that_has_lasted_but_two_do() -> None:
+    surge = [count + 40 for count in CALM * 3]
+    judgements = replay(weekly([*CALM * 2, *surge, 0.0, *surge, 8.0, 9.0]), RULE)
+    assert openings(judgements) == [24]
+    assert judgements[60].state is State.ALERT
+    assert judgements[-1].transition is Transition.RESOLVED
+
+
 def test_a_rebaseline_makes_a_surge_the_new_normal() -> None:
     looks = weekly([*CALM * 2, *[count + 40 for count in CALM] * 3])
     judgements = replay(looks, RULE, rebaselined_at=[looks[24].observed_at])
