@@ -32,8 +32,8 @@ def season() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
 
 
 def slow_rise() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """A year of quiet, then a rise to two and a half times the level over half a year."""
-    return 7.0 * np.arange(80, dtype=np.float64), np.concatenate((np.full(54, 14.0), np.linspace(14, 35, 26))), 2.0
+    """A year of quiet, then a rise to twice the level over half a year."""
+    return 7.0 * np.arange(80, dtype=np.float64), np.concatenate((np.full(54, 14.0), np.linspace(14, 28, 26))), 2.0
 
 
 def year_long() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -44,7 +44,7 @@ def year_long() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
 PICTURES = {
     "alerting-surges": ("Simulated: a surge during learning, two later", surges, 1),
     "alerting-season": ("Simulated: three years with a season, and a surge out of season", season, 2),
-    "alerting-slow-rise": ("Simulated: a slow rise", slow_rise, 3),
+    "alerting-slow-rise": ("Simulated: a slow rise", slow_rise, 16),
     "alerting-year": ("Simulated: a surge of a year", year_long, 4),
 }
 
