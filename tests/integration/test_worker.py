@@ -258,7 +258,10 @@ def test_a_stuck_handler_stops_progress_and_is_left_behind(kafka_settings: Kafka
         assert holding.wait(60)
         eventually(lambda: not progress.alive(within_s=1), "the loop no longer counts as alive")
     assert committed(kafka_settings, GROUP, TileEvent) == {}, "what is left behind will be handled by another"
+    done = metrics.RECORDS_HANDLED.labels(GROUP, "done")
+    before = done._value.get()
     go_on.set()
+    eventually(lambda: done._value.get() > before, "what was left behind has ended as well")
 
 
 def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
