@@ -30,6 +30,10 @@ MAX_ZOOM = 4.0
 MARGIN_M = 25.0
 NUMBER_PX = 15
 TEXT_PX = 22
+# The count is to be read on a thumbnail, too.
+VERDICT_PX = 44
+# A veil over each car, thin enough for the car itself to be seen.
+VEIL = 45
 
 INK = (255, 255, 255)
 PAPER = (24, 26, 30)
@@ -88,7 +92,9 @@ def evidence_pictures(
     plain = view.cut(colours)
     pictures = {
         "tile": _framed(plain, view, tile, (caption.place, when)),
-        "cars": _framed(_with_cars(plain, view, counted), view, tile, (_verdict(counted.count), caption.place, when)),
+        "cars": _framed(
+            _with_cars(plain, view, counted), view, tile, (*_details(counted.count), caption.place, when), counted.count
+        ),
     }
     if counted.baseline is not None:
         earlier = caption.baseline_observed_at
@@ -144,14 +150,14 @@ def _with_cars(picture: Image.Image, view: _View, counted: Counted) -> Image.Ima
     for track, number, corners in counted.outlines:
         colour = TRACK_COLOURS[tracks.index(track) % len(TRACK_COLOURS)]
         outline = view.at(corners)
-        draw.polygon(outline, fill=(*colour, 70))
+        draw.polygon(outline, fill=(*colour, VEIL))
         draw.line([*outline, outline[0]], fill=(0, 0, 0, 255), width=stroke + 2, joint="curve")
         draw.line([*outline, outline[0]], fill=(*colour, 255), width=stroke, joint="curve")
         length = np.hypot(*(np.array(outline[0]) - outline[1])), np.hypot(*(np.array(outline[1]) - outline[2]))
         if max(length) >= 2.2 * NUMBER_PX:
             _label(draw, view.at(corners.mean(axis=0)[None])[0], str(number), NUMBER_PX, INK)
         if number == 1:
-            _label(draw, _beyond(outline, drawn.size), track, NUMBER_PX + 4, colour)
+            _tag(draw, _beyond(outline, drawn.size), track, colour)
     return Image.alpha_composite(drawn, over).convert("RGB")
 
 
@@ -169,25 +175,45 @@ def _label(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, size: 
     draw.text(xy, text, fill=(*colour, 255), font=_font(size), anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0, 255))
 
 
+def _tag(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, colour: tuple[int, ...]) -> None:
+    """A track's name on a dark plate, framed in the track's colour: legible on any ballast."""
+    left, top, right, bottom = draw.textbbox(xy, text, font=_font(NUMBER_PX), anchor="mm")
+    draw.rounded_rectangle((left - 5, top - 4, right + 5, bottom + 4), 4, (*PAPER, 255), (*colour, 255), 2)
+    draw.text(xy, text, fill=(*INK, 255), font=_font(NUMBER_PX), anchor="mm")
+
+
 def _verdict(count: TileCount) -> str:
+    return "not counted" if count.count is None else f"{count.count:.0f} railcars"
+
+
+def _details(count: TileCount) -> tuple[str, ...]:
     if count.count is None:
-        return f"not counted: {', '.join(count.reasons)}"
+        return (", ".join(count.reasons),)
     interval = f"90 % interval {count.low:.0f} to {count.high:.0f}"
-    seen = "" if count.coverage > 0.995 else f", {count.coverage:.0%} of the track seen"
-    return f"{count.count:.0f} railcars ({interval}{seen})"
+    return (interval,) if count.coverage > 0.995 else (interval, f"{count.coverage:.0%} of the track seen")
 
 
-def _framed(picture: Image.Image, view: _View, tile: Raster, lines: tuple[str, ...]) -> Image.Image:
-    """The picture with a scale bar and a north arrow on it, and what it says in a band below."""
-    text = _wrapped([line for line in lines if line], picture.width)
-    band = TEXT_PX // 2 + len(text) * (TEXT_PX + 6)
+def _framed(
+    picture: Image.Image, view: _View, tile: Raster, lines: tuple[str, ...], count: TileCount | None = None
+) -> Image.Image:
+    """The picture, and in a band below what it says, a scale bar and a north arrow: nothing lies over the ground."""
+    metres, bar_px = _scale_bar(picture.width, tile.gsd_m / view.zoom)
+    text = _wrapped([line for line in lines if line], picture.width - bar_px - 100)
+    head = VERDICT_PX + 10 if count else 0
+    band = head + max(len(text) * (TEXT_PX + 6) + TEXT_PX // 2, 84 - head)
     framed = Image.new("RGB", (picture.width, picture.height + band), PAPER)
     framed.paste(picture)
     draw = ImageDraw.Draw(framed)
+    if count:
+        draw.text((12, picture.height + 4), _verdict(count), fill=INK, font=_font(VERDICT_PX))
     for number, line in enumerate(text):
-        draw.text((12, picture.height + TEXT_PX // 3 + number * (TEXT_PX + 6)), line, fill=INK, font=_font(TEXT_PX))
-    _scale_bar(draw, picture.size, tile.gsd_m / view.zoom)
-    _north_arrow(draw, picture.size, north_px(tile))
+        at = 12, picture.height + head + TEXT_PX // 3 + number * (TEXT_PX + 6)
+        draw.text(at, line, fill=INK, font=_font(TEXT_PX))
+    right, middle = picture.width - 16, picture.height + 42
+    _north_arrow(draw, np.array([right - 20.0, middle]), north_px(tile))
+    start = right - 60 - bar_px
+    draw.rectangle((start, middle + 4, start + bar_px, middle + 10), fill=INK)
+    draw.text((start + bar_px / 2, middle - 14), f"{metres:g} m", fill=INK, font=_font(TEXT_PX), anchor="mm")
     return framed
 
 
@@ -203,24 +229,20 @@ def _wrapped(lines: list[str], width: int) -> list[str]:
     return rows
 
 
-def _scale_bar(draw: ImageDraw.ImageDraw, size: tuple[int, int], metres_per_px: float) -> None:
-    widest = size[0] * metres_per_px / 4
+def _scale_bar(width: int, metres_per_px: float) -> tuple[float, int]:
+    """A round number of metres, and how long it is on a picture so wide, in pixels."""
+    widest = width * metres_per_px / 5
     power = 10.0 ** np.floor(np.log10(widest))
-    metres = next(step * power for step in (5, 2, 1) if step * power <= widest)
-    x, y = 16, size[1] - 22
-    end = x + round(metres / metres_per_px)
-    draw.rectangle((x - 3, y - 3, end + 3, y + 9), fill=PAPER)
-    draw.rectangle((x, y, end, y + 6), fill=INK)
-    _label(draw, ((x + end) / 2, y - 16), f"{metres:g} m", NUMBER_PX, INK)
+    metres = float(next(step * power for step in (5, 2, 1) if step * power <= widest))
+    return metres, round(metres / metres_per_px)
 
 
-def _north_arrow(draw: ImageDraw.ImageDraw, size: tuple[int, int], north: NDArray[np.float64]) -> None:
-    centre = np.array([size[0] - 40.0, 46.0])
+def _north_arrow(draw: ImageDraw.ImageDraw, centre: NDArray[np.float64], north: NDArray[np.float64]) -> None:
     across = np.array([-north[1], north[0]])
     tip, left, right = centre + 26 * north, centre - 14 * north + 11 * across, centre - 14 * north - 11 * across
-    draw.polygon([tuple(point) for point in (tip, left, centre - 6 * north, right)], fill=INK, outline=(0, 0, 0))
-    x, y = centre - 28 * north
-    _label(draw, (float(x), float(y)), "N", NUMBER_PX, INK)
+    draw.polygon([tuple(point) for point in (tip, left, centre - 6 * north, right)], fill=INK)
+    x, y = centre - 26 * north
+    draw.text((float(x), float(y)), "N", fill=INK, font=_font(NUMBER_PX), anchor="mm")
 
 
 @lru_cache
