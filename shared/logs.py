@@ -10,8 +10,9 @@ from structlog.typing import EventDict, Processor
 from shared.settings import LogLevel
 
 QUIET = {"kafka": logging.CRITICAL, "httpx": logging.WARNING, "httpcore": logging.WARNING, "rasterio": logging.WARNING}
-"""What is kept of chatty libraries. kafka-python calls every attempt to connect an error, several times a second while
-Kafka is away; the worker and the publisher say it once."""
+"""What is kept of chatty libraries, at any level of ours. kafka-python calls every attempt to connect an error, several
+times a second while Kafka is away; the worker and the publisher say it once. Its debug lines hold the bytes that it
+sends, a SASL password among them."""
 
 
 def configure_logging(service: str, level: LogLevel) -> None:
@@ -45,7 +46,7 @@ def configure_logging(service: str, level: LogLevel) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name, kept in QUIET.items():
-        logging.getLogger(name).setLevel(level if level == "DEBUG" else kept)
+        logging.getLogger(name).setLevel(kept)
 
 
 def log_context(**fields: str) -> AbstractContextManager[object]:

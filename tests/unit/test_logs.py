@@ -61,3 +61,11 @@ def test_the_level_holds_for_us_and_chatter_is_dropped(capsys: pytest.CaptureFix
     structlog.get_logger("services.detector").warning("but this")
 
     assert [line["event"] for line in lines(capsys)] == ["but this"]
+
+
+def test_bytes_on_their_way_to_kafka_are_never_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("detector", "DEBUG")
+    logging.getLogger("kafka.net").debug("Send: bytearray(b'hush')")
+    structlog.get_logger("services.detector").debug("but this")
+
+    assert [line["event"] for line in lines(capsys)] == ["but this"]
