@@ -135,7 +135,8 @@ def _can_read(port: int, user: str, group: str, event: type[Event]) -> bool:
     consumer = make_consumer(_settings(port, user), group)
     consumer.subscribe([event.TOPIC])
     try:
-        eventually(lambda: consumer.poll(200) is not None and consumer.assignment(), f"{user} joins {group}")
+        # A poll shorter than the join may leave kafka-python 3.0.12 waiting for ever; see the worker's listener.
+        eventually(lambda: consumer.poll(5_000) is not None and consumer.assignment(), f"{user} joins {group}")
     except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
         return False
     finally:
