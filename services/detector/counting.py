@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from services.detector import evidence
 from services.detector.centrelines import project
 from services.detector.crossings import bridged
-from services.detector.ground import Ground, prepare
+from services.detector.ground import prepare
 from services.detector.raster import Raster
 from services.detector.refinement import refine
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted, Stretch, rejected, tallied
 from services.detector.segmentation import decode
-from services.detector.shadows import estimate_sun
 from services.detector.strips import Layout, lay_out
-from services.detector.tracks import Piece, clip, owned
+from services.detector.tracks import clip, owned
 from shared.counts import Sun
 from shared.sites import Cell, Track
 
@@ -49,7 +48,7 @@ def count_tile(
         tile: the tile.
         baseline: the same place at another time, as delivered; without one the tile is counted by itself.
         tracks: the site's tracks; those that do not cross the tile are left out.
-        sun: where the sun stood, if known; else it is told from the shadows of the cars that are found without it.
+        sun: where the sun stood, if known.
         cell: only cars whose centre lies in it count; the whole tile without one.
         models: what the evidence is weighed with; the ones shipped if not given.
     """
@@ -76,60 +75,21 @@ def count_tile(
             under_bridge &= bridged(ground.baseline, ground.baseline.valid, layout)
         if (under_bridge & ours).any():
             ground = replace(ground, reasons=(*ground.reasons, "bridge"))
-    look = _Look(
-        tile, ground, layout, pieces, ours, under_bridge, models.single if ground.baseline is None else models.pair
-    )
-    counted = _counted(look, sun, timings)
-    if sun is None and counted.outlines and counted.seen is not None:
-        with _timed(timings, "sun"):
-            corners = [corners for _, _, corners in counted.outlines]
-            sun = estimate_sun(tile, counted.baseline, counted.seen, corners)
-        if sun is not None:
-            counted = _counted(look, sun, timings)
-    return counted
-
-
-@dataclass(frozen=True)
-class _Look:
-    """All that stays the same whatever the sun is taken to be.
-
-    Attributes:
-        tile: the tile.
-        ground: what the count stands on.
-        layout: the cells of track.
-        pieces: the tracks they are of.
-        ours: (n,), the cells that count.
-        under_bridge: (n,), those that a bridge hides.
-        model: what the evidence is weighed with.
-    """
-
-    tile: Raster
-    ground: Ground
-    layout: Layout
-    pieces: Sequence[Piece]
-    ours: NDArray[np.bool_]
-    under_bridge: NDArray[np.bool_]
-    model: evidence.Model
-
-
-def _counted(look: _Look, sun: Sun | None, timings: dict[str, float]) -> Counted:
-    """The count of a tile whose tracks are laid out, with the sun in a certain place, or not known."""
-    ground, layout, ours = look.ground, look.layout, look.ours
+    model = models.single if ground.baseline is None else models.pair
     with _timed(timings, "strips"):
-        figures, seen = evidence.measure(look.tile, ground.baseline, ground.seen, layout, sun)
-        seen &= ~look.under_bridge
+        figures, seen = evidence.measure(tile, ground.baseline, ground.seen, layout, sun)
+        seen &= ~under_bridge
     coverage = float((seen & ours).sum() / max(ours.sum(), 1))
     if coverage < LEAST_COVERAGE:
         reasons = (*ground.reasons, "coverage-too-low")
         return Counted(rejected(algorithm(), reasons, ground, coverage, timings), ground.baseline, ground.seen)
     with _timed(timings, "evidence"):
-        logits = evidence.weigh(look.model.network, figures, with_baseline=ground.baseline is not None)
+        logits = evidence.weigh(model.network, figures, with_baseline=ground.baseline is not None)
         along = evidence.by_track(logits, seen, ours, layout)
     with _timed(timings, "segmentation"):
-        decoded = decode(along, look.model.grammar)
-    stretches = [Stretch(piece, layout.track(number), decoded[number]) for number, piece in enumerate(look.pieces)]
-    calibration = look.model.calibration
-    counted = tallied(algorithm(), look.tile, ground, layout, stretches, ours, seen, calibration, timings)
+        decoded = decode(along, model.grammar)
+    stretches = [Stretch(piece, layout.track(number), decoded[number]) for number, piece in enumerate(pieces)]
+    counted = tallied(algorithm(), tile, ground, layout, stretches, ours, seen, model.calibration, timings)
     return replace(counted, sun=sun, layout=layout)
 
 
@@ -145,4 +105,4 @@ def _inside(cell: Cell, layout: Layout, tile: Raster) -> NDArray[np.bool_]:
 def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
-    timings[stage] = round(timings.get(stage, 0.0) + 1000 * (time.perf_counter() - began), 1)
+    timings[stage] = round(1000 * (time.perf_counter() - began), 1)

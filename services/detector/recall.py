@@ -21,6 +21,7 @@ from services.detector.counting import count_tile
 from services.detector.injection import paint, setting_of
 from services.detector.raster import Raster
 from services.detector.result import Corners, Counted
+from services.detector.shadows import estimate_sun
 from services.detector.strips import CELL_M, Layout
 from services.detector.sun import shadow_px
 from services.detector.tracks import owned
@@ -61,7 +62,8 @@ def check_recall(
         tile: the tile.
         baseline: what it was counted against, as delivered.
         tracks: the site's tracks.
-        counted: what was counted; where it found cars, none are painted. Where its sun is not known, no shadows are.
+        counted: what was counted; where it found cars, none are painted. Where its sun is not known, it is told from
+            the shadows of those cars; failing that, no shadows are painted.
         seed: of which cars are painted and where; from the tile's checksum, so that a repetition gives the same.
         cell: the site's cell that the tile shows.
 
@@ -75,7 +77,9 @@ def check_recall(
     cuts = _parked(rng, layout, _empty(layout, tile, counted, seen, cell))
     if not cuts:
         return None
-    shadow = shadow_px(counted.sun, tile) if counted.sun else None
+    corners = [corners for _, _, corners in counted.outlines]
+    sun = counted.sun or estimate_sun(tile, counted.baseline, seen, corners)
+    shadow = shadow_px(sun, tile) if sun else None
     setting = setting_of(tile, None if shadow is None else shadow * tile.gsd_m)
     painted = paint(tile, cuts, setting, _standing(counted, tile.shape), rng)
     again = count_tile(painted, baseline, tracks, sun=counted.sun, cell=cell)
