@@ -22,8 +22,10 @@ STRUCTURE_WINDOW_M = 5.0
 # The inside of a cloud: its mean gradient per cell, and its brightness above the ground, in shares of the contrast.
 MAX_GRADIENT = 0.03
 MIN_BRIGHTNESS = 0.25
-# Cloud that lets a little of the ground through is smooth beside what the baseline says is there.
+# Cloud that lets a little of the ground through is smooth beside what the baseline says is there; but no part of the
+# tile's roughest quarter is cloud, however harsh the baseline, as one with dark tracks in snow is.
 MAX_LEFT = 0.35
+ROUGHEST = 75
 # The inside of a cloud is larger than a roof over a platform or a square of concrete between tracks.
 MIN_CORE_M2 = 300.0
 # Cloud reaches this far beyond such an inside.
@@ -102,7 +104,7 @@ def _cloud(now: Cells, before: Cells | None, valid: Mask, block_m: float) -> Mas
     core = bright_here & smooth
     if before is not None:
         ground = block_mean(before.light, BLOCK)
-        smooth |= rough < MAX_LEFT * _roughness(before, block_m)
+        smooth |= rough < np.minimum(MAX_LEFT * _roughness(before, block_m), np.percentile(rough[valid], ROUGHEST))
         core = bright_here & smooth & (light - ground > MIN_BRIGHTNESS * contrast)
     core = _at_least(core, MIN_CORE_M2 / block_m**2)
     if not core.any():

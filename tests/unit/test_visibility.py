@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rasterio.transform import Affine
 from scipy import ndimage
 
 from services.detector.centrelines import Centreline
@@ -119,9 +120,11 @@ def test_no_data_coarse_pixels_and_blur_are_rejected_with_their_reason() -> None
 
 def test_a_baseline_of_elsewhere_is_rejected() -> None:
     scene = rendered("clear")
-    away = replace(scene.baseline, valid=np.zeros_like(scene.baseline.valid))
+    away = replace(scene.baseline, transform=Affine.translation(10_000, 0) @ scene.baseline.transform)
+    empty = replace(scene.baseline, valid=np.zeros_like(scene.baseline.valid))
 
     assert prepared(scene.tile, away, scene.centrelines) == "wrong-place"
+    assert prepared(scene.tile, empty, scene.centrelines) == "baseline-no-data"
 
 
 def test_blur_grows_with_the_point_image() -> None:
