@@ -46,7 +46,7 @@ class Recipe:
         real_weight: how often a cell of a real strip is drawn, against one of a rendered strip.
     """
 
-    steps: int = 6000
+    steps: int = 9000
     seed: int = 100_000
     real_weight: float = 5.0
 
