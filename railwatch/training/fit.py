@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.features import Structure
-from services.detector.network import Network, neighbours
+from services.detector.network import Network
 
 Floats = NDArray[np.float32]
 
@@ -173,7 +173,14 @@ def _layer_gradient(inputs: Floats, error: Floats) -> Floats:
 
 
 def _neighbours(hidden: Floats, batch: int, reach: int) -> Floats:
-    return np.concatenate([neighbours(rows, reach) for rows in np.split(hidden, batch)])
+    """(n, 3 c): each row with those `reach` before and after it in its window, 0 beyond the window's ends."""
+    rows = hidden.reshape(batch, -1, hidden.shape[1])
+    out = np.zeros((*rows.shape[:2], 3, rows.shape[2]), hidden.dtype)
+    out[:, :, 1] = rows
+    if reach < rows.shape[1]:
+        out[:, reach:, 0] = rows[:, :-reach]
+        out[:, :-reach, 2] = rows[:, reach:]
+    return out.reshape(len(hidden), -1)
 
 
 def _gathered(context: Floats, batch: int, reach: int) -> Floats:

@@ -31,7 +31,7 @@ class Network:
         """Logits (n, classes) of figures (n, f)."""
         hidden = _relu(_affine((inputs - self.mean) * self.scale, self.enter))
         for depth, weights in enumerate(self.blocks):
-            hidden += _relu(_affine(neighbours(hidden, 2**depth), weights))
+            hidden += _relu(_convolved(hidden, weights, 2**depth))
         return _affine(hidden, self.leave)
 
 
@@ -46,14 +46,13 @@ def load_network(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Netw
     return Network(part["mean"], part["scale"], part["enter"], blocks, part["leave"])
 
 
-def neighbours(hidden: Floats, reach: int) -> Floats:
-    """(n, 3 c): each row with those `reach` before and after it, 0 beyond the ends."""
-    n, c = hidden.shape
-    out = np.zeros((n, 3 * c), hidden.dtype)
-    out[:, c : 2 * c] = hidden
-    if reach < n:
-        out[reach:, :c] = hidden[:-reach]
-        out[:-reach, 2 * c :] = hidden[reach:]
+def _convolved(hidden: Floats, weights: Floats, reach: int) -> Floats:
+    """(n, c): of each row and those `reach` before and after it, 0 beyond the ends."""
+    c = hidden.shape[1]
+    out = _affine(hidden, weights[[*range(c, 2 * c), -1]])
+    if reach < len(hidden):
+        out[reach:] += hidden[:-reach] @ weights[:c]
+        out[:-reach] += hidden[reach:] @ weights[2 * c : 3 * c]
     return out
 
 
