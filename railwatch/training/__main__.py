@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=1500, help="rendered scenes to learn from (default: 1500)")
     parser.add_argument("--cases", type=int, default=176, help="rendered scenes to calibrate on (default: 176)")
     parser.add_argument(
-        "--seed", type=int, default=Recipe.seed, help="seed of the first scene; tests use none above it"
+        "--seed", type=int, default=Recipe.seed, help="seed of the first scene; benchmarks begin at 300,000"
     )
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="steps of the optimiser")
     parser.add_argument("--jobs", type=int, default=2, help="processes that render")

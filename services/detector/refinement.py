@@ -66,7 +66,7 @@ def refine(
         pieces: as drawn.
         tile: the tile.
         baseline: the baseline, registered and in the tile's radiometry; it shows rails where cars now stand.
-        seen: (rows, cols), what of the tile can be seen; elsewhere the drawn lines hold.
+        seen: (rows, cols), what of the tile can be seen; elsewhere a line follows the others.
         network: tells axes from the look across (logits of not an axis, and of an axis).
     """
     layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
@@ -82,16 +82,18 @@ def refine(
     x, y = np.round(layout.xy_px[knots]).astype(np.int64).T
     in_sight = seen[np.clip(y, 0, seen.shape[0] - 1), np.clip(x, 0, seen.shape[1] - 1)]
     scores = np.clip(axis[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE) * in_sight[:, None]
-    per_piece = [len(knot_cells(int(length))) for length in layout.lengths]
-    parts = np.split(scores, np.cumsum(per_piece)[:-1])
+    ends = np.cumsum([len(knot_cells(int(length))) for length in layout.lengths])[:-1]
+    parts = np.split(scores, ends)
     shared_m = _shared_displacement(parts, layout.right_px[knots])
     scores = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
-    shared = np.split(shared_m, np.cumsum(per_piece)[:-1])
-    own = [_smoothest(part) for part in np.split(scores, np.cumsum(per_piece)[:-1])]
+    shared = np.split(shared_m, ends)
+    own = [_smoothest(part) for part in np.split(scores, ends)]
     refined = _moved(pieces, layout, own)
     if _run_together(pieces, refined, tile.gsd_m):
-        strays = [np.abs(one - all_).mean() > HALF_GAUGE_M for one, all_ in zip(own, shared, strict=True)]
-        kept = [all_ if stray else one for one, all_, stray in zip(own, shared, strays, strict=True)]
+        kept = [
+            common if np.abs(alone - common).mean() > HALF_GAUGE_M else alone
+            for alone, common in zip(own, shared, strict=True)
+        ]
         return _moved(pieces, layout, kept)
     return refined
 
