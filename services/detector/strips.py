@@ -23,6 +23,8 @@ HALF_WIDTH_M = 4.0
 ACROSS_M = np.arange(-HALF_WIDTH_M, HALF_WIDTH_M + STEP_M / 2, STEP_M)
 # Cells between tracks, and before the first and after the last: 15 m, half the longest car.
 PAD = 30
+# Cells sampled at a time, few enough that all of their samples stay in the processor's cache.
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -97,55 +99,52 @@ def straighten(
         every: only every so many cells are sampled.
 
     Returns:
-        For each picture values (n / every, w, bands), 0 where it has none, and where it has (n / every, w).
+        For each picture values (n / every, w, bands), band after band in memory and 0 where it has none, and where it
+        has (n / every, w).
     """
-    bands = np.concatenate([picture.pixels for picture in pictures]).transpose(1, 2, 0)
-    bands = np.ascontiguousarray(bands).reshape(-1, bands.shape[2])
-    centre, right = layout.xy_px[::every], layout.right_px[::every]
-    on = np.isfinite(centre[:, 0])
-    centre, right = centre[on], right[on]
+    on = layout.on_track[::every]
+    centre, right = np.nan_to_num(layout.xy_px[::every]), np.nan_to_num(layout.right_px[::every])
     forward = np.column_stack([right[:, 1], -right[:, 0]])
     taps = (-0.5, 0.5) if layout.gsd_m < FINE_M and every == 1 else (0.0,)
-    total = np.zeros((len(centre), len(across_m), bands.shape[1]), np.float32)
-    usable = [np.ones(total.shape[:2], dtype=bool) for _ in pictures]
-    for tap in taps:
-        middle = centre + forward * (tap * STEP_M / layout.gsd_m)
-        x, y = (
-            (middle[:, None, axis] + right[:, None, axis] * (across_m / layout.gsd_m)).astype(np.float32)
-            for axis in (0, 1)
-        )
-        total += _bilinear(bands, pictures[0].shape, x, y)
-        for picture, known in zip(pictures, usable, strict=True):
-            known &= _valid(picture.valid, x, y)
-    total /= len(taps)
-    strips, seen, first = [], [], 0
-    for picture, known in zip(pictures, usable, strict=True):
-        depth = len(picture.pixels)
-        strip = np.zeros((len(on), len(across_m), depth), np.float32)
-        there = np.zeros((len(on), len(across_m)), dtype=bool)
-        strip[on], there[on] = total[:, :, first : first + depth] * known[:, :, None], known
-        strips.append(strip)
-        seen.append(there)
-        first += depth
-    return strips, seen
+    size = len(on), len(across_m)
+    strips = [np.zeros((len(picture.pixels), *size), np.float32) for picture in pictures]
+    seen = [np.repeat(on[:, None], len(across_m), axis=1) for _ in pictures]
+    for first in range(0, len(on), BLOCK):
+        block = slice(first, first + BLOCK)
+        for tap in taps:
+            middle = centre[block] + forward[block] * (tap * STEP_M / layout.gsd_m)
+            x, y = (
+                (middle[:, None, axis] + right[block, None, axis] * (across_m / layout.gsd_m)).astype(np.float32)
+                for axis in (0, 1)
+            )
+            corners = _corners(pictures[0].shape, x, y)
+            for picture, strip, known in zip(pictures, strips, seen, strict=True):
+                known[block] &= _valid(picture.valid, x, y)
+                for band, along in zip(picture.pixels, strip[:, block], strict=True):
+                    for index, weight in corners:
+                        along += band.ravel().take(index) * weight
+        for strip, known in zip(strips, seen, strict=True):
+            strip[:, block] *= known[block] / np.float32(len(taps))
+    return [strip.transpose(1, 2, 0) for strip in strips], seen
 
 
 def _interpolate(line: NDArray[np.float64], at: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([np.interp(along, at, line[:, 0]), np.interp(along, at, line[:, 1])])
 
 
-def _bilinear(bands: Floats, shape: tuple[int, int], x: Floats, y: Floats) -> Floats:
-    """Values (..., bands) of a picture (rows * cols, bands) at pixel coordinates; outside it, of its edge."""
+def _corners(shape: tuple[int, int], x: Floats, y: Floats) -> list[tuple[NDArray[np.intp], Floats]]:
+    """The four pixels (of rows * cols) around each place and their bilinear weights; the edge's pixels outside it."""
     rows, cols = shape
     x, y = np.clip(x, 0, cols - 1), np.clip(y, 0, rows - 1)
-    left, top = np.minimum(x.astype(np.int32), cols - 2), np.minimum(y.astype(np.int32), rows - 2)
-    right, lower = x - left, y - top
-    index = top * np.int32(cols) + left
-    values = bands[index] * ((1 - right) * (1 - lower))[..., None]
-    values += bands[index + 1] * (right * (1 - lower))[..., None]
-    values += bands[index + cols] * ((1 - right) * lower)[..., None]
-    values += bands[index + cols + 1] * (right * lower)[..., None]
-    return values
+    left, top = np.minimum(x.astype(np.intp), cols - 2), np.minimum(y.astype(np.intp), rows - 2)
+    right, lower = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    index = top * cols + left
+    return [
+        (index, (1 - right) * (1 - lower)),
+        (index + 1, right * (1 - lower)),
+        (index + cols, (1 - right) * lower),
+        (index + cols + 1, right * lower),
+    ]
 
 
 def _valid(valid: NDArray[np.bool_], x: Floats, y: Floats) -> NDArray[np.bool_]:
