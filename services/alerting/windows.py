@@ -16,6 +16,7 @@
 | `latest` | hash | by alert id, its last event |
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
 | `standing` | set | ids of the alerts that stand |
+| `form` | string | which form all of this has (`services.alerting.form`) |
 
 All that one count changes is written in one transaction, or none of it (WATCH, MULTI, EXEC): two processes that handle
 a site at the same time, as may happen while a group rebalances, do not lose each other's work.
@@ -28,6 +29,7 @@ from typing import Any, TypeVar, cast
 
 import redis
 
+from services.alerting.form import FORM, FORM_KEY
 from services.alerting.missed import Miss, Missed
 from services.alerting.siteview import (
     ALERTS,
@@ -183,6 +185,7 @@ class Windows:
                 for name in self._redis.scan_iter(pattern, count=1000):
                     self._redis.delete(name)
             self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES)
+            self._redis.set(FORM_KEY, FORM)
 
 
 @contextmanager

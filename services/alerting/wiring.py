@@ -19,7 +19,6 @@ from shared import metrics
 from shared.bus import Publisher, RetryPolicy, Worker
 from shared.events import AlertEvent, CountEvent, Event
 from shared.health import Progress
-from shared.process import stop_on_signal
 from shared.sites import Site
 
 GROUP = "railwatch-alerting"
@@ -39,6 +38,11 @@ class Slowest(Progress):
         """The progress of one more loop."""
         self._loops.append(Progress())
         return self._loops[-1]
+
+    def beat(self) -> None:
+        """All loops came round."""
+        for loop in self._loops:
+            loop.beat()
 
     @property
     def age_s(self) -> float:
@@ -124,9 +128,8 @@ def report_sites(sites: Iterable[str], windows: Windows, missed: Sequence[Missed
             metrics.SITE_THRESHOLD.labels(site).set(status.judged.threshold)
 
 
-def run_together(workers: Sequence[Worker[Any]]) -> None:
-    """Run the workers, each in a thread, until the process is told to stop and they have finished the work in hand."""
-    stop = stop_on_signal()
+def run_together(workers: Sequence[Worker[Any]], stop: threading.Event) -> None:
+    """Run the workers, each in a thread, until `stop` is set and they have finished the work in hand."""
     threads = [threading.Thread(target=worker.run, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
