@@ -17,6 +17,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from services.detector.quantiles import median
+
 # Patches per side at the most, and their side: they bound the work, whatever the size of the picture.
 MAX_PATCHES = 5
 PATCH_PX = 160
@@ -115,12 +117,12 @@ def search(surfaces: Surfaces, max_shift_px: int, max_turn: float, rival_px: flo
                 total += surface[top : top + 2 * shift + 1, left : left + 2 * shift + 1]
     best = np.unravel_index(int(agreement.argmax()), agreement.shape)
     by_shift = agreement.max(axis=0)
-    median = float(np.median(by_shift))
-    sigma = 1.4826 * float(np.median(np.abs(by_shift - median))) + 1e-12
+    middle = float(median(by_shift.ravel()))
+    sigma = 1.4826 * float(median(np.abs(by_shift - middle).ravel())) + 1e-12
     down, right = int(best[1]) - shift, int(best[2]) - shift
     y, x = np.ogrid[-shift : shift + 1, -shift : shift + 1]
-    height = float(agreement[best]) - median
-    rival = float(by_shift[np.hypot(y - down, x - right) > rival_px].max()) - median
+    height = float(agreement[best]) - middle
+    rival = float(by_shift[np.hypot(y - down, x - right) > rival_px].max()) - middle
     return Peak(np.array([right, down, turns[best[0]], 0.0]), height / sigma, 1 - rival / max(height, 1e-12))
 
 
@@ -162,7 +164,7 @@ def orientation(image: Image) -> Field:
     """Edges of an image (rows, cols) as complex numbers of magnitude 0 to 1, at twice their angle."""
     right, down = _gradient(image)
     energy = right**2 + down**2
-    scale = 1 / (energy + np.median(energy[::4, ::4]) + np.float32(1e-12))
+    scale = 1 / (energy + median(energy[::4, ::4].ravel()) + np.float32(1e-12))
     field = np.empty(image.shape, dtype=np.complex64)
     field.real = (right**2 - down**2) * scale
     field.imag = 2 * right * down * scale

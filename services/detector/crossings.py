@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.detector.quantiles import quantile
 from services.detector.raster import Raster
 from services.detector.strips import CELL_M, Layout, straighten
 
@@ -43,7 +44,7 @@ def bridged(tile: Raster, seen: Mask, layout: Layout) -> Mask:
     (strip,), (known,) = straighten([replace(tile, pixels=tile.luminance()[None], valid=seen)], layout, ACROSS_M)
     light = np.where(known, strip[..., 0], np.nan).T
     whole = known.all(axis=1)
-    usual = float(np.quantile(light[:, whole].std(axis=0), BARE)) if whole.any() else 0.0
+    usual = float(quantile(light[:, whole].std(axis=0), BARE)) if whole.any() else 0.0
     padded = np.pad(light, [(0, 0), (FURTHEST, FURTHEST)], constant_values=np.nan)
     even = np.zeros(light.shape[1], dtype=bool)
     for angle in ANGLES_DEG:

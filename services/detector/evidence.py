@@ -16,6 +16,7 @@ from services.detector.features import features, strip_of, structure
 from services.detector.intervals import Calibration
 from services.detector.levelling import levelled
 from services.detector.network import Network, load_network
+from services.detector.quantiles import quantile
 from services.detector.raster import Raster
 from services.detector.segmentation import Evidence, Grammar
 from services.detector.strips import PAD, Layout, straighten
@@ -143,4 +144,4 @@ def by_track(
 def _darkest(tile: Raster) -> float:
     """Luminance of the deepest shade, from every fourth pixel."""
     light = tile.luminance()[::4, ::4][tile.valid[::4, ::4]]
-    return float(np.quantile(light, 0.01)) if light.size else 0.0
+    return float(quantile(light, 0.01)) if light.size else 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from services.detector.ballast import ballast_profile
+from services.detector.quantiles import median, quantile
 from services.detector.strips import ACROSS_M, Layout
 
 Floats = NDArray[np.float32]
@@ -195,15 +196,15 @@ def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, see
     """(n, 2): how far the baseline can be trusted in this scene: how like it is, and how much of it changed."""
     figures = np.zeros((len(seen), 2), np.float32)
     if seen.any():
-        figures[:, 0] = np.median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
+        figures[:, 0] = median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
         change = np.abs(tile.values[..., 0] - levelled.values[..., 0])[seen]
-        figures[:, 1] = np.arcsinh(np.quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
+        figures[:, 1] = np.arcsinh(quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
     return figures
 
 
 def _contrast_unit(values: Floats, dark: float, seen: NDArray[np.bool_]) -> float:
     """A quarter of the way from the deepest shade to the tracks' common brightness."""
-    middle = float(np.median(values[..., 0][seen])) if seen.any() else 1.0
+    middle = float(median(values[..., 0][seen])) if seen.any() else 1.0
     return max(0.25 * (middle - dark), 0.01)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.detector.quantiles import median, quantile
 from services.detector.strips import ACROSS_M
 
 Floats = NDArray[np.float32]
@@ -44,9 +45,9 @@ def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
     weights = LUMINANCE if before.shape[1] == 3 else np.ones(1, np.float32)
     change = np.asarray((after - before) @ weights, np.float32)
     distance = np.abs(change - _bed_mode(change))
-    bed = distance <= np.quantile(distance, UNCHANGED)
+    bed = distance <= quantile(distance, UNCHANGED)
     before, after = before[bed], after[bed]
-    middle_before, middle_after = np.median(before, axis=0), np.median(after, axis=0)
+    middle_before, middle_after = median(before, axis=0), median(after, axis=0)
     spread = ((before - middle_before) ** 2).mean(axis=0) + 1e-8
     gain = np.clip(((before - middle_before) * (after - middle_after)).mean(axis=0) / spread, 0, MOST_GAIN)
     return np.asarray((baseline - middle_before) * gain + middle_after, dtype=np.float32)
@@ -54,7 +55,7 @@ def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
 
 def _bed_mode(change: Floats) -> float:
     """The brightest of the high peaks of a smoothed histogram."""
-    low, high = np.quantile(change, [0.01, 0.99])
+    low, high = quantile(change, [0.01, 0.99])
     counts, edges = np.histogram(change, BINS, (float(low) - 1e-4, float(high) + 1e-4))
     smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), SMOOTHING_BINS)
     peaks = (smooth == ndimage.maximum_filter1d(smooth, 5)) & (smooth >= PEAK_SHARE * smooth.max())

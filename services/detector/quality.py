@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.quantiles import quantile
 from services.detector.raster import Raster
 from services.detector.rejection import TileRejectedError
 
@@ -34,7 +35,7 @@ def check_quality(tile: Raster) -> tuple[str, ...]:
     light = tile.luminance()
     step = _step(light.shape)
     values = light[::step][tile.valid[::step]]
-    dark, bright = np.percentile(values, [0.5, 99.5])
+    dark, bright = quantile(values, [0.005, 0.995])
     if bright - dark < MIN_CONTRAST:
         raise TileRejectedError("constant-image")
     saturated = float((values >= FULL_SCALE).mean())
@@ -59,8 +60,8 @@ def blur(light: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
     if not inside.any():
         return 0.0
     slope = np.hypot(light[rows, 2:] - light[rows, :-2], light[below, 1:-1] - light[above, 1:-1])[inside] / 2
-    dark, bright = np.percentile(light[rows][valid[rows]], [0.1, 99.9])
-    return float((bright - dark) / max(np.sqrt(2 * np.pi) * np.percentile(slope, 99.95), 1e-12))
+    dark, bright = quantile(light[rows][valid[rows]], [0.001, 0.999])
+    return float((bright - dark) / max(np.sqrt(2 * np.pi) * quantile(slope, 0.9995), 1e-12))
 
 
 def _step(shape: tuple[int, ...]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.detector.quantiles import median
 from services.detector.raster import Raster
 from services.detector.structure import block_all, common_structure
 
@@ -107,7 +108,7 @@ def _lines(x: Blocks, y: Blocks) -> Fit:
     gain, offset = _start(x, y)
     for _ in range(ROUNDS):
         error = np.abs(y - gain[:, None] * x - offset[:, None])
-        spread = 1.4826 * np.median(error, axis=1) + 1e-5
+        spread = 1.4826 * median(error) + 1e-5
         weight = np.clip(1 - ((error / spread[:, None]).max(axis=0) / BISQUARE) ** 2, 0, None) ** 2
         share = weight / max(weight.sum(), 1e-12)
         middle_x, middle_y = x @ share, y @ share
@@ -127,7 +128,7 @@ def _start(x: Blocks, y: Blocks) -> tuple[Blocks, Blocks]:
     gain, offset = np.empty(len(x)), np.empty(len(x))
     for band, (before, after) in enumerate(zip(x, y, strict=True)):
         rest = after[some] - gains[band][:, None] * before[some]
-        offsets = np.median(rest, axis=1)
-        best = np.argmin(np.median(np.abs(rest - offsets[:, None]), axis=1))
+        offsets = median(rest)
+        best = np.argmin(median(np.abs(rest - offsets[:, None])))
         gain[band], offset[band] = gains[band, best], offsets[best]
     return gain, offset

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.quantiles import median
+
 # Averages over this much ground keep rails, sleepers' rows and cars, and lose noise and what is left of displacement.
 CELL_M = 0.9
 
@@ -56,7 +58,7 @@ def common_structure(now: Cells, before: Cells) -> tuple[Floats, Floats]:
     total = along + across
     along -= across
     along /= np.maximum(total, 1e-16)
-    weight = np.minimum(before.gradient, np.median(before.gradient[::4, ::4]))
+    weight = np.minimum(before.gradient, median(before.gradient[::4, ::4].ravel()))
     along *= weight
     return block_mean(along, 2), block_mean(weight, 2)
 

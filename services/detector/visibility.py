@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.detector.quantiles import median, quantile
 from services.detector.raster import Raster
 from services.detector.structure import Cells, block_all, block_mean, common_structure
 
@@ -25,7 +26,7 @@ MIN_BRIGHTNESS = 0.25
 # Cloud that lets a little of the ground through is smooth beside what the baseline says is there; but no part of the
 # tile's roughest quarter is cloud, however harsh the baseline, as one with dark tracks in snow is.
 MAX_LEFT = 0.35
-ROUGHEST = 75
+ROUGHEST = 0.75
 # The inside of a cloud is larger than a roof over a platform or a square of concrete between tracks.
 MIN_CORE_M2 = 300.0
 # Cloud reaches this far beyond such an inside.
@@ -93,23 +94,23 @@ def _cloud(now: Cells, before: Cells | None, valid: Mask, block_m: float) -> Mas
     if not valid.any():
         return nothing
     light, rough = block_mean(now.light, BLOCK), _roughness(now, block_m)
-    dark, bright = np.percentile(light[valid], [2, 98])
+    dark, bright = quantile(light[valid], [0.02, 0.98])
     contrast = float(bright - dark) + 1e-6
     # What gradient the smoothest of the picture has is noise.
-    noise = min(float(np.percentile(rough[valid], 1)), MAX_GRADIENT * contrast)
+    noise = min(float(quantile(rough[valid], 0.01)), MAX_GRADIENT * contrast)
     rough = np.sqrt(np.maximum(rough**2 - noise**2, 0))
     smooth = rough < MAX_GRADIENT * contrast
-    ground = np.full_like(light, np.median(light[valid & ~smooth]) if (valid & ~smooth).any() else dark)
+    ground = np.full_like(light, median(light[valid & ~smooth]) if (valid & ~smooth).any() else dark)
     bright_here = valid & (light - ground > MIN_BRIGHTNESS * contrast)
     core = bright_here & smooth
     if before is not None:
         ground = block_mean(before.light, BLOCK)
-        smooth |= rough < np.minimum(MAX_LEFT * _roughness(before, block_m), np.percentile(rough[valid], ROUGHEST))
+        smooth |= rough < np.minimum(MAX_LEFT * _roughness(before, block_m), quantile(rough[valid], ROUGHEST))
         core = bright_here & smooth & (light - ground > MIN_BRIGHTNESS * contrast)
     core = _at_least(core, MIN_CORE_M2 / block_m**2)
     if not core.any():
         return nothing
-    opacity = (light - ground) / np.maximum(np.median(light[core]) - ground, 0.1 * contrast)
+    opacity = (light - ground) / np.maximum(median(light[core]) - ground, 0.1 * contrast)
     near = valid & ndimage.maximum_filter(core, 2 * round(REACH_M / block_m) + 1)
     if before is None:
         return np.asarray(ndimage.binary_opening(near & (opacity > MIN_OPACITY)) | core)
@@ -122,7 +123,7 @@ def _through(now: Cells, before: Cells, core: Mask) -> tuple[Floats, Floats]:
     """How much of the baseline's structure comes through, and how much there is, by block."""
     common, there = common_structure(now, before)
     was, is_ = block_mean(before.gradient, BLOCK), block_mean(now.gradient, BLOCK)
-    scale = float(np.median(is_[~core])) / max(float(np.median(was[~core])), 1e-6) if not core.all() else 1.0
+    scale = float(median(is_[~core])) / max(float(median(was[~core])), 1e-6) if not core.all() else 1.0
     return common * np.minimum(is_ / np.maximum(scale * was, 1e-6), 1), there
 
 
