@@ -13,14 +13,13 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
 from services.ingest import openapi
+from services.ingest.arrival import arriving
 from services.ingest.assets import CHUNK_BYTES, fetched, scene_href, spooled
 from services.ingest.intake import Intake, Receipt
 from services.ingest.metadata import read_item, read_metadata
 from services.ingest.problems import problem_response, unavailable_response
 from services.ingest.upload import Upload, read_upload
 from shared import metrics
-from shared.bus import Lineage, lineage
-from shared.bus.lineage import TRACEPARENT
 from shared.errors import TransientError, UnprocessableError
 from shared.health import Progress, health_router
 from shared.http import answer_with_problems, bearer_check, problem
@@ -89,15 +88,13 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
             str | None, Query(description="The asset to take, where an item has several GeoTIFFs.")
         ] = None,
     ) -> Receipt:
-        traceparent = request.headers.get("traceparent", "")
-        origin = Lineage(datetime.now(UTC), traceparent if TRACEPARENT.match(traceparent) else None)
-        upload = await read_upload(request, intake.limits.max_bytes)
-        try:
-            with lineage(origin):
+        with arriving(SOURCE, request.headers.get("traceparent", "")):
+            upload = await read_upload(request, intake.limits.max_bytes)
+            try:
                 receipt = await to_thread.run_sync(_take, intake, upload, asset, limiter=at_once)
-        finally:
-            if upload.file:
-                upload.file.close()
+            finally:
+                if upload.file:
+                    upload.file.close()
         response.status_code = 201 if receipt.published else 200
         return receipt
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from services.ingest.arrival import arriving
 from services.ingest.intake import Intake, Receipt
 from shared import metrics
 from shared.errors import TransientError, UnprocessableError
@@ -77,7 +78,8 @@ def offer(
     """
     try:
         try:
-            return take()
+            with arriving(source):
+                return take()
         except UnprocessableError as error:
             refusal = error
         except (TransientError, OSError):

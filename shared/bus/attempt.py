@@ -114,6 +114,7 @@ class Attempt(Generic[E]):
             span(
                 self._service,
                 f"process {self._consumes.TOPIC}",
+                "consumer",
                 origin,
                 messaging__system="kafka",
                 messaging__consumer__group__name=self._group,

@@ -1,4 +1,4 @@
-"""Spans of the work on records, for OpenTelemetry: each in the trace that its record's `traceparent` names.
+"""Spans of the work on scenes and records, for OpenTelemetry: each in the trace that their `traceparent` names.
 
 They are made where the extra `otel` is installed and `OTEL_EXPORTER_OTLP_ENDPOINT` says where to send them;
 OpenTelemetry's own variables set the rest. Elsewhere a trace is carried on as it came.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -24,17 +24,20 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def span(service: str, name: str, origin: Lineage, **attributes: str | int) -> Iterator[Lineage]:
+def span(
+    service: str, name: str, kind: Literal["producer", "consumer"], origin: Lineage, **attributes: str | int
+) -> Iterator[Lineage]:
     """A span around the work in the block, which failed if the block raises.
 
     Args:
         service: `ingest`, `detector` or `alerting`.
         name: what is done, of few values.
-        origin: where the record comes from; the span is a child of its trace, or begins one.
+        kind: whether it is the work on a record, or what the first record of a trace comes from.
+        origin: where the scene or record comes from; the span is a child of its trace, or begins one.
         attributes: of the span; two underscores in a name stand for a dot.
 
     Yields:
-        The origin for what is made from the record: the same, with the span as parent.
+        The origin for what is made of it: the same, with the span as parent.
     """
     tracer = _tracer(service)
     if tracer is None:
@@ -46,7 +49,7 @@ def span(service: str, name: str, origin: Lineage, **attributes: str | int) -> I
     propagator = TraceContextTextMapPropagator()
     parent = propagator.extract({"traceparent": origin.traceparent or ""})
     named = {name.replace("__", "."): value for name, value in attributes.items()}
-    with tracer.start_as_current_span(name, parent, SpanKind.CONSUMER, named):
+    with tracer.start_as_current_span(name, parent, SpanKind[kind.upper()], named):
         carrier: dict[str, str] = {}
         propagator.inject(carrier)
         yield replace(origin, traceparent=carrier["traceparent"])

@@ -1,14 +1,17 @@
-"""Traces: a span for each record that is handled, sent to whatever speaks OTLP, and carried on in the output."""
+"""Traces: a span for each scene taken and each record handled, sent over OTLP, and carried on in what is published."""
 
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
+from services.ingest.directory import WatchedDirectory
 from shared.bus import Lineage, Publisher, Worker, lineage, tracing
 from shared.bus.codec import header_text
 from shared.errors import UnprocessableError
@@ -16,8 +19,11 @@ from shared.events import CountEvent, DeadLetter, Event, TileEvent
 from shared.health import Progress
 from shared.settings import KafkaSettings
 from tests.support.bus import count_of, eventually, tile, topic_view, working
+from tests.support.geotiff import Look
+from tests.support.ingest import TOKEN, desk_over
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+METADATA = '{"observed_at": "2023-10-05T02:11:00Z"}'
 
 
 class Collector(ThreadingHTTPServer):
@@ -106,6 +112,43 @@ def test_a_record_that_fails_has_a_span_that_says_so(collector: Collector, kafka
     (span,) = collector.spans()
     assert span.status.code == Status.STATUS_CODE_ERROR
     assert [event.name for event in span.events] == ["exception"]
+
+
+def test_a_trace_goes_on_from_the_sender_of_a_scene_to_its_tiles(collector: Collector, tmp_path: Path) -> None:
+    desk = desk_over(tmp_path)
+    with TestClient(desk.app()) as client:
+        for image in (Look().geotiff(), b"not a picture"):
+            client.post(
+                "/v1/scenes",
+                headers={"Authorization": f"Bearer {TOKEN}", "traceparent": f"00-{TRACE}-{PARENT}-01"},
+                files={"file": ("a.tif", image)},
+                data={"metadata": METADATA},
+            )
+    eventually(lambda: len(collector.spans()) == 2, "the collector has the spans")
+    taken, refused = collector.spans()
+    assert (taken.name, taken.kind) == ("take scene", Span.SPAN_KIND_PRODUCER)
+    assert (taken.trace_id.hex(), taken.parent_span_id.hex()) == (TRACE, PARENT)
+    assert desk.origins[0] is not None
+    assert desk.origins[0].traceparent == f"00-{TRACE}-{taken.span_id.hex()}-01"
+    assert refused.status.code == Status.STATUS_CODE_ERROR
+    resource = {pair.key: pair.value.string_value for pair in collector.taken[0].resource.attributes}
+    assert resource["service.name"] == "railwatch-ingest"
+
+
+def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collector, tmp_path: Path) -> None:
+    desk = desk_over(tmp_path)
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a.tif").write_bytes(Look().geotiff())
+    (tmp_path / "inbox" / "a.json").write_text(METADATA)
+    inbox = WatchedDirectory(tmp_path / "inbox", desk.intake())
+    for _ in range(2):
+        inbox.look(threading.Event())
+    eventually(collector.spans, "the collector has the span")
+    (span,) = collector.spans()
+    assert not span.parent_span_id
+    assert desk.origins[0] is not None
+    assert (desk.origins[0].traceparent or "").split("-")[1:3] == [span.trace_id.hex(), span.span_id.hex()]
+    assert {pair.key: pair.value.string_value for pair in span.attributes} == {"railwatch.source": "directory"}
 
 
 def test_without_an_endpoint_the_trace_is_carried_on_as_it_came(
