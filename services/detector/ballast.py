@@ -1,8 +1,11 @@
 """What a track looks like where nothing stands on it: its own profile across, robust against what stands there."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.quantiles import median
 from services.detector.strips import CELL_M, Layout
 
 Floats = NDArray[np.float32]
@@ -12,6 +15,8 @@ BLOCK_CELLS = round(30.0 / CELL_M)
 # Blocks and tracks lean on the picture's common profile as if it had been seen over this many metres more.
 PRIOR_CELLS = round(10.0 / CELL_M)
 ITERATIONS = 2
+# Cells, evenly spread, whose median is the common profile.
+SAMPLE_CELLS = 4000
 
 
 def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, scale: float) -> Floats:
@@ -33,31 +38,40 @@ def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, sca
     profile = np.zeros_like(values)
     if not whole.any():
         return profile
-    common = np.median(values[whole], axis=0)
+    known = values[whole]
+    common = median(known[:: max(1, len(known) // SAMPLE_CELLS)], axis=0)
     for number in range(len(layout.starts)):
         cells = layout.track(number)
-        of_track = _shrunk(values[cells], whole[cells], common, scale, len(values[cells]))
-        profile[cells] = _shrunk(values[cells], whole[cells], of_track[0], 0.7 * scale, BLOCK_CELLS)
+        of_track = _shrunk(values[cells], whole[cells], common, scale)
+        edges = np.rint(
+            np.linspace(cells.start, cells.stop, max(1, round((cells.stop - cells.start) / BLOCK_CELLS)) + 1)
+        )
+        blocks = [slice(*ends) for ends in pairwise(edges.astype(int))]
+        of_block = np.stack([_shrunk(values[block], whole[block], of_track, 0.7 * scale) for block in blocks])
+        profile[cells] = _interpolated(of_block, (edges[:-1] + edges[1:] - 1) / 2, np.arange(cells.start, cells.stop))
     return profile
 
 
-def _shrunk(values: Floats, whole: NDArray[np.bool_], prior: Floats, scale: float, block: int) -> Floats:
-    """(n, w, channels): weighted means over blocks, drawn towards `prior`, interpolated along the track."""
-    cells = len(values)
-    edges = np.rint(np.linspace(0, cells, max(1, round(cells / block)) + 1)).astype(int)
-    middles = (edges[:-1] + edges[1:] - 1) / 2
-    estimate = np.broadcast_to(prior, (len(middles), *prior.shape))
+def _shrunk(values: Floats, whole: NDArray[np.bool_], prior: Floats, scale: float) -> Floats:
+    """(w, channels): the weighted mean of one stretch, drawn towards `prior`."""
     inner = slice(values.shape[1] // 5, -(values.shape[1] // 5))
+    estimate = prior
     for _ in range(ITERATIONS):
-        near = np.repeat(estimate, np.diff(edges), axis=0)
-        distance = np.sqrt(((values - near)[:, inner] ** 2).sum(axis=2).mean(axis=1)) / scale
+        off = values[:, inner] - estimate[inner]
+        distance = np.sqrt(np.einsum("nwc,nwc->n", off, off) / off.shape[1]) / scale
         weight = (whole / (1 + (2 * distance) ** 4)).astype(np.float32)
-        sums = np.add.reduceat(values * weight[:, None, None], edges[:-1], axis=0)
-        total = np.add.reduceat(weight, edges[:-1])[:, None, None]
-        estimate = (sums + PRIOR_CELLS * prior) / (total + PRIOR_CELLS)
-    at = np.arange(cells)
-    if len(middles) == 1:
-        return np.broadcast_to(estimate, values.shape)
-    left = np.clip(np.searchsorted(middles, at) - 1, 0, len(middles) - 2)
-    share = np.clip((at - middles[left]) / (middles[left + 1] - middles[left]), 0, 1).astype(np.float32)[:, None, None]
-    return np.asarray(estimate[left] * (1 - share) + estimate[left + 1] * share, dtype=np.float32)
+        total = np.tensordot(weight, values, 1)
+        estimate = (total + PRIOR_CELLS * prior) / (weight.sum() + PRIOR_CELLS)
+    return estimate
+
+
+def _interpolated(profiles: Floats, at: NDArray[np.float64], cells: NDArray[np.int64]) -> Floats:
+    """Profiles (k, ...) that hold at places (k,), at each of the cells; beyond the outermost, as there."""
+    if len(profiles) == 1:
+        return profiles
+    left = np.clip(np.searchsorted(at, cells) - 1, 0, len(at) - 2)
+    share = np.clip((cells - at[left]) / (at[left + 1] - at[left]), 0, 1).astype(np.float32)[:, None, None]
+    between = np.diff(profiles, axis=0)[left]
+    between *= share
+    between += profiles[left]
+    return between

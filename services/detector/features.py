@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from services.detector.ballast import ballast_profile
 from services.detector.quantiles import median, quantile
-from services.detector.strips import ACROSS_M, Layout
+from services.detector.strips import ACROSS_M, BLOCK, Layout
 
 Floats = NDArray[np.float32]
 
@@ -75,7 +75,7 @@ def features(
     scale = _contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
     own = ballast_profile(tile.values, tile.seen, layout, scale)
     columns = [
-        _contrast((tile.values - own) / scale, seen),
+        _contrast(tile.values, own, scale, seen),
         _texture(tile.values[..., 0] / scale),
         _likeness(tile.values[..., 0], own[..., 0], scale),
         _light(layout, shadow_m),
@@ -86,9 +86,9 @@ def features(
         then = ballast_profile(baseline.values, baseline.seen, layout, unit)
         likeness = _likeness(tile.values[..., 0], baseline.values[..., 0], scale)
         columns += [
-            _contrast((tile.values - levelled.values) / scale, seen),
-            _contrast((tile.values - bed) / scale, seen),
-            _contrast((baseline.values - then) / unit, seen),
+            _contrast(tile.values, levelled.values, scale, seen),
+            _contrast(tile.values, bed, scale, seen),
+            _contrast(baseline.values, then, unit, seen),
             _texture(baseline.values[..., 0] / unit),
             likeness,
             _likeness(baseline.values[..., 0], then[..., 0], unit),
@@ -133,47 +133,52 @@ def structure(*, with_baseline: bool) -> Structure:
     return Structure(np.array(order), across, along, tuple(group for number, group in enumerate(groups) if number != 3))
 
 
+def _averages(*parts: NDArray[np.bool_]) -> Floats:
+    """(w, parts): a product with it gives the mean over each part of what lies across."""
+    return np.column_stack([part / part.sum() for part in parts]).astype(np.float32)
+
+
 def _zones() -> Floats:
-    """(w, ZONES): averages over the zones across."""
     outer = np.concatenate([[-edge for edge in EDGES_M[::-1]], EDGES_M])
-    outer = outer[np.abs(outer) > 0]
     number = np.searchsorted(outer, ACROSS_M, side="left") - 1
-    table = np.zeros((len(ACROSS_M), ZONES), np.float32)
-    table[np.arange(len(ACROSS_M)), np.clip(number, 0, ZONES - 1)] = 1
-    return np.asarray(table / table.sum(axis=0))
+    return _averages(*(np.clip(number, 0, ZONES - 1) == zone for zone in range(ZONES)))
 
 
-ZONE_TABLE = _zones()
 INSIDE = np.abs(ACROSS_M) <= INSIDE_M
 AROUND = np.abs(ACROSS_M) <= AROUND_M
+ZONE_TABLE = _zones()
+THIRD_TABLE = _averages(ACROSS_M < -INSIDE_M, INSIDE, ACROSS_M > INSIDE_M)
+PART_TABLE = _averages(INSIDE, AROUND & ~INSIDE)
 
 
-def _contrast(difference: Floats, seen: NDArray[np.bool_]) -> Floats:
+def _contrast(values: Floats, reference: Floats, unit: float, seen: NDArray[np.bool_]) -> Floats:
     """(n, ZONES + 3): luminance by zone, and how far colour is off to the left, inside and to the right."""
-    difference = difference * seen[:, :, None]
-    colour = np.hypot(difference[..., 1], difference[..., 2])
-    thirds = [colour[:, ACROSS_M < -INSIDE_M], colour[:, INSIDE], colour[:, ACROSS_M > INSIDE_M]]
-    zones = difference[..., 0] @ ZONE_TABLE
-    return _squashed(np.column_stack([zones, *(third.mean(axis=1) for third in thirds)]))
+    figures = np.empty((len(values), ZONES + 3), np.float32)
+    for first in range(0, len(values), BLOCK):
+        block = slice(first, first + BLOCK)
+        difference = (values[block] - reference[block]) * (seen[block, :, None] / np.float32(unit))
+        figures[block, :ZONES] = difference[..., 0] @ ZONE_TABLE
+        figures[block, ZONES:] = np.hypot(difference[..., 1], difference[..., 2]) @ THIRD_TABLE
+    return _squashed(figures)
 
 
 def _texture(luminance: Floats) -> Floats:
     """(n, 4): steps along and across, inside the body's width and beside it."""
-    along = np.abs(np.diff(luminance, axis=0, prepend=luminance[:1]))
-    along = 0.5 * (along + np.concatenate([along[1:], along[-1:]]))
-    across = np.abs(np.diff(luminance, axis=1, prepend=luminance[:, :1]))
-    across = 0.5 * (across + np.concatenate([across[:, 1:], across[:, -1:]], axis=1))
-    figures = [part.mean(axis=1) for step in (along, across) for part in (step[:, INSIDE], step[:, AROUND & ~INSIDE])]
-    return _squashed(4 * np.column_stack(figures))
+    along = np.abs(np.diff(luminance, axis=0, prepend=luminance[:1])) @ PART_TABLE
+    along += np.concatenate([along[1:], along[-1:]])
+    across = np.abs(np.diff(luminance, axis=1)) @ (PART_TABLE[1:] + PART_TABLE[:-1])
+    return _squashed(2 * np.concatenate([along, across], axis=1))
 
 
 def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
     """(n, len(WINDOWS)): correlation of two strips across the track and over a window along it."""
     a, b = first[:, AROUND] / scale, second[:, AROUND] / scale
-    moments = np.column_stack([values.mean(axis=1) for values in (a, b, a * a, b * b, a * b)])
+    width = a.shape[1]
+    products = [np.einsum("nw,nw->n", one, other) / width for one, other in ((a, a), (b, b), (a, b))]
+    moments = np.stack([a.mean(axis=1), b.mean(axis=1), *products])
     figures = []
     for window in WINDOWS:
-        mean_a, mean_b, aa, bb, ab = ndimage.uniform_filter1d(moments, window, axis=0).T
+        mean_a, mean_b, aa, bb, ab = ndimage.uniform_filter1d(moments, window)
         spread = np.sqrt(np.maximum(aa - mean_a**2, 0) * np.maximum(bb - mean_b**2, 0))
         figures.append((ab - mean_a * mean_b) / (spread + 0.02))
     return np.column_stack(figures).astype(np.float32)
