@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +83,18 @@ def make_model(
     )
     wide = [with_neighbours(scene, axis) for scene in real]
     beside = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in wide for _ in range(COPIES)]
-    networks = []
-    for more, with_baseline in ((1, True), (2, False)):
-        samples = [
+    samples = [
+        [
             Sample(s.pair if with_baseline else s.single, s.labels, weight * min(1.0, MOST_CELLS / len(s.labels)))
             for s, weight in forward + beside
         ]
-        figures = structure(with_baseline=with_baseline)
-        networks.append(
-            fit_network(samples, figures, seed=recipe.seed + more, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
-        )
+        for with_baseline in (True, False)
+    ]
+    fit = partial(fit_network, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
+    figures = [structure(with_baseline=with_baseline) for with_baseline in (True, False)]
+    # Threads, since numpy works without the interpreter's lock, and two processes would hold the samples twice.
+    with ThreadPoolExecutor(len(samples)) as pool:
+        networks = list(pool.map(fit, samples, figures, (recipe.seed + 1, recipe.seed + 2)))
     pair, single = (
         Model(network, fit_grammar(examples(network, back, with_baseline=known), seed=recipe.seed), Calibration())
         for network, known in zip(networks, (True, False), strict=True)
