@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +62,10 @@ class Desk(ThreadingHTTPServer):
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_port}"
+
+    def alerts(self, to: str) -> list[dict[str, Any]]:
+        """The alerts that a receiver of Alertmanager was ever told of."""
+        return [alert for body in self.taken[f"/{to}"] for alert in body["alerts"]]
 
 
 class _Take(BaseHTTPRequestHandler):
@@ -164,8 +168,7 @@ class Stack:
     def notified(self, to: str, alertname: str, /, **labels: str) -> bool:
         """Whether a receiver of Alertmanager was ever told of such an alert."""
         wanted = {"alertname": alertname, **labels}.items()
-        told = [alert for body in self.desk.taken[f"/{to}"] for alert in body["alerts"]]
-        return any(wanted <= alert["labels"].items() for alert in told)
+        return any(wanted <= alert["labels"].items() for alert in self.desk.alerts(to))
 
 
 def is_ready(url: str) -> bool:
@@ -197,11 +200,8 @@ def running_stack(directory: Path) -> Iterator[Stack]:
     kafka = Server(lambda: apache_broker(directory / "kafka", kafka_port))
     redis = Server(lambda: running("Redis", redis_command, redis_port))
     with ExitStack() as stack:
-        desk = Desk()
-        stack.callback(desk.server_close)
-        threading.Thread(target=desk.serve_forever, daemon=True).start()
-        stack.callback(desk.shutdown)
-        alertmanager = stack.enter_context(_alertmanager(directory, desk.url))
+        desk = stack.enter_context(running_desk())
+        alertmanager = stack.enter_context(running_alertmanager(directory, desk.url))
         for server in (kafka, redis):
             stack.callback(server.stop)
             server.start()
@@ -223,7 +223,7 @@ def running_stack(directory: Path) -> Iterator[Stack]:
             TopicPlan(partitions=1, replication=1),
         )
         system = stack.enter_context(running_services(directory, settings))
-        prometheus = stack.enter_context(_prometheus(directory, system, alertmanager))
+        prometheus = stack.enter_context(running_prometheus(directory, system.urls, alertmanager))
         stack.enter_context(_asked_whether_ready(system))
         yield Stack(system, prometheus, alertmanager, desk, directory, settings, kafka, redis)
 
@@ -249,7 +249,16 @@ def _asked_whether_ready(system: System) -> Iterator[None]:
 
 
 @contextmanager
-def _alertmanager(directory: Path, desk: str) -> Iterator[str]:
+def running_desk() -> Iterator[Desk]:
+    """A desk that takes what comes."""
+    with Desk() as desk:
+        threading.Thread(target=desk.serve_forever, daemon=True).start()
+        yield desk
+        desk.shutdown()
+
+
+@contextmanager
+def running_alertmanager(directory: Path, desk: str) -> Iterator[str]:
     """Alertmanager with the shipped routes. Only addresses and waits are changed."""
     text = (DEPLOY / "alertmanager" / "alertmanager.yaml").read_text().replace("http://receiver:8090", desk)
     configuration = directory / "alertmanager.yaml"
@@ -266,7 +275,7 @@ def _alertmanager(directory: Path, desk: str) -> Iterator[str]:
 
 
 @contextmanager
-def _prometheus(directory: Path, system: System, alertmanager: str) -> Iterator[str]:
+def running_prometheus(directory: Path, urls: Mapping[str, str], alertmanager: str) -> Iterator[str]:
     """Prometheus with the shipped rules. Addresses and waits are changed: each `for`, and one of 15 minutes."""
     rules = directory / "rules.yaml"
     text = (DEPLOY / "prometheus" / "rules.yaml").read_text().replace("[15m]", "[15s]")
@@ -277,11 +286,11 @@ def _prometheus(directory: Path, system: System, alertmanager: str) -> Iterator[
     shipped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager.removeprefix("http://")]
     for job in shipped["scrape_configs"]:
         service = job["job_name"].removeprefix("railwatch-")
-        job["static_configs"][0]["targets"] = [system.urls[service].removeprefix("http://")]
+        job["static_configs"][0]["targets"] = [urls[service].removeprefix("http://")]
     configuration = directory / "prometheus.yaml"
     configuration.write_text(yaml.safe_dump(shipped))
     address = f"127.0.0.1:{free_port()}"
     command = ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={directory / 'prometheus'}"]
-    command += [f"--web.listen-address={address}", "--log.level=warn"]
+    command += [f"--web.listen-address={address}", "--log.level=warn", "--storage.tsdb.retention.time=90d"]
     with running("Prometheus", command, int(address.rpartition(":")[2])):
         yield f"http://{address}"
