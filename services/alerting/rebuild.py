@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from services.alerting.handler import evidence_item, site_status
 from services.alerting.history import History, enter
@@ -20,7 +21,7 @@ from services.alerting.siteview import EVIDENCE_SCENES, SceneRecord, SiteView, W
 from services.alerting.windows import Windows
 from services.alerting.wiring import now
 from shared.bus.read import read_topic
-from shared.errors import UnprocessableError
+from shared.errors import RailwatchError, UnprocessableError
 from shared.events import AlertEvent, CountEvent, EvidenceItem
 from shared.settings import load
 from shared.sites import Site, known_sites
@@ -54,16 +55,21 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
 
     Raises:
         TransientError: Kafka or Redis is away; run it again.
+        RailwatchError: the topics hold no look at any site; nothing was forgotten.
     """
     sites = known_sites(settings.sites.dir).sites
+    alerts: dict[str, list[AlertEvent]] = defaultdict(list)
+    for events in read_topic(settings.kafka, AlertEvent):
+        for event in events:
+            alerts[event.site].append(event)
+    found = (_scenes_by_site(counts, sites) for counts in read_topic(settings.kafka, CountEvent))
+    first = next(filter(None, found), None)
+    if first is None:
+        raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
     windows = Windows(connect(settings.redis))
     windows.clear()
-    alerts: dict[str, list[AlertEvent]] = defaultdict(list)
-    for partition in read_topic(settings.kafka, AlertEvent):
-        for event in partition:
-            alerts[event.site].append(event)
-    for counts in read_topic(settings.kafka, CountEvent):
-        for site_id, scenes in _scenes_by_site(counts, sites).items():
+    for by_site in chain([first], found):
+        for site_id, scenes in by_site.items():
             yield _restore(windows, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
     for site_id, said in alerts.items():
         windows.transact(site_id, lambda view, said=said: [view.keep(event) for event in said])  # type: ignore[misc]
