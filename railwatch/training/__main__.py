@@ -7,7 +7,8 @@ can. The same arguments give the same model.
 import argparse
 import json
 import pickle
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from railwatch.render import CONDITIONS, random_scene, render_pair
 from railwatch.training.cases import Case, rendered_case
 from railwatch.training.examples import Strips, real_scene, rendered_scene, strips_of
-from railwatch.training.model import Recipe, make_model, write_model
+from railwatch.training.model import Recipe, fit_axis, make_model, write_model
 from services.detector.evidence import MODEL_FILE
 from services.detector.rejection import TileRejectedError
 
@@ -32,7 +33,7 @@ LAST_SCENE = 100_000
 def main() -> None:
     """Parses the command line, gathers strips, fits, and writes the model file."""
     parser = argparse.ArgumentParser(prog="python -m railwatch.training", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=1500, help="rendered scenes to learn from (default: 1500)")
+    parser.add_argument("--scenes", type=int, default=1900, help="rendered scenes to learn from (default: 1900)")
     parser.add_argument("--cases", type=int, default=176, help="rendered scenes to calibrate on (default: 176)")
     parser.add_argument(
         "--seed", type=int, default=Recipe.seed, help="seed of the first scene; benchmarks begin at 300,000"
@@ -52,7 +53,9 @@ def main() -> None:
         gathered = pool.map(partial(_rendered_strips, arguments.cache), seeds)
         rendered = [strips for strips in gathered if strips is not None]
         recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
-        models, made = make_model(rendered, real, pool.map(_case, others), recipe)
+        axis = fit_axis(rendered, real, recipe)
+        rendered = [tuple(strips.without_looks() for strips in scene) for scene in rendered]
+        models, made = make_model(axis, rendered, real, _cases(pool, others), recipe)
     write_model(arguments.out, models, made)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer
 
@@ -73,6 +76,11 @@ def _rendered_strips(cache: Path, seed: int) -> tuple[Strips, ...] | None:
         strips = None
     kept.write_bytes(pickle.dumps(strips))
     return strips
+
+
+def _cases(pool: Executor, seeds: range) -> Iterator[Case]:
+    """Cases, rendered from when the first is asked for: until then they would only take room."""
+    yield from pool.map(_case, seeds)
 
 
 def _case(seed: int) -> Case:

@@ -54,10 +54,8 @@ def fit_network(
         rate: of learning, at its highest.
     """
     rng = np.random.default_rng(seed)
-    every = np.concatenate([sample.figures[sample.labels >= 0][::7] for sample in samples]).astype(np.float32)
-    mean, spread = every.mean(axis=0), every.std(axis=0) + 0.05
-    mean, scale = mean.astype(np.float32), (1 / spread).astype(np.float32)
-    parameters = _initial(rng, every.shape[1], channels)
+    mean, scale = _standard(samples)
+    parameters = _initial(rng, len(mean), channels)
     first = [np.zeros_like(values) for values in parameters]
     second = [np.zeros_like(values) for values in parameters]
     drawing = _Drawing(samples, mean, scale, structure)
@@ -73,6 +71,12 @@ def fit_network(
             parameters[number] -= np.float32(pace) * (move + np.float32(DECAY) * parameters[number])
             average[number] += np.float32(max(0.005, 1 / step)) * (parameters[number] - average[number])
     return Network(mean, scale, average[0], tuple(average[1:-1]), average[-1])
+
+
+def _standard(samples: list[Sample]) -> tuple[Floats, Floats]:
+    """The mean of every figure, and one over its spread."""
+    some = np.concatenate([sample.figures[sample.labels >= 0][::7] for sample in samples]).astype(np.float32)
+    return some.mean(axis=0), (1 / (some.std(axis=0) + np.float32(0.05))).astype(np.float32)
 
 
 class _Drawing:

@@ -53,12 +53,27 @@ class Recipe:
     real_weight: float = 5.0
 
 
+def fit_axis(rendered: list[tuple[Strips, ...]], real: list[Scene], recipe: Recipe) -> Network:
+    """The network that finds the axis of a track; arguments as for `make_model`."""
+    chance = np.random.default_rng(recipe.seed)
+    drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
+    ones = np.ones(CHANNELS, np.float32)
+    return fit_network(
+        [Sample(strips.looks, strips.axes, weight) for strips, weight in _learned_from(rendered) + drawn],
+        Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
+        seed=recipe.seed,
+        steps=recipe.steps // 2,
+        channels=AXIS_CHANNELS,
+    )
+
+
 def make_model(
-    rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
+    axis: Network, rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
 ) -> tuple[Models, dict[str, Any]]:
-    """Fits everything that is learned.
+    """Fits what counts: evidence, grammar and intervals.
 
     Args:
+        axis: finds the axis of a track.
         rendered: strips of rendered scenes, each scene's along lines that are moved sideways more and more.
         real: real scenes; may be empty.
         cases: other rendered scenes, for the intervals.
@@ -68,25 +83,13 @@ def make_model(
         The models, and what to write down of how they were made.
     """
     back = [nearest for nearest, *_ in rendered[::KEPT_BACK]]
-    forward = [
-        (strips, 1 / len(scene)) for number, scene in enumerate(rendered) if number % KEPT_BACK for strips in scene
-    ]
-    chance = np.random.default_rng(recipe.seed)
-    drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
-    ones = np.ones(CHANNELS, np.float32)
-    axis = fit_network(
-        [Sample(strips.looks, strips.axes, weight) for strips, weight in forward + drawn],
-        Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
-        seed=recipe.seed,
-        steps=recipe.steps // 2,
-        channels=AXIS_CHANNELS,
-    )
+    chance = np.random.default_rng((recipe.seed, 1))
     wide = [with_neighbours(scene, axis) for scene in real]
     beside = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in wide for _ in range(COPIES)]
     samples = [
         [
             Sample(s.pair if with_baseline else s.single, s.labels, weight * min(1.0, MOST_CELLS / len(s.labels)))
-            for s, weight in forward + beside
+            for s, weight in _learned_from(rendered) + beside
         ]
         for with_baseline in (True, False)
     ]
@@ -109,6 +112,12 @@ def make_model(
     for name, model in (("pair", models.pair), ("single", models.single)):
         made[name] = {"grammar": asdict(model.grammar), "calibration": asdict(model.calibration)}
     return models, made
+
+
+def _learned_from(rendered: list[tuple[Strips, ...]]) -> list[tuple[Strips, float]]:
+    """Strips that are not kept back, and how often each is drawn."""
+    forward = (scene for number, scene in enumerate(rendered) if number % KEPT_BACK)
+    return [(strips, 1 / len(scene)) for scene in forward for strips in scene]
 
 
 def calibrated(models: Models, cases: Iterable[Case]) -> Models:
