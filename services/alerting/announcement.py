@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.alerting.history import Entry
+from services.alerting.entries import Entries
 from services.alerting.judgement import Judgement
 from services.alerting.lifecycle import Step
 from services.alerting.onset import context_lags
@@ -18,7 +18,7 @@ HISTORY_LOOKS = 40
 def alert_event(
     site: Site,
     step: Step,
-    entries: Sequence[Entry],
+    entries: Entries,
     evidence: Sequence[EvidenceItem],
     public_url: str,
     recorded_at: datetime,
@@ -35,7 +35,6 @@ def alert_event(
     """
     record, judgement = step.record, step.entry.judgement
     context = near_onset(site, judgement)
-    before = [e.judgement for e in entries if e.judgement.observed_at < judgement.observed_at]
     return AlertEvent(
         recorded_at=recorded_at,
         alert=record.alert,
@@ -49,7 +48,7 @@ def alert_event(
         severity=record.severity,
         onset=judgement.onset,
         context=context,
-        history=tuple(plain_look(look) for look in before[-HISTORY_LOOKS:]),
+        history=tuple(plain_look(e.judgement) for e in entries.before(judgement.observed_at)[-HISTORY_LOOKS:]),
         evidence=tuple(evidence),
         missing_tiles=step.entry.missing_tiles,
         sentence=sentence(

@@ -12,22 +12,26 @@ import structlog
 from shared.health import Progress
 from shared.state import key
 
-FORM = 1
+FORM = 2
 """Raised by each change after which one version cannot read what another wrote."""
 
 FORM_KEY = key("alerting", "form")
+SITES = key("alerting", "sites")
 ASK_EVERY_S = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 def is_ours(client: redis.Redis) -> bool:
-    """Whether the state has the form of this version. State without a form takes it on.
+    """Whether the state has the form of this version. Where there is none yet, it takes on that form.
 
     Raises:
         redis.RedisError: Redis is away.
     """
-    return bool(client.set(FORM_KEY, FORM, nx=True)) or client.get(FORM_KEY) == str(FORM)
+    form = client.get(FORM_KEY)
+    if form is None and not client.exists(SITES):
+        return bool(client.set(FORM_KEY, FORM, nx=True)) or client.get(FORM_KEY) == str(FORM)
+    return form == str(FORM)
 
 
 def is_foreign(client: redis.Redis) -> bool:

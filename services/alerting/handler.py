@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from services.alerting.announcement import alert_event, plain_look
-from services.alerting.history import Entry, enter
+from services.alerting.entries import Entry
+from services.alerting.history import enter
 from services.alerting.judgement import Rule, State
 from services.alerting.lifecycle import steps, told
 from services.alerting.missed import GAPS, next_due

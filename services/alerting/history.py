@@ -7,8 +7,10 @@ can depend on, the oldest leave, and an observation older than the last `LATE_LO
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
+from pydantic import ConfigDict
+
+from services.alerting.entries import Entries, Entry
 from services.alerting.judgement import Judgement, Rule, judge
 from services.alerting.observations import Observation
 from services.alerting.replay import retained
@@ -22,22 +24,6 @@ FORGET_EVERY = 16
 """What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
 
 
-class Entry(NamedTuple):
-    """One look of a site's history.
-
-    Attributes:
-        scene: id of the scene.
-        judgement: the look, judged.
-        missing_tiles: tiles of the scene that were not counted.
-        archival: the look came when a later one was known already.
-    """
-
-    scene: str
-    judgement: Judgement
-    missing_tiles: tuple[str, ...] = ()
-    archival: bool = False
-
-
 class History(Frozen):
     """What is kept of a site's looks.
 
@@ -48,7 +34,9 @@ class History(Frozen):
         starts: when the history was begun anew; a look is judged against those since the last start only.
     """
 
-    entries: tuple[Entry, ...] = ()
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    entries: Entries = Entries.of(())
     shadowed: tuple[Observation, ...] = ()
     horizon: UtcDatetime | None = None
     starts: tuple[UtcDatetime, ...] = ()
@@ -61,7 +49,7 @@ class History(Frozen):
     @property
     def scenes(self) -> set[str]:
         """Ids of the scenes, those left out among them."""
-        return {entry.scene for entry in self.entries} | {observation.scene for observation in self.shadowed}
+        return {*self.entries.scenes} | {observation.scene for observation in self.shadowed}
 
 
 def enter(history: History, observation: Observation, rule: Rule, starts: Sequence[datetime] = ()) -> History:
@@ -82,7 +70,7 @@ def enter(history: History, observation: Observation, rule: Rule, starts: Sequen
     newest = not history.entries or observation.observed_at > history.entries[-1].judgement.observed_at
     if newest and not changed and observation.scene not in history.scenes:
         entry = _judged(history.entries, observation, rule, history.starts, archival=False)
-        return _bounded(history.model_copy(update={"entries": (*history.entries, entry)}), rule)
+        return _bounded(history.model_copy(update={"entries": history.entries.with_one_more(entry)}), rule)
     return _bounded(_rearranged(history, observation, rule, min(changed, default=None), archival=not newest), rule)
 
 
@@ -103,11 +91,11 @@ def _rearranged(
         if _observation(entry) != look or (changed_at is not None and look.observed_at >= changed_at):
             break
         unchanged += 1
-    entries = list(history.entries[:unchanged])
+    entries = history.entries[:unchanged]
     for look in shown[unchanged:]:
         late = known.get(look.scene, archival or look.scene != observation.scene)
-        entries.append(_judged(entries, look, rule, history.starts, archival=late))
-    return history.model_copy(update={"entries": tuple(entries), "shadowed": tuple(shadowed)})
+        entries = entries.with_one_more(_judged(entries, look, rule, history.starts, archival=late))
+    return history.model_copy(update={"entries": entries, "shadowed": tuple(shadowed)})
 
 
 def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Observation], list[Observation]]:
@@ -122,10 +110,9 @@ def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Obs
 
 
 def _judged(
-    before: Sequence[Entry], observation: Observation, rule: Rule, starts: Sequence[datetime], *, archival: bool
+    before: Entries, observation: Observation, rule: Rule, starts: Sequence[datetime], *, archival: bool
 ) -> Entry:
     start = max((at for at in starts if at <= observation.observed_at), default=None)
-    judgements = [e.judgement for e in before if start is None or e.judgement.observed_at >= start]
     look = Look(
         observed_at=observation.observed_at,
         count=observation.count,
@@ -137,7 +124,7 @@ def _judged(
         scene=observation.scene,
         missing_tiles=observation.missing_tiles,
         archival=archival,
-        judgement=judge(judgements, look, rule),
+        judgement=judge(before.past(since=start), look, rule),
     )
 
 
@@ -164,7 +151,7 @@ def _bounded(history: History, rule: Rule) -> History:
     horizon = recent[0].judgement.observed_at
     return history.model_copy(
         update={
-            "entries": (*(entry for entry in old if entry.judgement.observed_at in kept_times), *recent),
+            "entries": Entries.of([*(entry for entry in old if entry.judgement.observed_at in kept_times), *recent]),
             "shadowed": tuple(o for o in history.shadowed if o.observed_at >= horizon),
             "horizon": horizon,
         }

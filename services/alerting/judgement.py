@@ -1,22 +1,26 @@
 """One look judged against its site's history: the rule, what it says, and what that does to the site's alert."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AwareDatetime
 
 from services.alerting import looks
 from services.alerting.onset import estimate_onset
-from services.alerting.surges import anscombe_residuals, surge_probability
+from services.alerting.regression import QuietLooks
+from services.alerting.surges import Array, anscombe_residuals, surge_probability
 from services.alerting.sustained import limit, next_sum
 from services.alerting.threshold import Prediction, predict
 from shared.events import Look, Onset, Transition
 
+Times = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+DAY_US = 86_400_000_000
 SUSTAINED_SHARE = 0.1
 """False-alarm rate of the companion for slow rises, as a share of the rule's."""
 SUSPICION = 2.0
@@ -107,11 +111,49 @@ class Judgement(NamedTuple):
     onset: Onset | None = None
 
 
-def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What judging needs to know of the looks before, oldest first; the unobserved are left out. Shapes are (n,).
+
+    Attributes:
+        at_us: when each was taken, microseconds since 1970.
+        counts: counts.
+        coverage: share of the track length that each saw.
+        error_variance: variance of each count's measurement error.
+        cusum: the companion's cumulative sum.
+        in_alert: whether an alert stood after it.
+        sustained: whether the companion signalled.
+        resolved: whether it resolved an alert.
+        opened_us: `at_us` of the look that opened the alert that it belongs to.
+        onset: the last look's, where it has one.
+        last_at: when the last look was taken, observed or not; null where there is none.
+    """
+
+    at_us: Times
+    counts: Array
+    coverage: Array
+    error_variance: Array
+    cusum: Array
+    in_alert: Flags
+    sustained: Flags
+    resolved: Flags
+    opened_us: Times
+    onset: Onset | None = None
+    last_at: datetime | None = None
+
+    @property
+    def alert(self) -> slice:
+        """The looks of the alert that stands after the last; empty without one."""
+        n = len(self.at_us)
+        standing = n > 0 and self.in_alert[-1]
+        return slice(n - int(np.count_nonzero(self.opened_us == self.opened_us[-1])) if standing else n, n)
+
+
+def judge(past: Past, look: Look, rule: Rule) -> Judgement:
     """Judge one look against the looks before it.
 
     Args:
-        history: the site's judgements, oldest first, all before `look`; what `retained` keeps of them is enough.
+        past: the looks before; what `retained` keeps of them is enough.
         look: the new look; its `expected`, `threshold` and `p_value` are ignored.
         rule: the settings.
 
@@ -119,34 +161,33 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
         The look with its judgement. The result depends on nothing but the arguments.
 
     Raises:
-        ValueError: the look is not after the history, or its count is negative.
+        ValueError: the look is not after those before, or its count is negative.
     """
-    if history and look.observed_at <= history[-1].observed_at:
+    if past.last_at is not None and look.observed_at <= past.last_at:
         raise ValueError("a look must be later than the history that it is judged against")
     if look.count is not None and look.count < 0:
         raise ValueError("a count cannot be negative")
-    observed = [past for past in history if past.state is not State.UNOBSERVED]
-    alert = open_alert(observed)
+    alert = past.alert
+    before, lasted = alert.start, alert.stop - alert.start
+    first_us = int(past.at_us[before]) if lasted else looks.microseconds(look.observed_at)
+    opened_at = looks.moment(first_us) if lasted else None
     if look.count is None or look.coverage < rule.minimum_coverage:
-        carried = {"opened_at": alert[0].observed_at, "onset": alert[-1].onset} if alert else {}
-        return _judgement(look, state=State.UNOBSERVED, **carried)
-    before = observed[: len(observed) - len(alert)]
-    first_at = alert[0].observed_at if alert else look.observed_at
-    suspected = _suspected(before)
-    slow = bool(alert) and alert[0].sustained
-    quiet = baseline(before, first_at, rule, suspected if slow else min(suspected, SUSPECTED_LOOKS))
+        return _judgement(look, state=State.UNOBSERVED, opened_at=opened_at, onset=past.onset if lasted else None)
+    suspected = _suspected(past.cusum[:before])
+    slow = bool(lasted) and bool(past.sustained[before])
+    quiet = baseline(past, before, first_us, rule, suspected if slow else min(suspected, SUSPECTED_LOOKS))
     if len(quiet) < rule.minimum_looks:
         return _judgement(look, state=State.LEARNING)
 
-    prediction = _predict(quiet, look)
+    prediction = _predict(past, quiet, look)
     p_value = prediction.p_value(look.count)
     exceeds = p_value < rule.false_alarm_rate
-    ended = bool(alert) and not exceeds and _has_ended(alert, look, prediction)
+    ended = bool(lasted) and not exceeds and _has_ended(past, alert, look, prediction)
     reference = prediction
-    if not alert and suspected > SUSPECTED_LOOKS:
-        reference = _predict(baseline(before, first_at, rule, suspected), look)
+    if not lasted and suspected > SUSPECTED_LOOKS:
+        reference = _predict(past, baseline(past, before, first_us, rule, suspected), look)
     uncertain = reference.standard_error / reference.sd
-    cusum = 0.0 if ended else next_sum(observed[-1].cusum, reference.p_value(look.count), uncertain)
+    cusum = 0.0 if ended else next_sum(float(past.cusum[-1]), reference.p_value(look.count), uncertain)
     sustained = cusum > limit(SUSTAINED_SHARE * rule.false_alarm_rate)
     findings: dict[str, Any] = {
         "expected": prediction.expected,
@@ -163,75 +204,74 @@ def judge(history: Sequence[Judgement], look: Look, rule: Rule) -> Judgement:
             state=State.NORMAL,
             transition=Transition.RESOLVED,
             reason=f"{_short(look.count)} railcars are what the site's history makes plausible.",
-            opened_at=alert[0].observed_at,
+            opened_at=opened_at,
         )
-    if not alert and not exceeds and not sustained:
+    if not lasted and not exceeds and not sustained:
         return _judgement(look, **findings, state=State.NORMAL)
     return _judgement(
         look,
         **findings,
         state=State.ALERT,
-        transition=Transition.UPDATED if alert else Transition.OPENED,
+        transition=Transition.UPDATED if lasted else Transition.OPENED,
         reason=_reason(look, prediction, findings),
-        opened_at=alert[0].observed_at if alert else look.observed_at,
-        onset=_onset(observed, alert, look, prediction),
+        opened_at=opened_at or look.observed_at,
+        onset=_onset(past, alert, look, prediction),
     )
 
 
-def open_alert(observed: Sequence[Judgement]) -> list[Judgement]:
-    """The looks of the alert that stands after the last of the observed looks, oldest first; empty without one."""
-    if not observed or observed[-1].state is not State.ALERT:
-        return []
-    opened_at = observed[-1].opened_at
-    return [past for past in observed if past.opened_at == opened_at]
-
-
-def baseline(before: Sequence[Judgement], at: datetime, rule: Rule, suspected: int) -> list[Judgement]:
-    """The looks that one at a given time is judged against, oldest first.
+def baseline(past: Past, before: int, first_us: int, rule: Rule, suspected: int) -> Times:
+    """The places of the looks that one at a given time is judged against, oldest first.
 
     Left out are the looks of every alert of more than one look, the guard gap, and what is too old.
 
     Args:
-        before: the site's observed looks before, oldest first. While an alert stands, those before its first look, so
-            that a surge that lasts does not make itself normal.
-        at: when the look to be judged, or the first of its alert, was taken.
+        past: the site's looks.
+        before: how many of them come before the look to be judged, or before the alert that stands, so that a surge
+            that lasts does not make itself normal.
+        first_us: when the look to be judged, or the first of its alert, was taken.
         rule: the settings.
         suspected: how many of the last looks may belong to a rise already; the guard gap is as long at least.
     """
-    sizes = Counter(past.opened_at for past in before if past.state is State.ALERT)
-    oldest = at - timedelta(days=rule.window_days)
-    quiet = [
-        past
-        for past in before
-        if past.observed_at >= oldest and (past.state is not State.ALERT or sizes[past.opened_at] == 1)
-    ]
+    in_alert, opened = past.in_alert[:before], past.opened_us[:before]
+    together = in_alert[1:] & in_alert[:-1] & (opened[1:] == opened[:-1])
+    left_out = past.at_us[:before] < first_us - rule.window_days * DAY_US
+    left_out[1:] |= together
+    left_out[:-1] |= together
+    quiet = np.flatnonzero(~left_out)
     guard = min(max(rule.guard_looks, suspected), max(len(quiet) - rule.minimum_looks, 0))
     return quiet[: len(quiet) - guard][-rule.window_looks :]
 
 
-def _predict(quiet: Sequence[Judgement], look: Look) -> Prediction:
-    return predict(looks.quiet_looks(quiet), looks.year(look), look.coverage, looks.error_variance(look))
+def _predict(past: Past, quiet: Times, look: Look) -> Prediction:
+    against = QuietLooks(
+        years=looks.years(past.at_us[quiet]),
+        counts=past.counts[quiet],
+        coverage=past.coverage[quiet],
+        error_variance=past.error_variance[quiet],
+    )
+    return predict(against, looks.year(look.observed_at), look.coverage, looks.error_variance(look))
 
 
 def _judgement(look: Look, **findings: Any) -> Judgement:
     return Judgement(look.observed_at, look.count, look.low, look.high, look.coverage, **findings)
 
 
-def _suspected(observed: Sequence[Judgement]) -> int:
+def _suspected(cusum: Array) -> int:
     """How many of the last looks may belong to a rise: those since the cumulative sum was zero, if it is high now."""
-    recent = observed[-RISING_LOOKS:]
-    if not recent or recent[-1].cusum < SUSPICION:
+    recent = cusum[-RISING_LOOKS:]
+    if not len(recent) or recent[-1] < SUSPICION:
         return 0
-    return next((back for back, past in enumerate(reversed(recent)) if past.cusum == 0), len(recent))
+    zeros = np.flatnonzero(recent == 0)
+    return len(recent) - 1 - int(zeros[-1]) if len(zeros) else len(recent)
 
 
-def _has_ended(alert: Sequence[Judgement], look: Look, prediction: Prediction) -> bool:
+def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction) -> bool:
     """Whether it is more probable than not that the surge is over, given the alert's looks up to this one."""
-    recent: list[looks.Seen] = [*alert[-SURGE_LOOKS:], look]
-    means = prediction.expected / look.coverage * looks.coverages(recent)
-    dispersions = np.full(len(recent), prediction.sd**2 / prediction.expected)
-    residuals = anscombe_residuals(looks.counts(recent), means, dispersions)
-    return bool(surge_probability(residuals, min(len(alert), 2 * SURGE_LOOKS))[-1] < 0.5)
+    recent = slice(max(alert.start, alert.stop - SURGE_LOOKS), alert.stop)
+    counts = np.append(past.counts[recent], look.count or 0.0)
+    means = prediction.expected / look.coverage * np.append(past.coverage[recent], look.coverage)
+    residuals = anscombe_residuals(counts, means, np.full(len(counts), prediction.sd**2 / prediction.expected))
+    return bool(surge_probability(residuals, min(alert.stop - alert.start, 2 * SURGE_LOOKS))[-1] < 0.5)
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:
@@ -247,20 +287,17 @@ def _short(count: float | None) -> str:
     return f"{count or 0.0:.1f}".removesuffix(".0")
 
 
-def _onset(
-    observed: Sequence[Judgement], alert: Sequence[Judgement], look: Look, prediction: Prediction
-) -> Onset | None:
-    if len(alert) >= SURGE_LOOKS:
-        return alert[-1].onset
-    before = observed[: len(observed) - len(alert)]
-    resolved = max((index for index, past in enumerate(before) if past.transition is Transition.RESOLVED), default=0)
-    around: list[looks.Seen] = [*before[max(resolved, len(before) - BEFORE_LOOKS) :], *alert, look]
-    if len(around) < 2:
-        return alert[-1].onset if alert else None
+def _onset(past: Past, alert: slice, look: Look, prediction: Prediction) -> Onset | None:
+    if alert.stop - alert.start >= SURGE_LOOKS:
+        return past.onset
+    resolved = np.flatnonzero(past.resolved[: alert.start])
+    around = slice(max(int(resolved[-1]) if len(resolved) else 0, alert.start - BEFORE_LOOKS), alert.stop)
+    if around.start == around.stop:
+        return past.onset
     return estimate_onset(
-        [past.observed_at for past in around],
-        looks.counts(around),
-        prediction.expected / look.coverage * looks.coverages(around),
+        [*map(looks.moment, past.at_us[around].tolist()), look.observed_at],
+        np.append(past.counts[around], look.count or 0.0),
+        prediction.expected / look.coverage * np.append(past.coverage[around], look.coverage),
         prediction.dispersion,
-        looks.error_variances(around),
+        np.append(past.error_variance[around], looks.error_variance(look)),
     )

@@ -11,8 +11,9 @@ and never is: an archival look cannot open an alert as if it were new.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 
-from services.alerting.history import Entry
+from services.alerting.entries import Entries, Entry
 from services.alerting.judgement import Judgement, State
 from services.alerting.sentence import day, number
 from shared.counts import Frozen, UtcDatetime
@@ -116,7 +117,7 @@ def record_of(event: AlertEvent) -> AlertRecord:
     )
 
 
-def steps(site: Site, records: Sequence[AlertRecord], entries: Sequence[Entry]) -> list[Step]:
+def steps(site: Site, records: Sequence[AlertRecord], entries: Entries) -> list[Step]:
     """The transitions that bring consumers from what the records say to what the history says.
 
     Args:
@@ -143,7 +144,7 @@ def steps(site: Site, records: Sequence[AlertRecord], entries: Sequence[Entry]) 
     return found
 
 
-def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Sequence[Entry]) -> tuple[AlertRecord, ...]:
+def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Entries) -> tuple[AlertRecord, ...]:
     """The records after the steps were taken, without alerts that ended before the history that is kept."""
     merged = {record.alert: record for record in (*records, *(step.record for step in taken))}
     oldest = entries[0].judgement.observed_at if entries else None
@@ -151,20 +152,14 @@ def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Sequenc
     return tuple(sorted(kept, key=lambda record: record.opened_at))
 
 
-def _runs(entries: Sequence[Entry]) -> list[_Run]:
-    grouped: list[list[Entry]] = []
-    for entry in entries:
-        opened_at = entry.judgement.opened_at
-        if opened_at is None:
-            continue
-        if grouped and grouped[-1][0].judgement.opened_at == opened_at:
-            grouped[-1].append(entry)
-        else:
-            grouped.append([entry])
-    return [
-        _Run(tuple(run), standing=run[-1] is entries[-1] and run[-1].judgement.transition is not Transition.RESOLVED)
-        for run in grouped
-    ]
+def _runs(entries: Entries) -> list[_Run]:
+    runs = [tuple(run) for _, run in groupby(entries.of_alerts(), key=lambda entry: entry.judgement.opened_at)]
+    return [_Run(run, standing=_stands(run[-1].judgement, entries)) for run in runs]
+
+
+def _stands(last: Judgement, entries: Entries) -> bool:
+    newest = entries[-1].judgement.observed_at
+    return last.observed_at == newest and last.transition is not Transition.RESOLVED
 
 
 def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
@@ -175,7 +170,7 @@ def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
     return None
 
 
-def _raises(entries: Sequence[Entry]) -> bool:
+def _raises(entries: Entries) -> bool:
     """Whether the newest look that was judged is itself too high."""
     newest = next((e.judgement for e in reversed(entries) if e.judgement.state is not State.UNOBSERVED), None)
     return newest is not None and (newest.exceeds or newest.sustained)
@@ -195,7 +190,7 @@ def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> Step:
     )
 
 
-def _continuation(record: AlertRecord, run: _Run, site: Site, entries: Sequence[Entry]) -> Step | None:
+def _continuation(record: AlertRecord, run: _Run, site: Site, entries: Entries) -> Step | None:
     entry = run.spokesman
     judgement = entry.judgement
     if run.standing and (record.stands or _raises(entries)):
@@ -230,7 +225,7 @@ def _reason_for_update(record: AlertRecord, entry: Entry) -> str:
     return ""
 
 
-def _retraction(record: AlertRecord, entries: Sequence[Entry]) -> Step | None:
+def _retraction(record: AlertRecord, entries: Entries) -> Step | None:
     if record.transition is Transition.RETRACTED or not entries or entries[0].judgement.observed_at > record.opened_at:
         return None
     entry = next((e for e in entries if e.judgement.observed_at == record.look_at), entries[-1])
@@ -254,7 +249,7 @@ def _corrected(record: AlertRecord, judgement: Judgement) -> str:
     return f"The count of {_on(judgement)} was corrected from {number(record.count)} to {number(judgement.count)}."
 
 
-def _ended_without_look(site: Site, entries: Sequence[Entry]) -> str:
+def _ended_without_look(site: Site, entries: Entries) -> str:
     newest = entries[-1].judgement.observed_at
     new = max((new for new in site.new_normal if new.at <= newest), key=lambda new: new.at, default=None)
     if new is None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from services.alerting.entries import past_of
 from services.alerting.judgement import (
     RISING_LOOKS,
     SURGE_LOOKS,
@@ -11,7 +12,6 @@ from services.alerting.judgement import (
     Rule,
     State,
     judge,
-    open_alert,
 )
 from shared.events import Look
 
@@ -38,7 +38,7 @@ def replay(looks: Iterable[Look], rule: Rule, rebaselined_at: Sequence[datetime]
         while starts and look.observed_at >= starts[-1]:
             starts.pop()
             history = []
-        judgements.append(judge(history, look, rule))
+        judgements.append(judge(past_of(history), look, rule))
         history = retained([*history, judgements[-1]], rule)
     return judgements
 
@@ -51,7 +51,8 @@ def retained(history: Sequence[Judgement], rule: Rule) -> list[Judgement]:
     of the looks before, as many quiet ones as the window and a slow rise in front of it can hold.
     """
     observed = [past for past in history if past.state is not State.UNOBSERVED]
-    alert = open_alert(observed)
+    standing = observed[-1].opened_at if observed and observed[-1].state is State.ALERT else None
+    alert = [past for past in observed if standing and past.opened_at == standing]
     before = observed[: len(observed) - len(alert)]
     places: Counter[datetime | None] = Counter()
     spared: list[Judgement] = []

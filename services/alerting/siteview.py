@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from operator import is_
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.alerting.history import Entry, History
+from services.alerting.entries import Entries
+from services.alerting.history import History
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING, AlertRecord
 from services.alerting.missed import Miss, Missed
@@ -35,8 +35,6 @@ ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
 
-_LOOK = TypeAdapter(Entry)
-_LOOKS = TypeAdapter(tuple[Entry, ...])
 _EVIDENCE = TypeAdapter(dict[str, EvidenceItem])
 _WITHOUT_LOOKS = {"history": {"entries"}}
 _SAID = TypeAdapter(tuple[str, list[tuple[str, int]]])
@@ -142,17 +140,16 @@ class SiteView:
 
     def put_window(self, window: Window, entered: str | None = None) -> None:
         """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
-        window_key, looks_key = window_keys(self._site)
+        window_key, *looks_keys = window_keys(self._site)
         self._stage(self._pipe.set, window_key, window.model_dump_json(exclude=_WITHOUT_LOOKS, exclude_defaults=True))
         held, entries = self.window.history.entries, window.history.entries
-        if len(held) <= len(entries) and all(map(is_, held, entries)):
-            self._stage(self._pipe.append, looks_key, _looks_text(entries[len(held) :]))
-        else:
-            self._stage(self._pipe.set, looks_key, _looks_text(entries))
+        more = entries.begin_with(held)
+        for name, text in zip(looks_keys, (entries[len(held) :] if more else entries).stored(), strict=True):
+            self._stage(self._pipe.append if more else self._pipe.set, name, text)
         forgotten = self.window.history.scenes | ({entered} if entered else set())
         forgotten -= window.history.scenes
-        newest = [entry.scene for entry in window.history.entries[-EVIDENCE_SCENES:]]
-        passed = [entry.scene for entry in window.history.entries[-2 * EVIDENCE_SCENES : -EVIDENCE_SCENES]]
+        newest = entries.scenes[-EVIDENCE_SCENES:]
+        passed = entries.scenes[-2 * EVIDENCE_SCENES : -EVIDENCE_SCENES]
         unpictured = {*passed, *forgotten, *([entered] if entered else ())}.difference(newest)
         if forgotten:
             self._stage(self._pipe.hdel, site_key("scenes", self._site), *sorted(forgotten))
@@ -210,23 +207,18 @@ class SiteView:
         self._staged.append(lambda: command(*arguments))
 
 
-def read_window(window: str | None, looks: str | None) -> Window:
-    """A window from what its two keys hold."""
+def read_window(window: str | None, looks: str | None, labels: str | None) -> Window:
+    """A window from what its keys hold."""
     if window is None:
         return Window()
     read = Window.model_validate_json(window)
-    entries = _LOOKS.validate_json(f"[{(looks or '').removesuffix(',')}]")
+    entries = Entries.read(looks or "", labels or "")
     return read.model_copy(update={"history": read.history.model_copy(update={"entries": entries})})
 
 
-def _looks_text(entries: Sequence[Entry]) -> str:
-    """Looks as JSON, each followed by a comma, so that more can be appended."""
-    return "".join(f"{_LOOK.dump_json(entry).decode()}," for entry in entries)
-
-
-def window_keys(site: str) -> tuple[str, str]:
-    """The names of the two keys that hold a site's window."""
-    return site_key("window", site), site_key("looks", site)
+def window_keys(site: str) -> tuple[str, str, str]:
+    """The names of the keys that hold a site's window."""
+    return site_key("window", site), site_key("looks", site), site_key("labels", site)
 
 
 def site_key(kind: str, site: str) -> str:

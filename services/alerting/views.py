@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.alerting.history import Entry
+from services.alerting.entries import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING
 from services.alerting.missed import Missed

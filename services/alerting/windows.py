@@ -2,7 +2,8 @@
 
 | key, after `railwatch:alerting:` | type | holds |
 | --- | --- | --- |
-| `looks:<site>` | string | the judged history, JSON arrays, each followed by a comma: most looks are appended |
+| `looks:<site>` | string | the judged history, a row of numbers a look (`entries.ROW`), base64: most are appended |
+| `labels:<site>` | string | what of a look is text (`entries.Label`), JSON arrays, each followed by a comma; likewise |
 | `window:<site>` | string | the rest of the history, and what was last said of each alert (`Window`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
@@ -53,7 +54,7 @@ from services.alerting.siteview import (
 from shared.errors import TransientError
 from shared.events import AlertEvent
 
-SITE_KEYS = ("window", "looks", "scenes", "evidence", "said", "alerts")
+SITE_KEYS = ("window", "looks", "labels", "scenes", "evidence", "said", "alerts")
 
 READ_AT_ONCE = 100
 

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from services.alerting.announcement import plain_look
 from services.alerting.api import make_app
+from services.alerting.entries import Entries
 from services.alerting.history import History
 from services.alerting.judgement import State
 from services.alerting.lifecycle import AlertRecord
@@ -66,7 +67,7 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     )
 
     def seed(view: Any) -> None:
-        view.put_window(Window(history=History(entries=looks), alerts=(record,)))
+        view.put_window(Window(history=History(entries=Entries.of(looks)), alerts=(record,)))
         view.put_status(status)
         view.say([opened, ended, standing], "counts")
 

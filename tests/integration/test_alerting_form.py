@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from railwatch.embedded import free_port
+from services.alerting.entries import Entries, Entry
 from services.alerting.form import FORM, FORM_KEY
-from services.alerting.history import Entry, History
+from services.alerting.history import History
 from services.alerting.judgement import Judgement, State
 from services.alerting.lifecycle import AlertRecord
 from services.alerting.observations import Observation, TileReading
@@ -58,7 +59,7 @@ RECORD = AlertRecord(
     onset_on=on_day(2).date(),
 )
 ENTRY = Entry(scene="surge", judgement=JUDGEMENT, missing_tiles=("r0c1",), archival=True)
-HISTORY = History(entries=(ENTRY,), shadowed=(SHADOWED,), horizon=on_day(1), starts=(on_day(0),))
+HISTORY = History(entries=Entries.of([ENTRY]), shadowed=(SHADOWED,), horizon=on_day(1), starts=(on_day(0),))
 WINDOW = Window(history=HISTORY, alerts=(RECORD,))
 READING = TileReading(
     event="e1",
@@ -91,9 +92,10 @@ def written(redis_settings: RedisSettings) -> dict[str, Any]:
         view.put_status(STATUS)
 
     Windows(client).transact("tumangang", keep)
-    looks = str(client.get("railwatch:alerting:looks:tumangang"))
+    labels = str(client.get("railwatch:alerting:labels:tumangang"))
     return {
-        "looks": json.loads(f"[{looks.removesuffix(',')}]"),
+        "looks": client.get("railwatch:alerting:looks:tumangang"),
+        "labels": json.loads(f"[{labels.removesuffix(',')}]"),
         "window": json.loads(str(client.get("railwatch:alerting:window:tumangang"))),
         "scene": json.loads(str(client.hget("railwatch:alerting:scenes:tumangang", "surge"))),
         "status": json.loads(str(client.hget("railwatch:alerting:sites", "tumangang"))),

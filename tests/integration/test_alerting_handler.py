@@ -147,7 +147,7 @@ def test_an_archival_look_enters_history_at_its_place_without_an_alert(handler: 
 def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, windows: Windows) -> None:
     west, east = tiles_of(1, 3, 4)
     handle(handler, west)
-    assert windows.window("wide").history.entries == ()
+    assert not windows.window("wide").history.entries
     handle(handler, east)
     (entry,) = windows.window("wide").history.entries
     assert entry.judgement.count == 7

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.alerting.history import Entry
+from services.alerting.entries import Entry
 from services.alerting.judgement import Judgement, State
 from shared.counts import BaselineRef, BlobRef, Quality, TileCount
 from shared.events import AlertEvent, CountEvent, Look, Onset, Severity, Transition, derived_id

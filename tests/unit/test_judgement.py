@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerting.backtest import score
+from services.alerting.entries import past_of
 from services.alerting.judgement import Judgement, Rule, State, judge
 from services.alerting.replay import replay, retained
 from shared.events import Look, Transition
@@ -72,8 +73,8 @@ def test_only_what_is_retained_matters() -> None:
     counts[130:140] += 40
     history: list[Judgement] = []
     for each in weekly(counts.tolist()):
-        judged = judge(history, each, rule)
-        assert judge(retained(history, rule), each, rule) == judged
+        judged = judge(past_of(history), each, rule)
+        assert judge(past_of(retained(history, rule)), each, rule) == judged
         history.append(judged)
     assert len(retained(history, rule)) < 100
 
@@ -197,7 +198,7 @@ def test_tumangang_opens_by_22_september_and_dates_the_rise() -> None:
 def test_a_look_out_of_order_is_refused() -> None:
     history = replay(weekly(CALM), RULE)
     with pytest.raises(ValueError, match="later than the history"):
-        judge(history, look(3, 10.0), RULE)
+        judge(past_of(history), look(3, 10.0), RULE)
 
 
 def test_two_looks_at_one_time_are_refused() -> None:
@@ -207,7 +208,7 @@ def test_two_looks_at_one_time_are_refused() -> None:
 
 def test_a_negative_count_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        judge([], look(1, -1.0), RULE)
+        judge(past_of([]), look(1, -1.0), RULE)
 
 
 def test_a_back_test_counts_false_alarms_and_finds_surges() -> None:

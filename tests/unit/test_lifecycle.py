@@ -1,6 +1,6 @@
 """The life of alerts: what is announced when a judged history changes."""
 
-from services.alerting.history import Entry
+from services.alerting.entries import Entries, Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import AlertRecord, Step, severity, steps, told
 from shared.events import Severity, Transition
@@ -19,8 +19,9 @@ SITE = small_site()
 
 
 def announce(records: Records, *entries: Entry, site: Site = SITE) -> tuple[Records, list[Step]]:
-    taken = steps(site, records, entries)
-    return told(records, taken, entries), taken
+    held = Entries.of(entries)
+    taken = steps(site, records, held)
+    return told(records, taken, held), taken
 
 
 def transitions(taken: list[Step]) -> list[Transition]:

@@ -1,0 +1,217 @@
+"""The judged looks of a site as rows of one array: hundreds are read at each of its looks, few are ever looked at.
+
+What is numbers and times lies in the array, which is stored and read as it is. What is text, the scene above all, lies
+beside it. A row becomes an `Entry` when somebody asks for it.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from services.alerting.judgement import Judgement, Past, State
+from services.alerting.looks import INTERVAL_SD, microseconds, moment
+from shared.events import Onset, Transition
+
+NEVER = -(2**62)
+"""Stands for a time that is null."""
+
+STATES = tuple(State)
+TRANSITIONS = (None, *Transition)
+ALERT, UNOBSERVED = STATES.index(State.ALERT), STATES.index(State.UNOBSERVED)
+RESOLVED = TRANSITIONS.index(Transition.RESOLVED)
+ROW = np.dtype(
+    [
+        *((name, "<i8") for name in ("observed_at", "opened_at", "onset_at", "onset_low", "onset_high")),
+        *((name, "<f8") for name in ("count", "low", "high", "expected", "threshold", "p_value", "coverage", "cusum")),
+        *((name, "u1") for name in ("state", "transition", "exceeds", "sustained")),
+    ]
+)
+"""Times in microseconds since 1970. The length is a multiple of three bytes, so that base64 can be appended to."""
+
+
+class Label(NamedTuple):
+    """What of a look is no number."""
+
+    scene: str
+    reason: str = ""
+    missing_tiles: tuple[str, ...] = ()
+    archival: bool = False
+
+
+_LABEL = TypeAdapter(Label)
+_LABELS = TypeAdapter(list[Label])
+
+
+class Entry(NamedTuple):
+    """One look of a site's history.
+
+    Attributes:
+        scene: id of the scene.
+        judgement: the look, judged.
+        missing_tiles: tiles of the scene that were not counted.
+        archival: the look came when a later one was known already.
+    """
+
+    scene: str
+    judgement: Judgement
+    missing_tiles: tuple[str, ...] = ()
+    archival: bool = False
+
+
+class Entries(Sequence[Entry]):
+    """The judged looks of a site, oldest first."""
+
+    def __init__(self, rows: NDArray[Any], labels: Sequence[Label]) -> None:
+        self._rows = rows
+        self._labels = labels
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Entries":
+        """The records of these entries."""
+        if isinstance(entries, Entries):
+            return entries
+        held = list(entries)
+        labels = [Label(e.scene, e.judgement.reason, e.missing_tiles, e.archival) for e in held]
+        return cls(np.array([_row(entry.judgement) for entry in held], dtype=ROW), labels)
+
+    @classmethod
+    def read(cls, rows: str, labels: str) -> "Entries":
+        """Entries from their stored form."""
+        read = np.frombuffer(base64.b64decode(rows), dtype=ROW)
+        return cls(read, _LABELS.validate_json(f"[{labels.removesuffix(',')}]"))
+
+    def stored(self) -> tuple[str, str]:
+        """The stored form: rows and labels, each such that the form of later records can be appended to it."""
+        labels = "".join(f"{_LABEL.dump_json(label).decode()}," for label in self._labels)
+        return base64.b64encode(self._rows.tobytes()).decode(), labels
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Entries": ...
+    def __getitem__(self, place: int | slice) -> "Entry | Entries":
+        if isinstance(place, slice):
+            return Entries(self._rows[place], self._labels[place])
+        return _entry(self._rows[place].item(), self._labels[place])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(_entry, self._rows.tolist(), self._labels)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entries) and len(self) == len(other) and self.begin_with(other)
+
+    def __hash__(self) -> int:
+        return hash(self._rows.tobytes())
+
+    def begin_with(self, others: "Entries") -> bool:
+        """Whether the first records are those of `others`."""
+        n = len(others)
+        same: bool = self._rows[:n].tobytes() == others._rows.tobytes() and self._labels[:n] == others._labels
+        return same
+
+    def with_one_more(self, entry: Entry) -> "Entries":
+        """These and a later one."""
+        later = Entries.of([entry])
+        return Entries(np.concatenate((self._rows, later._rows)), [*self._labels, *later._labels])
+
+    @property
+    def scenes(self) -> list[str]:
+        """The scene of each."""
+        return [label.scene for label in self._labels]
+
+    def before(self, at: datetime) -> "Entries":
+        """Those of looks before a time."""
+        return self[: int(np.searchsorted(self._rows["observed_at"], _us(at)))]
+
+    def of_alerts(self) -> list[Entry]:
+        """Those that belong to an alert."""
+        rows = np.flatnonzero(self._rows["opened_at"] != NEVER).tolist()
+        return [self[place] for place in rows]
+
+    def past(self, since: datetime | None = None) -> Past:
+        """The looks since a time as judging needs them."""
+        rows = self._rows if since is None else self._rows[np.searchsorted(self._rows["observed_at"], _us(since)) :]
+        return _past(rows)
+
+
+def past_of(judgements: Sequence[Judgement]) -> Past:
+    """Judged looks, oldest first, as judging needs them."""
+    return _past(np.array([_row(judgement) for judgement in judgements], dtype=ROW))
+
+
+def _past(rows: NDArray[Any]) -> Past:
+    seen = rows[rows["state"] != UNOBSERVED]
+    return Past(
+        at_us=seen["observed_at"],
+        counts=seen["count"],
+        coverage=seen["coverage"],
+        error_variance=np.nan_to_num(((seen["high"] - seen["low"]) / INTERVAL_SD) ** 2),
+        cusum=seen["cusum"],
+        in_alert=seen["state"] == ALERT,
+        sustained=seen["sustained"].astype(bool),
+        resolved=seen["transition"] == RESOLVED,
+        opened_us=seen["opened_at"],
+        onset=_onset(*seen[-1].item()[2:5]) if len(seen) else None,
+        last_at=moment(int(rows[-1]["observed_at"])) if len(rows) else None,
+    )
+
+
+def _row(judgement: Judgement) -> tuple[Any, ...]:
+    onset = judgement.onset
+    return (
+        _us(judgement.observed_at),
+        _us(judgement.opened_at),
+        *((_us(onset.at), _us(onset.low), _us(onset.high)) if onset else (NEVER, NEVER, NEVER)),
+        judgement.count,
+        judgement.low,
+        judgement.high,
+        judgement.expected,
+        judgement.threshold,
+        judgement.p_value,
+        judgement.coverage,
+        judgement.cusum,
+        STATES.index(judgement.state),
+        TRANSITIONS.index(judgement.transition),
+        judgement.exceeds,
+        judgement.sustained,
+    )
+
+
+def _entry(row: tuple[Any, ...], label: Label) -> Entry:
+    at, opened, onset_at, onset_low, onset_high, *numbers, coverage, cusum, state, transition, exceeds, sustained = row
+    count, low, high, expected, threshold, p_value = (None if n != n else n for n in numbers)
+    judgement = Judgement(
+        observed_at=moment(at),
+        count=count,
+        low=low,
+        high=high,
+        coverage=coverage,
+        state=STATES[state],
+        expected=expected,
+        threshold=threshold,
+        p_value=p_value,
+        exceeds=bool(exceeds),
+        sustained=bool(sustained),
+        cusum=cusum,
+        transition=TRANSITIONS[transition],
+        reason=label.reason,
+        opened_at=None if opened == NEVER else moment(opened),
+        onset=_onset(onset_at, onset_low, onset_high),
+    )
+    return Entry(label.scene, judgement, label.missing_tiles, label.archival)
+
+
+def _onset(at: int, low: int, high: int) -> Onset | None:
+    return None if at == NEVER else Onset(at=moment(at), low=moment(low), high=moment(high))
+
+
+def _us(at: datetime | None) -> int:
+    return NEVER if at is None else microseconds(at)
