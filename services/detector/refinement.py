@@ -157,9 +157,7 @@ def _grey(picture: Raster) -> Raster:
 
 def _look(strip: Floats, window: int, at: NDArray[np.int64]) -> Floats:
     """(knots, across, 4): level along the track, its roughness, fine structure across, likeness of both sides."""
-    mean = ndimage.uniform_filter1d(strip, window, axis=0, mode="nearest")
-    square = ndimage.uniform_filter1d(strip**2, window, axis=0, mode="nearest")[at]
-    mean = mean[at]
+    mean, square = (_around(values, window, at) for values in (strip, strip**2))
     rough = np.sqrt(np.maximum(square - mean**2, 0))
     level, rough = (
         (part - part.mean(axis=1, keepdims=True)) / (part.std(axis=1, keepdims=True) + 1e-3) for part in (mean, rough)
@@ -169,15 +167,27 @@ def _look(strip: Floats, window: int, at: NDArray[np.int64]) -> Floats:
     return np.stack([level, rough, fine / (np.sqrt(strength) + 0.03), _likeness(level)], axis=2).astype(np.float32)
 
 
+def _around(values: Floats, window: int, at: NDArray[np.int64]) -> Floats:
+    """(knots, across): means over a window along the track around each knot; beyond the ends lies nothing."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    first = at - window // 2
+    total = sums[np.minimum(first + window, len(values))] - sums[np.maximum(first, 0)]
+    return np.asarray(total / window, dtype=np.float32)
+
+
 def _likeness(level: Floats) -> Floats:
     """(knots, across): 1 where what lies to the left mirrors what lies to the right, -1 where it is its negative."""
-    reach, width = SIDE_STEPS, level.shape[1]
-    padded = np.pad(level, ((0, 0), (reach, reach)), mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)[:, :width]
-    around = around - around.mean(axis=2, keepdims=True)
-    left, right = around[..., :reach], around[..., :reach:-1]
-    power = 0.5 * ((left**2).sum(axis=2) + (right**2).sum(axis=2))
-    return np.asarray((left * right).sum(axis=2) / (power + 1e-3), dtype=np.float32)
+    width = level.shape[1]
+    padded = np.pad(level, ((0, 0), (SIDE_STEPS, SIDE_STEPS)), mode="edge")
+    total, product, power = level.copy(), np.zeros_like(level), np.zeros_like(level)
+    for step in range(1, SIDE_STEPS + 1):
+        left, right = (padded[:, SIDE_STEPS + side :][:, :width] for side in (-step, step))
+        total += left + right
+        product += left * right
+        power += 0.5 * (left**2 + right**2)
+    mean = total / (2 * SIDE_STEPS + 1)
+    common = SIDE_STEPS * mean**2 - mean * (total - level)
+    return np.asarray((product + common) / (power + common + 1e-3), dtype=np.float32)
 
 
 def _shared_displacement(parts: Sequence[Floats], right_px: NDArray[np.float64]) -> NDArray[np.float64]:
