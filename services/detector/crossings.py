@@ -46,29 +46,34 @@ def bridged(tile: Raster, seen: Mask, layout: Layout) -> Mask:
     whole = known.all(axis=1)
     usual = float(quantile(light[:, whole].std(axis=0), BARE)) if whole.any() else 0.0
     padded = np.pad(light, [(0, 0), (FURTHEST, FURTHEST)], constant_values=np.nan)
+    moments = np.stack([padded, padded**2], axis=1)
     even = np.zeros(light.shape[1], dtype=bool)
     for angle in ANGLES_DEG:
-        change = _change_along(padded, light.shape[1], np.tan(np.deg2rad(angle)))
-        flat = change < MOST_CHANGE * usual
-        even |= ndimage.binary_opening(flat, np.ones(NARROWEST_CELLS)) & ~ndimage.binary_opening(
-            flat, np.ones(WIDEST_CELLS)
-        )
+        change = _change_along(moments, light.shape[1], np.tan(np.deg2rad(angle)))
+        even |= _runs(change < MOST_CHANGE * usual, NARROWEST_CELLS, WIDEST_CELLS)
     return np.asarray(ndimage.binary_dilation(even, iterations=EDGE_CELLS) & layout.on_track)
 
 
-def _change_along(padded: Floats, cells: int, slope: float) -> Floats:
+def _change_along(moments: Floats, cells: int, slope: float) -> Floats:
     """(n,), standard deviation of light along a line through each cell; NaN where some of it is not known.
 
     Args:
-        padded: (w, n and `FURTHEST` on either side), light across and along the track.
+        moments: (w, 2, n and `FURTHEST` on either side), light across and along the track, and its square.
         cells: n.
         slope: metres along the track for each metre across.
     """
-    total, square = np.zeros(cells, np.float32), np.zeros(cells, np.float32)
-    for light, across_m in zip(padded, ACROSS_M, strict=True):
+    total = np.zeros((2, cells), np.float32)
+    for light, across_m in zip(moments, ACROSS_M, strict=True):
         first = FURTHEST + round(float(across_m) * slope / CELL_M)
-        part = light[first : first + cells]
-        total += part
-        square += part * part
-    mean = total / len(ACROSS_M)
-    return np.asarray(np.sqrt(np.maximum(square / len(ACROSS_M) - mean * mean, 0)))
+        total += light[:, first : first + cells]
+    mean, square = total / len(ACROSS_M)
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)))
+
+
+def _runs(mask: Mask, shortest: int, too_long: int) -> Mask:
+    """Where a mask (n,) holds for at least `shortest` cells in a row, and for less than `too_long`."""
+    start, stop = np.flatnonzero(np.diff(mask, prepend=False, append=False)).reshape(-1, 2).T
+    kept = (stop - start >= shortest) & (stop - start < too_long)
+    steps = np.zeros(len(mask) + 1, np.int8)
+    steps[start[kept]], steps[stop[kept]] = 1, -1
+    return np.cumsum(steps[:-1]) > 0
