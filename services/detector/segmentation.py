@@ -109,6 +109,24 @@ class _Tables:
     alike: float
 
 
+@dataclass(frozen=True)
+class _Starts:
+    """Summed weights of what lies before a car that starts at each boundary with each length, its prior included.
+
+    Attributes:
+        weights: (tracks, cells + 1, lengths), without their scale.
+        log_scale: (tracks, cells + 1).
+    """
+
+    weights: Floats
+    log_scale: Floats
+
+    def log(self, track: int, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
+        """Logarithms, of cars on one track."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.weights[track, starts, lengths]) + self.log_scale[track, starts])
+
+
 def length_prior() -> Floats:
     """Probability of each of `LENGTHS`."""
     metres = LENGTHS * CELL_M
@@ -209,7 +227,7 @@ def _reversed(tables: _Tables) -> _Tables:
     return _Tables(flip(tables.body, LENGTHS), flip(tables.gap, GAPS), counted, tables.prior, tables.cut, tables.alike)
 
 
-def _forward(tables: _Tables, tilts: Floats) -> tuple[Floats, Floats]:
+def _forward(tables: _Tables, tilts: Floats) -> tuple[Floats, _Starts]:
     """Sums over segmentations, in blocks as long as the shortest car: no car starts and ends within one.
 
     Args:
@@ -217,16 +235,15 @@ def _forward(tables: _Tables, tilts: Floats) -> tuple[Floats, Floats]:
         tilts: (k,), log-weights added for each counted car.
 
     Returns:
-        Log partition functions (k, tracks), and for the first tilt the log of the summed weights of what lies before a
-        car that starts at each boundary with each length, its prior included: (tracks, cells + 1, lengths).
+        Log partition functions (k, tracks), and for the first tilt what lies before a car.
     """
     tracks, boundaries, lengths = tables.body.shape
     k = len(tilts)
-    body = np.exp(tables.body)
-    weights = np.where(tables.counted, body * np.exp(tilts)[:, None, None, None], body)
+    tilt = np.exp(tilts)[:, None, None, None]
     gaps = np.exp(tables.gap)
     prior, cut = np.exp(tables.prior), np.exp(tables.cut)
-    pending = np.zeros((k, tracks, boundaries + LONGEST + SHORTEST, lengths))
+    # Weights of the cars that end at each boundary of this block and as far on as one reaches that starts in it.
+    pending = np.zeros((k, tracks, SHORTEST + LONGEST, lengths))
     starts = np.zeros((tracks, boundaries, lengths))
     scale = np.zeros((k, tracks))
     log_scale = np.zeros((tracks, boundaries))
@@ -235,13 +252,14 @@ def _forward(tables: _Tables, tilts: Floats) -> tuple[Floats, Floats]:
     for first in range(0, boundaries, SHORTEST):
         last = min(first + SHORTEST, boundaries)
         size = last - first
-        cars = np.concatenate([ended, pending[:, :, first:last] * weights[:, :, first:last]], axis=2)
+        body = np.exp(tables.body[:, first:last])
+        weights = np.where(tables.counted[:, first:last], body * tilt, body)
+        cars = np.concatenate([ended, pending[:, :, :size] * weights], axis=2)
         totals = cut * cars.sum(axis=3)
         free = empty[:, :, None] + np.cumsum(totals[:, :, 0:size], axis=2)
         coupled = sum(cars[:, :, APART - gap : APART - gap + size] * gaps[:, first:last, gap - 1, None] for gap in GAPS)
         begin = prior * (cut * free[..., None] + _remembered(np.asarray(coupled), tables.alike))
-        at = np.arange(first, last)[:, None]
-        pending[:, :, at + LENGTHS, np.arange(lengths)] = begin
+        pending[:, :, np.arange(size)[:, None] + LENGTHS, np.arange(lengths)] = begin
         starts[:, first:last] = begin[0]
         log_scale[:, first:last] = scale[0][:, None]
         ended, empty = cars[:, :, -APART:], free[:, :, -1]
@@ -249,10 +267,9 @@ def _forward(tables: _Tables, tilts: Floats) -> tuple[Floats, Floats]:
         shrink = 1 / largest
         scale += np.log(largest)
         empty, ended = empty * shrink, ended * shrink[..., None, None]
-        pending[:, :, last : last + LONGEST] *= shrink[..., None, None]
-    partition = scale + np.log(empty + cut * ended.sum(axis=(2, 3)))
-    with np.errstate(divide="ignore"):
-        return partition, np.log(starts) + log_scale[..., None]
+        pending[:, :, :LONGEST] = pending[:, :, SHORTEST:] * shrink[..., None, None]
+        pending[:, :, LONGEST:] = 0
+    return scale + np.log(empty + cut * ended.sum(axis=(2, 3))), _Starts(starts, log_scale)
 
 
 def _remembered(coupled: Floats, alike: float) -> Floats:
@@ -273,8 +290,8 @@ def _shifted(shift: int) -> tuple[slice, slice]:
 @dataclass(frozen=True)
 class _Posterior:
     tables: _Tables
-    inward: Floats
-    outward: Floats
+    inward: _Starts
+    outward: _Starts
     log_z: Floats
 
     def near(self, track: int, start: int, stop: int) -> float:
@@ -285,9 +302,9 @@ class _Posterior:
         fits = (begins >= 0) & (ends < boundaries) & (length >= 0) & (length < len(LENGTHS))
         begins, ends, length = begins[fits], ends[fits], length[fits]
         log_weight = (
-            self.inward[track, begins, length]
+            self.inward.log(track, begins, length)
             + self.tables.body[track, ends, length]
-            + self.outward[track, boundaries - 1 - ends, length]
+            + self.outward.log(track, boundaries - 1 - ends, length)
             - self.tables.prior[length]
         )
         return float(min(np.exp(log_weight - self.log_z[track]).sum(), 1.0))
