@@ -75,16 +75,20 @@ def test_a_path_that_is_not_the_checksums_is_not_followed(store: BlobStore, path
     assert error.value.reason == "blob-path-mismatch"
 
 
+def bucket(endpoint: str, access_key: str) -> BlobStore:
+    settings = BlobSettings(
+        url="s3://railwatch/production",
+        s3_endpoint=endpoint,
+        s3_region="eu-central-1",
+        s3_access_key_id=access_key,
+        s3_secret_access_key=SecretStr("hush"),
+    )
+    return BlobStore.open(settings)
+
+
 def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
-    with s3_server() as (endpoint, objects):
-        settings = BlobSettings(
-            url="s3://railwatch/production",
-            s3_endpoint=endpoint,
-            s3_region="eu-central-1",
-            s3_access_key_id="service",
-            s3_secret_access_key=SecretStr("hush"),
-        )
-        store = BlobStore.open(settings)
+    with s3_server({"service"}) as (endpoint, objects):
+        store = bucket(endpoint, "service")
         ref = store.put(b"pixels", "image/tiff")
 
         assert store.ready()
@@ -95,6 +99,19 @@ def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
         with pytest.raises(UnprocessableError) as error:
             store.get(ref)
         assert error.value.reason == "checksum-mismatch"
+
+
+def test_the_key_of_a_bucket_is_changed_while_both_hold() -> None:
+    keys = {"old", "new"}
+    with s3_server(keys) as (endpoint, _):
+        before, after = bucket(endpoint, "old"), bucket(endpoint, "new")
+        ref = before.put(b"pixels", "image/tiff")
+        assert after.get(ref) == b"pixels"
+        keys.remove("old")
+        assert after.ready()
+        assert not before.ready()
+        with pytest.raises(TransientError, match="PermissionDenied"):
+            before.get(ref)
 
 
 def test_a_store_that_refuses_may_pass(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""As much of the S3 protocol as the object store needs, with signatures taken on trust."""
+"""As much of the S3 protocol as the object store needs, with signatures taken on trust, but not the keys they name."""
 
 import hashlib
 import threading
@@ -25,6 +25,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(404 if stored is None else 200, stored or b"", stored or b"", send_body=False)
 
     def _answer(self, status: int, body: bytes, stored: bytes, *, send_body: bool = True) -> None:
+        if not any(f"Credential={name}/" in self.headers.get("Authorization", "") for name in self.server.keys):
+            status, body = 403, b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", f'"{hashlib.md5(stored, usedforsecurity=False).hexdigest()}"')
@@ -40,15 +42,16 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, keys: set[str]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.keys = keys
         self.objects: dict[str, bytes] = {}
 
 
 @contextmanager
-def s3_server() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yields the endpoint and its objects, by `/bucket/path`."""
-    server = _Server()
+def s3_server(keys: set[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yields the endpoint and its objects, by `/bucket/path`. Who asks with none of the access keys is refused."""
+    server = _Server(keys)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
