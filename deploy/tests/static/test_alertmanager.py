@@ -12,7 +12,7 @@ CONFIGURATION = DEPLOY / "alertmanager" / "alertmanager.yaml"
 @pytest.mark.parametrize(
     ("receiver", "labels"),
     [
-        ("analysts-urgent", {"alertname": "RailcarSurge", "site": "tumangang", "severity": "critical"}),
+        ("analysts-urgent,analysts", {"alertname": "RailcarSurge", "site": "tumangang", "severity": "critical"}),
         ("analysts", {"alertname": "RailcarSurge", "site": "tumangang", "severity": "warning"}),
         ("operators", {"alertname": "RailwatchRegistrationFailing", "site": "tumangang", "severity": "warning"}),
         ("operators", {"alertname": "RailwatchDeadLetters", "job": "railwatch-ingest", "severity": "warning"}),
