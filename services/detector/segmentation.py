@@ -141,6 +141,7 @@ def decode(evidence: Evidence, grammar: Grammar) -> tuple[Decoded, ...]:
     counted car, by central differences.
     """
     tables = _tables(evidence, grammar)
+    likeliest = _best(tables)
     tilt = 0.05
     log_z, inward = _forward(tables, np.array([0.0, tilt, -tilt]))
     mean = (log_z[1] - log_z[2]) / (2 * tilt)
@@ -148,7 +149,7 @@ def decode(evidence: Evidence, grammar: Grammar) -> tuple[Decoded, ...]:
     _, outward = _forward(_reversed(tables), np.zeros(1))
     posterior = _Posterior(tables, inward, outward, log_z[0])
     decoded = []
-    for track, cars in enumerate(_best(tables)):
+    for track, cars in enumerate(likeliest):
         segments = tuple(
             Segment(start, stop, posterior.near(track, start, stop))
             for start, stop in cars
@@ -314,7 +315,7 @@ def _best(tables: _Tables) -> list[list[tuple[int, int]]]:
     """The likeliest segmentation of each track, as its cars (Viterbi, in the blocks of `_forward`)."""
     tracks, boundaries, lengths = tables.body.shape
     low = -np.inf
-    pending = np.full((tracks, boundaries + LONGEST + SHORTEST, lengths), low)
+    pending = np.full((tracks, SHORTEST + LONGEST, lengths), low)
     cars = np.full((tracks, boundaries + APART, lengths), low)
     coupled = np.full((tracks, boundaries, lengths), low)
     free = np.zeros((tracks, boundaries))
@@ -322,7 +323,7 @@ def _best(tables: _Tables) -> list[list[tuple[int, int]]]:
     for first in range(0, boundaries, SHORTEST):
         last = min(first + SHORTEST, boundaries)
         size = last - first
-        cars[:, first + APART : last + APART] = pending[:, first:last] + tables.body[:, first:last]
+        cars[:, first + APART : last + APART] = pending[:, :size] + tables.body[:, first:last]
         ends = cars[:, first : first + size].max(axis=2) + tables.cut
         free[:, first:last] = np.maximum(empty[:, None], np.maximum.accumulate(ends, axis=1))
         empty = free[:, last - 1]
@@ -330,8 +331,9 @@ def _best(tables: _Tables) -> list[list[tuple[int, int]]]:
             score_here = cars[:, first + APART - gap : last + APART - gap] + tables.gap[:, first:last, gap - 1, None]
             np.maximum(coupled[:, first:last], score_here, out=coupled[:, first:last])
         before = np.maximum(free[:, first:last, None] + tables.cut, _most_alike(coupled[:, first:last], tables.alike))
-        at = np.arange(first, last)[:, None]
-        pending[:, at + LENGTHS, np.arange(lengths)] = tables.prior + before
+        pending[:, np.arange(size)[:, None] + LENGTHS, np.arange(lengths)] = tables.prior + before
+        pending[:, :LONGEST] = pending[:, SHORTEST:]
+        pending[:, LONGEST:] = low
     ended = cars[:, APART:]
     return [_trace(tables, track, ended[track], coupled[track], free[track]) for track in range(tracks)]
 
