@@ -41,7 +41,7 @@ def bridged(tile: Raster, seen: Mask, layout: Layout) -> Mask:
         seen: (rows, cols), what of the ground it shows: cloud is as even as a deck.
         layout: the tracks.
     """
-    (strip,), (known,) = straighten([replace(tile, pixels=tile.luminance()[None], valid=seen)], layout, ACROSS_M)
+    (strip,), (known,) = straighten([replace(tile.grey(), valid=seen)], layout, ACROSS_M)
     light = np.where(known, strip[..., 0], np.nan).T
     whole = known.all(axis=1)
     usual = float(quantile(light[:, whole].std(axis=0), BARE)) if whole.any() else 0.0

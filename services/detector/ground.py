@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from services.detector.centrelines import Centreline, corridor
 from services.detector.quality import check_quality
 from services.detector.radiometry import fit_radiometry
 from services.detector.raster import Raster, harmonise
-from services.detector.registration import register
+from services.detector.registration import Match, register
 from services.detector.rejection import TileRejectedError
 from services.detector.visibility import Mask, featureless, visible_ground
 from shared.counts import Registration
@@ -52,6 +52,8 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
     """
     timings: dict[str, float] = {}
     started = perf_counter()
+    # What is computed of whole pictures here is not needed later, and goes with these.
+    tile = replace(tile)
     with _told_from_cloud(tile):
         remarks = check_quality(tile)
     if baseline is None:
@@ -59,25 +61,31 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
         timings["visibility"] = _milliseconds(started)
         return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), timings)
 
-    _check_baseline(baseline)
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
-    on_grid = harmonise(baseline, tile)
-    if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
-        raise TileRejectedError("wrong-place")
-    with _told_from_cloud(tile):
-        match = register(tile, on_grid, along_tracks)
+    match = _matched(tile, replace(baseline), along_tracks)
     timings["registration"] = _milliseconds(started)
 
     started = perf_counter()
     look = visible_ground(tile, None)
     clear = look.seen if look.cloud < LIKELY_SNOW else tile.valid
-    in_tiles_light = fit_radiometry(tile, match.baseline, along_tracks, clear).apply(match.baseline)
+    fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
+    match = replace(match, baseline=fit.apply(match.baseline))
     timings["radiometry"] = _milliseconds(started)
 
     started = perf_counter()
-    visibility = visible_ground(tile, in_tiles_light)
+    visibility = visible_ground(tile, replace(match.baseline))
     timings["visibility"] = _milliseconds(started)
-    return Ground(in_tiles_light, visibility.seen, match.registration, remarks, timings)
+    return Ground(match.baseline, visibility.seen, match.registration, remarks, timings)
+
+
+def _matched(tile: Raster, baseline: Raster, along_tracks: Mask) -> Match:
+    """The baseline registered onto the tile."""
+    _check_baseline(baseline)
+    on_grid = harmonise(baseline, tile)
+    if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
+        raise TileRejectedError("wrong-place")
+    with _told_from_cloud(tile):
+        return register(tile, on_grid, along_tracks)
 
 
 def _check_baseline(baseline: Raster) -> None:

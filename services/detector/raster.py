@@ -4,7 +4,7 @@ Pixel coordinates are array coordinates throughout the detector: x is the column
 the first pixel. Pixel values are digital numbers divided by the sensor's full scale, so 1 is saturation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
@@ -58,6 +58,10 @@ class Raster:
     def luminance(self) -> NDArray[np.float32]:
         """Brightness (rows, cols): the one band, or the Rec. 709 sum of three."""
         return self._luminance
+
+    def grey(self) -> "Raster":
+        """Its brightness, as a picture of one band."""
+        return replace(self, pixels=luminance(self.pixels)[None])
 
     @cached_property
     def _luminance(self) -> NDArray[np.float32]:

@@ -127,7 +127,7 @@ def across_looks(layout: Layout, tile: Raster, baseline: Raster | None) -> Float
     Without a baseline its channels are 0.
     """
     pictures = [tile] if baseline is None else [tile, baseline]
-    strips, _ = straighten([_grey(picture) for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
+    strips, _ = straighten([picture.grey() for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
     at = np.minimum(np.rint(_knots(layout) / LOOK_EVERY).astype(np.int64), len(strips[0]) - 1)
     looks = np.zeros((len(at), len(ACROSS_M) + KNOT_PAD, CHANNELS), np.float32)
     picture = looks[:, : len(ACROSS_M)]
@@ -149,10 +149,6 @@ def _knots(layout: Layout) -> NDArray[np.int64]:
     """The knots of all tracks, as cells of the layout."""
     each = [start + knot_cells(int(length)) for start, length in zip(layout.starts, layout.lengths, strict=True)]
     return np.asarray(np.concatenate(each), dtype=np.int64)
-
-
-def _grey(picture: Raster) -> Raster:
-    return replace(picture, pixels=picture.luminance()[None])
 
 
 def _look(strip: Floats, window: int, at: NDArray[np.int64]) -> Floats:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from services.detector.correlation import Patches, Surfaces, correlate, jacobian, refine, search
-from services.detector.raster import Raster, resample_pixels
+from services.detector.raster import Raster, luminance, resample_pixels
 from services.detector.rejection import TileRejectedError
 from shared.counts import Registration
 
@@ -125,12 +125,11 @@ def _within(matrix: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.b
 
 def _patches(picture: Raster, corridor: NDArray[np.bool_]) -> Patches:
     whole = bool(picture.valid.all())
-    light = picture.luminance()
 
     def cut(place: tuple[slice, slice]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         weight = np.where(corridor[place], np.float32(CORRIDOR_WEIGHT), np.float32(1))
         # The edge of no-data is no edge of the ground.
-        return light[place], weight if whole else weight * _eroded(picture.valid[place])
+        return luminance(picture.pixels[:, *place]), weight if whole else weight * _eroded(picture.valid[place])
 
     return Patches(picture.shape, cut)
 
