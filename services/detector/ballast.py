@@ -35,11 +35,11 @@ def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, sca
         (n, w, channels), 0 between tracks.
     """
     whole = seen.mean(axis=1) > 0.9
-    profile = np.zeros_like(values)
     if not whole.any():
-        return profile
-    known = values[whole]
-    common = median(known[:: max(1, len(known) // SAMPLE_CELLS)], axis=0)
+        return np.zeros_like(values)
+    known = np.flatnonzero(whole)
+    common = median(values[known[:: max(1, len(known) // SAMPLE_CELLS)]], axis=0)
+    profile = np.zeros_like(values)
     for number in range(len(layout.starts)):
         cells = layout.track(number)
         of_track = _shrunk(values[cells], whole[cells], common, scale)

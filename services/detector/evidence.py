@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.features import features, strip_of, structure
+from services.detector.features import Strip, features, strip_of, structure
 from services.detector.intervals import Calibration
 from services.detector.levelling import levelled
 from services.detector.network import Network, load_network
 from services.detector.quantiles import quantile
-from services.detector.raster import Raster
+from services.detector.raster import Raster, luminance
 from services.detector.segmentation import Evidence, Grammar
 from services.detector.strips import PAD, Layout, straighten
 from services.detector.sun import shadow_px
@@ -96,17 +96,11 @@ def measure(
     """
     # What hides the ground is no ground: it must not set the scale, the ballast or the levels of what is in sight.
     tile = replace(tile, valid=tile.valid & seen)
-    pictures = [tile] if baseline is None else [tile, baseline]
-    (values, *there), (inside, *known) = straighten(pictures, layout)
-    before = levelled_before = None
-    if baseline is not None:
-        both = known[0] & inside
-        before = strip_of(there[0], known[0], _darkest(baseline))
-        levelled_before = strip_of(levelled(there[0], values, both), known[0], before.dark)
+    now, before, levelled_before = _strips(tile, baseline, layout)
     shadow = shadow_px(sun, tile) if sun else None
     shadow_m = None if shadow is None else shadow * tile.gsd_m
-    figures = features(strip_of(values, inside, _darkest(tile)), before, levelled_before, layout, shadow_m)
-    return figures, seen_cells(seen, inside, layout)
+    figures = features(now, before, levelled_before, layout, shadow_m)
+    return figures, seen_cells(seen, now.seen, layout)
 
 
 def weigh(network: Network, figures: NDArray[np.float32], *, with_baseline: bool) -> NDArray[np.float32]:
@@ -141,7 +135,18 @@ def by_track(
     )
 
 
+def _strips(tile: Raster, baseline: Raster | None, layout: Layout) -> tuple[Strip, Strip | None, Strip | None]:
+    """The tile, the baseline, and the baseline in the radiometry of the tile's tracks."""
+    if baseline is None:
+        (values,), (inside,) = straighten([tile], layout)
+        return strip_of(values, inside, _darkest(tile)), None, None
+    (values, there), (inside, known) = straighten([tile, baseline], layout)
+    before = strip_of(there, known, _darkest(baseline))
+    levelled_before = strip_of(levelled(there, values, known & inside), known, before.dark)
+    return strip_of(values, inside, _darkest(tile)), before, levelled_before
+
+
 def _darkest(tile: Raster) -> float:
     """Luminance of the deepest shade, from every fourth pixel."""
-    light = tile.luminance()[::4, ::4][tile.valid[::4, ::4]]
+    light = luminance(tile.pixels[:, ::4, ::4])[tile.valid[::4, ::4]]
     return float(quantile(light, 0.01)) if light.size else 0.0

@@ -73,25 +73,19 @@ def features(
     """
     seen = tile.seen if baseline is None else tile.seen & baseline.seen
     scale = _contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
-    own = ballast_profile(tile.values, tile.seen, layout, scale)
-    columns = [
-        _contrast(tile.values, own, scale, seen),
-        _texture(tile.values[..., 0] / scale),
-        _likeness(tile.values[..., 0], own[..., 0], scale),
-        _light(layout, shadow_m),
-    ]
+    contrast, likeness = _against_ballast(tile, layout, scale, seen)
+    columns = [contrast, _texture(tile.values[..., 0] / scale), likeness, _light(layout, shadow_m)]
     if baseline is not None and levelled is not None:
-        bed = ballast_profile(levelled.values, baseline.seen, layout, scale)
         unit = _contrast_unit(baseline.values, baseline.dark, baseline.seen)
-        then = ballast_profile(baseline.values, baseline.seen, layout, unit)
+        contrast, likeness_then = _against_ballast(baseline, layout, unit, seen)
         likeness = _likeness(tile.values[..., 0], baseline.values[..., 0], scale)
         columns += [
             _contrast(tile.values, levelled.values, scale, seen),
-            _contrast(tile.values, bed, scale, seen),
-            _contrast(baseline.values, then, unit, seen),
+            _contrast(tile.values, ballast_profile(levelled.values, baseline.seen, layout, scale), scale, seen),
+            contrast,
             _texture(baseline.values[..., 0] / unit),
             likeness,
-            _likeness(baseline.values[..., 0], then[..., 0], unit),
+            likeness_then,
             _agreement(tile, levelled, likeness, scale, seen),
         ]
     return np.concatenate(columns, axis=1)
@@ -149,6 +143,12 @@ AROUND = np.abs(ACROSS_M) <= AROUND_M
 ZONE_TABLE = _zones()
 THIRD_TABLE = _averages(ACROSS_M < -INSIDE_M, INSIDE, ACROSS_M > INSIDE_M)
 PART_TABLE = _averages(INSIDE, AROUND & ~INSIDE)
+
+
+def _against_ballast(strip: Strip, layout: Layout, unit: float, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Contrast and likeness of a strip to its own ballast."""
+    own = ballast_profile(strip.values, strip.seen, layout, unit)
+    return _contrast(strip.values, own, unit, seen), _likeness(strip.values[..., 0], own[..., 0], unit)
 
 
 def _contrast(values: Floats, reference: Floats, unit: float, seen: NDArray[np.bool_]) -> Floats:

@@ -50,7 +50,10 @@ def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
     middle_before, middle_after = median(before, axis=0), median(after, axis=0)
     spread = ((before - middle_before) ** 2).mean(axis=0) + 1e-8
     gain = np.clip(((before - middle_before) * (after - middle_after)).mean(axis=0) / spread, 0, MOST_GAIN)
-    return np.asarray((baseline - middle_before) * gain + middle_after, dtype=np.float32)
+    level: Floats = baseline - middle_before
+    level *= gain
+    level += middle_after
+    return level
 
 
 def _bed_mode(change: Floats) -> float:
