@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 
-from services.alerting.judgement import Judgement, Past, State
+from services.alerting.judgement import Judgement, Past, Rule, State, retained
 from services.alerting.looks import INTERVAL_SD, microseconds, moment
 from shared.events import Onset, Transition
 
@@ -34,17 +34,11 @@ ROW = np.dtype(
 """Times in microseconds since 1970. The length is a multiple of three bytes, so that base64 can be appended to."""
 
 
-class Label(NamedTuple):
-    """What of a look is no number."""
+FORGET_EVERY = 16
+"""What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
 
-    scene: str
-    reason: str = ""
-    missing_tiles: tuple[str, ...] = ()
-    archival: bool = False
-
-
-_LABEL = TypeAdapter(Label)
-_LABELS = TypeAdapter(list[Label])
+Label = list[Any]
+"""What of a look is no number: its scene, and where there is one of them, reason, missing tiles, and if archival."""
 
 
 class Entry(NamedTuple):
@@ -76,18 +70,17 @@ class Entries(Sequence[Entry]):
         if isinstance(entries, Entries):
             return entries
         held = list(entries)
-        labels = [Label(e.scene, e.judgement.reason, e.missing_tiles, e.archival) for e in held]
-        return cls(np.array([_row(entry.judgement) for entry in held], dtype=ROW), labels)
+        return cls(np.array([_row(entry.judgement) for entry in held], dtype=ROW), [_label(entry) for entry in held])
 
     @classmethod
     def read(cls, rows: str, labels: str) -> "Entries":
         """Entries from their stored form."""
         read = np.frombuffer(base64.b64decode(rows), dtype=ROW)
-        return cls(read, _LABELS.validate_json(f"[{labels.removesuffix(',')}]"))
+        return cls(read, from_json(f"[{labels.removesuffix(',')}]"))
 
     def stored(self) -> tuple[str, str]:
         """The stored form: rows and labels, each such that the form of later records can be appended to it."""
-        labels = "".join(f"{_LABEL.dump_json(label).decode()}," for label in self._labels)
+        labels = "".join(f"{to_json(label).decode()}," for label in self._labels)
         return base64.b64encode(self._rows.tobytes()).decode(), labels
 
     def __len__(self) -> int:
@@ -117,15 +110,27 @@ class Entries(Sequence[Entry]):
         same: bool = self._rows[:n].tobytes() == others._rows.tobytes() and self._labels[:n] == others._labels
         return same
 
-    def with_one_more(self, entry: Entry) -> "Entries":
-        """These and a later one."""
-        later = Entries.of([entry])
+    def with_more(self, later: "Entries") -> "Entries":
+        """These and later ones."""
         return Entries(np.concatenate((self._rows, later._rows)), [*self._labels, *later._labels])
+
+    def needed(self, rule: Rule) -> "Entries":
+        """Those on which later judgements can depend."""
+        observed = np.flatnonzero(self._rows["state"] != UNOBSERVED)
+        places = observed[retained(_past(self._rows), rule)].tolist()
+        if len(self) and self._rows["state"][-1] == UNOBSERVED:
+            places.append(len(self) - 1)
+        return Entries(self._rows[places], [self._labels[place] for place in places])
 
     @property
     def scenes(self) -> list[str]:
         """The scene of each."""
-        return [label.scene for label in self._labels]
+        return [label[0] for label in self._labels]
+
+    def of_scene(self, scene: str) -> Entry | None:
+        """The one of a scene, if it is there."""
+        scenes = self.scenes
+        return self[scenes.index(scene)] if scene in scenes else None
 
     def before(self, at: datetime) -> "Entries":
         """Those of looks before a time."""
@@ -136,15 +141,15 @@ class Entries(Sequence[Entry]):
         rows = np.flatnonzero(self._rows["opened_at"] != NEVER).tolist()
         return [self[place] for place in rows]
 
+    def newest(self, n: int, *, judged: bool = False) -> list[datetime]:
+        """When the newest looks were taken, oldest first: of all, or of those that could be judged."""
+        at = self._rows["observed_at"]
+        return [moment(us) for us in (at[self._rows["state"] != UNOBSERVED] if judged else at)[-n:].tolist()]
+
     def past(self, since: datetime | None = None) -> Past:
         """The looks since a time as judging needs them."""
         rows = self._rows if since is None else self._rows[np.searchsorted(self._rows["observed_at"], _us(since)) :]
         return _past(rows)
-
-
-def past_of(judgements: Sequence[Judgement]) -> Past:
-    """Judged looks, oldest first, as judging needs them."""
-    return _past(np.array([_row(judgement) for judgement in judgements], dtype=ROW))
 
 
 def _past(rows: NDArray[Any]) -> Past:
@@ -162,6 +167,11 @@ def _past(rows: NDArray[Any]) -> Past:
         onset=_onset(*seen[-1].item()[2:5]) if len(seen) else None,
         last_at=moment(int(rows[-1]["observed_at"])) if len(rows) else None,
     )
+
+
+def _label(entry: Entry) -> Label:
+    told = [entry.judgement.reason, list(entry.missing_tiles), entry.archival]
+    return [entry.scene, *told] if any(told) else [entry.scene]
 
 
 def _row(judgement: Judgement) -> tuple[Any, ...]:
@@ -186,6 +196,7 @@ def _row(judgement: Judgement) -> tuple[Any, ...]:
 
 
 def _entry(row: tuple[Any, ...], label: Label) -> Entry:
+    scene, reason, missing_tiles, archival = label if len(label) > 1 else [*label, "", (), False]
     at, opened, onset_at, onset_low, onset_high, *numbers, coverage, cusum, state, transition, exceeds, sustained = row
     count, low, high, expected, threshold, p_value = (None if n != n else n for n in numbers)
     judgement = Judgement(
@@ -202,11 +213,11 @@ def _entry(row: tuple[Any, ...], label: Label) -> Entry:
         sustained=bool(sustained),
         cusum=cusum,
         transition=TRANSITIONS[transition],
-        reason=label.reason,
+        reason=reason,
         opened_at=None if opened == NEVER else moment(opened),
         onset=_onset(onset_at, onset_low, onset_high),
     )
-    return Entry(label.scene, judgement, label.missing_tiles, label.archival)
+    return Entry(scene, judgement, tuple(missing_tiles), archival)
 
 
 def _onset(at: int, low: int, high: int) -> Onset | None:

@@ -8,7 +8,6 @@ events that it gave the first time, with the same ids; so none is lost, and read
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from services.alerting.announcement import alert_event, plain_look
 from services.alerting.entries import Entry
@@ -93,7 +92,7 @@ class CountHandler:
         readings = merge(before, event.tile, reading(event))
         if readings == before:
             return _Outcome(view.said(event.id) or self._announce(view, site, view.window, event.id))
-        due_at = known.due_at if known else self._clock() + self._scene_wait
+        due_at = known.due_at if known else None if complete(readings) else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
         others = view.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
         evidence = {**others, event.tile: evidence_item(event)}
@@ -114,10 +113,10 @@ class CountHandler:
         observation = observe(scene, record.readings, self._tracks_of(site))
         history = enter(view.window.history, observation, self._rule, [new.at for new in site.new_normal])
         view.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
-        if complete(record.readings):
+        if record.due_at is not None and complete(record.readings):
             view.stop_waiting(scene)
         events = self._announce(view, site, Window(history=history, alerts=view.window.alerts), cause, scene)
-        return _Outcome(events, next((entry for entry in history.entries if entry.scene == scene), None))
+        return _Outcome(events, history.entries.of_scene(scene))
 
     def _announce(
         self, view: SiteView, site: Site, window: Window, cause: str | None, entered: str | None = None
@@ -157,16 +156,15 @@ class CountHandler:
 def site_status(window: Window, arrived_at: datetime) -> SiteStatus:
     """How a site stands that has been seen at least once; its last look arrived at a time."""
     entries = window.history.entries
-    latest = [entry.judgement for entry in islice(reversed(entries), GAPS + 1)]
-    all_judged = (entry.judgement for entry in reversed(entries) if entry.judgement.state is not State.UNOBSERVED)
-    judged = list(islice(all_judged, GAPS + 1))
+    latest = entries[-1].judgement
+    judged = next((e.judgement for e in reversed(entries) if e.judgement.state is not State.UNOBSERVED), None)
     return SiteStatus(
-        state=latest[0].state,
-        last_look_at=latest[0].observed_at,
-        judged=plain_look(judged[0]) if judged else None,
+        state=latest.state,
+        last_look_at=latest.observed_at,
+        judged=plain_look(judged) if judged else None,
         alert=next((record.alert for record in window.alerts if record.stands), None),
-        look_due_at=next_due([look.observed_at for look in reversed(latest)], arrived_at),
-        clear_due_at=next_due([look.observed_at for look in reversed(judged)], arrived_at),
+        look_due_at=next_due(entries.newest(GAPS + 1), arrived_at),
+        clear_due_at=next_due(entries.newest(GAPS + 1, judged=True), arrived_at),
     )
 
 

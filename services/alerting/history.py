@@ -10,18 +10,14 @@ from datetime import datetime
 
 from pydantic import ConfigDict
 
-from services.alerting.entries import Entries, Entry
+from services.alerting.entries import FORGET_EVERY, Entries, Entry
 from services.alerting.judgement import Judgement, Rule, judge
 from services.alerting.observations import Observation
-from services.alerting.replay import retained
 from shared.counts import Frozen, UtcDatetime
 from shared.events import Look
 
 LATE_LOOKS = 60
 """How many looks back a late or corrected observation can still be placed exactly, at least."""
-
-FORGET_EVERY = 16
-"""What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
 
 
 class History(Frozen):
@@ -70,13 +66,14 @@ def enter(history: History, observation: Observation, rule: Rule, starts: Sequen
     newest = not history.entries or observation.observed_at > history.entries[-1].judgement.observed_at
     if newest and not changed and observation.scene not in history.scenes:
         entry = _judged(history.entries, observation, rule, history.starts, archival=False)
-        return _bounded(history.model_copy(update={"entries": history.entries.with_one_more(entry)}), rule)
+        return _bounded(history.model_copy(update={"entries": history.entries.with_more(Entries.of([entry]))}), rule)
     return _bounded(_rearranged(history, observation, rule, min(changed, default=None), archival=not newest), rule)
 
 
 def _is_beyond(history: History, observation: Observation) -> bool:
-    placed = [entry.judgement.observed_at for entry in history.entries if entry.scene == observation.scene]
-    return history.horizon is not None and min([observation.observed_at, *placed]) < history.horizon
+    placed = history.entries.of_scene(observation.scene)
+    earliest = min(observation.observed_at, placed.judgement.observed_at) if placed else observation.observed_at
+    return history.horizon is not None and earliest < history.horizon
 
 
 def _rearranged(
@@ -94,7 +91,7 @@ def _rearranged(
     entries = history.entries[:unchanged]
     for look in shown[unchanged:]:
         late = known.get(look.scene, archival or look.scene != observation.scene)
-        entries = entries.with_one_more(_judged(entries, look, rule, history.starts, archival=late))
+        entries = entries.with_more(Entries.of([_judged(entries, look, rule, history.starts, archival=late)]))
     return history.model_copy(update={"entries": entries, "shadowed": tuple(shadowed)})
 
 
@@ -145,13 +142,13 @@ def _bounded(history: History, rule: Rule) -> History:
     old, recent = history.entries[:-LATE_LOOKS], history.entries[-LATE_LOOKS:]
     if not old or len(old) % FORGET_EVERY:
         return history
-    kept_times = {judgement.observed_at for judgement in retained([entry.judgement for entry in old], rule)}
-    if len(kept_times) == len(old):
+    kept = old.needed(rule)
+    if len(kept) == len(old):
         return history
     horizon = recent[0].judgement.observed_at
     return history.model_copy(
         update={
-            "entries": Entries.of([*(entry for entry in old if entry.judgement.observed_at in kept_times), *recent]),
+            "entries": kept.with_more(recent),
             "shadowed": tuple(o for o in history.shadowed if o.observed_at >= horizon),
             "horizon": horizon,
         }

@@ -149,6 +149,26 @@ class Past:
         return slice(n - int(np.count_nonzero(self.opened_us == self.opened_us[-1])) if standing else n, n)
 
 
+def retained(past: Past, rule: Rule) -> Times:
+    """The places of the looks that later judgements can depend on: a bounded number, oldest first.
+
+    Judging against them gives exactly what judging against all of them gives. Of an alert that stands, its first and
+    last looks are kept; of one that has ended, enough to know that it is to be left out; of the looks before, as many
+    quiet ones as the window and a slow rise in front of it can hold.
+    """
+    alert = past.alert
+    goes_on = _goes_on(past, alert.start)
+    spared = np.ones(alert.start, dtype=bool)
+    spared[2:] = ~(goes_on[1:] & goes_on[:-1])
+    quiet = np.flatnonzero(~_of_long_alerts(goes_on, alert.start))
+    surplus = max(len(quiet) - rule.window_looks - RISING_LOOKS, 0)
+    spared[: quiet[surplus] if len(quiet) else 0] = False
+    standing = np.arange(alert.start, alert.stop)
+    if len(standing) > 2 * SURGE_LOOKS:
+        standing = np.concatenate((standing[:SURGE_LOOKS], standing[-SURGE_LOOKS:]))
+    return np.concatenate((np.flatnonzero(spared), standing))
+
+
 def judge(past: Past, look: Look, rule: Rule) -> Judgement:
     """Judge one look against the looks before it.
 
@@ -232,14 +252,25 @@ def baseline(past: Past, before: int, first_us: int, rule: Rule, suspected: int)
         rule: the settings.
         suspected: how many of the last looks may belong to a rise already; the guard gap is as long at least.
     """
-    in_alert, opened = past.in_alert[:before], past.opened_us[:before]
-    together = in_alert[1:] & in_alert[:-1] & (opened[1:] == opened[:-1])
-    left_out = past.at_us[:before] < first_us - rule.window_days * DAY_US
-    left_out[1:] |= together
-    left_out[:-1] |= together
-    quiet = np.flatnonzero(~left_out)
+    too_old = past.at_us[:before] < first_us - rule.window_days * DAY_US
+    quiet = np.flatnonzero(~(too_old | _of_long_alerts(_goes_on(past, before), before)))
     guard = min(max(rule.guard_looks, suspected), max(len(quiet) - rule.minimum_looks, 0))
     return quiet[: len(quiet) - guard][-rule.window_looks :]
+
+
+def _goes_on(past: Past, before: int) -> Flags:
+    """Whether each look but the first is of the alert of the look before it, shape (before - 1,)."""
+    in_alert, opened = past.in_alert[:before], past.opened_us[:before]
+    same: Flags = in_alert[1:] & in_alert[:-1] & (opened[1:] == opened[:-1])
+    return same
+
+
+def _of_long_alerts(goes_on: Flags, n: int) -> Flags:
+    """Whether each look is of an alert of more than one look, shape (n,)."""
+    found = np.zeros(n, dtype=bool)
+    found[1:] |= goes_on
+    found[:-1] |= goes_on
+    return found
 
 
 def _predict(past: Past, quiet: Times, look: Look) -> Prediction:

@@ -43,6 +43,7 @@ PRECISIONS = (
     ** -2.0
 )
 """Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
+DISPERSIONS_BY_MODEL = np.tile(DISPERSIONS, len(PRECISIONS))
 CHANGING = 1
 PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
 ALTERNATIONS = 3
@@ -125,7 +126,7 @@ def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
     regression and the weights.
     """
     rates = looks.counts / looks.coverage
-    means = max(float(np.median(rates)), 0.5) * looks.coverage
+    means = max(_median(rates), 0.5) * looks.coverage
     below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
     dispersion = min(max(float(below @ below) / max(int(np.count_nonzero(below)), 1), 1.1), 6.0)
     weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
@@ -143,7 +144,8 @@ def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
 
 def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) -> Levels:
     """Both models at every dispersion: arrays of shape (models, dispersions, looks or coefficients)."""
-    rate = np.average(looks.counts / looks.coverage, weights=weights + 1e-6)
+    likely = weights + 1e-6
+    rate = float(likely @ (looks.counts / looks.coverage) / likely.sum())
     start = _start(rate, len(PRECISIONS))
     mode = _newton(looks, weights, dispersion, design, PRECISIONS, start, rounds=6)[:, None, :]
     means = _means(design, mode, looks.coverage)
@@ -159,7 +161,7 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
     evidence = likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR
     return Levels(
         evidence=evidence.ravel(),
-        dispersions=np.tile(DISPERSIONS, len(PRECISIONS)),
+        dispersions=DISPERSIONS_BY_MODEL,
         log_mean=coefficients[..., 0].ravel(),
         log_variance=covariances[..., 0, 0].ravel(),
     )
@@ -206,6 +208,11 @@ def _log_likelihood(counts: Array, means: Array, dispersion: Array, error_varian
 def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:
     means: Array = coverage * np.exp(np.minimum(coefficients @ design.columns.T, LOG_MEAN_LIMIT))
     return means
+
+
+def _median(values: Array) -> float:
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def _start(rates: Array | float, models: int) -> Array:

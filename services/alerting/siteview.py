@@ -96,7 +96,9 @@ class SiteView:
         self._site = site
         self._staged: list[Callable[[], object]] = []
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
-        self.window = read_window(*pipe.mget(*window_keys(site)))
+        held: tuple[str | None, str | None, str | None] = pipe.mget(*window_keys(site))
+        self._held_text = held[0]
+        self.window = read_window(*held)
 
     def scene(self, scene: str) -> SceneRecord | None:
         """What is known of a scene."""
@@ -141,7 +143,8 @@ class SiteView:
     def put_window(self, window: Window, entered: str | None = None) -> None:
         """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
         window_key, *looks_keys = window_keys(self._site)
-        self._stage(self._pipe.set, window_key, window.model_dump_json(exclude=_WITHOUT_LOOKS, exclude_defaults=True))
+        if (text := _without_looks(window)) != self._held_text:
+            self._stage(self._pipe.set, window_key, text)
         held, entries = self.window.history.entries, window.history.entries
         more = entries.begin_with(held)
         for name, text in zip(looks_keys, (entries[len(held) :] if more else entries).stored(), strict=True):
@@ -173,8 +176,9 @@ class SiteView:
             said = _SAID.dump_json((cause, transitions)).decode()
             self._stage(self._pipe.lpush, site_key("said", self._site), said)
             self._stage(self._pipe.ltrim, site_key("said", self._site), 0, CAUSES_KEPT - 1)
-        for alert in self._pipe.zrange(site_key("alerts", self._site), 0, -ALERTS_KEPT - 1):
-            self._forget(alert)
+        if any(event.sequence == 1 for event in events):
+            for alert in self._pipe.zrange(site_key("alerts", self._site), 0, -ALERTS_KEPT - 1):
+                self._forget(alert)
 
     def keep(self, event: AlertEvent) -> None:
         """Keep an alert's last event, for those who ask."""
@@ -205,6 +209,10 @@ class SiteView:
 
     def _stage(self, command: Callable[..., object], *arguments: object) -> None:
         self._staged.append(lambda: command(*arguments))
+
+
+def _without_looks(window: Window) -> str:
+    return window.model_dump_json(exclude=_WITHOUT_LOOKS, exclude_defaults=True)
 
 
 def read_window(window: str | None, looks: str | None, labels: str | None) -> Window:

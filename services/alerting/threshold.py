@@ -70,24 +70,28 @@ class Prediction:
         Returns:
             Chances, shape (m,).
         """
-        dispersions = self.variances / self.means
-        shapes = self.means / (dispersions - 1)
-        chances: Array = betainc(counts[:, None] + CONTINUITY, shapes, 1 - 1 / dispersions) @ self.shares
+        shapes, odds = self._negative_binomials()
+        chances: Array = betainc(counts[:, None] + CONTINUITY, shapes, odds) @ self.shares
         return chances
 
     def p_value(self, count: float) -> float:
         """Mid-p value of one count."""
         return float(self.tail(np.array([count]))[0])
 
+    def _negative_binomials(self) -> tuple[Array, Array]:
+        dispersions = self.variances / self.means
+        return self.means / (dispersions - 1), 1 - 1 / dispersions
+
     def threshold(self, rate: float) -> float:
         """The count whose mid-p value is `rate`; 0 where even no car at all would be as rare."""
+        shapes, odds = self._negative_binomials()
 
         def excess(count: float) -> float:
-            return math.log(max(self.p_value(count), 1e-300) / rate)
+            return math.log(max(float(betainc(count + CONTINUITY, shapes, odds) @ self.shares), 1e-300) / rate)
 
         if excess(0.0) <= 0:
             return 0.0
-        high = self.expected + 8 * self.sd + 8
+        high = self.expected + 3 * self.sd + 1
         while excess(high) > 0:
             high *= 2
         return float(brentq(excess, 0.0, high))

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerting.backtest import score
-from services.alerting.entries import past_of
+from services.alerting.entries import Entries, Entry
 from services.alerting.judgement import Judgement, Rule, State, judge
-from services.alerting.replay import replay, retained
+from services.alerting.replay import replay
 from shared.events import Look, Transition
 
 DAY_0 = datetime(2022, 1, 1, 2, tzinfo=UTC)
@@ -71,12 +71,12 @@ def test_only_what_is_retained_matters() -> None:
     counts[40:75] += 40
     counts[110] += 30
     counts[130:140] += 40
-    history: list[Judgement] = []
+    history = Entries.of(())
     for each in weekly(counts.tolist()):
-        judged = judge(past_of(history), each, rule)
-        assert judge(past_of(retained(history, rule)), each, rule) == judged
-        history.append(judged)
-    assert len(retained(history, rule)) < 100
+        judged = judge(history.past(), each, rule)
+        assert judge(history.needed(rule).past(), each, rule) == judged
+        history = history.with_more(Entries.of([Entry("", judged)]))
+    assert len(history.needed(rule)) < 100
 
 
 def test_a_site_learns_before_it_may_raise_an_alert() -> None:
@@ -198,7 +198,7 @@ def test_tumangang_opens_by_22_september_and_dates_the_rise() -> None:
 def test_a_look_out_of_order_is_refused() -> None:
     history = replay(weekly(CALM), RULE)
     with pytest.raises(ValueError, match="later than the history"):
-        judge(past_of(history), look(3, 10.0), RULE)
+        judge(Entries.of(Entry("", judged) for judged in history).past(), look(3, 10.0), RULE)
 
 
 def test_two_looks_at_one_time_are_refused() -> None:
@@ -208,7 +208,7 @@ def test_two_looks_at_one_time_are_refused() -> None:
 
 def test_a_negative_count_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        judge(past_of([]), look(1, -1.0), RULE)
+        judge(Entries.of(()).past(), look(1, -1.0), RULE)
 
 
 def test_a_back_test_counts_false_alarms_and_finds_surges() -> None:
