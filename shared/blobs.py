@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from shared.counts import BlobRef
-from shared.errors import TransientError, UnprocessableError
+from shared.errors import ConfigurationError, TransientError, UnprocessableError
 from shared.settings import BlobSettings
 
 
@@ -30,9 +30,18 @@ class BlobStore:
 
     @classmethod
     def open(cls, settings: BlobSettings) -> Self:
-        """Open the store that the settings name; a `file://` directory is made if it is missing."""
+        """Open the store that the settings name; a `file://` directory is made if it is missing.
+
+        Raises:
+            ConfigurationError: the directory cannot be made.
+        """
         if settings.url.startswith("file://"):
-            return cls(LocalStore.from_url(settings.url, mkdir=True))
+            try:
+                return cls(LocalStore.from_url(settings.url, mkdir=True))
+            except (BaseError, OSError) as error:
+                raise ConfigurationError(
+                    f"RAILWATCH_BLOBS_URL is wrong: the directory cannot be made: {error}."
+                ) from None
         if settings.url.startswith("memory://"):
             return cls(MemoryStore())
         secret = settings.s3_secret_access_key

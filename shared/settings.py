@@ -218,6 +218,8 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
     elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
         yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
     else:
+        if kind == "too_short" and isinstance(fault["input"], str):  # type: ignore[index]
+            message = message.replace("items after validation", "characters")
         yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."
 
 

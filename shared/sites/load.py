@@ -67,6 +67,8 @@ def known_sites(directory: Path) -> SiteCatalogue:
     Raises:
         ConfigurationError: there is no such directory.
     """
+    if not directory.is_dir():
+        raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {directory} is no directory.")
     catalogue = load_sites(directory)
     for fault in catalogue.faults:
         log.error("a site file is wrong", fault=fault)

@@ -68,6 +68,23 @@ def test_without_settings_it_ends_with_one_sentence_for_each_that_is_missing(ser
     assert "hush-hush" not in ended.stderr
 
 
+@pytest.mark.parametrize(("name", "value"), [("SITES_DIR", "/nowhere"), ("BLOBS_URL", "file:///proc/nowhere")])
+def test_a_place_that_is_not_there_ends_it_with_a_sentence(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "sites").mkdir()
+    given = {
+        "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "RAILWATCH_REDIS_URL": "redis://127.0.0.1:1/0",
+        "RAILWATCH_BLOBS_URL": (tmp_path / "store").as_uri(),
+        "RAILWATCH_SITES_DIR": str(tmp_path / "sites"),
+        f"RAILWATCH_{name}": value,
+    }
+    command = [sys.executable, "-c", "from railwatch.cli import main; main()", "detector"]
+    ended = subprocess.run(command, env={**bare(), **given}, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count(f"RAILWATCH_{name} is wrong") == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_with_kafka_and_redis_away_and_one_broken_site_all_services_start_wait_and_recover(tmp_path: Path) -> None:
     write_site(tmp_path / "sites", "sound", TRACKS)
     (tmp_path / "sites" / "broken.yaml").write_text("id: broken\nname: Broken\ntraks: sound.geojson\n")
