@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.logs import log_context
+
 TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 """W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header."""
 
@@ -39,9 +41,10 @@ def current_lineage() -> Lineage | None:
 
 @contextmanager
 def lineage(origin: Lineage) -> Iterator[None]:
-    """Events published inside are made from this origin."""
+    """Events published inside are made from this origin, and every line logged inside carries its `trace_id`."""
     token = _current.set(origin)
     try:
-        yield
+        with log_context(**({"trace_id": origin.traceparent.split("-")[1]} if origin.traceparent else {})):
+            yield
     finally:
         _current.reset(token)

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
+from structlog.contextvars import get_contextvars
 
 from services.ingest.directory import WatchedDirectory
 from shared.bus import Lineage, Publisher, Worker, lineage, tracing
@@ -149,6 +150,13 @@ def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collec
     assert desk.origins[0] is not None
     assert (desk.origins[0].traceparent or "").split("-")[1:3] == [span.trace_id.hex(), span.span_id.hex()]
     assert {pair.key: pair.value.string_value for pair in span.attributes} == {"railwatch.source": "directory"}
+
+
+def test_what_is_logged_of_a_scene_or_record_carries_the_id_of_its_trace() -> None:
+    with lineage(Lineage(datetime.now(UTC), f"00-{TRACE}-{PARENT}-01")):
+        assert get_contextvars()["trace_id"] == TRACE
+    with lineage(Lineage(datetime.now(UTC))):
+        assert "trace_id" not in get_contextvars()
 
 
 def test_without_an_endpoint_the_trace_is_carried_on_as_it_came(
