@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from services.alerting import looks
 from services.alerting.onset import estimate_onset
 from services.alerting.regression import QuietLooks
-from services.alerting.surges import Array, anscombe_residuals, surge_probability
+from services.alerting.surges import Array, surge_probability
 from services.alerting.sustained import limit, next_sum
 from services.alerting.threshold import Prediction, predict
 from shared.events import Look, Onset, Transition
@@ -301,8 +301,8 @@ def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction) -> 
     recent = slice(max(alert.start, alert.stop - SURGE_LOOKS), alert.stop)
     counts = np.append(past.counts[recent], look.count or 0.0)
     means = prediction.expected / look.coverage * np.append(past.coverage[recent], look.coverage)
-    residuals = anscombe_residuals(counts, means, np.full(len(counts), prediction.sd**2 / prediction.expected))
-    return bool(surge_probability(residuals, min(alert.stop - alert.start, 2 * SURGE_LOOKS))[-1] < 0.5)
+    lasted = min(alert.stop - alert.start, 2 * SURGE_LOOKS)
+    return surge_probability(counts, means, prediction.sd**2 / prediction.expected, lasted) < 0.5
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
-from services.alerting.surges import Array
+from services.alerting.surges import Array, log_likelihood
 from shared.events import ContextLag, Onset
 
 RISES_SD = np.geomspace(0.75, 30.0, 14)
@@ -41,9 +41,9 @@ def estimate_onset(
     """
     variances = dispersion * means + error_variance
     raised_by = RISES_SD * np.sqrt(variances)[:, None]
-    quiet = _log_likelihood(counts, means, dispersion + error_variance / means)
+    quiet = log_likelihood(counts, means, dispersion + error_variance / means)
     raised_means = means[:, None] + raised_by
-    raised = _log_likelihood(counts[:, None], raised_means, dispersion + error_variance[:, None] / raised_means)
+    raised = log_likelihood(counts[:, None], raised_means, dispersion + error_variance[:, None] / raised_means)
 
     before = np.cumsum(quiet)[:-1]
     step = np.cumsum(raised[::-1], axis=0)[::-1][1:]
@@ -57,15 +57,6 @@ def estimate_onset(
     low = int(np.searchsorted(reached, TAIL, side="right")) - 1
     high = int(np.searchsorted(reached, 1 - TAIL, side="left"))
     return Onset(at=at, low=times[low], high=times[min(high, len(times) - 1)])
-
-
-def _log_likelihood(counts: Array, means: Array, ratio: Array) -> Array:
-    """Log density of negative binomial counts of given variance over mean, without the term in the count alone."""
-    shapes = means / (ratio - 1)
-    log_likelihood: Array = (
-        gammaln(counts + shapes) - gammaln(shapes) - shapes * np.log(ratio) + counts * np.log1p(-1 / ratio)
-    )
-    return log_likelihood
 
 
 def context_lags(

@@ -13,9 +13,8 @@ References:
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
-from services.alerting.surges import Array, anscombe_residuals, quiet_probability
+from services.alerting.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
 
 DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
 """Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
@@ -156,7 +155,8 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
     covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
     coefficients = mode + (covariances @ gradients[..., None])[..., 0]
     expected = _means(design, coefficients, looks.coverage)
-    likelihood = _log_likelihood(looks.counts, expected, DISPERSIONS[:, None], looks.error_variance) @ weights
+    dispersions = DISPERSIONS[:, None] + looks.error_variance / expected
+    likelihood = log_likelihood(looks.counts, expected, dispersions) @ weights
     log_prior = 0.5 * np.sum(np.log(precisions) - precisions * (coefficients - PRIOR_MEAN) ** 2, axis=-1)
     evidence = likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR
     return Levels(
@@ -193,16 +193,6 @@ def _newton(
         if np.abs(steps).max() < 1e-4:
             break
     return coefficients
-
-
-def _log_likelihood(counts: Array, means: Array, dispersion: Array, error_variance: Array) -> Array:
-    """Log density of counts under negative binomials, without the term in the count alone; broadcasts."""
-    ratio = dispersion + error_variance / means
-    shape = means / (ratio - 1)
-    log_likelihood: Array = (
-        gammaln(counts + shape) - gammaln(shape) - shape * np.log(ratio) + counts * np.log1p(-1 / ratio)
-    )
-    return log_likelihood
 
 
 def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:

@@ -17,6 +17,7 @@ References:
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 
@@ -28,6 +29,13 @@ SURGE_DENSITY = 1 / 9
 """Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely."""
 SURGE_FROM = 1.0
 """Anscombe residual below which a look hardly belongs to a surge."""
+
+SETTLED_LOOKS = 6
+"""Looks from which the level of a surge is known."""
+SETTLED_SD = 2.0
+"""Height from which it is told apart from quiet, in standard deviations of the quiet counts."""
+LEAST_ODDS = 0.1
+"""A look of an alert says at most so strongly that the surge is over."""
 
 
 def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array:
@@ -48,25 +56,44 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
     return residuals
 
 
-def surge_probability(residuals: Array, lasted: int) -> Array:
-    """The probability that a site was in a surge at each look of an alert, given that look and those before it.
+def surge_probability(counts: Array, means: Array, dispersion: float, lasted: int) -> float:
+    """The probability that a site is still in a surge at the last look of an alert, given all of its looks.
 
     That an alert was opened is evidence by itself: before its first look is weighed, a surge is as likely as not. A
-    look below the mean says no more than one at the mean, so that no single look, however low, ends a surge that has
-    lasted two dozen.
+    surge that has lasted has a level of its own. In a yard of four cars that come in cuts, 12 cars after months of 28
+    are what the quiet looks make plausible, but what the surge's own looks make plausible as well. And no single look,
+    however low, ends a surge that has lasted half a dozen: a yard may be taken for empty.
 
     Args:
-        residuals: Anscombe residuals in order of time, shape (n,).
-        lasted: looks for which the surge has lasted. Each counts as one more look of which it went on: a surge that has
-            lasted long is not ended by one look.
-
-    Returns:
-        Probabilities, shape (n,).
+        counts: counts of the alert's looks in order of time, shape (n,).
+        means: quiet means, shape (n,), positive.
+        dispersion: variance over mean of the quiet counts, above 1.
+        lasted: looks for which the surge has lasted. Each counts as one more look of which it went on.
     """
+    odds = np.array(_odds(np.maximum(anscombe_residuals(counts, means, np.full(len(counts), dispersion)), 0.0)))
+    raised = float(counts[:-1].sum() / means[:-1].sum()) * means
+    if len(counts) > SETTLED_LOOKS and raised[-1] > means[-1] + SETTLED_SD * np.sqrt(dispersion * means[-1]):
+        log_odds = log_likelihood(counts, raised, dispersion) - log_likelihood(counts, means, dispersion)
+        odds = (odds + np.exp(np.minimum(log_odds, 40.0))) / 2
     went_on, looks = SURGE_GOES_ON
-    surging = np.array(_forward(_odds(np.maximum(residuals, 0.0)), (went_on + lasted) / (looks + lasted), before=1.0))
-    probabilities: Array = surging / (1 + surging)
-    return probabilities
+    goes_on = (went_on + lasted) / (looks + lasted)
+    surging = _forward(np.maximum(odds, LEAST_ODDS).tolist(), goes_on, before=1.0)[-1]
+    return surging / (1 + surging)
+
+
+def log_likelihood(counts: Array, means: Array, dispersions: Array | float) -> Array:
+    """Log density of negative binomial counts, without the term in the count alone; broadcasts.
+
+    Args:
+        counts: counts.
+        means: expected counts, positive.
+        dispersions: variance over mean, above 1.
+    """
+    shapes = means / (dispersions - 1)
+    found: Array = (
+        gammaln(counts + shapes) - gammaln(shapes) - shapes * np.log(dispersions) + counts * np.log1p(-1 / dispersions)
+    )
+    return found
 
 
 def quiet_probability(residuals: Array) -> Array:

@@ -126,9 +126,22 @@ def test_one_high_look_is_mostly_kept_and_a_run_is_set_aside() -> None:
 
 
 def test_a_surge_is_over_when_the_looks_are_ordinary_again() -> None:
-    surging = surge_probability(np.array([5.0, 6.0, 5.5, 0.0, 0.2]), lasted=3)
-    assert surging[2] > 0.99
-    assert surging[3] < 0.5
+    counts, means = np.array([32.0, 35.0, 33.0, 10.0, 11.0]), np.full(5, 10.0)
+    assert surge_probability(counts[:3], means[:3], 2.6, lasted=2) > 0.99
+    assert surge_probability(counts[:4], means[:4], 2.6, lasted=3) < 0.5
+
+
+def test_a_surge_that_has_lasted_is_known_by_its_own_level() -> None:
+    surge = [28.0, 31.0, 22.0, 35.0, 26.0, 30.0, 24.0, 29.0]
+    means = np.full(9, 4.5)
+    assert surge_probability(np.array([*surge, 13.0]), means, 8.0, lasted=8) > 0.9
+    assert surge_probability(np.array([*surge[:2], 13.0]), means[:3], 8.0, lasted=2) < 0.9
+
+
+def test_no_single_look_ends_a_surge_that_has_lasted_and_two_do() -> None:
+    surge, means = [94.0] * 12, np.full(14, 30.0)
+    assert surge_probability(np.array([*surge, 0.0]), means[:13], 8.0, lasted=12) > 0.5
+    assert surge_probability(np.array([*surge, 0.0, 31.0]), means, 8.0, lasted=13) < 0.5
 
 
 def test_anscombe_residuals_standardise_counts() -> None:
