@@ -120,6 +120,9 @@ class Entries(Sequence[Entry]):
         places = observed[retained(_past(self._rows), rule)].tolist()
         if len(self) and self._rows["state"][-1] == UNOBSERVED:
             places.append(len(self) - 1)
+        return self._at(places)
+
+    def _at(self, places: list[int]) -> "Entries":
         return Entries(self._rows[places], [self._labels[place] for place in places])
 
     @property
@@ -136,10 +139,11 @@ class Entries(Sequence[Entry]):
         """Those of looks before a time."""
         return self[: int(np.searchsorted(self._rows["observed_at"], _us(at)))]
 
-    def of_alerts(self) -> list[Entry]:
-        """Those that belong to an alert."""
-        rows = np.flatnonzero(self._rows["opened_at"] != NEVER).tolist()
-        return [self[place] for place in rows]
+    def of_alerts(self) -> "list[Entries]":
+        """Those that belong to alerts, by alert, oldest first."""
+        places = np.flatnonzero(self._rows["opened_at"] != NEVER)
+        ends = np.flatnonzero(np.diff(self._rows["opened_at"][places])) + 1
+        return [self._at(some.tolist()) for some in np.split(places, ends) if len(some)]
 
     def newest(self, n: int, *, judged: bool = False) -> list[datetime]:
         """When the newest looks were taken, oldest first: of all, or of those that could be judged."""

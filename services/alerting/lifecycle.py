@@ -11,7 +11,6 @@ and never is: an archival look cannot open an alert as if it were new.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
 
 from services.alerting.entries import Entries, Entry
 from services.alerting.judgement import Judgement, State
@@ -69,7 +68,7 @@ class Step:
 class _Run:
     """Looks of one alert in the judged history, oldest first, and whether it stands at their end."""
 
-    entries: tuple[Entry, ...]
+    entries: Entries
     standing: bool
 
     @property
@@ -153,8 +152,7 @@ def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Entries
 
 
 def _runs(entries: Entries) -> list[_Run]:
-    runs = [tuple(run) for _, run in groupby(entries.of_alerts(), key=lambda entry: entry.judgement.opened_at)]
-    return [_Run(run, standing=_stands(run[-1].judgement, entries)) for run in runs]
+    return [_Run(run, standing=_stands(run[-1].judgement, entries)) for run in entries.of_alerts()]
 
 
 def _stands(last: Judgement, entries: Entries) -> bool:
