@@ -15,22 +15,12 @@ BLOCKS = 6
 WINDOW = 192
 BATCH = 48
 WITHOUT_SUN = 0.3
-# Of standardised figures: a shift that a group has in common.
+# Of standardised figures: noise on each, a shift that a group has in common, and how often a group is hidden whole, so
+# that no kind of figure is relied on alone.
+NOISE = 0.2
 SHIFT = 0.1
+HIDDEN = 0.1
 DECAY = 0.02
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """What keeps a network from relying on any one kind of figure, or on how a renderer paints it.
-
-    Attributes:
-        noise: on each standardised figure, standard deviation.
-        hidden: how often a group of figures is hidden whole.
-    """
-
-    noise: float
-    hidden: float
 
 
 @dataclass(frozen=True)
@@ -49,14 +39,7 @@ class Sample:
 
 
 def fit_network(
-    samples: list[Sample],
-    structure: Structure,
-    seed: int,
-    *,
-    disturbance: Disturbance,
-    steps: int,
-    channels: int,
-    rate: float = 2e-3,
+    samples: list[Sample], structure: Structure, seed: int, *, steps: int, channels: int = 40, rate: float = 2e-3
 ) -> Network:
     """A network fitted to samples; the same seed gives the same network.
 
@@ -66,7 +49,6 @@ def fit_network(
         samples: what to learn from.
         structure: of the figures.
         seed: of all chance.
-        disturbance: of what it is shown.
         steps: of the optimiser.
         channels: of the network.
         rate: of learning, at its highest.
@@ -76,7 +58,7 @@ def fit_network(
     parameters = _initial(rng, len(mean), channels)
     first = [np.zeros_like(values) for values in parameters]
     second = [np.zeros_like(values) for values in parameters]
-    drawing = _Drawing(samples, mean, scale, structure, disturbance)
+    drawing = _Drawing(samples, mean, scale, structure)
     average = [values.copy() for values in parameters]
     for step in range(1, steps + 1):
         inputs, labels = drawing.batch(rng)
@@ -100,10 +82,7 @@ def _standard(samples: list[Sample]) -> tuple[Floats, Floats]:
 class _Drawing:
     """Draws windows, standardised, noisy and mirrored at random."""
 
-    def __init__(
-        self, samples: list[Sample], mean: Floats, scale: Floats, structure: Structure, disturbance: Disturbance
-    ) -> None:
-        self.disturbance = disturbance
+    def __init__(self, samples: list[Sample], mean: Floats, scale: Floats, structure: Structure) -> None:
         self.samples = [sample for sample in samples if len(sample.labels) > WINDOW]
         size = np.array([sample.weight * len(sample.labels) for sample in self.samples])
         self.chance = size / size.sum()
@@ -132,9 +111,9 @@ class _Drawing:
             labels.append(known)
         inputs = (np.stack(figures) - self.mean) * self.scale
         inputs *= 1 + 0.1 * rng.standard_normal((BATCH, 1, 1)).astype(np.float32)
-        inputs += np.float32(self.disturbance.noise) * rng.standard_normal(inputs.shape, dtype=np.float32)
+        inputs += NOISE * rng.standard_normal(inputs.shape, dtype=np.float32)
         for group in map(list, self.groups):
-            inputs[:, :, group] *= (rng.random(BATCH) >= self.disturbance.hidden)[:, None, None]
+            inputs[:, :, group] *= (rng.random(BATCH) >= HIDDEN)[:, None, None]
             inputs[:, :, group] += SHIFT * rng.standard_normal((BATCH, 1, 1), dtype=np.float32)
         for group in map(list, self.signed):
             inputs[:, :, group] *= rng.choice(np.array([-1, 1], np.float32), (BATCH, 1, 1))

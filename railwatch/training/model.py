@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from railwatch.training.calibrate import calibrate, tally
 from railwatch.training.cases import Case
 from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
-from railwatch.training.fit import Disturbance, Sample, fit_network
+from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import Example, fit_grammar
 from services.detector.evidence import Model, Models, by_track, weigh
 from services.detector.features import Structure, structure
@@ -36,9 +36,6 @@ SIDEWAYS_M = 0.35
 # Hidden units of the networks: for evidence, and for the axis of a track.
 EVIDENCE_CHANNELS = 64
 AXIS_CHANNELS = 32
-# The axis is learned from fewer figures, and a network that knows the renderer's tracks too well finds no others.
-EVIDENCE_DISTURBANCE = Disturbance(noise=0.3, hidden=0.15)
-AXIS_DISTURBANCE = Disturbance(noise=0.5, hidden=0.2)
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,6 @@ def fit_axis(rendered: list[tuple[Strips, ...]], real: list[Scene], recipe: Reci
         [Sample(strips.looks, strips.axes, weight) for strips, weight in _learned_from(rendered) + drawn],
         Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
         seed=recipe.seed,
-        disturbance=AXIS_DISTURBANCE,
         steps=recipe.steps // 2,
         channels=AXIS_CHANNELS,
     )
@@ -97,17 +93,15 @@ def make_model(
         ]
         for with_baseline in (True, False)
     ]
-    fit = partial(fit_network, disturbance=EVIDENCE_DISTURBANCE, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
+    fit = partial(fit_network, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
     figures = [structure(with_baseline=with_baseline) for with_baseline in (True, False)]
     # Threads, since numpy works without the interpreter's lock, and two processes would hold the samples twice.
     with ThreadPoolExecutor(len(samples)) as pool:
         networks = list(pool.map(fit, samples, figures, (recipe.seed + 1, recipe.seed + 2)))
-    seen = [
-        examples(network, back, with_baseline=known) for network, known in zip(networks, (True, False), strict=True)
-    ]
-    with ProcessPoolExecutor(len(seen)) as processes:
-        grammars = list(processes.map(partial(fit_grammar, seed=recipe.seed), seen))
-    pair, single = (Model(network, grammar, Calibration()) for network, grammar in zip(networks, grammars, strict=True))
+    pair, single = (
+        Model(network, fit_grammar(examples(network, back, with_baseline=known), seed=recipe.seed), Calibration())
+        for network, known in zip(networks, (True, False), strict=True)
+    )
     models = calibrated(Models(pair, single, axis, _version(*networks, axis)), cases)
     made: dict[str, Any] = {
         "version": models.version,

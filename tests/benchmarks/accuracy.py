@@ -22,7 +22,7 @@ from railwatch.render import CONDITIONS
 from railwatch.training.cases import Case, middles, rendered_case, tracks_of
 from railwatch.training.examples import real_scene, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
-from railwatch.training.model import EVIDENCE_CHANNELS, EVIDENCE_DISTURBANCE, Recipe
+from railwatch.training.model import EVIDENCE_CHANNELS, Recipe
 from services.detector.centrelines import Centreline, project
 from services.detector.counting import count_tile
 from services.detector.evidence import Models, load_models
@@ -144,14 +144,7 @@ def held_out(folder: Path, cache: Path, folds: int, steps: int) -> tuple[list[Sc
         real = [strips_of(replace(wide, lines=tuple(parts)), rng, 0.35) for _ in range(3)]
         samples = rendered + [Sample(strips.pair, strips.labels, Recipe.real_weight) for strips in real]
         figures = structure(with_baseline=True)
-        network = fit_network(
-            samples,
-            figures,
-            seed=number,
-            disturbance=EVIDENCE_DISTURBANCE,
-            steps=steps,
-            channels=EVIDENCE_CHANNELS,
-        )
+        network = fit_network(samples, figures, seed=number, steps=steps, channels=EVIDENCE_CHANNELS)
         models = replace(shipped, pair=replace(shipped.pair, network=network))
         tracks = tuple(track for track in case.tracks if track.id in held)
         cars = np.array([car for car, track in zip(case.cars, case.on, strict=True) if track in held]).reshape(-1, 2)

@@ -3,7 +3,7 @@ import pytest
 
 from railwatch.training import fit
 from railwatch.training.examples import BODY, EMPTY, GAP, UNKNOWN, Box, label
-from railwatch.training.fit import Disturbance, Sample, fit_network
+from railwatch.training.fit import Sample, fit_network
 from railwatch.training.grammar import matched
 from services.detector.features import Structure
 from services.detector.strips import lay_out
@@ -58,10 +58,7 @@ def test_a_network_learns_what_can_be_told_and_the_same_seed_gives_the_same_netw
     labels = (figures[:, 0] > 0).astype(np.int8)
     sample = Sample(figures, labels)
 
-    disturbed = Disturbance(noise=0.2, hidden=0.1)
-    one, other = (
-        fit_network([sample], PLAIN, seed=3, disturbance=disturbed, steps=400, channels=4, rate=2e-2) for _ in range(2)
-    )
+    one, other = (fit_network([sample], PLAIN, seed=3, steps=400, channels=4, rate=2e-2) for _ in range(2))
 
     assert (one(figures).argmax(axis=1) == labels).mean() > 0.85
     assert (one(figures) == other(figures)).all()
