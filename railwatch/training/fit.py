@@ -39,7 +39,7 @@ class Sample:
 
 
 def fit_network(
-    samples: list[Sample], structure: Structure, seed: int, *, steps: int, channels: int = 40, rate: float = 2e-3
+    samples: list[Sample], structure: Structure, seed: int, *, steps: int, channels: int, rate: float = 2e-3
 ) -> Network:
     """A network fitted to samples; the same seed gives the same network.
 

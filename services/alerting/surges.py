@@ -71,10 +71,11 @@ def surge_probability(counts: Array, means: Array, dispersion: float, lasted: in
         lasted: looks for which the surge has lasted. Each counts as one more look of which it went on.
     """
     odds = np.array(_odds(np.maximum(anscombe_residuals(counts, means, np.full(len(counts), dispersion)), 0.0)))
-    raised = float(counts[:-1].sum() / means[:-1].sum()) * means
-    if len(counts) > SETTLED_LOOKS and raised[-1] > means[-1] + SETTLED_SD * np.sqrt(dispersion * means[-1]):
-        log_odds = log_likelihood(counts, raised, dispersion) - log_likelihood(counts, means, dispersion)
-        odds = (odds + np.exp(np.minimum(log_odds, 40.0))) / 2
+    if len(counts) > SETTLED_LOOKS:
+        raised = float(counts[:-1].sum() / means[:-1].sum()) * means
+        if raised[-1] > means[-1] + SETTLED_SD * np.sqrt(dispersion * means[-1]):
+            log_odds = log_likelihood(counts, raised, dispersion) - log_likelihood(counts, means, dispersion)
+            odds = (odds + np.exp(np.minimum(log_odds, 40.0))) / 2
     went_on, looks = SURGE_GOES_ON
     goes_on = (went_on + lasted) / (looks + lasted)
     surging = _forward(np.maximum(odds, LEAST_ODDS).tolist(), goes_on, before=1.0)[-1]
