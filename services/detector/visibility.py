@@ -36,8 +36,10 @@ MIN_OPACITY = 0.5
 # Overcast: all is smooth, even where the tracks lie, measured by at least the contrast that a yard has in haze.
 OVERCAST_SHARE = 0.97
 LEAST_CONTRAST = 0.1
-# The share of the ground's structure that may come through what hides it.
+# The share of the ground's structure that may come through what hides it, of what comes through elsewhere; and what of
+# it comes through where ground is in sight, even if the gaps of a broken cloud are too dark to show it.
 MAX_TRANSMISSION = 0.6
+LEAST_IN_SIGHT = 0.2
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -130,7 +132,7 @@ def _through(now: Cells, before: Cells, core: Mask) -> tuple[Floats, Floats]:
 def _transmission(through: Floats, there: Floats, core: Mask) -> float:
     """The share of structure that comes through the inside of a cloud, of what does elsewhere; at most a half."""
     inside, outside = (through[part].sum() / max(float(there[part].sum()), 1e-9) for part in (core, ~core))
-    return float(np.clip(inside / max(float(outside), 1e-6), 0, 0.5))
+    return float(np.clip(inside / max(outside, LEAST_IN_SIGHT), 0, 0.5))
 
 
 def _opaque(hidden: Mask, through: Floats, there: Floats) -> Mask:
@@ -138,7 +140,7 @@ def _opaque(hidden: Mask, through: Floats, there: Floats) -> Mask:
     labels, count = ndimage.label(hidden)
     came = np.bincount(labels.ravel(), through.ravel(), count + 1)
     transmission = came / np.maximum(np.bincount(labels.ravel(), there.ravel(), count + 1), 1e-9)
-    opaque = transmission < MAX_TRANSMISSION * max(float(transmission[0]), 1e-6)
+    opaque = transmission < MAX_TRANSMISSION * max(transmission[0], LEAST_IN_SIGHT)
     opaque[0] = False
     return np.asarray(opaque[labels], dtype=bool)
 

@@ -46,6 +46,16 @@ def test_cloud_that_lets_some_of_the_ground_through_is_as_wide_as_where_it_hides
     assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
 
 
+def test_cloud_is_found_though_the_gaps_in_it_are_too_dark_to_show_the_ground() -> None:
+    scene = rendered("clear")
+    dark = np.random.default_rng(3).normal(0.1 * scene.tile.pixels, 0.02).astype(np.float32)
+    tile, hidden = clouded(replace(scene.tile, pixels=dark), 0.4, seed=2, thickest=0.9)
+
+    seen = visible_ground(tile, replace(scene.tile, pixels=np.float32(0.1) * scene.tile.pixels)).seen
+
+    assert seen.mean() == pytest.approx((~hidden).mean(), abs=0.05)
+
+
 def test_the_shadow_of_a_cloud_hides_nothing() -> None:
     scene = rendered("clear")
     _, under = clouded(scene.tile, 0.4, seed=2)
