@@ -209,7 +209,36 @@ class EvidenceItem(Frozen):
     algorithm: str
 
 
-class AlertEvent(Event):
+class Notice(Event):
+    """A step in the life of something that receivers are told of: an alert, or a look that was missed."""
+
+    TOPIC: ClassVar[str] = "railwatch.alerts.v1"
+
+    sequence: int = Field(ge=1)
+    transition: Transition
+    reason: str
+    site: Slug
+    site_name: str
+    sentence: str
+    page_url: str
+
+    @property
+    def about(self) -> str:
+        """The identity of that which takes the step."""
+        raise TypeError(f"{type(self).__name__} is about nothing")
+
+    @property
+    def id(self) -> str:
+        """From what takes the step, its place in that life, and the step."""
+        return derived_id(self.TYPE, self.about, self.sequence, self.transition.value)
+
+    @property
+    def key(self) -> str:
+        """What is told of one site stays in order."""
+        return self.site
+
+
+class AlertEvent(Notice):
     """An alert was opened, updated, resolved or retracted; or a person acknowledged or silenced it.
 
     Attributes:
@@ -234,14 +263,8 @@ class AlertEvent(Event):
     """
 
     TYPE: ClassVar[str] = "railwatch.alert.v1"
-    TOPIC: ClassVar[str] = "railwatch.alerts.v1"
 
     alert: str
-    sequence: int = Field(ge=1)
-    transition: Transition
-    reason: str
-    site: Slug
-    site_name: str
     opened_at: UtcDatetime
     look: Look
     severity: Severity
@@ -250,20 +273,53 @@ class AlertEvent(Event):
     history: tuple[Look, ...] = ()
     evidence: tuple[EvidenceItem, ...] = ()
     missing_tiles: tuple[Slug, ...] = ()
-    sentence: str
-    page_url: str
     by: str | None = None
     until: UtcDatetime | None = None
 
     @property
-    def id(self) -> str:
-        """From the alert, the transition and its place in the alert's life."""
-        return derived_id(self.TYPE, self.alert, self.sequence, self.transition.value)
+    def about(self) -> str:
+        """The alert."""
+        return self.alert
+
+
+class Miss(StrEnum):
+    """What was missed: any look, or one on which something could be seen."""
+
+    LOOK = "look"
+    CLEAR_LOOK = "clear-look"
+
+
+class MissedLookEvent(Notice):
+    """A site should have been seen by now and was not; or it has been seen again.
+
+    Attributes:
+        missed: the missed look's identity, derived from site, kind and due time.
+        sequence: 1 when it was first told, one more for each transition.
+        transition: `opened` when the look was missed, `resolved` when that ended.
+        reason: why, in one sentence.
+        site: id of the site.
+        site_name: its name.
+        miss: any look, or one on which something could be seen.
+        due_at: by when it should have come.
+        last_at: when the last one was taken; null if there never was one.
+        seen_at: when the look was taken that ended it; null without one.
+        sentence: what was missed, told to a person.
+        page_url: where a person sees how all sites stand.
+    """
+
+    TYPE: ClassVar[str] = "railwatch.missed-look.v1"
+
+    missed: str
+    transition: Literal[Transition.OPENED, Transition.RESOLVED]
+    miss: Miss
+    due_at: UtcDatetime
+    last_at: UtcDatetime | None
+    seen_at: UtcDatetime | None = None
 
     @property
-    def key(self) -> str:
-        """One site's alerts stay in order."""
-        return self.site
+    def about(self) -> str:
+        """The missed look."""
+        return self.missed
 
 
 class Coordinates(Frozen):

@@ -260,7 +260,7 @@ SITE_OVERDUE_SECONDS = _gauge(
 )
 DELIVERIES = _counter(
     "railwatch_deliveries_total",
-    "Attempts to deliver a transition of an alert to a receiver, and what came of them.",
+    "Attempts to deliver a transition of an alert or of a missed look to a receiver, and what came of them.",
     receiver=_RECEIVER,
     outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver), "
     "`silenced`, "

@@ -1,6 +1,6 @@
-"""`railwatch listen`: print alerts as they come. Also the reference for programs that consume them.
+"""`railwatch listen`: print alerts and missed looks as they come. Also the reference for programs that consume them.
 
-What a consumer has to do, whichever way alerts reach it: check that each is what it claims to be, take each transition
+What a consumer has to do, whichever way they reach it: check that each is what it claims to be, take each transition
 once however often it comes, and never step back to an earlier one.
 """
 
@@ -10,27 +10,30 @@ from typing import Annotated
 
 import typer
 
-from shared.events import AlertEvent
+from shared.events import AlertEvent, MissedLookEvent, Notice
 from shared.settings import KafkaSettings
 
-Heard = Callable[[AlertEvent], None]
+Heard = Callable[[Notice], None]
+
+TAKEN: dict[str, type[Notice]] = {model.TYPE: model for model in (AlertEvent, MissedLookEvent)}
+"""What is understood, by the type that a CloudEvent gives."""
 
 MAX_BODY_BYTES = 1_000_000
 
 
 def listen(
-    site: Annotated[str, typer.Option(help="Only alerts of this site.")] = "",
+    site: Annotated[str, typer.Option(help="Only what is told of this site.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as it travels.")] = False,
-    from_beginning: Annotated[bool, typer.Option(help="Begin with the oldest alert that Kafka still has.")] = False,
+    from_beginning: Annotated[bool, typer.Option(help="Begin with the oldest that Kafka still has.")] = False,
     group: Annotated[str, typer.Option(help="Remember the place under this consumer group, and go on there.")] = "",
     webhook: Annotated[
-        int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Hear of alerts as a webhook on this port.")
+        int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Hear of them as a webhook on this port.")
     ] = None,
     secret: Annotated[
         str, typer.Option(envvar="RAILWATCH_LISTEN_SECRET", help="What signs the webhook.", show_default=False)
     ] = "",
 ) -> None:
-    """Print alerts as they come, from Kafka or as a webhook, until interrupted."""
+    """Print alerts and missed looks as they come, from Kafka or as a webhook, until interrupted."""
     heard = _printer(site, as_json)
     if webhook is not None:
         if not secret:
@@ -44,19 +47,20 @@ def _printer(site: str, as_json: bool) -> Heard:
     """Prints each transition once, and none that a later one has overtaken."""
     last: dict[str, int] = {}
 
-    def heard(event: AlertEvent) -> None:
-        if event.sequence <= last.get(event.alert, 0) or (site and event.site != site):
+    def heard(event: Notice) -> None:
+        if event.sequence <= last.get(event.about, 0) or (site and event.site != site):
             return
-        last[event.alert] = event.sequence
+        last[event.about] = event.sequence
         typer.echo(event.model_dump_json() if as_json else told(event))
 
     return heard
 
 
-def told(event: AlertEvent) -> str:
+def told(event: Notice) -> str:
     """An event in two lines."""
     when = f"{event.recorded_at:%Y-%m-%d %H:%M}Z"
-    return f"{when} {event.transition} ({event.severity}) {event.sentence}\n    {event.reason} {event.page_url}"
+    what = event.severity if isinstance(event, AlertEvent) else "missed look"
+    return f"{when} {event.transition} ({what}) {event.sentence}\n    {event.reason} {event.page_url}"
 
 
 def _from_kafka(heard: Heard, from_beginning: bool, group: str) -> None:
@@ -69,13 +73,13 @@ def _from_kafka(heard: Heard, from_beginning: bool, group: str) -> None:
         kafka: KafkaSettings
 
     try:
-        for event in alerts(load(Settings).kafka, from_beginning, group):
+        for event in notices(load(Settings).kafka, from_beginning, group):
             heard(event)
     except KafkaError as error:
         raise TransientError(f"Kafka is away: {error}") from error
 
 
-def alerts(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterator[AlertEvent]:
+def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterator[Notice]:
     """The alerts topic, without end. An event's place is committed once the next is asked for: at least once.
 
     Records that are not valid events of a known version are left out and told on standard error.
@@ -86,7 +90,7 @@ def alerts(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterato
     from shared.bus.client import connection, make_consumer
     from shared.errors import UnprocessableError
 
-    topic = settings.prefix + AlertEvent.TOPIC
+    topic = settings.prefix + Notice.TOPIC
     if group:
         consumer = make_consumer(settings, group)
         consumer.subscribe([topic])
@@ -102,7 +106,7 @@ def alerts(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterato
             except UnprocessableError as error:
                 typer.echo(f"left out {record.topic}/{record.partition}/{record.offset}: {error}", err=True)
                 continue
-            if isinstance(event, AlertEvent):
+            if isinstance(event, Notice):
                 yield event
             if group:
                 consumer.commit()
@@ -111,10 +115,10 @@ def alerts(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterato
 
 
 def serve_webhook(port: int, secret: str, heard: Heard, stop: threading.Event | None = None) -> None:
-    """Take alerts as a webhook on loopback, until stopped.
+    """Take events as a webhook on loopback, until stopped.
 
-    A request is answered 401 without a fresh signature made with the secret, 400 if it is not an alert, and 204 when
-    the alert has been taken: only then does Railwatch consider it delivered.
+    A request is answered 401 without a fresh signature made with the secret, 400 if it is not an event of a known type,
+    and 204 when the event has been taken: only then does Railwatch consider it delivered.
     """
     from fastapi import FastAPI, Request, Response
 
@@ -144,12 +148,12 @@ def serve_webhook(port: int, secret: str, heard: Heard, stop: threading.Event | 
         (stop or threading.Event()).wait()
 
 
-def verified(secret: str, body: bytes, signature: str) -> AlertEvent:
-    """The alert in a webhook's body.
+def verified(secret: str, body: bytes, signature: str) -> Notice:
+    """The event in a webhook's body.
 
     Raises:
         PermissionError: the signature is missing, old, or not made with the secret for this body.
-        ValueError: the body is not an alert event of a known version.
+        ValueError: the body is not an event of a known type and version.
     """
     import json
     import time
@@ -159,9 +163,9 @@ def verified(secret: str, body: bytes, signature: str) -> AlertEvent:
     if not verify(secret, body, signature, time.time()):
         raise PermissionError("the signature is missing, old or wrong")
     envelope = json.loads(body)
-    if not isinstance(envelope, dict) or envelope.get("type") != AlertEvent.TYPE:
-        raise ValueError(f"not a {AlertEvent.TYPE}")
-    event = AlertEvent.model_validate(envelope.get("data"))
+    if not isinstance(envelope, dict) or envelope.get("type") not in TAKEN:
+        raise ValueError(f"not one of {', '.join(TAKEN)}")
+    event = TAKEN[envelope["type"]].model_validate(envelope.get("data"))
     if envelope.get("id") != event.id:
         raise ValueError("the id is not that of the content")
     return event

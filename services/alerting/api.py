@@ -75,15 +75,15 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
 
     @router.get("", summary="All sites")
     def list_sites(request: Request, limit: Limit = 100, after: After = None) -> SitePage:
-        statuses = windows.statuses()
+        statuses, missed = windows.statuses(), windows.missed()
         ids = [site for site in sorted(sites) if after is None or site > after]
-        now = datetime.now(UTC)
-        items = tuple(site_view(sites[id_], statuses.get(id_), now) for id_ in ids[:limit])
+        told = {id_: [event for event in missed if event.site == id_] for id_ in ids[:limit]}
+        items = tuple(site_view(sites[id_], statuses.get(id_), told[id_]) for id_ in told)
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")
     def get_site(site: str) -> SiteView:
-        return site_view(known(site), windows.status(site), datetime.now(UTC))
+        return site_view(known(site), windows.status(site), windows.missed_at(site))
 
     @router.get("/{site}/observations", summary="A site's observations")
     def list_observations(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerting.announcement import alert_event, plain_look
-from services.alerting.entries import Entry
+from services.alerting.entries import Entries, Entry
 from services.alerting.history import enter
 from services.alerting.judgement import Rule, State
 from services.alerting.lifecycle import steps, told
-from services.alerting.missed import GAPS, next_due
+from services.alerting.missed import GAPS, next_due, promised
 from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
 from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
 from services.alerting.windows import Windows
@@ -137,8 +137,16 @@ class CountHandler:
         view.say(events, cause)
         window = Window(history=window.history, alerts=told(window.alerts, taken, entries))
         view.put_window(window, entered)
-        view.put_status(site_status(window, now))
+        view.put_status(site_status(window, self._look_due_at(view, entries)))
         return events
+
+    def _look_due_at(self, view: SiteView, entries: Entries) -> datetime | None:
+        """By when the next look should come. Looks that come late and those that are corrected change nothing of it."""
+        held = view.window.history.entries
+        if not held or entries[-1].judgement.observed_at > held[-1].judgement.observed_at:
+            return promised(entries.newest(GAPS + 1), self._clock())
+        status = view.status()
+        return status.look_due_at if status else None
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
         if site.id not in self._tracks_m:
@@ -153,8 +161,13 @@ class CountHandler:
             metrics.OBSERVATIONS.labels(state).inc()
 
 
-def site_status(window: Window, arrived_at: datetime) -> SiteStatus:
-    """How a site stands that has been seen at least once; its last look arrived at a time."""
+def site_status(window: Window, look_due_at: datetime | None) -> SiteStatus:
+    """How a site stands that has been seen at least once.
+
+    Args:
+        window: its history and alerts.
+        look_due_at: by when its next look should come. Where none is promised, neither is a clear one.
+    """
     entries = window.history.entries
     latest = entries[-1].judgement
     judged = next((e.judgement for e in reversed(entries) if e.judgement.state is not State.UNOBSERVED), None)
@@ -163,8 +176,8 @@ def site_status(window: Window, arrived_at: datetime) -> SiteStatus:
         last_look_at=latest.observed_at,
         judged=plain_look(judged) if judged else None,
         alert=next((record.alert for record in window.alerts if record.stands), None),
-        look_due_at=next_due(entries.newest(GAPS + 1), arrived_at),
-        clear_due_at=next_due(entries.newest(GAPS + 1, judged=True), arrived_at),
+        look_due_at=look_due_at,
+        clear_due_at=next_due(entries.newest(GAPS + 1, judged=True)) if look_due_at else None,
     )
 
 

@@ -27,7 +27,7 @@ def run() -> None:
     progress = Slowest()
 
     counts = count_worker(settings, sites, windows, publisher, progress.loop())
-    deliveries = list(delivery_workers(settings, sites, client, windows, publisher, progress))
+    deliveries = list(delivery_workers(settings, client, windows, publisher, progress))
     needs = {
         "kafka": counts.ready,
         "redis": lambda: ready(client),

@@ -15,6 +15,7 @@ from itertools import chain
 from services.alerting.handler import evidence_item, site_status
 from services.alerting.history import History, enter
 from services.alerting.lifecycle import record_of, told
+from services.alerting.missed import GAPS, promised
 from services.alerting.observations import TileReading, check_count, complete, merge, observe, reading, tracks_by_tile
 from services.alerting.settings import AlertingSettings, Settings
 from services.alerting.siteview import EVIDENCE_SCENES, SceneRecord, SiteView, Window
@@ -22,7 +23,7 @@ from services.alerting.windows import Windows
 from services.alerting.wiring import now
 from shared.bus.read import read_topic
 from shared.errors import RailwatchError, UnprocessableError
-from shared.events import AlertEvent, CountEvent, EvidenceItem
+from shared.events import AlertEvent, CountEvent, EvidenceItem, Miss, MissedLookEvent, Notice
 from shared.settings import load
 from shared.sites import Site, known_sites
 from shared.state import connect
@@ -59,9 +60,13 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     """
     sites = known_sites(settings.sites.dir).sites
     alerts: dict[str, list[AlertEvent]] = defaultdict(list)
-    for events in read_topic(settings.kafka, AlertEvent):
-        for event in events:
+    missed: dict[tuple[str, Miss], MissedLookEvent] = {}
+    for event in chain.from_iterable(read_topic(settings.kafka, Notice)):
+        if isinstance(event, AlertEvent):
             alerts[event.site].append(event)
+        elif isinstance(event, MissedLookEvent):
+            last = missed.get((event.site, event.miss), event)
+            missed[event.site, event.miss] = max(last, event, key=lambda event: (event.recorded_at, event.sequence))
     found = (_scenes_by_site(counts, sites) for counts in read_topic(settings.kafka, CountEvent))
     first = next(filter(None, found), None)
     if first is None:
@@ -73,6 +78,8 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
             yield _restore(windows, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
     for site_id, said in alerts.items():
         windows.transact(site_id, lambda view, said=said: [view.keep(event) for event in said])  # type: ignore[misc]
+    for look in missed.values():
+        windows.transact(look.site, lambda view, look=look: view.keep_missed(look))  # type: ignore[misc]
 
 
 def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:
@@ -113,7 +120,7 @@ def _restore(
         view.put_window(window)
         if history.entries:
             arrived_at = max(r.recorded_at for r in scenes[history.entries[-1].scene].readings.values())
-            view.put_status(site_status(window, arrived_at))
+            view.put_status(site_status(window, promised(history.entries.newest(GAPS + 1), arrived_at)))
 
     windows.transact(site.id, write)
     return Rebuilt(site.id, len(history.entries), len(last))

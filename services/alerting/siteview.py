@@ -1,6 +1,6 @@
 """One site's state in Redis as a transaction sees it. The keys are described in `services.alerting.windows`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,10 @@ from services.alerting.entries import Entries
 from services.alerting.history import History
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING, AlertRecord
-from services.alerting.missed import Miss, Missed
+from services.alerting.missed import Missed
 from services.alerting.observations import TileReading
 from shared.counts import Frozen, UtcDatetime
-from shared.events import AlertEvent, EvidenceItem, Look
+from shared.events import AlertEvent, EvidenceItem, Look, Miss, MissedLookEvent, Notice
 from shared.state import key
 
 EVIDENCE_SCENES = 12
@@ -31,6 +31,7 @@ OUTBOX = key("alerting", "outbox")
 SILENCED = key("alerting", "silenced")
 SITES = key("alerting", "sites")
 KNOWN_SINCE = key("alerting", "known-since")
+MISSED = key("alerting", "missed")
 ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
@@ -78,14 +79,22 @@ class SiteStatus(Frozen):
     look_due_at: UtcDatetime | None = None
     clear_due_at: UtcDatetime | None = None
 
-    def missed(self, site: str, now: datetime) -> Missed | None:
-        """The look that should have come by now, if one should have."""
-        if self.look_due_at is not None and self.look_due_at < now:
-            return Missed(site=site, miss=Miss.LOOK, due_at=self.look_due_at, last_at=self.last_look_at)
-        if self.clear_due_at is not None and self.clear_due_at < now:
-            last_at = self.judged.observed_at if self.judged else None
-            return Missed(site=site, miss=Miss.CLEAR_LOOK, due_at=self.clear_due_at, last_at=last_at)
-        return None
+    @property
+    def seen(self) -> dict[Miss, datetime | None]:
+        """When the site was last seen, by kind of look."""
+        return {Miss.LOOK: self.last_look_at, Miss.CLEAR_LOOK: self.judged.observed_at if self.judged else None}
+
+    def missed(self, now: datetime) -> Iterator[Missed]:
+        """The looks that should have come by now.
+
+        Where none has come since the last clear one, that the site was hidden is not said besides.
+        """
+        due = {Miss.LOOK: self.look_due_at}
+        if self.seen[Miss.CLEAR_LOOK] != self.last_look_at:
+            due[Miss.CLEAR_LOOK] = self.clear_due_at
+        for miss, due_at in due.items():
+            if due_at is not None and due_at < now:
+                yield Missed(miss=miss, due_at=due_at, last_at=self.seen[miss])
 
 
 class SiteView:
@@ -93,7 +102,7 @@ class SiteView:
 
     def __init__(self, pipe: Any, site: str) -> None:
         self._pipe = pipe
-        self._site = site
+        self.site = site
         self._staged: list[Callable[[], object]] = []
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
         held: tuple[str | None, str | None, str | None] = pipe.mget(*window_keys(site))
@@ -102,13 +111,13 @@ class SiteView:
 
     def scene(self, scene: str) -> SceneRecord | None:
         """What is known of a scene."""
-        found = self._pipe.hget(site_key("scenes", self._site), scene)
+        found = self._pipe.hget(site_key("scenes", self.site), scene)
         return SceneRecord.model_validate_json(found) if found else None
 
     def evidence(self, scene: str) -> dict[str, EvidenceItem]:
         """Pictures and provenance of a scene, by tile; empty if they are no longer kept."""
         if scene not in self._pictures:
-            found = self._pipe.hget(site_key("evidence", self._site), scene)
+            found = self._pipe.hget(site_key("evidence", self.site), scene)
             self._pictures[scene] = _EVIDENCE.validate_json(found) if found else {}
         return self._pictures[scene]
 
@@ -117,9 +126,18 @@ class SiteView:
         found = self._pipe.hget(LATEST, alert)
         return AlertEvent.model_validate_json(found) if found else None
 
+    def status(self) -> SiteStatus | None:
+        """How the site stands; null if it has not been seen."""
+        found = self._pipe.hget(SITES, self.site)
+        return SiteStatus.model_validate_json(found) if found else None
+
+    def missed(self) -> list[MissedLookEvent]:
+        """What was last told of missed looks, of each kind."""
+        return read_missed(self._pipe.hmget(MISSED, missed_fields(self.site)))
+
     def said(self, cause: str) -> tuple[AlertEvent, ...]:
         """The events that a cause brought about."""
-        for text in self._pipe.lrange(site_key("said", self._site), 0, -1):
+        for text in self._pipe.lrange(site_key("said", self.site), 0, -1):
             known, transitions = _SAID.validate_json(text)
             if known == cause:
                 found = [self._pipe.hget(alert_key(alert), str(sequence)) for alert, sequence in transitions]
@@ -128,21 +146,21 @@ class SiteView:
 
     def put_scene(self, scene: str, record: SceneRecord, evidence: Mapping[str, EvidenceItem]) -> None:
         """Keep a scene, and wait for its missing tiles until it is due."""
-        self._stage(self._pipe.hset, site_key("scenes", self._site), scene, record.model_dump_json())
+        self._stage(self._pipe.hset, site_key("scenes", self.site), scene, record.model_dump_json())
         if evidence:
             self._pictures[scene] = dict(evidence)
             pictures = _EVIDENCE.dump_json(self._pictures[scene]).decode()
-            self._stage(self._pipe.hset, site_key("evidence", self._site), scene, pictures)
+            self._stage(self._pipe.hset, site_key("evidence", self.site), scene, pictures)
         if record.due_at is not None:
-            self._stage(self._pipe.zadd, DEADLINES, {waiting_member(self._site, scene): record.due_at.timestamp()})
+            self._stage(self._pipe.zadd, DEADLINES, {waiting_member(self.site, scene): record.due_at.timestamp()})
 
     def stop_waiting(self, scene: str) -> None:
         """The scene is whole: its deadline no longer matters."""
-        self._stage(self._pipe.zrem, DEADLINES, waiting_member(self._site, scene))
+        self._stage(self._pipe.zrem, DEADLINES, waiting_member(self.site, scene))
 
     def put_window(self, window: Window, entered: str | None = None) -> None:
         """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
-        window_key, *looks_keys = window_keys(self._site)
+        window_key, *looks_keys = window_keys(self.site)
         if (text := _without_looks(window)) != self._held_text:
             self._stage(self._pipe.set, window_key, text)
         held, entries = self.window.history.entries, window.history.entries
@@ -155,13 +173,13 @@ class SiteView:
         passed = entries.scenes[-2 * EVIDENCE_SCENES : -EVIDENCE_SCENES]
         unpictured = {*passed, *forgotten, *([entered] if entered else ())}.difference(newest)
         if forgotten:
-            self._stage(self._pipe.hdel, site_key("scenes", self._site), *sorted(forgotten))
+            self._stage(self._pipe.hdel, site_key("scenes", self.site), *sorted(forgotten))
         if unpictured:
-            self._stage(self._pipe.hdel, site_key("evidence", self._site), *sorted(unpictured))
+            self._stage(self._pipe.hdel, site_key("evidence", self.site), *sorted(unpictured))
 
     def put_status(self, status: SiteStatus) -> None:
         """Keep how the site stands."""
-        self._stage(self._pipe.hset, SITES, self._site, status.model_dump_json())
+        self._stage(self._pipe.hset, SITES, self.site, status.model_dump_json())
 
     def say(self, events: Sequence[AlertEvent], cause: str | None) -> None:
         """Keep events until they are surely published: by their cause, which comes again, or in the outbox."""
@@ -174,11 +192,21 @@ class SiteView:
         else:
             transitions = [(event.alert, event.sequence) for event in events]
             said = _SAID.dump_json((cause, transitions)).decode()
-            self._stage(self._pipe.lpush, site_key("said", self._site), said)
-            self._stage(self._pipe.ltrim, site_key("said", self._site), 0, CAUSES_KEPT - 1)
+            self._stage(self._pipe.lpush, site_key("said", self.site), said)
+            self._stage(self._pipe.ltrim, site_key("said", self.site), 0, CAUSES_KEPT - 1)
         if any(event.sequence == 1 for event in events):
-            for alert in self._pipe.zrange(site_key("alerts", self._site), 0, -ALERTS_KEPT - 1):
+            for alert in self._pipe.zrange(site_key("alerts", self.site), 0, -ALERTS_KEPT - 1):
                 self._forget(alert)
+
+    def say_missed(self, events: Iterable[MissedLookEvent]) -> None:
+        """Keep what is said of missed looks, and until it is published in the outbox."""
+        for event in events:
+            self.keep_missed(event)
+            self._stage(self._pipe.rpush, OUTBOX, outbox_item(event))
+
+    def keep_missed(self, event: MissedLookEvent) -> None:
+        """Keep what was last said of a missed look."""
+        self._stage(self._pipe.hset, MISSED, missed_field(event.site, event.miss), event.model_dump_json())
 
     def keep(self, event: AlertEvent) -> None:
         """Keep an alert's last event, for those who ask."""
@@ -187,7 +215,7 @@ class SiteView:
         self._stage(self._pipe.hdel, alert_key(event.alert), str(event.sequence - TRANSITIONS_KEPT))
         self._stage(self._pipe.hset, LATEST, event.alert, text)
         self._stage(self._pipe.zadd, ALERTS, opened)
-        self._stage(self._pipe.zadd, site_key("alerts", self._site), opened)
+        self._stage(self._pipe.zadd, site_key("alerts", self.site), opened)
         if event.until is not None:
             self._stage(self._pipe.hset, SILENCED, event.alert, event.until.isoformat())
         stands = event.transition in STANDING
@@ -203,7 +231,7 @@ class SiteView:
         self._stage(self._pipe.delete, alert_key(alert))
         self._stage(self._pipe.hdel, LATEST, alert)
         self._stage(self._pipe.zrem, ALERTS, alert)
-        self._stage(self._pipe.zrem, site_key("alerts", self._site), alert)
+        self._stage(self._pipe.zrem, site_key("alerts", self.site), alert)
         self._stage(self._pipe.srem, STANDING_ALERTS, alert)
         self._stage(self._pipe.hdel, SILENCED, alert)
 
@@ -239,9 +267,24 @@ def alert_key(alert: str) -> str:
     return key("alerting", "alert", alert)
 
 
-def outbox_item(event: AlertEvent) -> str:
-    """How an event that is to be published is named in the outbox."""
-    return f"{event.alert}/{event.sequence}"
+def missed_fields(site: str) -> list[str]:
+    """Where what was last told of a site's missed looks is kept."""
+    return [missed_field(site, miss) for miss in Miss]
+
+
+def missed_field(site: str, miss: Miss) -> str:
+    """Where what was last told of missed looks of one kind is kept."""
+    return f"{site}/{miss}"
+
+
+def read_missed(events: Iterable[str | None]) -> list[MissedLookEvent]:
+    """Events of missed looks from what is kept."""
+    return [MissedLookEvent.model_validate_json(event) for event in events if event]
+
+
+def outbox_item(event: Notice) -> str:
+    """An event that is to be published, as the outbox has it: one of an alert, which is kept elsewhere, by its name."""
+    return f"{event.alert}/{event.sequence}" if isinstance(event, AlertEvent) else event.model_dump_json()
 
 
 def waiting_member(site: str, scene: str) -> str:

@@ -1,6 +1,6 @@
 """What the API answers with, and what it takes."""
 
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -8,10 +8,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.alerting.entries import Entry
 from services.alerting.judgement import State
 from services.alerting.lifecycle import STANDING
-from services.alerting.missed import Missed
+from services.alerting.missed import Missed, stands
 from services.alerting.siteview import SiteStatus
 from shared.counts import Frozen, UtcDatetime
-from shared.events import AlertEvent, Look, Onset, Severity, Transition
+from shared.events import AlertEvent, Look, MissedLookEvent, Onset, Severity, Transition
 from shared.sites import Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
@@ -20,13 +20,13 @@ AlertState = Literal["standing", "resolved", "retracted"]
 class SiteView(Frozen):
     """A site and how it stands; the status is null for a site that has not been seen.
 
-    `missed` is the look that should have come by now, if one should have.
+    `missed` are the looks that should have come by now.
     """
 
     id: str
     name: str
     status: SiteStatus | None
-    missed: Missed | None
+    missed: tuple[Missed, ...]
 
 
 class Observation(Look):
@@ -116,9 +116,18 @@ class AlertPage(Page):
     items: tuple[AlertView, ...]
 
 
-def site_view(site: Site, status: SiteStatus | None, now: datetime) -> SiteView:
-    """A site, as the API tells it."""
-    return SiteView(id=site.id, name=site.name, status=status, missed=status.missed(site.id, now) if status else None)
+def site_view(site: Site, status: SiteStatus | None, told: Iterable[MissedLookEvent]) -> SiteView:
+    """A site, as the API tells it.
+
+    Args:
+        site: the site.
+        status: how it stands.
+        told: what was last told of its missed looks.
+    """
+    missed = tuple(
+        Missed(miss=event.miss, due_at=event.due_at, last_at=event.last_at) for event in told if stands(event)
+    )
+    return SiteView(id=site.id, name=site.name, status=status, missed=missed)
 
 
 def alert_view(event: AlertEvent) -> AlertView:

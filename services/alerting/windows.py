@@ -9,9 +9,10 @@
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
 | `said:<site>` | list | by cause, newest first, which transitions a count or a deadline brought about |
 | `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the time at which they no longer do |
-| `outbox` | list | `<alert>/<sequence>` of events that no record in Kafka brings about and that are to be published |
+| `outbox` | list | events that no record in Kafka brings about, until published: `<alert>/<sequence>`, or themselves |
 | `silenced` | hash | by alert id, until when it is silenced |
 | `known-since` | hash | by site, since when it is to be seen |
+| `missed` | hash | by `<site>/<kind>`, what was last told of missed looks |
 | `sites` | hash | by site, how it stands (`SiteStatus`) |
 | `alert:<id>` | hash | by sequence number, the alert's events |
 | `latest` | hash | by alert id, its last event |
@@ -25,18 +26,18 @@ a site at the same time, as may happen while a group rebalances, do not lose eac
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import redis
 
 from services.alerting.form import FORM, FORM_KEY
-from services.alerting.missed import Miss, Missed
 from services.alerting.siteview import (
     ALERTS,
     DEADLINES,
     KNOWN_SINCE,
     LATEST,
+    MISSED,
     OUTBOX,
     SILENCED,
     SITES,
@@ -45,14 +46,16 @@ from services.alerting.siteview import (
     SiteView,
     Window,
     alert_key,
+    missed_fields,
     outbox_item,
+    read_missed,
     read_window,
     site_key,
     waiting_member,
     window_keys,
 )
 from shared.errors import TransientError
-from shared.events import AlertEvent
+from shared.events import AlertEvent, MissedLookEvent, Notice
 
 SITE_KEYS = ("window", "looks", "labels", "scenes", "evidence", "said", "alerts")
 
@@ -67,8 +70,13 @@ class Windows:
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis-py's types do not know that the client decodes what it gets
 
-    def transact(self, site: str, work: Callable[[SiteView], T]) -> T:
+    def transact(self, site: str, work: Callable[[SiteView], T], *watched: str) -> T:
         """Do some work on a site and write what it staged, all or nothing; anew if the site changed meanwhile.
+
+        Args:
+            site: id of the site.
+            work: what is to be done.
+            watched: other keys that are not to change meanwhile.
 
         Raises:
             TransientError: Redis is away.
@@ -80,9 +88,9 @@ class Windows:
             view.write()
             return result
 
-        watched = (*window_keys(site), site_key("scenes", site))
+        site_keys = (*window_keys(site), site_key("scenes", site))
         with redis_errors():
-            return cast("T", self._redis.transaction(attempt, *watched, value_from_callable=True))
+            return cast("T", self._redis.transaction(attempt, *site_keys, *watched, value_from_callable=True))
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
         """Site and scene of those that have waited long enough for their tiles."""
@@ -95,14 +103,19 @@ class Windows:
         with redis_errors():
             self._redis.zrem(DEADLINES, waiting_member(site, scene))
 
-    def outbox(self) -> list[AlertEvent]:
+    def outbox(self) -> list[Notice]:
         """The events that wait to be published, in order."""
+        found: list[Notice] = []
         with redis_errors():
-            waiting = [item.partition("/") for item in self._redis.lrange(OUTBOX, 0, -1)]
-            found = [self._redis.hget(alert_key(alert), sequence) for alert, _, sequence in waiting]
-        return [AlertEvent.model_validate_json(event) for event in found if event]
+            for item in self._redis.lrange(OUTBOX, 0, -1):
+                alert, _, sequence = item.partition("/")
+                if item.startswith("{"):
+                    found.append(MissedLookEvent.model_validate_json(item))
+                elif event := self._redis.hget(alert_key(alert), sequence):
+                    found.append(AlertEvent.model_validate_json(event))
+        return found
 
-    def published(self, event: AlertEvent) -> None:
+    def published(self, event: Notice) -> None:
         """An event of the outbox has been published."""
         with redis_errors():
             self._redis.lrem(OUTBOX, 0, outbox_item(event))
@@ -158,26 +171,24 @@ class Windows:
             found = self._redis.hgetall(SITES)
         return {site: SiteStatus.model_validate_json(text) for site, text in found.items()}
 
-    def missed(self, sites: Collection[str], now: datetime, first_wait: timedelta) -> list[Missed]:
-        """The looks that should have come by now.
-
-        Args:
-            sites: ids of the sites to be seen.
-            now: the present.
-            first_wait: how long a site may be known without ever having been seen.
-        """
-        statuses, found = self.statuses(), []
+    def known_since(self, sites: Collection[str], now: datetime) -> dict[str, datetime]:
+        """Since when each of these sites is to be seen: those that were not known are from now on."""
         with redis_errors():
-            known_since = self._redis.hgetall(KNOWN_SINCE)
-            unknown = {site: now.isoformat() for site in sites if site not in known_since}
+            held = self._redis.hgetall(KNOWN_SINCE)
+            unknown = {site: now.isoformat() for site in sites if site not in held}
             if unknown:
                 self._redis.hset(KNOWN_SINCE, mapping=unknown)
-        for site in sites:
-            if site in statuses:
-                found.append(statuses[site].missed(site, now))
-            elif (due_at := datetime.fromisoformat(known_since.get(site, now.isoformat())) + first_wait) < now:
-                found.append(Missed(site=site, miss=Miss.LOOK, due_at=due_at, last_at=None))
-        return [missed for missed in found if missed]
+        return {site: datetime.fromisoformat(at) for site, at in {**held, **unknown}.items()}
+
+    def missed(self) -> list[MissedLookEvent]:
+        """What was last told of missed looks, of each site and kind."""
+        with redis_errors():
+            return read_missed(self._redis.hvals(MISSED))
+
+    def missed_at(self, site: str) -> list[MissedLookEvent]:
+        """What was last told of a site's missed looks, of each kind."""
+        with redis_errors():
+            return read_missed(self._redis.hmget(MISSED, missed_fields(site)))
 
     def clear(self) -> None:
         """Forget the state of all sites and alerts, but not what receivers have been sent."""
@@ -185,7 +196,7 @@ class Windows:
             for pattern in (*(site_key(kind, "*") for kind in SITE_KEYS), alert_key("*")):
                 for name in self._redis.scan_iter(pattern, count=1000):
                     self._redis.delete(name)
-            self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES)
+            self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES, MISSED)
             self._redis.set(FORM_KEY, FORM)
 
 

@@ -12,17 +12,19 @@ import redis
 from services.alerting.delivery.deliver import Delivery
 from services.alerting.delivery.receivers import receivers
 from services.alerting.handler import CountHandler
-from services.alerting.missed import Miss, Missed
+from services.alerting.missed import stands
 from services.alerting.settings import Settings
+from services.alerting.telling import tell_missed
 from services.alerting.windows import Windows
 from shared import metrics
 from shared.bus import Publisher, RetryPolicy, Worker
-from shared.events import AlertEvent, CountEvent, Event
+from shared.events import CountEvent, Event, Miss, Notice
 from shared.health import Progress
 from shared.sites import Site
 
 GROUP = "railwatch-alerting"
-GAUGES_EVERY_S = 15.0
+SITES_EVERY_S = 15.0
+"""How often all sites are gone through: for looks that are missed by now, and for the gauges."""
 UNLIMITED = sys.maxsize
 """Deliveries are given up by the age of the alert, not by the number of attempts."""
 
@@ -61,17 +63,18 @@ def count_worker(
     """Counts in, alert events out."""
     alerting = settings.alerting
     handler = CountHandler(windows, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
-    gauges_at = 0.0
+    sites_at = 0.0
 
     def tick() -> Sequence[Event]:
-        nonlocal gauges_at
+        nonlocal sites_at
         handler.settle_due()
+        if time.monotonic() >= sites_at:
+            tell_missed(windows, sites, alerting.first_wait, alerting.public_url, now())
+            report_sites(sites, windows)
+            sites_at = time.monotonic() + SITES_EVERY_S
         for event in windows.outbox():
             publisher.publish(event)
             windows.published(event)
-        if time.monotonic() >= gauges_at:
-            report_sites(sites, windows, windows.missed(sites, now(), alerting.first_wait))
-            gauges_at = time.monotonic() + GAUGES_EVERY_S
         return ()
 
     return Worker(
@@ -87,22 +90,17 @@ def count_worker(
 
 
 def delivery_workers(
-    settings: Settings,
-    sites: dict[str, Site],
-    client: redis.Redis,
-    windows: Windows,
-    publisher: Publisher,
-    progress: Slowest,
-) -> Iterator[Worker[AlertEvent]]:
-    """Alert events in, requests to receivers out: each receiver has a consumer group of its own."""
+    settings: Settings, client: redis.Redis, windows: Windows, publisher: Publisher, progress: Slowest
+) -> Iterator[Worker[Notice]]:
+    """What is told in, requests to receivers out: each receiver has a consumer group of its own."""
     rules = settings.delivery
-    for receiver in receivers(settings, sites, windows, now):
+    for receiver in receivers(settings, windows, now):
         delivery = Delivery(receiver, client, windows, rules.give_up_after, now)
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
             group=f"{GROUP}-to-{receiver.name}",
-            consumes=AlertEvent,
+            consumes=Notice,
             handle=delivery.handle,
             publisher=publisher,
             progress=progress.loop(),
@@ -112,10 +110,11 @@ def delivery_workers(
         )
 
 
-def report_sites(sites: Iterable[str], windows: Windows, missed: Sequence[Missed]) -> None:
+def report_sites(sites: Iterable[str], windows: Windows) -> None:
     """Bring the gauges of sites and alerts up to date."""
     metrics.ALERTS_STANDING.set(len(windows.standing()))
-    overdue_s = {(look.site, look.miss): (now() - look.due_at).total_seconds() for look in missed}
+    missed = filter(stands, windows.missed())
+    overdue_s = {(event.site, event.miss): (now() - event.due_at).total_seconds() for event in missed}
     for site in sites:
         for miss in Miss:
             metrics.SITE_OVERDUE_SECONDS.labels(site, miss.value).set(overdue_s.get((site, miss), 0.0))

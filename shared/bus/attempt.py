@@ -105,7 +105,7 @@ class Attempt(Generic[E]):
         event = decode(task.record.headers, task.record.value)
         if not isinstance(event, self._consumes):
             raise UnprocessableError(
-                "unexpected-type", f"The record is a {event.TYPE}; this topic holds {self._consumes.TYPE}."
+                "unexpected-type", f"The record is a {event.TYPE}, which {self._group} does not take."
             )
         origin = origin_of(task.record.headers, event)
         subject = {name: getattr(event, name) for name in ("site", "tile") if hasattr(event, name)}

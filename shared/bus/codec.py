@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from shared.bus.lineage import TRACEPARENT, Lineage
 from shared.errors import UnprocessableError
-from shared.events import AlertEvent, CountEvent, DeadLetter, Event, TileEvent
+from shared.events import AlertEvent, CountEvent, DeadLetter, Event, MissedLookEvent, Notice, TileEvent
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-EVENT_TYPES: dict[str, type[Event]] = {model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, DeadLetter)}
+EVENT_TYPES: dict[str, type[Event]] = {
+    model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, MissedLookEvent, DeadLetter)
+}
 CONTENT_TYPE = "application/json"
 SPEC_VERSION = "1.0"
 
@@ -129,7 +131,7 @@ def _producer(event: Event) -> str:
             return "ingest"
         case CountEvent():
             return "detector"
-        case AlertEvent():
+        case Notice():
             return "alerting"
         case DeadLetter():
             return event.service

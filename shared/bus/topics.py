@@ -50,8 +50,8 @@ def ensure_topics(settings: KafkaSettings, plan: TopicPlan) -> list[str]:
     except (KafkaError, OSError) as error:
         raise TransientError(f"Kafka at {settings.bootstrap_servers} is away, or refuses us: {error}") from error
     try:
-        for event in EVENT_TYPES.values():
-            topic = settings.prefix + event.TOPIC
+        for name in dict.fromkeys(event.TOPIC for event in EVENT_TYPES.values()):
+            topic = settings.prefix + name
             options = {
                 "num_partitions": plan.partitions,
                 "replication_factor": plan.replication,

@@ -16,7 +16,7 @@ from shared.health import Progress
 from shared.settings import BlobSettings, RedisSettings
 from shared.sites import ContextEvent, Site
 from shared.state import connect
-from tests.support.alerting import alert_event, blob, on_day, small_site
+from tests.support.alerting import alert_event, blob, missed_look, on_day, small_site
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -126,6 +126,15 @@ def test_an_alert_without_pictures_or_bound_still_has_a_page(redis_settings: Red
     bare = alert_event().look.model_copy(update={"threshold": None, "expected": None, "p_value": None})
     event = open_alert(look=bare, history=(), evidence=(), onset=None)
     assert "25" in read(client(redis_settings, event), f"/alerts/{event.alert}").text
+
+
+def test_the_overview_says_which_sites_are_overdue(redis_settings: RedisSettings) -> None:
+    app = client(redis_settings)
+    windows = Windows(connect(redis_settings))
+    windows.transact("tumangang", lambda view: view.say_missed([missed_look()]))
+    assert "overdue" in read(app, "/").text
+    windows.transact("tumangang", lambda view: view.say_missed([missed_look(Transition.RESOLVED, sequence=2)]))
+    assert "overdue" not in read(app, "/").text
 
 
 def test_the_overview_lists_standing_alerts_before_sites(redis_settings: RedisSettings) -> None:

@@ -6,11 +6,17 @@ from datetime import datetime, timedelta
 import jsonschema
 import pytest
 
-from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
+from services.alerting.delivery.formats import (
+    alertmanager_alerts,
+    alertmanager_missed,
+    alertmanager_webhook,
+    cloudevent,
+)
 from services.alerting.delivery.signature import sign, verify
 from services.alerting.lifecycle import STANDING
-from shared.events import AlertEvent, Severity, Transition
-from tests.support.alerting import RECORDED, alert_event
+from shared.events import AlertEvent, MissedLookEvent, Severity, Transition
+from shared.schemas import schema_path
+from tests.support.alerting import RECORDED, alert_event, missed_look
 
 NOW = RECORDED + timedelta(minutes=3)
 HOLD = timedelta(minutes=4)
@@ -123,6 +129,44 @@ def test_our_own_webhook_is_a_cloudevent_whose_data_is_the_event() -> None:
     assert body["id"] == event.id
     assert datetime.fromisoformat(body["time"]) == event.recorded_at
     assert AlertEvent.model_validate(body["data"]) == event
+
+
+MISSED, SEEN_AGAIN = (
+    missed_look(),
+    missed_look(Transition.RESOLVED, sequence=2, recorded_at=RECORDED + timedelta(days=1)),
+)
+
+
+def test_alertmanager_gets_a_missed_look_as_an_alert_of_its_own() -> None:
+    stands, ended = (alertmanager_missed(event, NOW, HOLD) for event in (MISSED, SEEN_AGAIN))
+    jsonschema.validate([stands, ended], POSTABLE_ALERTS, format_checker=jsonschema.FormatChecker())
+    labels = {"alertname": "SiteNotSeen", "site": "tumangang", "severity": "warning", "miss": "look"}
+    assert stands["labels"] == ended["labels"] == labels
+    assert (stands["startsAt"], stands["endsAt"]) == (MISSED.due_at.isoformat(), (NOW + HOLD).isoformat())
+    assert ended["endsAt"] == NOW.isoformat()
+
+
+@pytest.mark.parametrize(("event", "status"), [(MISSED, "firing"), (SEEN_AGAIN, "resolved")])
+def test_a_webhook_that_expects_alertmanager_hears_of_missed_looks(event: MissedLookEvent, status: str) -> None:
+    body = alertmanager_webhook(event, "desk")
+    jsonschema.validate(body, WEBHOOK_V4)
+    (alert,) = body["alerts"]
+    assert (body["status"], alert["status"]) == (status, status)
+    assert body["groupLabels"] == {"alertname": "SiteNotSeen", "site": "tumangang"}
+    assert alert["annotations"]["summary"] == event.sentence
+    assert alert["endsAt"] == ("0001-01-01T00:00:00Z" if status == "firing" else event.recorded_at.isoformat())
+    assert body["externalURL"] == "https://railwatch.example"
+    assert alert["fingerprint"] == alertmanager_webhook(MISSED, "desk")["alerts"][0]["fingerprint"]
+
+
+@pytest.mark.parametrize("event", [MISSED, SEEN_AGAIN])
+def test_our_own_webhook_tells_of_a_missed_look_by_its_type(event: MissedLookEvent) -> None:
+    body = json.loads(json.dumps(cloudevent(event)))
+    assert (body["type"], body["id"], body["subject"]) == ("railwatch.missed-look.v1", event.id, "tumangang")
+    schema = json.loads(schema_path(body["type"]).read_bytes())
+    assert body["dataschema"] == schema["$id"]
+    jsonschema.validate(body["data"], schema, jsonschema.Draft202012Validator)
+    assert MissedLookEvent.model_validate(body["data"]) == event
 
 
 def test_a_signature_holds_for_its_body_its_secret_and_its_time_only() -> None:

@@ -167,6 +167,7 @@ def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
     clock.turn(minutes=15)
     handler.settle_due()
     (opened,) = windows.outbox()
+    assert isinstance(opened, AlertEvent)
     assert opened.missing_tiles == ("r0c1",)
     assert "Not counted in time: tile r0c1." in opened.sentence
     assert opened.look.coverage == pytest.approx(0.5, abs=0.01)

@@ -16,9 +16,11 @@ import pytest
 
 from railwatch.embedded import free_port
 from services.alerting.delivery.signature import HEADER, verify
+from services.alerting.siteview import KNOWN_SINCE
 from shared.bus import Publisher
-from shared.events import AlertEvent, DeadLetter
-from shared.settings import KafkaSettings
+from shared.events import AlertEvent, DeadLetter, MissedLookEvent
+from shared.settings import KafkaSettings, RedisSettings
+from shared.state import connect
 from tests.support.alerting import count_event, write_site
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.receivers import ReceiverLog, receiver, rude_server
@@ -156,6 +158,35 @@ def test_a_service_that_is_killed_and_started_again_tells_everything_once(
         events = {event.id: event for event in alerts.events()}
     assert sorted(event.transition for event in events.values()) == ["opened", "updated"]
     assert {event_id for event_id, _ in sent(desk)} == set(events)
+
+
+def test_a_missed_look_and_its_end_are_told_once_over_a_kill_and_restarts(
+    alerting: Alerting,
+    publisher: Publisher,
+    kafka_settings: KafkaSettings,
+    redis_settings: RedisSettings,
+    desk: ReceiverLog,
+    alertmanager: ReceiverLog,
+) -> None:
+    connect(redis_settings).hset(KNOWN_SINCE, "tumangang", "2023-01-01T00:00:00+00:00")
+    with topic_view(kafka_settings, MissedLookEvent) as topic:
+        with alerting.running() as process:
+            eventually(lambda: desk.requests, "the missed look at the webhook")
+            eventually(lambda: alertmanager.requests, "and at Alertmanager")
+            (site,) = alerting.get("/v1/sites")["items"]
+            process.kill()
+            process.wait()
+        with alerting.running():
+            publisher.publish(*QUIET)
+            eventually(lambda: len(alerting.get("/v1/sites/tumangang/observations")["items"]) == 20, "all looks")
+        with alerting.running():
+            eventually(lambda: len(set(sent(desk))) == 2, "that it was seen, at the webhook")
+            assert alerting.get("/v1/sites")["items"][0]["missed"] == []
+        events = {event.id: event.transition for event in topic.events()}
+    assert [look["miss"] for look in site["missed"]] == ["look"]
+    assert list(events.values()) == ["opened", "resolved"]
+    assert dict(sent(desk)) == events
+    assert alertmanager.requests[0].json[0]["labels"]["alertname"] == "SiteNotSeen"
 
 
 def test_a_receiver_that_hangs_holds_up_no_other(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 import redis
@@ -10,17 +9,14 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from services.alerting.delivery.deliver import Delivery
-from services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, receivers, webhook
+from services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
 from services.alerting.delivery.signature import HEADER, verify
-from services.alerting.judgement import State
-from services.alerting.settings import AlertmanagerSettings, Settings
-from services.alerting.siteview import SiteStatus
 from services.alerting.windows import Windows
 from shared.errors import TransientError, UnprocessableError
 from shared.events import Transition
-from shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
+from shared.settings import RedisSettings
 from shared.state import connect
-from tests.support.alerting import alert_event, small_site
+from tests.support.alerting import alert_event, missed_look
 from tests.support.clock import Clock
 from tests.support.receivers import ReceiverLog, receiver
 
@@ -126,7 +122,7 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     windows = Windows(redis_client)
-    alertmanager = Alertmanager(desk.url, SecretStr("token"), windows, list, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(desk.url, SecretStr("token"), windows, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     windows.transact("tumangang", lambda view: view.say([opened], "count-1"))
     alertmanager.send(opened)
@@ -149,7 +145,7 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     windows = Windows(redis_client)
-    alertmanager = Alertmanager(desk.url, None, windows, list, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     windows.transact("tumangang", lambda view: view.say([opened, resolved], "counts"))
     alertmanager.send(resolved)
@@ -173,37 +169,43 @@ def test_a_silenced_alert_leaves_receivers_in_peace_until_its_time(
     assert told == [("silenced", 2), ("opened", 1), ("updated", 4)]
 
 
-def test_a_look_that_was_missed_is_an_alert_of_its_own_until_it_comes(
-    redis_client: redis.Redis, desk: ReceiverLog, redis_settings: RedisSettings, clock: Clock
+def test_a_missed_look_arrives_signed_once_and_so_does_its_end(
+    delivery: Delivery, desk: ReceiverLog, clock: Clock
+) -> None:
+    missed = missed_look(recorded_at=T0)
+    seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
+    for event in (missed, missed, seen_again, missed, seen_again):
+        delivery.handle(event)
+    assert [request.headers[EVENT_ID_HEADER] for request in desk.requests] == [missed.id, seen_again.id]
+    assert [request.json["data"]["transition"] for request in desk.requests] == ["opened", "resolved"]
+    for request in desk.requests:
+        assert verify(SECRET.get_secret_value(), request.body, request.headers[HEADER], clock().timestamp())
+
+
+def test_a_missed_look_that_a_receiver_refuses_is_given_up_by_name(delivery: Delivery, desk: ReceiverLog) -> None:
+    desk.statuses.append(400)
+    with pytest.raises(UnprocessableError) as refusal:
+        delivery.handle(missed_look(recorded_at=T0))
+    assert refusal.value.reason == "undelivered-desk"
+    assert missed_look().missed in refusal.value.detail
+
+
+def test_alertmanager_is_reminded_of_a_missed_look_until_it_ends(
+    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     windows = Windows(redis_client)
-    settings = Settings(
-        kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9"),
-        redis=redis_settings,
-        blobs=BlobSettings(url="memory://"),
-        sites=SiteSettings(dir=Path()),
-        alertmanager=AlertmanagerSettings(urls={"main": desk.url}),
-    )
-    (alertmanager,) = receivers(settings, {"tumangang": small_site()}, windows, clock)
-    seen = SiteStatus(state=State.NORMAL, last_look_at=T0, judged=None, alert=None, look_due_at=T0 + timedelta(days=6))
-    windows.transact("tumangang", lambda view: view.put_status(seen))
-    assert alertmanager.remind
-    for days in (5, 2):
-        clock.turn(days=days)
-        alertmanager.remind()
-    later = seen.model_copy(update={"look_due_at": T0 + timedelta(days=14)})
-    windows.transact("tumangang", lambda view: view.put_status(later))
+    alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
+    missed = missed_look(recorded_at=T0)
+    seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
+    windows.transact("tumangang", lambda view: view.say_missed([missed]))
+    alertmanager.send(missed)
     clock.turn(minutes=1)
     alertmanager.remind()
-    (missed,) = [alert for request in desk.requests for alert in request.json]
-    assert missed["labels"] == {"alertname": "SiteNotSeen", "site": "tumangang", "severity": "warning"}
-    assert missed["annotations"]["summary"].startswith("Tumangang: a look at the site was due by 7 January 2026")
-    assert missed["endsAt"] == (T0 + timedelta(days=7, minutes=4)).isoformat()
-
-
-def test_a_site_that_was_never_seen_is_missed_after_a_month(redis_client: redis.Redis, clock: Clock) -> None:
-    windows, month = Windows(redis_client), timedelta(days=30)
-    assert windows.missed(["tumangang"], clock(), month) == []
-    clock.turn(days=31)
-    (missed,) = windows.missed(["tumangang"], clock(), month)
-    assert (missed.due_at, missed.last_at) == (T0 + month, None)
+    windows.transact("tumangang", lambda view: view.say_missed([seen_again]))
+    clock.turn(minutes=1)
+    alertmanager.remind()
+    alertmanager.send(missed)
+    alertmanager.send(seen_again)
+    ends = [request.json[0]["endsAt"] for request in desk.requests]
+    hold = timedelta(minutes=4)
+    assert ends == [at.isoformat() for at in (T0 + hold, T0 + timedelta(minutes=1) + hold, clock(), clock())]

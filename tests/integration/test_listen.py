@@ -9,21 +9,22 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from railwatch.cli.listen import _printer, alerts, serve_webhook, told, verified
+from railwatch.cli.listen import _printer, notices, serve_webhook, told, verified
 from railwatch.embedded import free_port
 from services.alerting.delivery.formats import cloudevent
 from services.alerting.delivery.receivers import webhook
 from services.alerting.delivery.signature import HEADER, sign
 from shared.bus import Publisher
 from shared.bus.client import make_producer
-from shared.events import AlertEvent, Transition
+from shared.events import AlertEvent, Notice, Transition
 from shared.settings import KafkaSettings
-from tests.support.alerting import alert_event
+from tests.support.alerting import alert_event, missed_look
 from tests.support.bus import eventually
 
 SECRET = "0123456789abcdef-desk"
 OPENED = alert_event()
 UPDATED = alert_event(Transition.UPDATED, sequence=2)
+MISSED, SEEN_AGAIN = missed_look(), missed_look(Transition.RESOLVED, sequence=2)
 
 
 def now() -> datetime:
@@ -34,9 +35,9 @@ def test_alerts_are_heard_from_kafka_and_what_is_no_event_is_left_out(kafka_sett
     publisher, producer = Publisher(kafka_settings), make_producer(kafka_settings)
     publisher.publish(OPENED)
     producer.send(kafka_settings.prefix + AlertEvent.TOPIC, b"{}", OPENED.key.encode(), []).get(10)
-    publisher.publish(UPDATED)
-    heard = alerts(kafka_settings, from_beginning=True, group="")
-    assert [next(heard), next(heard)] == [OPENED, UPDATED]
+    publisher.publish(MISSED, UPDATED)
+    heard = notices(kafka_settings, from_beginning=True, group="")
+    assert [next(heard), next(heard), next(heard)] == [OPENED, MISSED, UPDATED]
     heard.close()  # type: ignore[attr-defined]
     publisher.close()
     producer.close()
@@ -45,10 +46,10 @@ def test_alerts_are_heard_from_kafka_and_what_is_no_event_is_left_out(kafka_sett
 def test_a_group_goes_on_with_what_it_had_not_finished(kafka_settings: KafkaSettings) -> None:
     publisher = Publisher(kafka_settings)
     publisher.publish(OPENED, UPDATED)
-    heard = alerts(kafka_settings, from_beginning=False, group="desk")
+    heard = notices(kafka_settings, from_beginning=False, group="desk")
     assert next(heard) == OPENED
     heard.close()  # type: ignore[attr-defined]
-    heard = alerts(kafka_settings, from_beginning=False, group="desk")
+    heard = notices(kafka_settings, from_beginning=False, group="desk")
     assert [next(heard), next(heard)] == [OPENED, UPDATED]
     heard.close()  # type: ignore[attr-defined]
     publisher.close()
@@ -63,6 +64,15 @@ def test_each_transition_is_printed_once_and_none_that_was_overtaken(capsys: pyt
     assert OPENED.sentence in printed
 
 
+def test_a_missed_look_is_printed_when_it_begins_and_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = _printer(site="", as_json=False)
+    for event in (MISSED, OPENED, MISSED, SEEN_AGAIN, MISSED):
+        heard(event)
+    printed = capsys.readouterr().out
+    assert printed == "".join(f"{told(event)}\n" for event in (MISSED, OPENED, SEEN_AGAIN))
+    assert f"opened (missed look) {MISSED.sentence}" in printed
+
+
 def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: pytest.CaptureFixture[str]) -> None:
     heard = _printer(site="tumangang", as_json=True)
     heard(OPENED.model_copy(update={"site": "najin", "alert": "f" * 32}))
@@ -72,9 +82,9 @@ def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: p
 
 
 @pytest.fixture
-def listening() -> Iterator[tuple[str, list[AlertEvent]]]:
+def listening() -> Iterator[tuple[str, list[Notice]]]:
     port, stop = free_port(), threading.Event()
-    heard: list[AlertEvent] = []
+    heard: list[Notice] = []
     thread = threading.Thread(target=serve_webhook, args=(port, SECRET, heard.append, stop), daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{port}/"
@@ -91,10 +101,12 @@ def listening() -> Iterator[tuple[str, list[AlertEvent]]]:
     thread.join()
 
 
-def test_what_alerting_delivers_is_heard_as_a_webhook(listening: tuple[str, list[AlertEvent]]) -> None:
+def test_what_alerting_delivers_is_heard_as_a_webhook(listening: tuple[str, list[Notice]]) -> None:
     url, heard = listening
-    webhook("desk", url, SecretStr(SECRET), "cloudevents", 5.0, now).send(OPENED)
-    assert heard == [OPENED]
+    desk = webhook("desk", url, SecretStr(SECRET), "cloudevents", 5.0, now)
+    for event in (OPENED, MISSED, SEEN_AGAIN):
+        desk.send(event)
+    assert heard == [OPENED, MISSED, SEEN_AGAIN]
 
 
 @pytest.mark.parametrize(
@@ -102,13 +114,13 @@ def test_what_alerting_delivers_is_heard_as_a_webhook(listening: tuple[str, list
     ["", "t=1,v1=00", sign("another secret, longer", b"{}", now().timestamp()), sign(SECRET, b"{}", 1_600_000_000)],
     ids=["none", "malformed", "another-secret", "old"],
 )
-def test_a_webhook_without_a_fresh_signature_is_refused(listening: tuple[str, list[AlertEvent]], header: str) -> None:
+def test_a_webhook_without_a_fresh_signature_is_refused(listening: tuple[str, list[Notice]], header: str) -> None:
     url, heard = listening
     assert httpx.post(url, content=b"{}", headers={HEADER: header}).status_code == 401
     assert heard == []
 
 
-def test_a_signed_body_that_is_no_alert_is_refused(listening: tuple[str, list[AlertEvent]]) -> None:
+def test_a_signed_body_that_is_no_known_event_is_refused(listening: tuple[str, list[Notice]]) -> None:
     url, heard = listening
     wrong_id = {**cloudevent(OPENED), "id": "0" * 32}
     later_version = {**cloudevent(OPENED), "type": "railwatch.alert.v2"}

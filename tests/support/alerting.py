@@ -4,11 +4,22 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from services.alerting.entries import Entry
 from services.alerting.judgement import Judgement, State
 from shared.counts import BaselineRef, BlobRef, Quality, TileCount
-from shared.events import AlertEvent, CountEvent, Look, Onset, Severity, Transition, derived_id
+from shared.events import (
+    AlertEvent,
+    CountEvent,
+    Look,
+    Miss,
+    MissedLookEvent,
+    Onset,
+    Severity,
+    Transition,
+    derived_id,
+)
 from shared.sites import ContextEvent, Site, Track
 
 DAY_0 = datetime(2023, 3, 1, 2, tzinfo=UTC)
@@ -153,6 +164,30 @@ def alert_event(
         onset=Onset(at=on_day(201), low=on_day(199), high=on_day(203)),
         sentence="Tumangang: 25 railcars (22 to 28) on 22 September 2023, where at most 19 were expected.",
         page_url=f"http://railwatch.example/alerts/{alert}",
+    )
+
+
+def missed_look(
+    transition: Literal[Transition.OPENED, Transition.RESOLVED] = Transition.OPENED,
+    *,
+    sequence: int = 1,
+    recorded_at: datetime = RECORDED,
+) -> MissedLookEvent:
+    """A transition of a missed look."""
+    return MissedLookEvent(
+        recorded_at=recorded_at,
+        sequence=sequence,
+        transition=transition,
+        reason="None came within the time that the site's own history promises.",
+        site="tumangang",
+        site_name="Tumangang",
+        sentence="Tumangang: a look at the site was due by 22 September 2023; the last was on 16 September 2023.",
+        page_url="https://railwatch.example/",
+        missed="fedcba9876543210fedcba9876543210",
+        miss=Miss.LOOK,
+        due_at=on_day(205),
+        last_at=on_day(199),
+        seen_at=on_day(210) if transition is Transition.RESOLVED else None,
     )
 
 

@@ -22,6 +22,7 @@ from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
 from services.alerting.delivery.signature import HEADER
 from shared.bus.topics import TopicPlan, ensure_topics
+from shared.events import AlertEvent
 from shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
@@ -62,6 +63,11 @@ class Desk(ThreadingHTTPServer):
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of alerts that the desk was told of, as CloudEvents; those of missed looks are left out."""
+        return [event for event in self.taken["/railwatch"] if event["type"] == AlertEvent.TYPE]
 
     def alerts(self, to: str) -> list[dict[str, Any]]:
         """The alerts that a receiver of Alertmanager was ever told of."""

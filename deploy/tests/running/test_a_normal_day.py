@@ -13,6 +13,7 @@ from deploy.tests.rendering import DEPLOY
 from deploy.tests.running.looks import bury_something
 from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
+from shared.events import MissedLookEvent
 from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(1800)
@@ -92,9 +93,9 @@ def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) 
         told = partial(stack.notified, receiver, "RailcarSurge", severity="critical")
         eventually(told, f"{receiver} is told")
     assert not stack.notified("operators", "RailcarSurge")
-    transitions = [event["data"]["transition"] for event in stack.desk.taken["/railwatch"]]
+    transitions = [event["data"]["transition"] for event in stack.desk.steps]
     assert transitions[0] == "opened"
-    assert len({event["id"] for event in stack.desk.taken["/railwatch"]}) == len(transitions)
+    assert len({event["id"] for event in stack.desk.steps}) == len(transitions)
 
 
 def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
@@ -107,6 +108,8 @@ def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack
     eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
     assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
+    missed = [event for event in stack.desk.taken["/railwatch"] if event["type"] == MissedLookEvent.TYPE]
+    assert [(event["data"]["site"], event["data"]["transition"]) for event in missed] == [(UNSEEN, "opened")]
 
 
 def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:

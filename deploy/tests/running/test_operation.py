@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(1800)
 def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     before = what_is_known(stack)
     steps = sum(len(alert["transitions"]) for alert in before[1])
-    eventually(lambda: len(stack.desk.taken["/railwatch"]) == steps, "the desk has been told of every step")
+    eventually(lambda: len(stack.desk.steps) == steps, "the desk has been told of every step")
     stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
     with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
         client.flushall()
@@ -35,7 +35,7 @@ def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
         stack.start(service, environment)
     assert what_is_known(stack) == before
     # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
-    assert len(stack.desk.taken["/railwatch"]) == steps
+    assert len(stack.desk.steps) == steps
 
 
 def test_a_new_pod_takes_over_from_an_old_one_while_looks_come_in(stack: Stack) -> None:
@@ -137,7 +137,7 @@ def _acknowledge(stack: Stack, note: str) -> None:
         json={"by": "the desk", "note": note},
         timeout=30,
     ).raise_for_status()
-    eventually(lambda: stack.desk.taken["/railwatch"][-1]["data"]["reason"].endswith(note), "the desk is told")
+    eventually(lambda: stack.desk.steps[-1]["data"]["reason"].endswith(note), "the desk is told")
 
 
 def _go_back(stack: Stack, group: str, topic: str, records: int) -> None:

@@ -49,7 +49,7 @@ def test_all_services_killed_in_the_middle_lose_nothing_and_double_nothing(stack
         eventually(
             lambda: alerts.ids() == {told["id"] for told in stack.desk.taken["/railwatch"]}, "the desk knows every step"
         )
-        steps = {event.id: (event.alert, event.sequence) for event in alerts.events()}
+        steps = {event.id: (event.about, event.sequence) for event in alerts.events()}
     with topic_view(stack.kafka_settings, TileEvent) as tiles:
         eventually(lambda: days.keys() <= {event.scene for event in tiles.events()}, "all tiles are read")
         tile_ids = {(event.scene, event.id) for event in tiles.events()}
@@ -61,7 +61,7 @@ def test_all_services_killed_in_the_middle_lose_nothing_and_double_nothing(stack
 def test_kafka_lost_with_all_that_it_held_leaves_what_redis_knows(stack: Stack) -> None:
     look = newest_look(stack)
     image, at = image_of(stack, look), look.observed_at + timedelta(days=30)
-    before, steps = what_is_known(stack), len(stack.desk.taken["/railwatch"])
+    before, steps = what_is_known(stack), len(stack.desk.steps)
     stack.kafka.stop()
     shutil.rmtree(stack.directory / "kafka" / "log")
     stack.kafka.start()
@@ -79,7 +79,7 @@ def test_kafka_lost_with_all_that_it_held_leaves_what_redis_knows(stack: Stack) 
     assert observations[:-1] == before[0]
     assert [alert["alert"]["alert"] for alert in alerts] == [alert["alert"]["alert"] for alert in before[1]]
     assert observations[-1]["expected"] is not None, "it is judged against the history from before"
-    assert len(stack.desk.taken["/railwatch"]) <= steps + 1, "nobody is told again of what was told"
+    assert len(stack.desk.steps) <= steps + 1, "nobody is told again of what was told"
 
 
 def _rebuild(stack: Stack) -> str:

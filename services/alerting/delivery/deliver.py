@@ -1,4 +1,4 @@
-"""Delivering the alerts topic to one receiver.
+"""Delivering the alerts topic to one receiver: what is told of alerts, and of looks that were missed.
 
 Each receiver has a consumer group of its own, so it has its own place in the topic, its own retries and its own order,
 and one that is slow or away holds up no other. What it has been sent is remembered by event id: a record that comes
@@ -15,7 +15,7 @@ import redis
 from services.alerting.windows import Windows, redis_errors
 from shared import metrics
 from shared.errors import RailwatchError, TransientError, UnprocessableError
-from shared.events import AlertEvent, Event, Transition
+from shared.events import Event, Notice, Transition
 from shared.state import key
 
 REMEMBER = timedelta(days=30)
@@ -29,12 +29,12 @@ class Receiver:
     Attributes:
         name: names the receiver in settings, metrics and dead letters.
         send: sends one transition; raises `TransientError` or `UnprocessableError` unless it was taken.
-        remind: called about once a second, for a receiver that must hear of standing alerts again and again; raises
+        remind: called about once a second, for a receiver that must hear of what stands again and again; raises
             likewise.
     """
 
     name: str
-    send: Callable[[AlertEvent], None]
+    send: Callable[[Notice], None]
     remind: Callable[[], None] | None = None
 
 
@@ -56,7 +56,7 @@ class Delivery:
         self._clock = clock
         self._started_at = clock()
 
-    def handle(self, event: AlertEvent) -> Sequence[Event]:
+    def handle(self, event: Notice) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
 
         Raises:
@@ -86,7 +86,7 @@ class Delivery:
         return self._done("delivered")
 
     def tick(self) -> Sequence[Event]:
-        """Remind the receiver of standing alerts, if it must be."""
+        """Remind the receiver of what stands, if it must be."""
         self._known_since()
         if self._receiver.remind:
             with self._health():
@@ -103,15 +103,15 @@ class Delivery:
             raise
         healthy.set(1)
 
-    def _silenced(self, event: AlertEvent) -> bool:
-        until = self._windows.silenced_until(event.alert)
+    def _silenced(self, event: Notice) -> bool:
+        until = self._windows.silenced_until(event.about)
         return until is not None and self._clock() < until
 
-    def _undelivered(self, event: AlertEvent, why: str) -> UnprocessableError:
+    def _undelivered(self, event: Notice, why: str) -> UnprocessableError:
         self._done("given-up")
         return UnprocessableError(
             f"undelivered-{self._receiver.name}",
-            f"{self._receiver.name} did not take the {event.transition} of alert {event.alert}: {why}",
+            f"{self._receiver.name} did not take {event.TYPE} {event.about}, {event.transition}: {why}",
         )
 
     def _known_since(self) -> datetime:

@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.alerting.lifecycle import STANDING
-from services.alerting.missed import Missed, told
 from shared.bus.codec import schema_uri
-from shared.events import AlertEvent, Severity
-from shared.sites import Site
+from shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 ALERT_NAME = "RailcarSurge"
 MISSED_NAME = "SiteNotSeen"
@@ -20,7 +18,7 @@ NEVER = "0001-01-01T00:00:00Z"
 def alertmanager_alerts(
     event: AlertEvent, earlier: Iterable[Severity], now: datetime, hold: timedelta
 ) -> list[dict[str, Any]]:
-    """The body of `POST /api/v2/alerts`.
+    """The body of `POST /api/v2/alerts` for an alert.
 
     Alertmanager knows an alert by its labels. Severity is one of them, so when it has changed, the alert of the earlier
     severity is ended along with it.
@@ -31,87 +29,45 @@ def alertmanager_alerts(
         now: the present.
         hold: how long Alertmanager may go without hearing of a standing alert before it takes it as resolved.
     """
-    ended = [_alertmanager_alert(event, severity, now, now) for severity in sorted({*earlier} - {event.severity})]
-    return [
-        _alertmanager_alert(event, event.severity, now, now + hold if event.transition in STANDING else now),
-        *ended,
-    ]
+    others = sorted({*earlier} - {event.severity})
+    ended = [_alert(event.model_copy(update={"severity": severity}), now, ends_at=now) for severity in others]
+    return [_alert(event, now, ends_at=now + hold if event.transition in STANDING else now), *ended]
 
 
-def _alertmanager_alert(event: AlertEvent, severity: Severity, now: datetime, ends_at: datetime) -> dict[str, Any]:
-    return {
-        "labels": labels(event, severity),
-        "annotations": annotations(event),
-        "startsAt": min(event.opened_at, now).isoformat(),
-        "endsAt": ends_at.isoformat(),
-        "generatorURL": event.page_url,
-    }
+def alertmanager_missed(event: MissedLookEvent, now: datetime, hold: timedelta) -> dict[str, Any]:
+    """A look that should have come, as an alert of its own in the body of `POST /api/v2/alerts`.
+
+    Args:
+        event: the missed look's last transition.
+        now: the present.
+        hold: as above.
+    """
+    return _alert(event, now, ends_at=now + hold if event.transition in STANDING else now)
 
 
-def missed_alert(site: Site, missed: Missed, public_url: str, now: datetime, hold: timedelta) -> dict[str, Any]:
-    """A look that should have come, as an alert of its own in the body of `POST /api/v2/alerts`."""
-    return {
-        "labels": {"alertname": MISSED_NAME, "site": site.id, "severity": Severity.WARNING.value},
-        "annotations": {"summary": told(site.name, missed), "site_name": site.name, "missed": missed.miss.value},
-        "startsAt": missed.due_at.isoformat(),
-        "endsAt": (now + hold).isoformat(),
-        "generatorURL": public_url,
-    }
-
-
-def labels(event: AlertEvent, severity: Severity) -> dict[str, str]:
-    """What Alertmanager groups, routes and silences by: few, and stable through an alert's life."""
-    return {"alertname": ALERT_NAME, "site": event.site, "severity": severity.value}
-
-
-def annotations(event: AlertEvent) -> dict[str, str]:
-    """What a person reads in a notification; unknown values are left out."""
-    look = event.look
-    told = {
-        "summary": event.sentence,
-        "description": event.reason,
-        "site_name": event.site_name,
-        "alert": event.alert,
-        "transition": event.transition.value,
-        "observed_at": look.observed_at.isoformat(),
-        "count": _number(look.count),
-        "low": _number(look.low),
-        "high": _number(look.high),
-        "threshold": _number(look.threshold),
-        "onset": event.onset.at.date().isoformat() if event.onset else None,
-    }
-    return {name: text for name, text in told.items() if text is not None}
-
-
-def alertmanager_webhook(event: AlertEvent, receiver: str) -> dict[str, Any]:
+def alertmanager_webhook(event: Notice, receiver: str) -> dict[str, Any]:
     """The body that Alertmanager itself sends to webhooks, version 4, for one alert."""
-    status = "firing" if event.transition in STANDING else "resolved"
-    common = labels(event, event.severity)
-    alert = {
-        "status": status,
-        "labels": common,
-        "annotations": annotations(event),
-        "startsAt": event.opened_at.isoformat(),
-        "endsAt": NEVER if event.transition in STANDING else event.recorded_at.isoformat(),
-        "generatorURL": event.page_url,
-        "fingerprint": hashlib.sha256(event.alert.encode()).hexdigest()[:16],
-    }
-    group = {"alertname": ALERT_NAME, "site": event.site}
+    stands = event.transition in STANDING
+    alert = _alert(event, event.recorded_at, ends_at=None if stands else event.recorded_at)
+    status = "firing" if stands else "resolved"
+    group = {name: alert["labels"][name] for name in ("alertname", "site")}
     return {
         "version": "4",
-        "groupKey": f'{{}}:{{alertname="{ALERT_NAME}", site="{event.site}"}}',
+        "groupKey": f'{{}}:{{alertname="{group["alertname"]}", site="{event.site}"}}',
         "truncatedAlerts": 0,
         "status": status,
         "receiver": receiver,
         "groupLabels": group,
-        "commonLabels": common,
-        "commonAnnotations": annotations(event),
-        "externalURL": event.page_url.removesuffix(f"/alerts/{event.alert}"),
-        "alerts": [alert],
+        "commonLabels": alert["labels"],
+        "commonAnnotations": alert["annotations"],
+        "externalURL": event.page_url.removesuffix(f"/alerts/{event.about}").rstrip("/"),
+        "alerts": [
+            {**alert, "status": status, "fingerprint": hashlib.sha256(event.about.encode()).hexdigest()[:16]},
+        ],
     }
 
 
-def cloudevent(event: AlertEvent) -> dict[str, Any]:
+def cloudevent(event: Notice) -> dict[str, Any]:
     """The event as CloudEvents 1.0 in structured JSON."""
     return {
         "specversion": "1.0",
@@ -124,6 +80,46 @@ def cloudevent(event: AlertEvent) -> dict[str, Any]:
         "dataschema": schema_uri(event.TYPE),
         "data": event.model_dump(mode="json"),
     }
+
+
+def _alert(event: Notice, now: datetime, ends_at: datetime | None) -> dict[str, Any]:
+    """An alert as Alertmanager knows it: labels to group, route and silence by, and what people read."""
+    match event:
+        case AlertEvent():
+            name, since, more, told = ALERT_NAME, event.opened_at, {"severity": event.severity.value}, _figures(event)
+        case MissedLookEvent():
+            name, since, more = MISSED_NAME, event.due_at, {"severity": "warning", "miss": event.miss.value}
+            told = {"missed": event.missed}
+        case _:
+            raise TypeError(f"nobody is told of {event.TYPE}")
+    return {
+        "labels": {"alertname": name, "site": event.site, **more},
+        "annotations": {
+            "summary": event.sentence,
+            "description": event.reason,
+            "site_name": event.site_name,
+            "transition": event.transition.value,
+            **told,
+        },
+        "startsAt": min(since, now).isoformat(),
+        "endsAt": ends_at.isoformat() if ends_at else NEVER,
+        "generatorURL": event.page_url,
+    }
+
+
+def _figures(event: AlertEvent) -> dict[str, str]:
+    """The look that an alert speaks of; unknown values are left out."""
+    look = event.look
+    told = {
+        "alert": event.alert,
+        "observed_at": look.observed_at.isoformat(),
+        "count": _number(look.count),
+        "low": _number(look.low),
+        "high": _number(look.high),
+        "threshold": _number(look.threshold),
+        "onset": event.onset.at.date().isoformat() if event.onset else None,
+    }
+    return {name: text for name, text in told.items() if text is not None}
 
 
 def _number(value: float | None) -> str | None:

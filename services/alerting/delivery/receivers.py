@@ -1,20 +1,25 @@
 """The receivers that the settings name: Alertmanagers and webhooks."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
 
 from services.alerting.delivery.deliver import Receiver
-from services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent, missed_alert
+from services.alerting.delivery.formats import (
+    alertmanager_alerts,
+    alertmanager_missed,
+    alertmanager_webhook,
+    cloudevent,
+)
 from services.alerting.delivery.post import post
 from services.alerting.delivery.signature import HEADER, sign
+from services.alerting.missed import stands
 from services.alerting.settings import Settings, WebhookFormat
 from services.alerting.windows import Windows
-from shared.events import AlertEvent, Severity
-from shared.sites import Site
+from shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 REMINDERS_MISSED = 4
 """How many reminders may be lost before Alertmanager takes a standing alert as resolved."""
@@ -24,20 +29,13 @@ EVENT_ID_HEADER = "Railwatch-Event-Id"
 Clock = Callable[[], datetime]
 
 
-def receivers(settings: Settings, sites: Mapping[str, Site], windows: Windows, clock: Clock) -> Iterator[Receiver]:
+def receivers(settings: Settings, windows: Windows, clock: Clock) -> Iterator[Receiver]:
     """All receivers of the settings."""
     timeout_s = settings.delivery.timeout_s
-
     every = timedelta(seconds=settings.alertmanager.resend_s)
-
-    def missed() -> Iterator[dict[str, Any]]:
-        for look in windows.missed(sites, clock(), settings.alerting.first_wait):
-            url = settings.alerting.public_url
-            yield missed_alert(sites[look.site], look, url, clock(), REMINDERS_MISSED * every)
-
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        alertmanager = Alertmanager(url, token, windows, missed, every, timeout_s, clock)
+        alertmanager = Alertmanager(url, token, windows, every, timeout_s, clock)
         yield Receiver(name, alertmanager.send, alertmanager.remind)
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
@@ -55,7 +53,6 @@ class Alertmanager:
         url: str,
         token: SecretStr | None,
         windows: Windows,
-        missed: Callable[[], Iterable[dict[str, Any]]],
         every: timedelta,
         timeout_s: float,
         clock: Clock,
@@ -65,30 +62,36 @@ class Alertmanager:
         if token:
             self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._windows = windows
-        self._missed = missed
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
         self._next = clock()
 
-    def send(self, event: AlertEvent) -> None:
-        """Post how the alert of this transition stands."""
-        known = self._windows.alert(event.alert)
-        last = max(event, *known, key=lambda e: e.sequence) if known else event
-        self._post(self._alerts(last, (e.severity for e in known if e.sequence < last.sequence)))
+    def send(self, event: Notice) -> None:
+        """Post how the alert, or the missed look, of this transition stands."""
+        if isinstance(event, MissedLookEvent):
+            known = {last.missed: last for last in self._windows.missed_at(event.site)}
+            self._post([self._missed(known.get(event.missed, event))])
+        elif isinstance(event, AlertEvent):
+            steps = self._windows.alert(event.alert)
+            last = max(event, *steps, key=lambda e: e.sequence) if steps else event
+            self._post(self._alerts(last, (e.severity for e in steps if e.sequence < last.sequence)))
 
     def remind(self) -> None:
         """Post all standing alerts and missed looks, if it is time."""
         if self._clock() < self._next:
             return
         alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
-        alerts += self._missed()
+        alerts += [self._missed(event) for event in filter(stands, self._windows.missed())]
         if alerts:
             self._post(alerts)
         self._next = self._clock() + self._every
 
     def _alerts(self, event: AlertEvent, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
         return alertmanager_alerts(event, earlier, self._clock(), REMINDERS_MISSED * self._every)
+
+    def _missed(self, event: MissedLookEvent) -> dict[str, Any]:
+        return alertmanager_missed(event, self._clock(), REMINDERS_MISSED * self._every)
 
     def _post(self, alerts: list[dict[str, Any]]) -> None:
         post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
@@ -97,7 +100,7 @@ class Alertmanager:
 def webhook(name: str, url: str, secret: SecretStr, format_: WebhookFormat, timeout_s: float, clock: Clock) -> Receiver:
     """A webhook: each transition is one signed POST."""
 
-    def send(event: AlertEvent) -> None:
+    def send(event: Notice) -> None:
         if format_ == "alertmanager":
             content, media_type = alertmanager_webhook(event, name), "application/json"
         else:

@@ -1,17 +1,16 @@
 """The overview of all sites: those with an alert first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from services.alerting.judgement import State
-from services.alerting.missed import Miss
-from services.alerting.missed import told as missed_sentence
 from services.alerting.pages.alert import header, told
 from services.alerting.pages.markup import Content, document, el
 from services.alerting.sentence import day, number
 from services.alerting.siteview import SiteStatus
-from shared.events import AlertEvent
+from shared.events import AlertEvent, Miss, MissedLookEvent
 from shared.sites import Site
 
 WORDS = {
@@ -28,8 +27,8 @@ def overview_page(
     sites: Sequence[Site],
     statuses: Mapping[str, SiteStatus],
     standing: Sequence[AlertEvent],
+    missed: Sequence[MissedLookEvent],
     pages: Content,
-    now: datetime,
 ) -> str:
     """The page as HTML.
 
@@ -37,8 +36,8 @@ def overview_page(
         sites: those to show, in order.
         statuses: how sites stand.
         standing: the last event of each alert that stands, worst first.
+        missed: looks that should have come by now.
         pages: links to other pages of sites.
-        now: the present.
     """
     return document(
         "Railwatch",
@@ -50,7 +49,7 @@ def overview_page(
                 el("h1", _headline(standing)),
                 el("ul", *(_alert(event) for event in standing), class_="alerts") if standing else None,
             ),
-            el("section", el("h2", "Sites"), _table(sites, statuses, now), pages),
+            el("section", el("h2", "Sites"), _table(sites, statuses, missed), pages),
         ),
         description=_headline(standing),
     )
@@ -76,16 +75,19 @@ def _alert(event: AlertEvent) -> Element:
     )
 
 
-def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], now: datetime) -> Element:
+def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], missed: Sequence[MissedLookEvent]) -> Element:
     head = el("thead", el("tr", *(el("th", title, scope="col") for title in ("Site", "State", *FIGURES))))
-    body = el("tbody", *(_row(site, statuses.get(site.id), now) for site in sites))
+    overdue: dict[str, list[Element]] = defaultdict(list)
+    for event in missed:
+        overdue[event.site].append(_overdue(event))
+    body = el("tbody", *(_row(site, statuses.get(site.id), overdue[site.id]) for site in sites))
     return el("div", el("table", head, body, class_="sites"), class_="scroll", tabindex=0)
 
 
-def _row(site: Site, status: SiteStatus | None, now: datetime) -> Element:
+def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> Element:
     name = el("th", site.name, scope="row")
     if status is None:
-        return el("tr", name, el("td", "never seen", colspan=1 + len(FIGURES)))
+        return el("tr", name, el("td", "never seen", *overdue, colspan=1 + len(FIGURES)))
     look = status.judged
     state: Content = el("span", WORDS[status.state], class_=f"state {status.state}")
     if status.alert:
@@ -100,16 +102,14 @@ def _row(site: Site, status: SiteStatus | None, now: datetime) -> Element:
     return el(
         "tr",
         name,
-        el("td", state, *_overdue(site, status, now)),
+        el("td", state, *overdue),
         *(el("td", figure, data_label=title) for title, figure in zip(FIGURES, figures, strict=True)),
     )
 
 
-def _overdue(site: Site, status: SiteStatus, now: datetime) -> Iterator[Element]:
-    missed = status.missed(site.id, now)
-    if missed:
-        label = "overdue" if missed.miss is Miss.LOOK else "hidden since"
-        yield el("span", label, class_="state overdue", title=missed_sentence(site.name, missed))
+def _overdue(event: MissedLookEvent) -> Element:
+    label = "overdue" if event.miss is Miss.LOOK else "hidden since"
+    return el("span", label, class_="state overdue", title=event.sentence)
 
 
 def _time(at: datetime) -> Element:
