@@ -1,13 +1,33 @@
 """The interval of a count: what the decoder is unsure of, and what all cars of a scene have in common.
 
 Errors within a scene go together (light, blur, a kind of car the model does not know), so the posterior alone is too
-sure of itself. A share of the count is added to it as a scene-level term, and the whole is stretched until it covered
-the truth in nine of ten scenes that no part of the model had seen (split conformal prediction: Lei et al., JASA 2018).
+sure of itself. A share of the count is added to it as a scene-level term, the larger the less the evidence can tell
+track from train: a scene that the model does not know well shows itself by that. The whole is stretched until it
+covered the truth in nine of ten scenes that no part of the model had seen (split conformal prediction: Lei et al.,
+JASA 2018).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the evidence says of a number of cars.
+
+    Attributes:
+        mean: of the number.
+        variance: of the number.
+        doubt: entropy of the evidence between track and train, in nats, summed over cells.
+        cells: how many cells of track were seen.
+    """
+
+    mean: float
+    variance: float
+    doubt: float
+    cells: int
 
 
 @dataclass(frozen=True)
@@ -18,27 +38,36 @@ class Calibration:
         below: towards fewer cars.
         above: towards more cars.
         scene: the scene-level term, as a share of the count.
+        doubt: what is added to that share for each nat of doubt that a cell holds on average.
         floor: spread of a count of cars that seem certain.
     """
 
     below: float = 1.645
     above: float = 1.645
-    scene: float = 0.04
+    scene: float = 0.02
+    doubt: float = 0.2
     floor: float = 0.2
 
-    def spread(self, count: float, mean: float, variance: float) -> float:
-        """Standard deviation of a count's error.
+    def spread(self, count: float, posterior: Posterior) -> float:
+        """Standard deviation of a count's error."""
+        if count == 0 and posterior.mean < 0.05:
+            return float(np.sqrt(posterior.variance))
+        share = self.scene + self.doubt * posterior.doubt / max(posterior.cells, 1)
+        away = posterior.mean - count
+        return float(np.sqrt(posterior.variance + away**2 + (share * count) ** 2 + self.floor**2))
 
-        Args:
-            count: the count given.
-            mean: posterior mean.
-            variance: posterior variance.
-        """
-        if count == 0 and mean < 0.05:
-            return float(np.sqrt(variance))
-        return float(np.sqrt(variance + (mean - count) ** 2 + (self.scene * count) ** 2 + self.floor**2))
-
-    def interval(self, count: float, mean: float, variance: float) -> tuple[float, float]:
+    def interval(self, count: float, posterior: Posterior) -> tuple[float, float]:
         """Lower and upper end, never below 0, rounded to tenths."""
-        spread = self.spread(count, mean, variance)
+        spread = self.spread(count, posterior)
         return max(0.0, round(count - self.below * spread, 1)), round(count + self.above * spread, 1)
+
+
+def of_all(posteriors: Iterable[Posterior]) -> Posterior:
+    """What the evidence says of all cars, from what it says of those on each track."""
+    each = list(posteriors)
+    return Posterior(
+        sum(posterior.mean for posterior in each),
+        sum(posterior.variance for posterior in each),
+        sum(posterior.doubt for posterior in each),
+        sum(posterior.cells for posterior in each),
+    )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.detector.ground import Ground
-from services.detector.intervals import Calibration
+from services.detector.intervals import Calibration, Posterior, of_all
 from services.detector.raster import Raster
 from services.detector.segmentation import Decoded, Segment
 from services.detector.strips import CELL_M, PAD, Layout
@@ -33,6 +33,7 @@ class Counted:
         outlines: track, number within it, and corners (4, 2) in pixels of each counted car, in the order of the count.
         sun: where the sun was taken to stand; None where it is not known.
         layout: the cells of its tracks; None where the tile is rejected before they are known.
+        posterior: what the evidence says of the number of cars; None where the tile is rejected.
     """
 
     count: TileCount
@@ -41,6 +42,7 @@ class Counted:
     outlines: tuple[tuple[str, int, Corners], ...] = ()
     sun: Sun | None = None
     layout: Layout | None = None
+    posterior: Posterior | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def tallied(
         tracks.append(_track(name, parts, corners, tile, ours, seen, calibration))
     coverage = float((seen & ours).sum() / max(ours.sum(), 1))
     count = float(len(outlines))
-    low, high = _interval(calibration, count, stretches)
+    posterior = of_all(stretch.decoded.posterior for stretch in stretches)
+    low, high = calibration.interval(count, posterior)
     whole = coverage >= WHOLE_COVERAGE
     tile_count = TileCount(
         count=count,
@@ -104,7 +107,7 @@ def tallied(
         timings_ms=timings_ms,
         algorithm=algorithm,
     )
-    return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines))
+    return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), posterior=posterior)
 
 
 def rejected(
@@ -145,7 +148,7 @@ def _track(
     )
     cells = [int(ours[part.cells].sum()) for part in parts]
     visible = any((ours & seen)[part.cells].any() for part in parts)
-    low, high = _interval(calibration, len(cars), parts)
+    low, high = calibration.interval(len(cars), of_all(part.decoded.posterior for part in parts))
     lengths = [part.cells.stop - part.cells.start for part in parts]
     shift_m = np.average([part.piece.shift_m for part in parts], weights=lengths)
     return TrackCount(
@@ -158,11 +161,6 @@ def _track(
         shift_m=round(float(shift_m), 2),
         cars=cars,
     )
-
-
-def _interval(calibration: Calibration, count: float, parts: list[Stretch]) -> tuple[float, float]:
-    mean = sum(part.decoded.mean for part in parts)
-    return calibration.interval(count, mean, sum(part.decoded.variance for part in parts))
 
 
 def _corners(layout: Layout, cells: slice, start: int, stop: int) -> Corners:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.detector.intervals import Posterior
 from services.detector.strips import CELL_M
 
 Floats = NDArray[np.float64]
@@ -90,11 +91,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What stands on one track: the likeliest cars, and the posterior of their number."""
+    """What stands on one track: the likeliest cars, and what the evidence says of their number."""
 
     cars: tuple[Segment, ...]
-    mean: float
-    variance: float
+    posterior: Posterior
 
 
 @dataclass(frozen=True)
@@ -147,15 +147,17 @@ def decode(evidence: Evidence, grammar: Grammar) -> tuple[Decoded, ...]:
     mean = (log_z[1] - log_z[2]) / (2 * tilt)
     variance = np.maximum((log_z[1] + log_z[2] - 2 * log_z[0]) / tilt**2, 0)
     _, outward = _forward(_reversed(tables), np.zeros(1))
-    posterior = _Posterior(tables, inward, outward, log_z[0])
+    cars_near = _CarsNear(tables, inward, outward, log_z[0])
+    doubt, cells = (_entropy(evidence.train) * evidence.seen).sum(axis=1), evidence.seen.sum(axis=1)
     decoded = []
     for track, cars in enumerate(likeliest):
         segments = tuple(
-            Segment(start, stop, posterior.near(track, start, stop))
+            Segment(start, stop, cars_near.probability(track, start, stop))
             for start, stop in cars
             if tables.counted[track, stop, stop - start - SHORTEST]
         )
-        decoded.append(Decoded(segments, float(mean[track]), float(variance[track])))
+        posterior = Posterior(float(mean[track]), float(variance[track]), float(doubt[track]), int(cells[track]))
+        decoded.append(Decoded(segments, posterior))
     return tuple(decoded)
 
 
@@ -189,6 +191,12 @@ def _score(tables: _Tables, track: int, cars: list[tuple[int, int]]) -> float:
         else:
             total += 2 * tables.cut
     return total
+
+
+def _entropy(log_odds: Floats) -> Floats:
+    """Of a choice between two, in nats."""
+    size = np.abs(log_odds)
+    return np.asarray(np.logaddexp(0, -size) + size / (1 + np.exp(size)))
 
 
 def _tables(evidence: Evidence, grammar: Grammar) -> _Tables:
@@ -289,13 +297,13 @@ def _shifted(shift: int) -> tuple[slice, slice]:
 
 
 @dataclass(frozen=True)
-class _Posterior:
+class _CarsNear:
     tables: _Tables
     inward: _Starts
     outward: _Starts
     log_z: Floats
 
-    def near(self, track: int, start: int, stop: int) -> float:
+    def probability(self, track: int, start: int, stop: int) -> float:
         """Probability of a car whose ends lie within three cells of these."""
         boundaries = self.tables.body.shape[1]
         begins, ends = np.meshgrid(np.arange(start - 3, start + 4), np.arange(stop - 3, stop + 4), indexing="ij")

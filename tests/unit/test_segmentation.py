@@ -87,8 +87,8 @@ def test_mean_and_variance_are_those_of_the_posterior(seed: int) -> None:
     (decoded,) = decode(evidence, GRAMMAR)
 
     mean = float(weight @ number)
-    assert decoded.mean == pytest.approx(mean, abs=1e-3)
-    assert decoded.variance == pytest.approx(float(weight @ number**2) - mean**2, abs=1e-3)
+    assert decoded.posterior.mean == pytest.approx(mean, abs=1e-3)
+    assert decoded.posterior.variance == pytest.approx(float(weight @ number**2) - mean**2, abs=1e-3)
 
 
 def test_a_cars_probability_is_the_share_of_segmentations_that_have_it() -> None:
@@ -115,7 +115,7 @@ def test_a_track_run_from_its_other_end_holds_the_same_cars(seed: int, cells: in
 
     assert len(there.cars) == len(back.cars)
     assert sorted(cells - centre for centre in centres(back)) == pytest.approx(centres(there))
-    assert back.mean == pytest.approx(there.mean, abs=1e-6)
+    assert back.posterior.mean == pytest.approx(there.posterior.mean, abs=1e-6)
 
 
 def test_tracks_decoded_together_are_decoded_as_each_by_itself() -> None:
@@ -127,7 +127,7 @@ def test_tracks_decoded_together_are_decoded_as_each_by_itself() -> None:
     for number, decoded in enumerate(together):
         (alone,) = decode(seen(train[number : number + 1], gap[number : number + 1]), GRAMMAR)
         assert decoded.cars == alone.cars
-        assert decoded.mean == pytest.approx(alone.mean)
+        assert decoded.posterior.mean == pytest.approx(alone.posterior.mean)
 
 
 def test_a_gap_parts_two_cars_of_twelve_metres_and_none_leaves_one_of_twenty_five() -> None:
@@ -141,7 +141,7 @@ def test_no_car_stands_where_nothing_says_so() -> None:
     (decoded,) = decode(painted(400), GRAMMAR)
 
     assert decoded.cars == ()
-    assert decoded.mean == pytest.approx(0, abs=1e-6)
+    assert decoded.posterior.mean == pytest.approx(0, abs=1e-6)
 
 
 def test_a_car_that_is_half_hidden_is_told_by_its_neighbours_length() -> None:
@@ -170,10 +170,10 @@ def test_a_car_counts_only_where_half_of_it_was_seen_and_its_middle_is_ours() ->
     )
     outside = Evidence(evidence.train, evidence.gap, evidence.seen, elsewhere)
 
-    assert decode(evidence, GRAMMAR)[0].mean == pytest.approx(1, abs=0.05)
-    assert decode(hidden, GRAMMAR)[0].mean < 0.6
+    assert decode(evidence, GRAMMAR)[0].posterior.mean == pytest.approx(1, abs=0.05)
+    assert decode(hidden, GRAMMAR)[0].posterior.mean < 0.6
     assert decode(outside, GRAMMAR)[0].cars == ()
-    assert decode(outside, GRAMMAR)[0].mean == pytest.approx(0, abs=1e-6)
+    assert decode(outside, GRAMMAR)[0].posterior.mean == pytest.approx(0, abs=1e-6)
 
 
 def test_the_prior_covers_freight_cars_and_favours_the_common_ones() -> None:
