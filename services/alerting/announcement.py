@@ -48,7 +48,7 @@ def alert_event(
         severity=record.severity,
         onset=judgement.onset,
         context=context,
-        history=tuple(plain_look(e.judgement) for e in entries.before(judgement.observed_at)[-HISTORY_LOOKS:]),
+        history=entries.before(judgement.observed_at)[-HISTORY_LOOKS:].plain(),
         evidence=tuple(evidence),
         missing_tiles=step.entry.missing_tiles,
         sentence=sentence(

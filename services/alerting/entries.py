@@ -7,15 +7,18 @@ beside it. A row becomes an `Entry` when somebody asks for it.
 import base64
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
+from itertools import groupby
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from services.alerting.judgement import Judgement, Past, Rule, State, retained
 from services.alerting.looks import INTERVAL_SD, microseconds, moment
-from shared.events import Onset, Transition
+from shared.events import Look, Onset, Transition
 
 NEVER = -(2**62)
 """Stands for a time that is null."""
@@ -33,6 +36,11 @@ ROW = np.dtype(
 )
 """Times in microseconds since 1970. The length is a multiple of three bytes, so that base64 can be appended to."""
 
+
+MEASURES = tuple(name for name in Look.model_fields if name != "observed_at")
+"""What a look has that crosses to consumers, beside its time."""
+
+_LOOKS = TypeAdapter(tuple[Look, ...])
 
 FORGET_EVERY = 16
 """What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
@@ -112,7 +120,8 @@ class Entries(Sequence[Entry]):
 
     def with_more(self, later: "Entries") -> "Entries":
         """These and later ones."""
-        return Entries(np.concatenate((self._rows, later._rows)), [*self._labels, *later._labels])
+        rows = np.frombuffer(self._rows.tobytes() + later._rows.tobytes(), dtype=ROW)
+        return Entries(rows, [*self._labels, *later._labels])
 
     def needed(self, rule: Rule) -> "Entries":
         """Those on which later judgements can depend."""
@@ -125,7 +134,7 @@ class Entries(Sequence[Entry]):
     def _at(self, places: list[int]) -> "Entries":
         return Entries(self._rows[places], [self._labels[place] for place in places])
 
-    @property
+    @cached_property
     def scenes(self) -> list[str]:
         """The scene of each."""
         return [label[0] for label in self._labels]
@@ -135,15 +144,28 @@ class Entries(Sequence[Entry]):
         scenes = self.scenes
         return self[scenes.index(scene)] if scene in scenes else None
 
+    def time(self, place: int) -> datetime:
+        """When one of the looks was taken."""
+        return moment(self._rows["observed_at"].item(place))
+
+    def plain(self) -> tuple[Look, ...]:
+        """The looks as they cross to consumers."""
+        return _LOOKS.validate_python(
+            [
+                {"observed_at": moment(at), **dict(zip(MEASURES, map(_known, measures), strict=True))}
+                for at, *measures in self._rows[["observed_at", *MEASURES]].tolist()
+            ]
+        )
+
     def before(self, at: datetime) -> "Entries":
         """Those of looks before a time."""
         return self[: int(np.searchsorted(self._rows["observed_at"], _us(at)))]
 
     def of_alerts(self) -> "list[Entries]":
         """Those that belong to alerts, by alert, oldest first."""
-        places = np.flatnonzero(self._rows["opened_at"] != NEVER)
-        ends = np.flatnonzero(np.diff(self._rows["opened_at"][places])) + 1
-        return [self._at(some.tolist()) for some in np.split(places, ends) if len(some)]
+        opened = self._rows["opened_at"]
+        places = np.flatnonzero(opened != NEVER).tolist()
+        return [self._at(list(some)) for _, some in groupby(places, opened.item)]
 
     def newest(self, n: int, *, judged: bool = False) -> list[datetime]:
         """When the newest looks were taken, oldest first: of all, or of those that could be judged."""
@@ -202,7 +224,7 @@ def _row(judgement: Judgement) -> tuple[Any, ...]:
 def _entry(row: tuple[Any, ...], label: Label) -> Entry:
     scene, reason, missing_tiles, archival = label if len(label) > 1 else [*label, "", (), False]
     at, opened, onset_at, onset_low, onset_high, *numbers, coverage, cusum, state, transition, exceeds, sustained = row
-    count, low, high, expected, threshold, p_value = (None if n != n else n for n in numbers)
+    count, low, high, expected, threshold, p_value = map(_known, numbers)
     judgement = Judgement(
         observed_at=moment(at),
         count=count,
@@ -222,6 +244,10 @@ def _entry(row: tuple[Any, ...], label: Label) -> Entry:
         onset=_onset(onset_at, onset_low, onset_high),
     )
     return Entry(scene, judgement, tuple(missing_tiles), archival)
+
+
+def _known(number: float) -> float | None:
+    return None if number != number else number
 
 
 def _onset(at: int, low: int, high: int) -> Onset | None:

@@ -143,7 +143,7 @@ class CountHandler:
     def _look_due_at(self, view: SiteView, entries: Entries) -> datetime | None:
         """By when the next look should come. Looks that come late and those that are corrected change nothing of it."""
         held = view.window.history.entries
-        if not held or entries[-1].judgement.observed_at > held[-1].judgement.observed_at:
+        if not held or entries.time(-1) > held.time(-1):
             return promised(entries.newest(GAPS + 1), self._clock())
         status = view.status()
         return status.look_due_at if status else None

@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import ConfigDict
 
 from services.alerting.entries import FORGET_EVERY, Entries, Entry
-from services.alerting.judgement import Judgement, Rule, judge
+from services.alerting.judgement import Rule, judge
 from services.alerting.observations import Observation
 from shared.counts import Frozen, UtcDatetime
 from shared.events import Look
@@ -38,11 +38,6 @@ class History(Frozen):
     starts: tuple[UtcDatetime, ...] = ()
 
     @property
-    def judgements(self) -> list[Judgement]:
-        """The judged looks, oldest first."""
-        return [entry.judgement for entry in self.entries]
-
-    @property
     def scenes(self) -> set[str]:
         """Ids of the scenes, those left out among them."""
         return {*self.entries.scenes} | {observation.scene for observation in self.shadowed}
@@ -63,7 +58,7 @@ def enter(history: History, observation: Observation, rule: Rule, starts: Sequen
         return history
     changed = set(starts) ^ set(history.starts)
     history = history.model_copy(update={"starts": tuple(sorted(starts))})
-    newest = not history.entries or observation.observed_at > history.entries[-1].judgement.observed_at
+    newest = not history.entries or observation.observed_at > history.entries.time(-1)
     if newest and not changed and observation.scene not in history.scenes:
         entry = _judged(history.entries, observation, rule, history.starts, archival=False)
         return _bounded(history.model_copy(update={"entries": history.entries.with_more(Entries.of([entry]))}), rule)
@@ -145,7 +140,7 @@ def _bounded(history: History, rule: Rule) -> History:
     kept = old.needed(rule)
     if len(kept) == len(old):
         return history
-    horizon = recent[0].judgement.observed_at
+    horizon = recent.time(0)
     return history.model_copy(
         update={
             "entries": kept.with_more(recent),

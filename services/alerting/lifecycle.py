@@ -73,11 +73,11 @@ class _Run:
 
     @property
     def first_at(self) -> datetime:
-        return self.entries[0].judgement.observed_at
+        return self.entries.time(0)
 
     @property
     def last_at(self) -> datetime:
-        return self.entries[-1].judgement.observed_at
+        return self.entries.time(-1)
 
     @property
     def spokesman(self) -> Entry:
@@ -146,18 +146,17 @@ def steps(site: Site, records: Sequence[AlertRecord], entries: Entries) -> list[
 def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Entries) -> tuple[AlertRecord, ...]:
     """The records after the steps were taken, without alerts that ended before the history that is kept."""
     merged = {record.alert: record for record in (*records, *(step.record for step in taken))}
-    oldest = entries[0].judgement.observed_at if entries else None
+    oldest = entries.time(0) if entries else None
     kept = (r for r in merged.values() if r.stands or oldest is None or r.look_at >= oldest)
     return tuple(sorted(kept, key=lambda record: record.opened_at))
 
 
 def _runs(entries: Entries) -> list[_Run]:
-    return [_Run(run, standing=_stands(run[-1].judgement, entries)) for run in entries.of_alerts()]
+    return [_Run(run, standing=_stands(run, entries)) for run in entries.of_alerts()]
 
 
-def _stands(last: Judgement, entries: Entries) -> bool:
-    newest = entries[-1].judgement.observed_at
-    return last.observed_at == newest and last.transition is not Transition.RESOLVED
+def _stands(run: Entries, entries: Entries) -> bool:
+    return run.time(-1) == entries.time(-1) and run[-1].judgement.transition is not Transition.RESOLVED
 
 
 def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
@@ -189,16 +188,17 @@ def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> Step:
 
 
 def _continuation(record: AlertRecord, run: _Run, site: Site, entries: Entries) -> Step | None:
+    goes_on = run.standing and (record.stands or _raises(entries))
+    if not goes_on and not record.stands:
+        return None
     entry = run.spokesman
     judgement = entry.judgement
-    if run.standing and (record.stands or _raises(entries)):
+    if goes_on:
         transition = Transition.UPDATED
         reason = _reason_for_update(record, entry)
-    elif record.stands:
+    else:
         transition = Transition.RESOLVED
         reason = judgement.reason if judgement.transition is Transition.RESOLVED else _ended_without_look(site, entries)
-    else:
-        return None
     if not reason:
         return None
     return Step(
@@ -224,7 +224,7 @@ def _reason_for_update(record: AlertRecord, entry: Entry) -> str:
 
 
 def _retraction(record: AlertRecord, entries: Entries) -> Step | None:
-    if record.transition is Transition.RETRACTED or not entries or entries[0].judgement.observed_at > record.opened_at:
+    if record.transition is Transition.RETRACTED or not entries or entries.time(0) > record.opened_at:
         return None
     entry = next((e for e in entries if e.judgement.observed_at == record.look_at), entries[-1])
     judgement = entry.judgement
@@ -248,7 +248,7 @@ def _corrected(record: AlertRecord, judgement: Judgement) -> str:
 
 
 def _ended_without_look(site: Site, entries: Entries) -> str:
-    newest = entries[-1].judgement.observed_at
+    newest = entries.time(-1)
     new = max((new for new in site.new_normal if new.at <= newest), key=lambda new: new.at, default=None)
     if new is None:
         return "The history was corrected, and the alert ended earlier."

@@ -10,9 +10,11 @@ References:
         of the American Statistical Association 81, 82-86.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 
 from services.alerting.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
 
@@ -42,6 +44,8 @@ PRECISIONS = (
     ** -2.0
 )
 """Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
+PENALTIES = PRECISIONS[:, :, None] * np.eye(PRECISIONS.shape[1])
+"""The same as the diagonals of matrices."""
 DISPERSIONS_BY_MODEL = np.tile(DISPERSIONS, len(PRECISIONS))
 CHANGING = 1
 PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
@@ -129,11 +133,10 @@ def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
     below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
     dispersion = min(max(float(below @ below) / max(int(np.count_nonzero(below)), 1), 1.1), 6.0)
     weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
-    precisions = PRECISIONS[CHANGING:]
-    coefficients = _start(means / looks.coverage, len(precisions))
+    coefficients = _start(float(np.mean(means / looks.coverage)))
     for _ in range(ALTERNATIONS):
-        coefficients = _newton(looks, weights, dispersion, design, precisions, coefficients, rounds=2)
-        means = _means(design, coefficients, looks.coverage)[0]
+        coefficients = _newton(looks, weights, dispersion, design, CHANGING, coefficients, rounds=2)
+        means = _means(design, coefficients, looks.coverage)
         squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
         dispersion = (4 * TYPICAL_DISPERSION + float(squares)) / (4 + max(float(weights.sum()) - 1, 1.0))
         dispersion = min(max(dispersion, 1.05), float(DISPERSIONS[-1]))
@@ -145,12 +148,13 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
     """Both models at every dispersion: arrays of shape (models, dispersions, looks or coefficients)."""
     likely = weights + 1e-6
     rate = float(likely @ (looks.counts / looks.coverage) / likely.sum())
-    start = _start(rate, len(PRECISIONS))
-    mode = _newton(looks, weights, dispersion, design, PRECISIONS, start, rounds=6)[:, None, :]
+    start = _start(rate)
+    modes = [_newton(looks, weights, dispersion, design, model, start, rounds=6) for model in range(len(PRECISIONS))]
+    mode = np.array(modes)[:, None, :]
     means = _means(design, mode, looks.coverage)
     scaled = weights / (DISPERSIONS[:, None] + looks.error_variance / means)
     precisions = PRECISIONS[:, None, :]
-    hessians = _squares((scaled * means) @ design.products) + _diagonals(precisions)
+    hessians = _squares((scaled * means) @ design.products) + PENALTIES[:, None]
     gradients = scaled * (looks.counts - means) @ design.columns - precisions * (mode - PRIOR_MEAN)
     covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
     coefficients = mode + (covariances @ gradients[..., None])[..., 0]
@@ -168,29 +172,21 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
 
 
 def _newton(
-    looks: QuietLooks,
-    weights: Array,
-    dispersion: float,
-    design: _Design,
-    precisions: Array,
-    start: Array,
-    *,
-    rounds: int,
+    looks: QuietLooks, weights: Array, dispersion: float, design: _Design, model: int, start: Array, *, rounds: int
 ) -> Array:
-    """Most probable coefficients of each model, shape (models, c).
+    """Most probable coefficients of a model, shape (c,).
 
     Fisher scoring of the weighted quasi-likelihood with its prior.
     """
-    coefficients = start
-    penalties = _diagonals(precisions)
+    coefficients, precisions, penalties = start, PRECISIONS[model], PENALTIES[model]
     for _ in range(rounds):
         means = _means(design, coefficients, looks.coverage)
         scaled = weights / (dispersion + looks.error_variance / means)
-        gradients = scaled * (looks.counts - means) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
-        hessians = _squares((scaled * means) @ design.products) + penalties
-        steps = np.linalg.solve(hessians, gradients[..., None])[..., 0]
-        coefficients = coefficients + np.maximum(np.minimum(steps, STEP_LIMIT), -STEP_LIMIT)
-        if np.abs(steps).max() < 1e-4:
+        gradient = (scaled * (looks.counts - means)) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
+        hessian = _squares((scaled * means) @ design.products) + penalties
+        _, step, _ = dposv(hessian, gradient)
+        coefficients = coefficients + np.maximum(np.minimum(step, STEP_LIMIT), -STEP_LIMIT)
+        if max(map(abs, step.tolist())) < 1e-4:
             break
     return coefficients
 
@@ -205,9 +201,9 @@ def _median(values: Array) -> float:
     return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
-def _start(rates: Array | float, models: int) -> Array:
-    start = np.zeros((models, PRECISIONS.shape[1]))
-    start[:, 0] = np.log(np.maximum(np.mean(rates), 0.1))
+def _start(rate: float) -> Array:
+    start = np.zeros(PRECISIONS.shape[1])
+    start[0] = math.log(max(rate, 0.1))
     return start
 
 
@@ -215,8 +211,3 @@ def _squares(rows: Array) -> Array:
     """The last axis, of c * c values, as a matrix."""
     c = PRECISIONS.shape[1]
     return rows.reshape(*rows.shape[:-1], c, c)
-
-
-def _diagonals(rows: Array) -> Array:
-    """The last axis as the diagonal of a matrix."""
-    return rows[..., None] * np.eye(rows.shape[-1])

@@ -27,6 +27,8 @@ SURGE_GOES_ON = 4, 5
 """Chance per look that a surge goes on, as four of five: surges last five looks on average."""
 SURGE_DENSITY = 1 / 9
 """Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely."""
+SURGE_LOG_ODDS = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi))
+"""Of a residual of zero, were it as likely as the others."""
 SURGE_FROM = 1.0
 """Anscombe residual below which a look hardly belongs to a surge."""
 
@@ -121,7 +123,7 @@ def quiet_probability(residuals: Array) -> Array:
 
 def _odds(residuals: Array) -> list[float]:
     """How much likelier each residual is in a surge than in quiet."""
-    log_odds = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi)) + residuals**2 / 2
+    log_odds = SURGE_LOG_ODDS + residuals**2 / 2
     below = np.minimum(residuals - SURGE_FROM, 0.0)
     odds: list[float] = np.exp(np.minimum(log_odds - 2 * below**2, 40.0)).tolist()
     return odds

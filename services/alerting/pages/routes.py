@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from services.alerting.announcement import plain_look
 from services.alerting.missed import stands
 from services.alerting.pages.alert import alert_page
 from services.alerting.pages.markup import el
@@ -74,7 +73,7 @@ def _calm(status: object) -> bool:
 def _looks(windows: Windows, events: list[AlertEvent]) -> list[Look]:
     """What to draw: the site's looks from some before the alert on; if they are forgotten, those that came with it."""
     event = events[-1]
-    known = [plain_look(look) for look in windows.window(event.site).history.judgements]
+    known = windows.window(event.site).history.entries.plain()
     if not any(look.observed_at == event.look.observed_at for look in known):
         return [*event.history, event.look]
     before = [look for look in known if look.observed_at < event.opened_at]
