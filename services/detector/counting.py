@@ -12,6 +12,8 @@ from services.detector import evidence
 from services.detector.centrelines import project
 from services.detector.crossings import bridged
 from services.detector.ground import prepare
+from services.detector.intervals import of_all
+from services.detector.placing import MOST_DOUBT, PLACED_BY_TRACKS
 from services.detector.raster import Raster
 from services.detector.refinement import refine
 from services.detector.rejection import TileRejectedError
@@ -56,7 +58,7 @@ def count_tile(
     models = models or evidence.load_models()
     lines = project(tracks, tile)
     try:
-        ground = prepare(tile, baseline, lines)
+        ground = prepare(tile, baseline, lines, models.axis)
     except TileRejectedError as error:
         return Counted(rejected(algorithm(), (error.reason,)))
     timings.update(ground.timings_ms)
@@ -88,6 +90,10 @@ def count_tile(
         along = evidence.by_track(logits, seen, ours, layout)
     with _timed(timings, "segmentation"):
         decoded = decode(along, model.grammar)
+    doubt = of_all(track.posterior for track in decoded).doubt_per_cell
+    if PLACED_BY_TRACKS in ground.reasons and doubt > MOST_DOUBT:
+        reasons = (*ground.reasons, "registration-unreliable")
+        return Counted(rejected(algorithm(), reasons, ground, coverage, timings), ground.baseline, ground.seen)
     stretches = [Stretch(piece, layout.track(number), decoded[number]) for number, piece in enumerate(pieces)]
     counted = tallied(algorithm(), tile, ground, layout, stretches, ours, seen, model.calibration, timings)
     return replace(counted, sun=sun, layout=layout)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from services.detector.centrelines import Centreline, corridor
+from services.detector.network import Network
+from services.detector.placing import PLACED_BY_TRACKS, placed_by_tracks
 from services.detector.quality import check_quality
 from services.detector.radiometry import fit_radiometry
 from services.detector.raster import Raster, harmonise
@@ -21,6 +23,8 @@ LEAST_COMMON_GROUND = 0.05
 # What a tile may be rejected for where more than this of it is under cloud, or white and smooth as if.
 CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable", "shift-too-large"})
 MOSTLY_HIDDEN = 0.5
+# What registration says of a tile that shows none of the baseline's ground: another place, or this one under snow.
+UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
 # Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow.
 LIKELY_SNOW = 0.7
 
@@ -44,8 +48,16 @@ class Ground:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 
-def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centreline]) -> Ground:
+def prepare(
+    tile: Raster, baseline: Raster | None, centrelines: Sequence[Centreline], axis: Network | None = None
+) -> Ground:
     """Checks a tile, brings its baseline into agreement with it, and finds what can be seen.
+
+    Args:
+        tile: the tile.
+        baseline: the baseline as delivered, if there is one.
+        centrelines: the tracks as drawn.
+        axis: finds the axis of a track, and so a place under snow by its tracks; without one such a tile is rejected.
 
     Raises:
         TileRejectedError: the tile cannot be counted, with the reason.
@@ -62,7 +74,7 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
         return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), timings)
 
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
-    match = _matched(tile, replace(baseline), along_tracks)
+    match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
     timings["registration"] = _milliseconds(started)
 
     started = perf_counter()
@@ -75,17 +87,27 @@ def prepare(tile: Raster, baseline: Raster | None, centrelines: Sequence[Centrel
     started = perf_counter()
     visibility = visible_ground(tile, replace(match.baseline))
     timings["visibility"] = _milliseconds(started)
-    return Ground(match.baseline, visibility.seen, match.registration, remarks, timings)
+    return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), timings)
 
 
-def _matched(tile: Raster, baseline: Raster, along_tracks: Mask) -> Match:
-    """The baseline registered onto the tile."""
+def _matched(
+    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], along_tracks: Mask, axis: Network | None
+) -> tuple[Match, tuple[str, ...]]:
+    """The baseline registered onto the tile, and remarks on how."""
     _check_baseline(baseline)
     on_grid = harmonise(baseline, tile)
     if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
         raise TileRejectedError("wrong-place")
-    with _told_from_cloud(tile):
-        return register(tile, on_grid, along_tracks)
+    try:
+        return register(tile, on_grid, along_tracks), ()
+    except TileRejectedError as error:
+        match = None
+        if axis is not None and error.reason in UNMATCHED:
+            match = placed_by_tracks(tile, on_grid, centrelines, axis)
+        if match is None:
+            with _told_from_cloud(tile):
+                raise
+        return match, (PLACED_BY_TRACKS,)
 
 
 def _check_baseline(baseline: Raster) -> None:

@@ -29,6 +29,11 @@ class Posterior:
     doubt: float
     cells: int
 
+    @property
+    def doubt_per_cell(self) -> float:
+        """Nats: 0 where all is clear, ln 2 where nothing can be told."""
+        return self.doubt / max(self.cells, 1)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -52,7 +57,7 @@ class Calibration:
         """Standard deviation of a count's error."""
         if count == 0 and posterior.mean < 0.05:
             return float(np.sqrt(posterior.variance))
-        share = self.scene + self.doubt * posterior.doubt / max(posterior.cells, 1)
+        share = self.scene + self.doubt * posterior.doubt_per_cell
         away = posterior.mean - count
         return float(np.sqrt(posterior.variance + away**2 + (share * count) ** 2 + self.floor**2))
 

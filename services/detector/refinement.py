@@ -9,6 +9,7 @@ first; then, around it, the smoothest path of each.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from services.detector.strips import CELL_M, Layout, lay_out, straighten
 from services.detector.tracks import Piece, owned
 
 Floats = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.floating[Any])
 
 # How far a drawn line may lie beside its track.
 REACH_M = 3.0
@@ -70,24 +72,14 @@ def refine(
         network: tells axes from the look across (logits of not an axis, and of an axis).
     """
     layout = lay_out([piece.xy_px for piece in pieces], tile.gsd_m)
-    knots = _knots(layout)
-    looks = across_looks(layout, tile, baseline)
-    if baseline is None:
-        # To the network, a mean is what is hidden from it.
-        hidden = [*BASELINE, DIFFERENCE]
-        looks[:, : len(ACROSS_M), hidden] = network.mean[hidden]
-    logits = network(looks.reshape(-1, CHANNELS))
-    axis = (logits[:, 1] - logits[:, 0]).reshape(looks.shape[:2])[:, : len(ACROSS_M)]
-    margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
+    knots = knots_of(layout)
     x, y = np.round(layout.xy_px[knots]).astype(np.int64).T
     in_sight = seen[np.clip(y, 0, seen.shape[0] - 1), np.clip(x, 0, seen.shape[1] - 1)]
-    scores = np.clip(axis[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE) * in_sight[:, None]
-    ends = np.cumsum([len(knot_cells(int(length))) for length in layout.lengths])[:-1]
-    parts = np.split(scores, ends)
-    shared_m = _shared_displacement(parts, layout.right_px[knots])
+    scores = axis_scores(layout, tile, baseline, network) * in_sight[:, None]
+    shared_m = _shared_displacement(by_piece(scores, layout), layout.right_px[knots])
     scores = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
-    shared = np.split(shared_m, ends)
-    own = [_smoothest(part) for part in np.split(scores, ends)]
+    shared = by_piece(shared_m, layout)
+    own = [_smoothest(part) for part in by_piece(scores, layout)]
     refined = _moved(pieces, layout, own)
     if _run_together(pieces, refined, tile.gsd_m):
         kept = [
@@ -96,6 +88,48 @@ def refine(
         ]
         return _moved(pieces, layout, kept)
     return refined
+
+
+def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: Network) -> Floats:
+    """(knots, offsets): log-odds that the axis of a track lies `OFFSETS_M` beside the line at each knot."""
+    looks = across_looks(layout, tile, baseline)
+    if baseline is None:
+        # To the network, a mean is what is hidden from it.
+        hidden = [*BASELINE, DIFFERENCE]
+        looks[:, : len(ACROSS_M), hidden] = network.mean[hidden]
+    logits = network(looks.reshape(-1, CHANNELS))
+    axis = (logits[:, 1] - logits[:, 0]).reshape(looks.shape[:2])[:, : len(ACROSS_M)]
+    margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
+    return np.asarray(np.clip(axis[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE))
+
+
+def displacements(
+    parts: Sequence[NDArray[np.floating]], right_px: NDArray[np.float64], alike_m: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """What the axes say of each displacement of all lines in the picture's plane.
+
+    Args:
+        parts: scores of the knots of each piece.
+        right_px: (knots, 2).
+        alike_m: spread of each line about the displacement that they share.
+
+    Returns:
+        The displacements (n, 2) in metres, right and down; how far each moves every knot to its right, (n, knots), in
+        metres; and the mean over the knots of their best scores near it, (n,).
+    """
+    smooth = np.concatenate([ndimage.uniform_filter1d(part, SMOOTHING_KNOTS, axis=0, mode="nearest") for part in parts])
+    own = -0.5 * ((OFFSETS_M[:, None] - OFFSETS_M) / alike_m) ** 2
+    best = (smooth[:, None, :] + own).max(axis=2)
+    moves_m = np.stack(np.meshgrid(OFFSETS_M, OFFSETS_M, indexing="ij"), axis=2).reshape(-1, 2)
+    to_the_right = np.clip(moves_m @ right_px.T, -REACH_M, REACH_M)
+    said = best[np.arange(len(best)), np.rint((to_the_right + REACH_M) / STEP_M).astype(np.int64)].mean(axis=1)
+    return moves_m, to_the_right, said
+
+
+def by_piece(values: NDArray[Number], layout: Layout) -> list[NDArray[Number]]:
+    """What is known of every knot, apart for each piece."""
+    ends = np.cumsum([len(knot_cells(int(length))) for length in layout.lengths])[:-1]
+    return np.split(values, ends)
 
 
 def _moved(pieces: Sequence[Piece], layout: Layout, offsets_m: Sequence[NDArray[np.float64]]) -> tuple[Piece, ...]:
@@ -128,7 +162,7 @@ def across_looks(layout: Layout, tile: Raster, baseline: Raster | None) -> Float
     """
     pictures = [tile] if baseline is None else [tile, baseline]
     strips, _ = straighten([picture.grey() for picture in pictures], layout, ACROSS_M, LOOK_EVERY)
-    at = np.minimum(np.rint(_knots(layout) / LOOK_EVERY).astype(np.int64), len(strips[0]) - 1)
+    at = np.minimum(np.rint(knots_of(layout) / LOOK_EVERY).astype(np.int64), len(strips[0]) - 1)
     looks = np.zeros((len(at), len(ACROSS_M) + KNOT_PAD, CHANNELS), np.float32)
     picture = looks[:, : len(ACROSS_M)]
     for strip, channels in zip(strips, (TILE, BASELINE), strict=False):
@@ -145,7 +179,7 @@ def knot_cells(cells: int) -> NDArray[np.int64]:
     return np.round(np.linspace(0, cells - 1, knots)).astype(np.int64)
 
 
-def _knots(layout: Layout) -> NDArray[np.int64]:
+def knots_of(layout: Layout) -> NDArray[np.int64]:
     """The knots of all tracks, as cells of the layout."""
     each = [start + knot_cells(int(length)) for start, length in zip(layout.starts, layout.lengths, strict=True)]
     return np.asarray(np.concatenate(each), dtype=np.int64)
@@ -187,19 +221,9 @@ def _likeness(level: Floats) -> Floats:
 
 
 def _shared_displacement(parts: Sequence[Floats], right_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(knots,), in metres to the right: one displacement of all lines in the picture's plane, seen from each knot.
-
-    Args:
-        parts: scores of the knots of each piece.
-        right_px: (knots, 2).
-    """
-    smooth = np.concatenate([ndimage.uniform_filter1d(part, SMOOTHING_KNOTS, axis=0, mode="nearest") for part in parts])
-    own = -0.5 * ((OFFSETS_M[:, None] - OFFSETS_M) / OWN_M) ** 2
-    best = (smooth[:, None, :] + own).max(axis=2)
-    moves_m = np.stack(np.meshgrid(OFFSETS_M, OFFSETS_M, indexing="ij"), axis=2).reshape(-1, 2)
-    to_the_right = np.clip(moves_m @ right_px.T, -REACH_M, REACH_M)
-    said = best[np.arange(len(best)), np.rint((to_the_right + REACH_M) / STEP_M).astype(np.int64)].mean(axis=1)
-    total = said * min(len(best), MOST_KNOTS) - 0.5 * (moves_m**2).sum(axis=1) / SHARED_M**2
+    """(knots,), in metres to the right: one displacement of all lines in the picture's plane, seen from each knot."""
+    moves_m, to_the_right, said = displacements(parts, right_px, OWN_M)
+    total = said * min(len(right_px), MOST_KNOTS) - 0.5 * (moves_m**2).sum(axis=1) / SHARED_M**2
     return np.asarray(to_the_right[int(total.argmax())])
 
 
