@@ -76,17 +76,18 @@ def main() -> None:
     )
     print(_row(head))
     print(_row(["---"] * len(head)))
-    everything: list[Score] = []
-    peers: list[Score] = []
+    everything: dict[str, list[Score]] = {}
+    peers: dict[str, list[Score]] = {}
     for number, condition in enumerate(ASKED if arguments.scenes else ()):
         seeds = range(FIRST_SEED + 100 * number, FIRST_SEED + 100 * number + arguments.scenes)
         cases = [rendered_case(condition, seed, arguments.size) for seed in seeds]
         scores, others = [score(case) for case in cases], [peer(case) for case in cases]
         print(_line(f"rendered, {condition}", scores, others), flush=True)
-        everything += scores
-        peers += others
-    if everything:
-        print(_line("rendered, all", everything, peers))
+        everything[condition], peers[condition] = scores, others
+    for name, hidden in (("rendered, all in clear sight", "cloud"), ("rendered, all", "")):
+        ours, theirs = ([s for c, part in each.items() if c != hidden for s in part] for each in (everything, peers))
+        if ours:
+            print(_line(name, ours, theirs))
     for folder in folders:
         case = real_case(folder)
         if arguments.folds:
