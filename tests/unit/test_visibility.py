@@ -71,8 +71,9 @@ def test_clear_scenes_are_seen_whole(condition: str) -> None:
     assert seen_share(rendered(condition, seed=3)) > 0.98
 
 
-def test_snow_is_seen() -> None:
-    assert seen_share(rendered("snow", size_px=512)) > 0.98
+@pytest.mark.parametrize("condition", ["snow", "thaw"])
+def test_snow_is_seen_in_tile_and_baseline(condition: str) -> None:
+    assert seen_share(rendered(condition, size_px=512)) > 0.98
 
 
 def test_identical_pictures_are_seen_whole() -> None:
