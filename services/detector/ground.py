@@ -13,7 +13,7 @@ from services.detector.radiometry import fit_radiometry
 from services.detector.raster import Raster, harmonise
 from services.detector.registration import Match, register
 from services.detector.rejection import TileRejectedError
-from services.detector.visibility import Mask, featureless, visible_ground
+from services.detector.visibility import Mask, Visibility, featureless, visible_ground
 from shared.counts import Registration
 
 # Half of the ground that cars and their shadows change: tracks lie 4 to 5 m apart.
@@ -25,8 +25,10 @@ CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable
 MOSTLY_HIDDEN = 0.5
 # What registration says of a tile that shows none of the baseline's ground: another place, or this one under snow.
 UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
-# Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow.
+# Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow: unless the tracks
+# are nearly as white and smooth as the rest, as under cloud; through snow, rails and cars show.
 LIKELY_SNOW = 0.7
+TRACKS_AS_SMOOTH = 0.7
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def prepare(
 
     started = perf_counter()
     look = visible_ground(tile, None)
-    clear = look.seen if look.cloud < LIKELY_SNOW else tile.valid
+    clear = tile.valid if _snow(look, tile.valid, along_tracks) else look.seen
     fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
     match = replace(match, baseline=fit.apply(match.baseline))
     timings["radiometry"] = _milliseconds(started)
@@ -88,6 +90,16 @@ def prepare(
     visibility = visible_ground(tile, replace(match.baseline))
     timings["visibility"] = _milliseconds(started)
     return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), timings)
+
+
+def _snow(look: Visibility, valid: Mask, along_tracks: Mask) -> bool:
+    """Whether it is snow that looks like cloud in a tile that matched its baseline."""
+    if look.cloud < LIKELY_SNOW:
+        return False
+    tracks, rest = (
+        (part & ~look.seen).sum() / max(part.sum(), 1) for part in (valid & along_tracks, valid & ~along_tracks)
+    )
+    return bool(tracks < TRACKS_AS_SMOOTH * rest)
 
 
 def _matched(

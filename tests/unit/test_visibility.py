@@ -56,6 +56,13 @@ def test_cloud_is_found_though_the_gaps_in_it_are_too_dark_to_show_the_ground() 
     assert seen.mean() == pytest.approx((~hidden).mean(), abs=0.05)
 
 
+def test_cloud_over_most_of_a_tile_is_not_taken_for_snow() -> None:
+    scene = rendered("clear")
+    tile, hidden = clouded(scene.tile, 0.75, seed=4, thickest=0.8)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
 def test_the_shadow_of_a_cloud_hides_nothing() -> None:
     scene = rendered("clear")
     _, under = clouded(scene.tile, 0.4, seed=2)
