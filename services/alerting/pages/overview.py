@@ -108,7 +108,7 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
 
 
 def _overdue(event: MissedLookEvent) -> Element:
-    label = "overdue" if event.miss is Miss.LOOK else "hidden since"
+    label = "overdue" if event.miss is Miss.LOOK else "hidden"
     return el("span", label, class_="state overdue", title=event.sentence)
 
 
