@@ -75,10 +75,9 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
 
     @router.get("", summary="All sites")
     def list_sites(request: Request, limit: Limit = 100, after: After = None) -> SitePage:
-        statuses, missed = windows.statuses(), windows.missed()
+        statuses, told = windows.statuses(), windows.missed()
         ids = [site for site in sorted(sites) if after is None or site > after]
-        told = {id_: [event for event in missed if event.site == id_] for id_ in ids[:limit]}
-        items = tuple(site_view(sites[id_], statuses.get(id_), told[id_]) for id_ in told)
+        items = tuple(site_view(sites[id_], statuses.get(id_), told.get(id_, ())) for id_ in ids[:limit])
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")

@@ -1,6 +1,5 @@
 """Telling of missed looks: what time brings about, and no count does."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -27,10 +26,7 @@ def tell_missed(
         TransientError: Redis is away.
     """
     page_url = f"{public_url.rstrip('/')}/"
-    statuses, known_since = windows.statuses(), windows.known_since(sites, now)
-    told: dict[str, list[MissedLookEvent]] = defaultdict(list)
-    for event in windows.missed():
-        told[event.site].append(event)
+    statuses, known_since, told = windows.statuses(), windows.known_since(sites, now), windows.missed()
 
     def taken(site_id: str, status: SiteStatus | None, told: list[MissedLookEvent]) -> list[MissedLookEvent]:
         site = sites.get(site_id)
@@ -46,5 +42,5 @@ def tell_missed(
         view.say_missed(taken(view.site, view.status(), view.missed()))
 
     for site_id in {*sites, *told}:
-        if taken(site_id, statuses.get(site_id), told[site_id]):
+        if taken(site_id, statuses.get(site_id), told.get(site_id, [])):
             windows.transact(site_id, note, MISSED)

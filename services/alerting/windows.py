@@ -24,6 +24,7 @@ All that one count changes is written in one transaction, or none of it (WATCH, 
 a site at the same time, as may happen while a group rebalances, do not lose each other's work.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -32,6 +33,7 @@ from typing import Any, TypeVar, cast
 import redis
 
 from services.alerting.form import FORM, FORM_KEY
+from services.alerting.missed import stands
 from services.alerting.siteview import (
     ALERTS,
     DEADLINES,
@@ -180,10 +182,17 @@ class Windows:
                 self._redis.hset(KNOWN_SINCE, mapping=unknown)
         return {site: datetime.fromisoformat(at) for site, at in {**held, **unknown}.items()}
 
-    def missed(self) -> list[MissedLookEvent]:
-        """What was last told of missed looks, of each site and kind."""
+    def missed(self) -> dict[str, list[MissedLookEvent]]:
+        """What was last told of missed looks, of each kind, by site; sites that never missed one have none."""
+        found: dict[str, list[MissedLookEvent]] = defaultdict(list)
         with redis_errors():
-            return read_missed(self._redis.hvals(MISSED))
+            for event in read_missed(self._redis.hvals(MISSED)):
+                found[event.site].append(event)
+        return found
+
+    def standing_missed(self) -> list[MissedLookEvent]:
+        """What was told of each look that is missed by now."""
+        return [event for told in self.missed().values() for event in told if stands(event)]
 
     def missed_at(self, site: str) -> list[MissedLookEvent]:
         """What was last told of a site's missed looks, of each kind."""

@@ -12,7 +12,6 @@ import redis
 from services.alerting.delivery.deliver import Delivery
 from services.alerting.delivery.receivers import receivers
 from services.alerting.handler import CountHandler
-from services.alerting.missed import stands
 from services.alerting.settings import Settings
 from services.alerting.telling import tell_missed
 from services.alerting.windows import Windows
@@ -113,7 +112,7 @@ def delivery_workers(
 def report_sites(sites: Iterable[str], windows: Windows) -> None:
     """Bring the gauges of sites and alerts up to date."""
     metrics.ALERTS_STANDING.set(len(windows.standing()))
-    missed = filter(stands, windows.missed())
+    missed = windows.standing_missed()
     overdue_s = {(event.site, event.miss): (now() - event.due_at).total_seconds() for event in missed}
     for site in sites:
         for miss in Miss:

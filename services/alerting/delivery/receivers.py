@@ -16,7 +16,6 @@ from services.alerting.delivery.formats import (
 )
 from services.alerting.delivery.post import post
 from services.alerting.delivery.signature import HEADER, sign
-from services.alerting.missed import stands
 from services.alerting.settings import Settings, WebhookFormat
 from services.alerting.windows import Windows
 from shared.events import AlertEvent, MissedLookEvent, Notice, Severity
@@ -82,7 +81,7 @@ class Alertmanager:
         if self._clock() < self._next:
             return
         alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
-        alerts += [self._missed(event) for event in filter(stands, self._windows.missed())]
+        alerts += [self._missed(event) for event in self._windows.standing_missed()]
         if alerts:
             self._post(alerts)
         self._next = self._clock() + self._every

@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from services.alerting.missed import stands
 from services.alerting.pages.alert import alert_page
 from services.alerting.pages.markup import el
 from services.alerting.pages.overview import overview_page
@@ -51,8 +50,8 @@ def pages_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
         more = el("nav", *links, class_="pages", aria_label="Pages of sites") if len(pages) > 1 else None
         standing = sorted(windows.standing(), key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        missed = list(filter(stands, windows.missed()))
-        return HTMLResponse(overview_page(shown, statuses, standing, missed, more), headers=HEADERS)
+        page_text = overview_page(shown, statuses, standing, windows.standing_missed(), more)
+        return HTMLResponse(page_text, headers=HEADERS)
 
     @router.get("/alerts/{alert}")
     def one_alert(alert: str) -> HTMLResponse:
