@@ -4,7 +4,6 @@ What is numbers and times lies in the array, which is stored and read as it is. 
 beside it. A row becomes an `Entry` when somebody asks for it.
 """
 
-import base64
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -34,7 +33,7 @@ ROW = np.dtype(
         *((name, "u1") for name in ("state", "transition", "exceeds", "sustained")),
     ]
 )
-"""Times in microseconds since 1970. The length is a multiple of three bytes, so that base64 can be appended to."""
+"""Times in microseconds since 1970."""
 
 
 MEASURES = tuple(name for name in Look.model_fields if name != "observed_at")
@@ -81,15 +80,13 @@ class Entries(Sequence[Entry]):
         return cls(np.array([_row(entry.judgement) for entry in held], dtype=ROW), [_label(entry) for entry in held])
 
     @classmethod
-    def read(cls, rows: str, labels: str) -> "Entries":
+    def read(cls, rows: bytes, labels: bytes) -> "Entries":
         """Entries from their stored form."""
-        read = np.frombuffer(base64.b64decode(rows), dtype=ROW)
-        return cls(read, from_json(f"[{labels.removesuffix(',')}]"))
+        return cls(np.frombuffer(rows, dtype=ROW), from_json(b"[" + labels.removesuffix(b",") + b"]"))
 
-    def stored(self) -> tuple[str, str]:
+    def stored(self) -> tuple[bytes, bytes]:
         """The stored form: rows and labels, each such that the form of later records can be appended to it."""
-        labels = "".join(f"{to_json(label).decode()}," for label in self._labels)
-        return base64.b64encode(self._rows.tobytes()).decode(), labels
+        return self._rows.tobytes(), b"".join(to_json(label) + b"," for label in self._labels)
 
     def __len__(self) -> int:
         return len(self._rows)

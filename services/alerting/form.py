@@ -12,7 +12,7 @@ import structlog
 from shared.health import Progress
 from shared.state import key
 
-FORM = 2
+FORM = 3
 """Raised by each change after which one version cannot read what another wrote."""
 
 FORM_KEY = key("alerting", "form")

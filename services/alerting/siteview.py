@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
+from redis.client import NEVER_DECODE
 
 from services.alerting.entries import Entries
 from services.alerting.history import History
@@ -25,6 +26,9 @@ CAUSES_KEPT = 64
 TRANSITIONS_KEPT = 40
 ALERTS_KEPT = 50
 """Alerts per site and transitions per alert that the API can show; all of them stay in the alerts topic."""
+
+UNDECODED: dict[str, Any] = {NEVER_DECODE: True}
+"""For a command whose answer is no text."""
 
 DEADLINES = key("alerting", "deadlines")
 OUTBOX = key("alerting", "outbox")
@@ -105,9 +109,8 @@ class SiteView:
         self.site = site
         self._staged: list[Callable[[], object]] = []
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
-        held: tuple[str | None, str | None, str | None] = pipe.mget(*window_keys(site))
-        self._held_text = held[0]
-        self.window = read_window(*held)
+        self._held_text, *looks = pipe.execute_command("MGET", *window_keys(site), **UNDECODED)
+        self.window = read_window(self._held_text, *looks)
 
     def scene(self, scene: str) -> SceneRecord | None:
         """What is known of a scene."""
@@ -161,7 +164,7 @@ class SiteView:
     def put_window(self, window: Window, entered: str | None = None) -> None:
         """Keep the window after a scene entered it, and forget the scenes and pictures that it no longer needs."""
         window_key, *looks_keys = window_keys(self.site)
-        if (text := _without_looks(window)) != self._held_text:
+        if (text := _without_looks(window).encode()) != self._held_text:
             self._stage(self._pipe.set, window_key, text)
         held, entries = self.window.history.entries, window.history.entries
         more = entries.begin_with(held)
@@ -243,12 +246,12 @@ def _without_looks(window: Window) -> str:
     return window.model_dump_json(exclude=_WITHOUT_LOOKS, exclude_defaults=True)
 
 
-def read_window(window: str | None, looks: str | None, labels: str | None) -> Window:
+def read_window(window: bytes | None, looks: bytes | None, labels: bytes | None) -> Window:
     """A window from what its keys hold."""
     if window is None:
         return Window()
     read = Window.model_validate_json(window)
-    entries = Entries.read(looks or "", labels or "")
+    entries = Entries.read(looks or b"", labels or b"")
     return read.model_copy(update={"history": read.history.model_copy(update={"entries": entries})})
 
 

@@ -2,7 +2,7 @@
 
 | key, after `railwatch:alerting:` | type | holds |
 | --- | --- | --- |
-| `looks:<site>` | string | the judged history, a row of numbers a look (`entries.ROW`), base64: most are appended |
+| `looks:<site>` | string | the judged history, a row of numbers a look (`entries.ROW`), as bytes: most are appended |
 | `labels:<site>` | string | what of a look is text (`entries.Label`), JSON arrays, each followed by a comma; likewise |
 | `window:<site>` | string | the rest of the history, and what was last said of each alert (`Window`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
@@ -44,6 +44,7 @@ from services.alerting.siteview import (
     SILENCED,
     SITES,
     STANDING_ALERTS,
+    UNDECODED,
     SiteStatus,
     SiteView,
     Window,
@@ -131,7 +132,7 @@ class Windows:
     def window(self, site: str) -> Window:
         """A site's window; an empty one for a site that has not been seen."""
         with redis_errors():
-            return read_window(*self._redis.mget(*window_keys(site)))
+            return read_window(*self._redis.execute_command("MGET", *window_keys(site), **UNDECODED))
 
     def alerts(
         self, site: str | None = None, since: datetime | None = None, before: datetime | None = None

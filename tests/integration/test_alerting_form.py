@@ -1,5 +1,6 @@
 """State that another version of alerting wrote: it is not touched, and `railwatch rebuild` makes it readable."""
 
+import base64
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from services.alerting.history import History
 from services.alerting.judgement import Judgement, State
 from services.alerting.lifecycle import AlertRecord
 from services.alerting.observations import Observation, TileReading
-from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
+from services.alerting.siteview import UNDECODED, SceneRecord, SiteStatus, SiteView, Window
 from services.alerting.windows import Windows
 from shared.bus import Publisher
 from shared.events import Look, Severity, Transition
@@ -84,7 +85,7 @@ STATUS = SiteStatus(
 
 def written(redis_settings: RedisSettings) -> dict[str, Any]:
     """What lies in Redis once a site's state has been kept."""
-    client = connect(redis_settings)
+    client: Any = connect(redis_settings)
 
     def keep(view: SiteView) -> None:
         view.put_window(WINDOW)
@@ -92,9 +93,10 @@ def written(redis_settings: RedisSettings) -> dict[str, Any]:
         view.put_status(STATUS)
 
     Windows(client).transact("tumangang", keep)
+    looks = client.execute_command("GET", "railwatch:alerting:looks:tumangang", **UNDECODED)
     labels = str(client.get("railwatch:alerting:labels:tumangang"))
     return {
-        "looks": client.get("railwatch:alerting:looks:tumangang"),
+        "looks": base64.b64encode(looks).decode(),
         "labels": json.loads(f"[{labels.removesuffix(',')}]"),
         "window": json.loads(str(client.get("railwatch:alerting:window:tumangang"))),
         "scene": json.loads(str(client.hget("railwatch:alerting:scenes:tumangang", "surge"))),
