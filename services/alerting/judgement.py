@@ -25,6 +25,8 @@ SUSTAINED_SHARE = 0.1
 """False-alarm rate of the companion for slow rises, as a share of the rule's."""
 SUSPICION = 2.0
 """Cumulative sum from which on the looks that it began with are suspected to belong to a rise."""
+OVER_LIMIT = 1.0
+"""The sum goes no further beyond its limit: so it sees within a look or two that a rise is over."""
 SUSPECTED_LOOKS = 8
 """Suspected looks that the threshold's baseline leaves out at most: more than most
 surges last, and few enough that a season that sets in is still learned from."""
@@ -202,13 +204,17 @@ def judge(past: Past, look: Look, rule: Rule) -> Judgement:
     prediction = _predict(past, quiet, look)
     p_value = prediction.p_value(look.count)
     exceeds = p_value < rule.false_alarm_rate
-    ended = bool(lasted) and not exceeds and _has_ended(past, alert, look, prediction)
-    reference = prediction
+    reference, p_reference = prediction, p_value
     if not lasted and suspected > SUSPECTED_LOOKS:
         reference = _predict(past, baseline(past, before, first_us, rule, suspected), look)
+        p_reference = reference.p_value(look.count)
     uncertain = reference.standard_error / reference.sd
-    cusum = 0.0 if ended else next_sum(float(past.cusum[-1]), reference.p_value(look.count), uncertain)
-    sustained = cusum > limit(SUSTAINED_SHARE * rule.false_alarm_rate)
+    highest = limit(SUSTAINED_SHARE * rule.false_alarm_rate)
+    cusum = min(next_sum(float(past.cusum[-1]), p_reference, uncertain), highest + OVER_LIMIT)
+    sustained = cusum > highest
+    ended = bool(lasted) and not exceeds and not (slow and sustained) and _has_ended(past, alert, look, prediction)
+    if ended and not slow:
+        cusum, sustained = 0.0, False
     findings: dict[str, Any] = {
         "expected": prediction.expected,
         "threshold": prediction.threshold(rule.false_alarm_rate),

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import dropwhile
+from unittest.mock import patch
 
 import numpy as np
 
+from services.alerting import judgement
 from services.alerting.backtest import alarm
 from services.alerting.judgement import Judgement, Rule, State
 from services.alerting.replay import replay
@@ -146,21 +148,26 @@ def print_onset(reports: Sequence[Report]) -> None:
 def print_rises(seeds: Sequence[int]) -> None:
     """Print what becomes of rises that are slow, and of surges that last a year."""
     print(f"\nSlow rises, {len(seeds)} of each:\n")
-    print("| rise | threshold | with its companion | companion first | look at which it is found |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| rise | mean and variance known | threshold alone | beside its companion | both | companion first | look |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for size_sd, lasts in SLOW_RISES:
-        alone, both, earlier, places = 0, 0, 0, []
+        knowing, alone, beside, both, earlier, places = 0, 0, 0, 0, 0, []
         for seed in seeds:
             rng, mean, dispersion = _yard(seed)
             rise = np.linspace(0, size_sd * np.sqrt(mean * dispersion), lasts)
-            judgements = _replayed(draw(rng, mean + np.concatenate((np.zeros(40), rise)), dispersion))[40:]
+            counts = draw(rng, mean + np.concatenate((np.zeros(40), rise)), dispersion)
+            days, means = np.arange(40.0 + lasts) * 7, np.full(40 + lasts, mean)
+            knowing += bool(oracle(Series(days, counts, means, dispersion, 40, 40 + lasts, size_sd))[40:].any())
+            with patch.object(judgement, "SUSPICION", np.inf):
+                alone += any(judged.exceeds for judged in _replayed(counts)[40:])
+            judgements = _replayed(counts)[40:]
             exceeds = [place for place, judged in enumerate(judgements) if judged.exceeds]
             alarms = [place for place, judged in enumerate(judgements) if alarm(judged)]
-            alone, both = alone + bool(exceeds), both + bool(alarms)
+            beside, both = beside + bool(exceeds), both + bool(alarms)
             earlier += bool(alarms) and alarms[0] not in exceeds
             places += alarms[:1]
-        middle = f"{np.median(places) + 1:.0f} of {lasts}"
-        print(f"| to {size_sd} sd over {lasts} weekly looks | {alone} | {both} | {earlier} | {middle} |")
+        found = f"{knowing} | {alone} | {beside} | {both} | {earlier} | {np.median(places) + 1:.0f} of {lasts}"
+        print(f"| to {size_sd} sd over {lasts} weekly looks | {found} |")
     held = 0
     for seed in seeds:
         rng, mean, dispersion = _yard(seed)

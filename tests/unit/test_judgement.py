@@ -151,6 +151,18 @@ def test_a_rise_of_which_no_look_is_too_high_by_itself_is_caught_by_the_companio
     assert opened.reason.endswith("the last looks together are too high.")
 
 
+def test_an_alert_of_a_slow_rise_stands_while_the_companion_signals_and_ends_soon_after() -> None:
+    rise = [12 + 0.2 * week + (count - 10) / 2 for week, count in enumerate(CALM * 3)]
+    opened = openings(replay(weekly([*CALM * 5, *rise]), RULE))[0]
+    stays = [15.0, 17.0, 16.0, 15.0, 17.0, 16.0] * 4
+    counts = [*[*CALM * 5, *rise][: opened + 1], *stays, *CALM]
+    judgements = replay(weekly(counts), RULE)
+    assert openings(judgements) == [opened]
+    assert all(judged.state is State.ALERT for judged in judgements[opened : opened + 1 + len(stays)])
+    after = [judged.state for judged in judgements[opened + 1 + len(stays) :]]
+    assert after[3:] == [State.NORMAL] * (len(CALM) - 3)
+
+
 def test_too_little_of_the_track_is_unobserved_and_never_low() -> None:
     looks = [*weekly(CALM), look(90, 0.0, coverage=0.3)]
     assert replay(looks, RULE)[-1].state is State.UNOBSERVED
