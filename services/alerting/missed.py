@@ -19,6 +19,9 @@ from shared.sites import Site
 GAPS = 20
 FEWEST_GAPS = 5
 SHORTEST_WAIT = timedelta(days=2)
+GIVEN_BACK_AFTER = timedelta(days=1)
+"""A site that was taken from the catalogue is told as missed again no sooner. While that is rolled out, processes that
+still know the site work beside those that do not, and are not to contradict each other."""
 
 
 class Missed(Frozen):
@@ -86,7 +89,7 @@ def steps(
             yield last[event.miss]
     for look in overdue:
         before = last.get(look.miss)
-        if before is None or not stands(before):
+        if before is None or not (stands(before) or _was_just_taken_away(before, now)):
             yield _begun(site, look, before, page_url, now)
 
 
@@ -98,6 +101,10 @@ def unwatched(told: Sequence[MissedLookEvent], now: datetime) -> Iterator[Missed
 def stands(event: MissedLookEvent) -> bool:
     """Whether the look is still missed after this event."""
     return event.transition is Transition.OPENED
+
+
+def _was_just_taken_away(event: MissedLookEvent, now: datetime) -> bool:
+    return event.seen_at is None and now < event.recorded_at + GIVEN_BACK_AFTER
 
 
 def _begun(site: Site, look: Missed, before: MissedLookEvent | None, page_url: str, now: datetime) -> MissedLookEvent:

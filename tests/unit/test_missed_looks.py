@@ -106,6 +106,7 @@ def test_a_site_that_is_taken_away_and_given_back_goes_on_under_its_identity() -
     (ended,) = unwatched([missed], on_day(42))
     assert (ended.transition, ended.seen_at, ended.reason) == ("resolved", None, "The site is no longer watched.")
     assert list(unwatched([ended], on_day(43))) == []
+    assert told(on_day(42.5), overdue, [ended]) == [], "another process may not know yet that it was taken away"
     (again,) = told(on_day(44), overdue, [ended])
     assert (again.missed, again.transition, again.sequence) == (missed.missed, "opened", 3)
 
