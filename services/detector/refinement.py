@@ -7,7 +7,7 @@ drawn on one picture are displaced together when they are laid on another, so a 
 first; then, around it, the smoothest path of each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -44,6 +44,8 @@ SIDE_STEPS = round(2.5 / STEP_M)
 # Ground further apart along a track than this says something new of the shared displacement; and only so much in all.
 SMOOTHING_KNOTS = 5
 MOST_KNOTS = 20
+# Displacements nearer to each other than this, as the lines are moved sideways, end in the same paths.
+APART_M = 1.2
 # Where lines run together for so much of one, those further than this from the shared displacement strayed.
 MUCH_OF_A_LINE = 0.2
 HALF_GAUGE_M = 0.75
@@ -62,7 +64,14 @@ SIGNED = ((0, 2, 7, 9), (3, 5, 10, 12))
 def refine(
     pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: NDArray[np.bool_], network: Network
 ) -> tuple[Piece, ...]:
-    """The pieces moved sideways onto their tracks.
+    """The pieces moved sideways onto their tracks, where these most likely are; arguments as for `refinements`."""
+    return next(refinements(pieces, tile, baseline, seen, network))
+
+
+def refinements(
+    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: NDArray[np.bool_], network: Network
+) -> Iterator[tuple[Piece, ...]]:
+    """The pieces moved sideways onto their tracks: where these most likely are, and then elsewhere in turn.
 
     Args:
         pieces: as drawn.
@@ -76,15 +85,21 @@ def refine(
     x, y = np.round(layout.xy_px[knots]).astype(np.int64).T
     in_sight = seen[np.clip(y, 0, seen.shape[0] - 1), np.clip(x, 0, seen.shape[1] - 1)]
     scores = axis_scores(layout, tile, baseline, network) * in_sight[:, None]
-    shared_m = _shared_displacement(by_piece(scores, layout), layout.right_px[knots])
-    scores = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
-    shared = by_piece(shared_m, layout)
-    own = [_smoothest(part) for part in by_piece(scores, layout)]
+    for shared_m in _shared_displacements(by_piece(scores, layout), layout.right_px[knots]):
+        yield _followed(pieces, layout, scores, shared_m)
+
+
+def _followed(
+    pieces: Sequence[Piece], layout: Layout, scores: Floats, shared_m: NDArray[np.float64]
+) -> tuple[Piece, ...]:
+    """The pieces on their best paths around a displacement that all share, (knots,) metres to the right."""
+    around = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
+    own = [_smoothest(part) for part in by_piece(around, layout)]
     refined = _moved(pieces, layout, own)
-    if _run_together(pieces, refined, tile.gsd_m):
+    if _run_together(pieces, refined, layout.gsd_m):
         kept = [
             common if np.abs(alone - common).mean() > HALF_GAUGE_M else alone
-            for alone, common in zip(own, shared, strict=True)
+            for alone, common in zip(own, by_piece(shared_m, layout), strict=True)
         ]
         return _moved(pieces, layout, kept)
     return refined
@@ -220,11 +235,17 @@ def _likeness(level: Floats) -> Floats:
     return np.asarray((product + common) / (power + common + 1e-3), dtype=np.float32)
 
 
-def _shared_displacement(parts: Sequence[Floats], right_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(knots,), in metres to the right: one displacement of all lines in the picture's plane, seen from each knot."""
+def _shared_displacements(parts: Sequence[Floats], right_px: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    """Displacements of all lines in the picture's plane, seen from each knot, (knots,) metres to the right.
+
+    The likeliest comes first, then each that is the likeliest of those that lie apart from all before.
+    """
     moves_m, to_the_right, said = displacements(parts, right_px, OWN_M)
     total = said * min(len(right_px), MOST_KNOTS) - 0.5 * (moves_m**2).sum(axis=1) / SHARED_M**2
-    return np.asarray(to_the_right[int(total.argmax())])
+    while np.isfinite(total).any():
+        best = to_the_right[int(total.argmax())]
+        yield best
+        total[np.sqrt(((to_the_right - best) ** 2).mean(axis=1)) < APART_M] = -np.inf
 
 
 def _smoothest(scores: NDArray[np.floating]) -> NDArray[np.float64]:

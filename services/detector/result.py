@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from services.detector.ground import Ground
 from services.detector.intervals import Calibration, Posterior, of_all
 from services.detector.raster import Raster
+from services.detector.reading import Reading
 from services.detector.segmentation import Decoded, Segment
 from services.detector.strips import CELL_M, PAD, Layout
 from services.detector.tracks import Piece
@@ -63,10 +64,7 @@ def tallied(
     algorithm: str,
     tile: Raster,
     ground: Ground,
-    layout: Layout,
-    stretches: list[Stretch],
-    ours: Mask,
-    seen: Mask,
+    reading: Reading,
     calibration: Calibration,
     timings_ms: dict[str, float],
 ) -> Counted:
@@ -76,30 +74,31 @@ def tallied(
         algorithm: name and version of the method.
         tile: the tile.
         ground: what the count stands on.
-        layout: the tracks.
-        stretches: what was found, in the layout's order.
-        ours: (n,), the cells of track that count.
-        seen: (n,), those that could be seen.
+        reading: what was found.
         calibration: how far intervals reach.
         timings_ms: wall time by stage.
     """
+    layout = reading.layout
+    stretches = [
+        Stretch(piece, layout.track(number), decoded)
+        for number, (piece, decoded) in enumerate(zip(reading.pieces, reading.decoded, strict=True))
+    ]
     tracks: list[TrackCount] = []
     outlines: list[tuple[str, int, Corners]] = []
     for name in dict.fromkeys(stretch.piece.track for stretch in stretches):
         parts = [stretch for stretch in stretches if stretch.piece.track == name]
         corners = [_corners(layout, part.cells, car.start, car.stop) for part in parts for car in part.cars]
         outlines += [(name, number, shape) for number, shape in enumerate(corners, start=1)]
-        tracks.append(_track(name, parts, corners, tile, ours, seen, calibration))
-    coverage = float((seen & ours).sum() / max(ours.sum(), 1))
+        tracks.append(_track(name, parts, corners, tile, reading, calibration))
     count = float(len(outlines))
     posterior = of_all(stretch.decoded.posterior for stretch in stretches)
     low, high = calibration.interval(count, posterior)
-    whole = coverage >= WHOLE_COVERAGE
+    whole = reading.coverage >= WHOLE_COVERAGE
     tile_count = TileCount(
         count=count,
         low=low,
         high=high,
-        coverage=round(coverage, 4),
+        coverage=round(reading.coverage, 4),
         quality=Quality.OK if whole else Quality.PARTIAL,
         reasons=ground.reasons if whole else (*ground.reasons, "partly-hidden"),
         registration=ground.registration,
@@ -136,8 +135,7 @@ def _track(
     parts: list[Stretch],
     corners: list[Corners],
     tile: Raster,
-    ours: Mask,
-    seen: Mask,
+    reading: Reading,
     calibration: Calibration,
 ) -> TrackCount:
     found = [car for part in parts for car in part.cars]
@@ -146,8 +144,8 @@ def _track(
         Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * CELL_M, probability=round(car.probability, 3))
         for car, (lon, lat) in zip(found, places.tolist(), strict=True)
     )
-    cells = [int(ours[part.cells].sum()) for part in parts]
-    visible = any((ours & seen)[part.cells].any() for part in parts)
+    cells = [int(reading.ours[part.cells].sum()) for part in parts]
+    visible = any((reading.ours & reading.seen)[part.cells].any() for part in parts)
     low, high = calibration.interval(len(cars), of_all(part.decoded.posterior for part in parts))
     lengths = [part.cells.stop - part.cells.start for part in parts]
     shift_m = np.average([part.piece.shift_m for part in parts], weights=lengths)

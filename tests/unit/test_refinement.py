@@ -1,3 +1,5 @@
+from itertools import combinations, islice
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -5,7 +7,7 @@ from scipy import ndimage
 from services.detector.centrelines import Centreline
 from services.detector.evidence import load_models
 from services.detector.raster import Raster
-from services.detector.refinement import refine
+from services.detector.refinement import refine, refinements
 from services.detector.tracks import Piece, clip
 from tests.unit.test_strips import UTM, ramp
 
@@ -59,3 +61,24 @@ def test_where_nothing_can_be_seen_a_line_stays_where_it_was_drawn() -> None:
 
     assert piece.shift_m == 0
     assert piece.xy_px[:, 1] == pytest.approx(102)
+
+
+def placings(seen: bool) -> list[float]:
+    """Where the middle one of three lines is laid, metres, in the first three placings."""
+    picture = bed(-0.1, -0.12, *ROWS)
+    lines = [Centreline(f"T{row}", np.array([[0.0, row], [239.0, row]])) for row in ROWS]
+    drawn = clip(lines, picture.shape, GSD_M)
+    everywhere = np.full_like(picture.valid, seen)
+    found = islice(refinements(drawn, picture, picture, everywhere, load_models().axis), 3)
+    return [float(pieces[1].xy_px[:, 1].mean()) * GSD_M for pieces in found]
+
+
+def test_wherever_lines_are_laid_first_plain_rails_draw_them_back() -> None:
+    assert placings(seen=True) == pytest.approx([ROWS[1] * GSD_M] * 3, abs=0.3)
+
+
+def test_where_no_rails_are_seen_the_lines_are_laid_as_drawn_and_then_elsewhere() -> None:
+    first, *others = placings(seen=False)
+
+    assert first == ROWS[1] * GSD_M
+    assert min(abs(one - other) for one, other in combinations([first, *others], 2)) > 1
