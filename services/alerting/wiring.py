@@ -62,21 +62,24 @@ def count_worker(
     """Counts in, alert events out."""
     alerting = settings.alerting
     handler = CountHandler(windows, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
-    sites_at = 0.0
+    tell_at = report_at = 0.0
 
     def tick() -> Sequence[Event]:
-        nonlocal sites_at
+        nonlocal tell_at, report_at
         handler.settle_due()
-        if time.monotonic() >= sites_at:
+        # A look whose count still waits in Kafka is not missed.
+        if worker.caught_up() and time.monotonic() >= tell_at:
             tell_missed(windows, sites, alerting.first_wait, alerting.public_url, now())
+            tell_at = time.monotonic() + SITES_EVERY_S
+        if time.monotonic() >= report_at:
             report_sites(sites, windows)
-            sites_at = time.monotonic() + SITES_EVERY_S
+            report_at = time.monotonic() + SITES_EVERY_S
         for event in windows.outbox():
             publisher.publish(event)
             windows.published(event)
         return ()
 
-    return Worker(
+    worker = Worker(
         service="alerting",
         kafka=settings.kafka,
         group=GROUP,
@@ -86,6 +89,7 @@ def count_worker(
         progress=progress,
         tick=tick,
     )
+    return worker
 
 
 def delivery_workers(

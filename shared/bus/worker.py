@@ -88,11 +88,15 @@ class Worker(Generic[E]):
         self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._began: dict[Task[TopicPartition, Any], float] = {}
-        self._ready = False
+        self._ready = self._caught_up = False
 
     def ready(self) -> bool:
         """Whether this worker is a member of its group and the broker answered when it was last asked."""
         return self._ready
+
+    def caught_up(self) -> bool:
+        """Whether it has partitions, and all that lay in them had been handled when the broker was last asked."""
+        return self._ready and self._caught_up
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then finish the work in hand, commit it and leave the group.
@@ -215,12 +219,14 @@ class Worker(Generic[E]):
             consumer.end_offsets(list(partitions), timeout_ms=1_000)
             ends = {partition: consumer.highwater(partition) for partition in assigned}
             behind = sum(end - consumer.position(partition, timeout_ms=1_000) for partition, end in ends.items() if end)
+            behind += len(self._inflight)
         except KafkaError as error:
             self._ready = False
             log.warning("Kafka is away, or refuses us", error=str(error))
         else:
             self._ready = consumer.group_metadata().state == MemberState.STABLE
-            metrics.LAG_RECORDS.labels(self._group).set(behind + len(self._inflight))
+            self._caught_up = bool(ends) and None not in ends.values() and behind == 0
+            metrics.LAG_RECORDS.labels(self._group).set(behind)
 
     def _measure(self) -> None:
         oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)

@@ -19,6 +19,7 @@ from shared.health import Progress
 from shared.settings import KafkaSettings
 from tests.support.bus import (
     FIRST_LOOK,
+    PATIENCE_S,
     committed,
     count_of,
     eventually,
@@ -69,6 +70,25 @@ def test_a_partition_is_handled_in_order_however_much_is_waiting(
 
     for site in sites:
         assert seen[site] == [tile(number, site) for number in range(80)]
+
+
+def test_a_worker_has_caught_up_once_all_that_waited_is_handled(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    publisher.publish(*(tile(number) for number in range(3)))
+    may_finish = threading.Event()
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        assert may_finish.wait(PATIENCE_S)
+        return []
+
+    worker = counter(kafka_settings, handle)
+    with working(worker):
+        eventually(worker.ready, "it works")
+        assert not worker.caught_up()
+        may_finish.set()
+        eventually(worker.caught_up, "nothing is left")
+    assert not worker.caught_up()
 
 
 def test_what_is_poison_becomes_a_dead_letter_and_the_rest_goes_on(
