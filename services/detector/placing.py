@@ -85,7 +85,7 @@ def _tracks_at(picture: Raster, pieces: Sequence[Piece], network: Network) -> ND
     if len(knots) * KNOT_CELLS * CELL_M < LEAST_TRACK_M:
         return None
     scores = by_piece(axis_scores(layout, picture, None, network), layout)
-    moves_m, _, said = displacements(scores, layout.right_px[knots], ALIKE_M)
+    moves_m, said = displacements(scores, layout.right_px[knots], ALIKE_M)
     if said.max() - said.mean() < LEAST_LEAD:
         return None
     return np.asarray(moves_m[int((said - NEAREST * (moves_m**2).sum(axis=1)).argmax())])

@@ -120,7 +120,7 @@ def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: 
 
 def displacements(
     parts: Sequence[NDArray[np.floating]], right_px: NDArray[np.float64], alike_m: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What the axes say of each displacement of all lines in the picture's plane.
 
     Args:
@@ -129,16 +129,14 @@ def displacements(
         alike_m: spread of each line about the displacement that they share.
 
     Returns:
-        The displacements (n, 2) in metres, right and down; how far each moves every knot to its right, (n, knots), in
-        metres; and the mean over the knots of their best scores near it, (n,).
+        The displacements (n, 2) in metres, right and down, and the mean over the knots of their best scores near each.
     """
     smooth = np.concatenate([ndimage.uniform_filter1d(part, SMOOTHING_KNOTS, axis=0, mode="nearest") for part in parts])
     own = -0.5 * ((OFFSETS_M[:, None] - OFFSETS_M) / alike_m) ** 2
     best = (smooth[:, None, :] + own).max(axis=2)
     moves_m = np.stack(np.meshgrid(OFFSETS_M, OFFSETS_M, indexing="ij"), axis=2).reshape(-1, 2)
-    to_the_right = np.clip(moves_m @ right_px.T, -REACH_M, REACH_M)
-    said = best[np.arange(len(best)), np.rint((to_the_right + REACH_M) / STEP_M).astype(np.int64)].mean(axis=1)
-    return moves_m, to_the_right, said
+    steps = np.rint((_to_the_right(moves_m, right_px) + REACH_M) / STEP_M).astype(np.int64)
+    return moves_m, best[np.arange(len(best)), steps].mean(axis=1)
 
 
 def by_piece(values: NDArray[Number], layout: Layout) -> list[NDArray[Number]]:
@@ -240,12 +238,17 @@ def _shared_displacements(parts: Sequence[Floats], right_px: NDArray[np.float64]
 
     The likeliest comes first, then each that is the likeliest of those that lie apart from all before.
     """
-    moves_m, to_the_right, said = displacements(parts, right_px, OWN_M)
+    moves_m, said = displacements(parts, right_px, OWN_M)
     total = said * min(len(right_px), MOST_KNOTS) - 0.5 * (moves_m**2).sum(axis=1) / SHARED_M**2
     while np.isfinite(total).any():
-        best = to_the_right[int(total.argmax())]
+        best = _to_the_right(moves_m[total.argmax()], right_px)
         yield best
-        total[np.sqrt(((to_the_right - best) ** 2).mean(axis=1)) < APART_M] = -np.inf
+        total[np.sqrt(((_to_the_right(moves_m, right_px) - best) ** 2).mean(axis=1)) < APART_M] = -np.inf
+
+
+def _to_the_right(moves_m: NDArray[np.float64], right_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., knots), how far displacements (..., 2) move each knot to its right, metres."""
+    return np.clip(moves_m @ right_px.T, -REACH_M, REACH_M)
 
 
 def _smoothest(scores: NDArray[np.floating]) -> NDArray[np.float64]:
