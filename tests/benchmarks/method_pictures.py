@@ -13,6 +13,7 @@ from PIL import Image
 
 from railwatch.training.cases import Case, rendered_case
 from services.detector.centrelines import corridor, project
+from services.detector.counting import count_tile
 from services.detector.evidence import Models, by_track, load_models, measure, weigh
 from services.detector.ground import CORRIDOR_HALF_WIDTH_M, Ground, prepare
 from services.detector.raster import Raster, harmonise
@@ -45,6 +46,21 @@ def registration(case: Case) -> Figure:
         strict=True,
     ):
         _show(axis, np.where(squares, _colours(case.tile), _colours(picture)), title)
+    return figure
+
+
+def placing(case: Case) -> Figure:
+    """A yard under snow, its baseline placed by the tracks, and the cars counted there."""
+    counted = count_tile(case.tile, case.baseline, case.tracks, sun=case.sun)
+    if counted.baseline is None:
+        raise ValueError("the case is not counted")
+    figure, axes = _panels(3)
+    titles = ("baseline, placed by the tracks", "tile", f"counted {len(counted.outlines)} of {len(case.cars)}")
+    for axis, picture, title in zip(axes, (counted.baseline, case.tile, case.tile), titles, strict=True):
+        _show(axis, _colours(picture), title, whole=True)
+    for _, _, corners in counted.outlines:
+        axes[2].fill(*corners.T, facecolor="none", edgecolor=ORANGE, linewidth=1.2)
+    axes[2].set(xlim=axes[1].get_xlim(), ylim=axes[1].get_ylim())
     return figure
 
 
@@ -135,6 +151,7 @@ def main(folder: Path) -> None:
     )
     for name, figure in {
         "registration": registration(clear),
+        "placing": placing(rendered_case("snow", 640_134, 640)),
         "radiometry": radiometry(clear, ground),
         "visibility": visibility(clouded, under_cloud),
         "tracks": tracks(clear, ground, models),
