@@ -37,8 +37,9 @@ def calibrate(tallies: Iterable[Tally]) -> Calibration:
     """The calibration with the best intervals among those that cover as many of these scenes as they say.
 
     Each side is left by one scene in twenty, by the conformal quantile with its correction for a finite number of
-    scenes. The scene-level term, what doubt adds to it, and the floor are those with the least mean interval score
-    relative to the count (Gneiting and Raftery, JASA 2007): narrow where the count is right, wide where it is not.
+    scenes. The scene-level term, what doubt adds to it, and the floor are those with the least interval score relative
+    to the count (Gneiting and Raftery, JASA 2007): narrow where the count is right, wide where it is not. The score's
+    geometric mean is taken, so that an interval twice as narrow counts alike in sure scenes and in doubtful ones.
     """
     known = list(tallies)
     counts, true = (np.array([getattr(tally, name) for tally in known]) for name in ("count", "true"))
@@ -50,9 +51,9 @@ def calibrate(tallies: Iterable[Tally]) -> Calibration:
         above, below = _reach(errors / spreads), _reach(-errors / spreads)
         beyond = np.maximum(errors - above * spreads, 0) + np.maximum(-errors - below * spreads, 0)
         score = ((above + below) * spreads + MISS * beyond) / np.maximum(counts, 1)
-        if large.any() and float(score[large].mean()) < least:
-            best = Calibration(round(below, 3), round(above, 3), scene, doubt, floor)
-            least = float(score[large].mean())
+        average = float(np.log(score[large]).mean()) if large.any() else np.inf
+        if average < least:
+            best, least = Calibration(round(below, 3), round(above, 3), scene, doubt, floor), average
     return best
 
 
