@@ -8,7 +8,7 @@ from services.detector.centrelines import project
 from services.detector.ground import prepare
 from services.detector.placing import MOST_DOUBT, PLACED_BY_TRACKS
 from services.detector.raster import Raster
-from services.detector.reading import read
+from services.detector.reading import clearest, readings
 from services.detector.rejection import TileRejectedError
 from services.detector.result import Counted, rejected, tallied
 from services.detector.tracks import clip
@@ -55,7 +55,7 @@ def count_tile(
     drawn = clip(lines, tile.shape, tile.gsd_m)
     if not drawn:
         return Counted(rejected(algorithm(), (*ground.reasons, "no-track"), ground, timings_ms=timings))
-    reading = read(drawn, tile, ground, models, sun, cell, timings)
+    reading = clearest(readings(drawn, tile, ground, models, sun, cell, timings))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     why = None

@@ -71,40 +71,7 @@ class Reading:
         return sum(len(track.cars) for track in self.decoded)
 
 
-def read(
-    drawn: Sequence[Piece],
-    tile: Raster,
-    ground: Ground,
-    models: evidence.Models,
-    sun: Sun | None,
-    cell: Cell | None,
-    timings_ms: dict[str, float],
-) -> Reading:
-    """The clearest reading of a tile's tracks.
-
-    Args:
-        drawn: the tracks as drawn, inside the tile.
-        tile: the tile.
-        ground: what the reading stands on.
-        models: what the evidence is weighed with.
-        sun: where it stood, if known.
-        cell: only what lies in it counts; all of the tile without one.
-        timings_ms: wall time by stage; this adds to it.
-    """
-    return clearest(_readings(drawn, tile, ground, models, sun, cell, timings_ms))
-
-
-def clearest(readings: Iterator[Reading]) -> Reading:
-    """The first reading, unless it is in doubt and another leaves far less of it and no fewer cars."""
-    first = next(readings)
-    if first.doubt < IN_DOUBT:
-        return first
-    others = [reading for reading in islice(readings, OTHER_READINGS) if reading.cars >= first.cars]
-    best = min([first, *others], key=lambda reading: reading.doubt)
-    return best if best.doubt < FAR_LESS * first.doubt else first
-
-
-def _readings(
+def readings(
     drawn: Sequence[Piece],
     tile: Raster,
     ground: Ground,
@@ -113,7 +80,17 @@ def _readings(
     cell: Cell | None,
     timings_ms: dict[str, float],
 ) -> Iterator[Reading]:
-    """Readings along the lines where they most likely lie, and then elsewhere in turn."""
+    """Readings along the lines where they most likely lie, and then elsewhere in turn.
+
+    Args:
+        drawn: the tracks as drawn, inside the tile.
+        tile: the tile.
+        ground: what the readings stand on.
+        models: what the evidence is weighed with.
+        sun: where it stood, if known.
+        cell: only what lies in it counts; all of the tile without one.
+        timings_ms: wall time by stage; each reading adds to it.
+    """
     model = models.single if ground.baseline is None else models.pair
     placings = refinements(drawn, tile, ground.baseline, ground.seen, models.axis)
     while True:
@@ -138,6 +115,16 @@ def _readings(
         with _timed(timings_ms, "segmentation"):
             decoded = decode(along, model.grammar)
         yield Reading(pieces, layout, ours, seen, bool((under_bridge & ours).any()), decoded)
+
+
+def clearest(placings: Iterator[Reading]) -> Reading:
+    """The first reading, unless it is in doubt and another leaves far less of it and no fewer cars."""
+    first = next(placings)
+    if first.doubt < IN_DOUBT:
+        return first
+    others = [reading for reading in islice(placings, OTHER_READINGS) if reading.cars >= first.cars]
+    best = min([first, *others], key=lambda reading: reading.doubt)
+    return best if best.doubt < FAR_LESS * first.doubt else first
 
 
 def _inside(cell: Cell, layout: Layout, tile: Raster) -> Mask:
