@@ -26,7 +26,8 @@ MOSTLY_HIDDEN = 0.5
 # What registration says of a tile that shows none of the baseline's ground: another place, or this one under snow.
 UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
 # Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow: unless the tracks
-# are nearly as white and smooth as the rest, as under cloud; through snow, rails and cars show.
+# are nearly as white and smooth as the rest, as under cloud (0.77 times as much at the least in 16 rendered tiles);
+# through snow, rails and cars show (0.67 times at the most in 29).
 LIKELY_SNOW = 0.7
 TRACKS_AS_SMOOTH = 0.7
 

@@ -22,7 +22,8 @@ from services.detector.tracks import Piece, clip
 from shared.counts import Registration
 
 # Fresh snow reflects four fifths of the light, of all colours alike; so much of the ground must look like it, against
-# the brightest of the picture, further from the tracks than cars and the ballast that they keep free.
+# the brightest of the picture, further from the tracks than cars and the ballast that they keep free. Pale grey ground
+# passes as well: this only keeps green and brown places out, and the axes have to tell the rest.
 SNOW_SHARE = 1 / 3
 NEARLY_AS_BRIGHT = 0.75
 NEARLY_WHITE = 0.2

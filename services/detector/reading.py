@@ -29,7 +29,8 @@ from shared.sites import Cell
 
 Mask = NDArray[np.bool_]
 
-# Doubt, in nats a cell, from which on lines are laid elsewhere, how often, and the share of it that is far less.
+# Doubt, in nats a cell, from which on lines are laid elsewhere, how often, and the share of it that is far less: set on
+# rendered yards, where lines beside their tracks were in twice the doubt of those on them, or more (docs/accuracy.md).
 IN_DOUBT = 0.1
 OTHER_READINGS = 2
 FAR_LESS = 0.6

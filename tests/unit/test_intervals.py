@@ -24,8 +24,8 @@ def test_an_empty_yard_without_doubt_is_nothing_at_all() -> None:
     assert CALIBRATION.interval(0, Posterior(0.0, 0.0, 0.0, 1000)) == (0.0, 0.0)
 
 
-def test_a_yard_of_which_nothing_is_seen_has_an_interval() -> None:
-    assert width(0, of_all([])) == 0
+def test_without_any_track_there_is_nothing_to_be_unsure_of() -> None:
+    assert CALIBRATION.interval(0, of_all([])) == (0.0, 0.0)
 
 
 def test_a_full_yard_is_unsure_by_its_share_however_sure_the_decoder_is() -> None:
