@@ -12,9 +12,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
-from shared.counts import BlobRef
-from shared.errors import ConfigurationError, TransientError, UnprocessableError
-from shared.settings import BlobSettings
+from railwatch.shared.counts import BlobRef
+from railwatch.shared.errors import ConfigurationError, TransientError, UnprocessableError
+from railwatch.shared.settings import BlobSettings
 
 
 def blob_path(sha256: str) -> str:

@@ -1,6 +1,6 @@
 """The events that cross Kafka: one model each, its topic, its key, and an id derived from its content.
 
-The wire form (CloudEvents 1.0, Kafka binary mode) is `shared.bus.codec`'s business. Every id is a function of what the
+The wire form (CloudEvents 1.0, Kafka binary mode) is made by `shared.bus.codec`. Every id is a function of what the
 event is about, never of when it was sent, so writing the same thing twice gives the same id and changes nothing.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.counts import BaselineRef, BlobRef, Frozen, RecallCheck, Sun, TileCount, UtcDatetime
+from railwatch.shared.counts import BaselineRef, BlobRef, Frozen, RecallCheck, Sun, TileCount, UtcDatetime
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 

@@ -11,9 +11,9 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared import metrics
-from shared.errors import ConfigurationError
-from shared.settings import HttpSettings
+from railwatch.shared import metrics
+from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.settings import HttpSettings
 
 ALIVE_WITHIN_S = 60.0
 """A loop that has not come round for this long is stuck. It turns several times a second when all is well."""

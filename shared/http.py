@@ -13,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from shared.errors import TransientError
+from railwatch.shared.errors import TransientError
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = "10"

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import structlog
 from structlog.typing import EventDict, Processor
 
-from shared.settings import LogLevel
+from railwatch.shared.settings import LogLevel
 
 QUIET = {"kafka": logging.CRITICAL, "httpx": logging.WARNING, "httpcore": logging.WARNING, "rasterio": logging.WARNING}
 """What is kept of chatty libraries, at any level of ours. kafka-python calls every attempt to connect an error, several

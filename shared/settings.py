@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.errors import ConfigurationError
+from railwatch.shared.errors import ConfigurationError
 
 PREFIX = "RAILWATCH_"
 

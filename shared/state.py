@@ -6,7 +6,7 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from shared.settings import RedisSettings
+from railwatch.shared.settings import RedisSettings
 
 PREFIX = "railwatch"
 """What every key begins with: the pattern of the ACL user is `~railwatch:*`."""

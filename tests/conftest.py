@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.settings import KafkaSettings, RedisSettings
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.settings import KafkaSettings, RedisSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import kafka_settings_of
 

@@ -6,7 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from services.alerting.delivery.signature import HEADER, verify
+from railwatch.services.alerting.delivery.signature import HEADER, verify
 
 
 class Receiver(BaseHTTPRequestHandler):

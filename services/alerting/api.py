@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, SecretStr
 
-from services.alerting.attention import NotStandingError, acknowledge, silence
-from services.alerting.pages.routes import add_pages
-from services.alerting.views import (
+from railwatch.services.alerting.attention import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.pages.routes import add_pages
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.views import (
     Acknowledgement,
     AlertDetail,
     AlertPage,
@@ -26,14 +27,13 @@ from services.alerting.views import (
     observation_view,
     site_view,
 )
-from services.alerting.windows import Windows
-from shared.blobs import BlobStore
-from shared.counts import BlobRef
-from shared.errors import UnprocessableError
-from shared.events import AlertEvent
-from shared.health import Progress, health_router
-from shared.http import answer_with_problems, bearer_check
-from shared.sites import Site
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BlobRef
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import AlertEvent
+from railwatch.shared.health import Progress, health_router
+from railwatch.shared.http import answer_with_problems, bearer_check
+from railwatch.shared.sites import Site
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 LONGEST_SILENCE = timedelta(days=90)

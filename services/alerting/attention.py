@@ -5,13 +5,13 @@ Both are steps of the alert's life like any other: numbered, kept, and published
 
 from datetime import datetime
 
-from services.alerting.lifecycle import AlertRecord
-from services.alerting.sentence import moment
-from services.alerting.siteview import SiteView, Window
-from services.alerting.windows import Windows
-from shared import metrics
-from shared.errors import RailwatchError
-from shared.events import AlertEvent, Transition
+from railwatch.services.alerting.history.lifecycle import AlertRecord
+from railwatch.services.alerting.history.wording import moment
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import SiteView, Window
+from railwatch.shared import metrics
+from railwatch.shared.errors import RailwatchError
+from railwatch.shared.events import AlertEvent, Transition
 
 
 class NotStandingError(RailwatchError):

@@ -9,19 +9,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerting.announcement import alert_event, plain_look
-from services.alerting.entries import Entries, Entry
-from services.alerting.history import enter
-from services.alerting.judgement import Rule, State
-from services.alerting.lifecycle import steps, told
-from services.alerting.missed import GAPS, next_due, promised
-from services.alerting.observations import check_count, complete, merge, observe, reading, tracks_by_tile
-from services.alerting.siteview import SceneRecord, SiteStatus, SiteView, Window
-from services.alerting.windows import Windows
-from shared import metrics
-from shared.errors import UnprocessableError
-from shared.events import AlertEvent, CountEvent, EvidenceItem
-from shared.sites import Site
+from railwatch.services.alerting.history.alert_event import alert_event, plain_look
+from railwatch.services.alerting.history.entries import Entries, Entry
+from railwatch.services.alerting.history.history import enter
+from railwatch.services.alerting.history.lifecycle import steps, told
+from railwatch.services.alerting.history.missed import GAPS, next_due, promised
+from railwatch.services.alerting.history.observations import (
+    check_count,
+    complete,
+    merge,
+    observe,
+    reading,
+    tracks_by_tile,
+)
+from railwatch.services.alerting.rule.judgement import Rule, State
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import SceneRecord, SiteStatus, SiteView, Window
+from railwatch.shared import metrics
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
+from railwatch.shared.sites import Site
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
 """The alerting service: judges each site's counts against its history, and tells whoever should know."""
 
-from services.alerting.api import make_app
-from services.alerting.form import await_ours, is_foreign
-from services.alerting.settings import Settings
-from services.alerting.windows import Windows
-from services.alerting.wiring import Slowest, count_worker, delivery_workers, run_together
-from shared.blobs import BlobStore
-from shared.bus import Publisher
-from shared.health import serve
-from shared.logs import configure_logging
-from shared.process import stop_on_signal
-from shared.settings import load
-from shared.sites import known_sites
-from shared.state import connect, ready
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.schema_version import await_ours, is_foreign
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.wiring import Slowest, count_worker, delivery_workers, run_together
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.health import serve
+from railwatch.shared.logs import configure_logging
+from railwatch.shared.process import stop_on_signal
+from railwatch.shared.settings import load
+from railwatch.shared.sites import known_sites
+from railwatch.shared.state import connect, ready
 
 
 def run() -> None:

@@ -12,21 +12,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
-from services.alerting.handler import evidence_item, site_status
-from services.alerting.history import History, enter
-from services.alerting.lifecycle import record_of, told
-from services.alerting.missed import GAPS, promised
-from services.alerting.observations import TileReading, check_count, complete, merge, observe, reading, tracks_by_tile
-from services.alerting.settings import AlertingSettings, Settings
-from services.alerting.siteview import EVIDENCE_SCENES, SceneRecord, SiteView, Window
-from services.alerting.windows import Windows
-from services.alerting.wiring import now
-from shared.bus.read import read_topic
-from shared.errors import RailwatchError, UnprocessableError
-from shared.events import AlertEvent, CountEvent, EvidenceItem, Miss, MissedLookEvent, Notice
-from shared.settings import load
-from shared.sites import Site, known_sites
-from shared.state import connect
+from railwatch.services.alerting.handler import evidence_item, site_status
+from railwatch.services.alerting.history.history import History, enter
+from railwatch.services.alerting.history.lifecycle import record_of, told
+from railwatch.services.alerting.history.missed import GAPS, promised
+from railwatch.services.alerting.history.observations import (
+    TileReading,
+    check_count,
+    complete,
+    merge,
+    observe,
+    reading,
+    tracks_by_tile,
+)
+from railwatch.services.alerting.settings import AlertingSettings, Settings
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, SceneRecord, SiteView, Window
+from railwatch.services.alerting.wiring import now
+from railwatch.shared.bus.read import read_topic
+from railwatch.shared.errors import RailwatchError, UnprocessableError
+from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem, Miss, MissedLookEvent, Notice
+from railwatch.shared.settings import load
+from railwatch.shared.sites import Site, known_sites
+from railwatch.shared.state import connect
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from services.alerting.judgement import Rule
-from shared.settings import (
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.shared.settings import (
     BlobSettings,
     Group,
     HttpSettings,

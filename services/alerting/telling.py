@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.alerting.missed import Missed, steps, unwatched
-from services.alerting.siteview import MISSED, SiteStatus, SiteView
-from services.alerting.windows import Windows
-from shared.events import Miss, MissedLookEvent
-from shared.sites import Site
+from railwatch.services.alerting.history.missed import Missed, steps, unwatched
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import MISSED, SiteStatus, SiteView
+from railwatch.shared.events import Miss, MissedLookEvent
+from railwatch.shared.sites import Site
 
 
 def tell_missed(

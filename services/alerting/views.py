@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.alerting.entries import Entry
-from services.alerting.judgement import State
-from services.alerting.lifecycle import STANDING
-from services.alerting.missed import Missed, stands
-from services.alerting.siteview import SiteStatus
-from shared.counts import Frozen, UtcDatetime
-from shared.events import AlertEvent, Look, MissedLookEvent, Onset, Severity, Transition
-from shared.sites import Site
+from railwatch.services.alerting.history.entries import Entry
+from railwatch.services.alerting.history.lifecycle import STANDING
+from railwatch.services.alerting.history.missed import Missed, stands
+from railwatch.services.alerting.rule.judgement import State
+from railwatch.services.alerting.state.transaction import SiteStatus
+from railwatch.shared.counts import Frozen, UtcDatetime
+from railwatch.shared.events import AlertEvent, Look, MissedLookEvent, Onset, Severity, Transition
+from railwatch.shared.sites import Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
 

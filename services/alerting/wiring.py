@@ -9,17 +9,17 @@ from typing import Any
 
 import redis
 
-from services.alerting.delivery.deliver import Delivery
-from services.alerting.delivery.receivers import receivers
-from services.alerting.handler import CountHandler
-from services.alerting.settings import Settings
-from services.alerting.telling import tell_missed
-from services.alerting.windows import Windows
-from shared import metrics
-from shared.bus import Publisher, RetryPolicy, Worker
-from shared.events import CountEvent, Event, Miss, Notice
-from shared.health import Progress
-from shared.sites import Site
+from railwatch.services.alerting.delivery.deliver import Delivery
+from railwatch.services.alerting.delivery.receivers import receivers
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.telling import tell_missed
+from railwatch.shared import metrics
+from railwatch.shared.bus import Publisher, RetryPolicy, Worker
+from railwatch.shared.events import CountEvent, Event, Miss, Notice
+from railwatch.shared.health import Progress
+from railwatch.shared.sites import Site
 
 GROUP = "railwatch-alerting"
 SITES_EVERY_S = 15.0

@@ -13,10 +13,10 @@ from typing import Literal
 
 import redis
 
-from shared.counts import BaselineRef
-from shared.errors import TransientError
-from shared.events import CountEvent, TileEvent, derived_id
-from shared.state import key
+from railwatch.shared.counts import BaselineRef
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import CountEvent, TileEvent, derived_id
+from railwatch.shared.state import key
 
 # A look that comes again after this long is counted against the baseline of the day.
 REMEMBER = timedelta(days=90)

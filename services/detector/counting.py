@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.detector import evidence
-from services.detector.centrelines import project
-from services.detector.ground import prepare
-from services.detector.placing import MOST_DOUBT, PLACED_BY_TRACKS
-from services.detector.raster import Raster
-from services.detector.reading import clearest, readings
-from services.detector.rejection import TileRejectedError
-from services.detector.result import Counted, rejected, tallied
-from services.detector.tracks import clip
-from shared.counts import Sun
-from shared.sites import Cell, Track
+from railwatch.services.detector.alignment.ground import prepare
+from railwatch.services.detector.alignment.placing import MOST_DOUBT, PLACED_BY_TRACKS
+from railwatch.services.detector.cars import evidence
+from railwatch.services.detector.cars.reading import clearest, readings
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.services.detector.result import Counted, rejected, tallied
+from railwatch.services.detector.tracks.centrelines import project
+from railwatch.services.detector.tracks.pieces import clip
+from railwatch.shared.counts import Sun
+from railwatch.shared.sites import Cell, Track
 
 # Below this share of track in sight there is no count.
 LEAST_COVERAGE = 0.3

@@ -8,24 +8,24 @@ from time import perf_counter
 import numpy as np
 import structlog
 
-from services.detector.baselines import Baselines
-from services.detector.centrelines import project
-from services.detector.counting import count_tile
-from services.detector.geotiff import RasterLimits, read_raster
-from services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
-from services.detector.quality import check_quality
-from services.detector.raster import Raster
-from services.detector.recall import check_recall, is_sampled
-from services.detector.rejection import TileRejectedError
-from services.detector.result import Counted
-from services.detector.sun import sun_over
-from services.detector.unregistered import UnregisteredLooks
-from shared import metrics
-from shared.blobs import BlobStore
-from shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
-from shared.errors import UnprocessableError
-from shared.events import CountEvent, TileEvent, TileRole
-from shared.sites import Cell, Site
+from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.geotiff import RasterLimits, read_raster
+from railwatch.services.detector.imagery.quality import check_quality
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.services.detector.imagery.sun import sun_over
+from railwatch.services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
+from railwatch.services.detector.recall.check import check_recall, is_sampled
+from railwatch.services.detector.result import Counted
+from railwatch.services.detector.tracks.centrelines import project
+from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.shared import metrics
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.sites import Cell, Site
 
 # What a first look must show to become a baseline: nearly all of the track, in a light without endless shadows.
 BASELINE_COVERAGE = 0.95

@@ -2,15 +2,15 @@
 
 from fastapi import FastAPI
 
-from services.detector.settings import Settings
-from services.detector.wiring import tile_worker
-from shared.blobs import BlobStore
-from shared.bus import Publisher
-from shared.health import Progress, health_router, serve
-from shared.logs import configure_logging
-from shared.process import stop_on_signal
-from shared.settings import load
-from shared.state import connect, ready
+from railwatch.services.detector.settings import Settings
+from railwatch.services.detector.wiring import tile_worker
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.logs import configure_logging
+from railwatch.shared.process import stop_on_signal
+from railwatch.shared.settings import load
+from railwatch.shared.state import connect, ready
 
 
 def run() -> None:

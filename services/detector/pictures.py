@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from shapely import MultiLineString, box
 
-from services.detector.centrelines import Centreline
-from services.detector.raster import Raster, north_px
-from services.detector.result import Counted
-from shared.counts import TileCount
+from railwatch.services.detector.imagery.raster import Raster, north_px
+from railwatch.services.detector.result import Counted
+from railwatch.services.detector.tracks.centrelines import Centreline
+from railwatch.shared.counts import TileCount
 
 MEDIA_TYPE = "image/webp"
 SUFFIX = ".webp"

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from services.detector.baselines import Baselines, baseline_of, is_of
-from services.detector.settings import Settings
-from shared.bus.read import read_topic
-from shared.counts import BaselineRef
-from shared.events import CountEvent, TileEvent, TileRole
-from shared.settings import load
-from shared.state import connect
+from railwatch.services.detector.baselines import Baselines, baseline_of, is_of
+from railwatch.services.detector.settings import Settings
+from railwatch.shared.bus.read import read_topic
+from railwatch.shared.counts import BaselineRef
+from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.settings import load
+from railwatch.shared.state import connect
 
 
 @dataclass(frozen=True)

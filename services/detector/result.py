@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.ground import Ground
-from services.detector.intervals import Calibration, Posterior, of_all
-from services.detector.raster import Raster
-from services.detector.reading import Reading
-from services.detector.segmentation import Decoded, Segment
-from services.detector.strips import CELL_M, PAD, Layout
-from services.detector.tracks import Piece
-from shared.counts import Car, Quality, Sun, TileCount, TrackCount
+from railwatch.services.detector.alignment.ground import Ground
+from railwatch.services.detector.cars.intervals import Calibration, Posterior, of_all
+from railwatch.services.detector.cars.reading import Reading
+from railwatch.services.detector.cars.segmentation import Decoded, Segment
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.tracks.pieces import Piece
+from railwatch.services.detector.tracks.strips import CELL_M, PAD, Layout
+from railwatch.shared.counts import Car, Quality, Sun, TileCount, TrackCount
 
 Mask = NDArray[np.bool_]
 Corners = NDArray[np.float64]

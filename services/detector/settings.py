@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.settings import (
+from railwatch.shared.settings import (
     BlobSettings,
     Group,
     HttpSettings,

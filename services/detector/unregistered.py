@@ -2,11 +2,11 @@
 
 import redis
 
-from shared import metrics
-from shared.counts import TileCount
-from shared.errors import TransientError
-from shared.events import TileEvent
-from shared.state import key
+from railwatch.shared import metrics
+from railwatch.shared.counts import TileCount
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import TileEvent
+from railwatch.shared.state import key
 
 FAILURES = frozenset({"registration-unreliable", "shift-too-large", "wrong-place"})
 

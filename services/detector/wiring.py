@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import redis
 
-from services.detector.baselines import Baselines
-from services.detector.geotiff import RasterLimits
-from services.detector.handler import TileHandler
-from services.detector.settings import Settings
-from services.detector.unregistered import UnregisteredLooks
-from shared.blobs import BlobStore
-from shared.bus import Publisher, Worker
-from shared.events import Event, TileEvent
-from shared.health import Progress
-from shared.sites import known_sites
+from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.imagery.geotiff import RasterLimits
+from railwatch.services.detector.settings import Settings
+from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.events import Event, TileEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.sites import known_sites
 
 GROUP = "railwatch-detector"
 GAUGES_EVERY_S = 15.0

@@ -12,17 +12,17 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
-from services.ingest import openapi
-from services.ingest.arrival import arriving
-from services.ingest.assets import CHUNK_BYTES, fetched, scene_href, spooled
-from services.ingest.intake import Intake, Receipt
-from services.ingest.metadata import read_item, read_metadata
-from services.ingest.problems import problem_response, unavailable_response
-from services.ingest.upload import Upload, read_upload
-from shared import metrics
-from shared.errors import TransientError, UnprocessableError
-from shared.health import Progress, health_router
-from shared.http import answer_with_problems, bearer_check, problem
+from railwatch.services.ingest import openapi
+from railwatch.services.ingest.arrival import arriving
+from railwatch.services.ingest.assets import CHUNK_BYTES, fetched, scene_href, spooled
+from railwatch.services.ingest.intake import Intake, Receipt
+from railwatch.services.ingest.metadata import read_item, read_metadata
+from railwatch.services.ingest.problems import problem_response, unavailable_response
+from railwatch.services.ingest.upload import Upload, read_upload
+from railwatch.shared import metrics
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.health import Progress, health_router
+from railwatch.shared.http import answer_with_problems, bearer_check, problem
 
 SOURCE = "api"
 SCENES_AT_ONCE = 2

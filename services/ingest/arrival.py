@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from shared.bus import Lineage, lineage
-from shared.bus.lineage import TRACEPARENT
-from shared.bus.tracing import span
+from railwatch.shared.bus import Lineage, lineage
+from railwatch.shared.bus.lineage import TRACEPARENT
+from railwatch.shared.bus.tracing import span
 
 
 @contextmanager

@@ -14,9 +14,9 @@ import pystac
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from services.ingest.intake import too_large
-from services.ingest.settings import SceneSettings
-from shared.errors import TransientError, UnprocessableError
+from railwatch.services.ingest.intake import too_large
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.errors import TransientError, UnprocessableError
 
 CHUNK_BYTES = 1024**2
 TIMEOUT_S = 30.0

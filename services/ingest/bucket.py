@@ -12,12 +12,12 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from services.ingest.assets import CHUNK_BYTES, spooled
-from services.ingest.intake import Intake, Receipt
-from services.ingest.metadata import parse_json, read_metadata
-from services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
-from shared.errors import TransientError
-from shared.events import derived_id
+from railwatch.services.ingest.assets import CHUNK_BYTES, spooled
+from railwatch.services.ingest.intake import Intake, Receipt
+from railwatch.services.ingest.metadata import parse_json, read_metadata
+from railwatch.services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import derived_id
 
 SOURCE = "bucket"
 

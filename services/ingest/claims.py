@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import redis
 
-from shared.errors import TransientError
-from shared.state import key
+from railwatch.shared.errors import TransientError
+from railwatch.shared.state import key
 
 KEPT_FOR = timedelta(days=90)
 """Long enough for a provider's late repeats; a scene pushed again later publishes the same ids again."""

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from services.ingest.intake import Intake, Receipt
-from services.ingest.metadata import parse_json, read_metadata
-from services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
-from shared.errors import UnprocessableError
+from railwatch.services.ingest.intake import Intake, Receipt
+from railwatch.services.ingest.metadata import parse_json, read_metadata
+from railwatch.services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
+from railwatch.shared.errors import UnprocessableError
 
 SOURCE = "directory"
 PROCESSED, REJECTED = "processed", "rejected"

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import structlog
 
-from services.ingest.claims import Claims
-from services.ingest.metadata import SceneMetadata
-from services.ingest.scene import Scene, open_scene
-from services.ingest.settings import SceneSettings
-from services.ingest.tiling import cut, overlapped
-from shared import metrics
-from shared.blobs import BlobStore
-from shared.counts import Frozen
-from shared.errors import UnprocessableError
-from shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
-from shared.sites import Cell, Site, SiteCatalogue
+from railwatch.services.ingest.claims import Claims
+from railwatch.services.ingest.metadata import SceneMetadata
+from railwatch.services.ingest.scene import Scene, open_scene
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.services.ingest.tiling import cut, overlapped
+from railwatch.shared import metrics
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import Frozen
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
+from railwatch.shared.sites import Cell, Site, SiteCatalogue
 
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 

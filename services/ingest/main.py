@@ -1,16 +1,16 @@
 """The ingest service: takes scenes in, cuts out the tiles of every site they show, and publishes them."""
 
-from services.ingest.api import make_app
-from services.ingest.settings import Settings
-from services.ingest.sources import run_sources
-from services.ingest.wiring import kafka_answers, make_intake, sources
-from shared.blobs import BlobStore
-from shared.bus import Publisher
-from shared.health import Progress, serve
-from shared.logs import configure_logging
-from shared.process import stop_on_signal
-from shared.settings import load
-from shared.state import connect, ready
+from railwatch.services.ingest.api import make_app
+from railwatch.services.ingest.settings import Settings
+from railwatch.services.ingest.sources import run_sources
+from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.health import Progress, serve
+from railwatch.shared.logs import configure_logging
+from railwatch.shared.process import stop_on_signal
+from railwatch.shared.settings import load
+from railwatch.shared.state import connect, ready
 
 
 def run() -> None:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import pystac
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.counts import Frozen, Sun
-from shared.errors import UnprocessableError
-from shared.events import Slug, TileRole
+from railwatch.shared.counts import Frozen, Sun
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import Slug, TileRole
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

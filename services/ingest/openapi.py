@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from services.ingest.problems import PROBLEMS
-from services.ingest.upload import JSON_TYPES
-from shared.http import PROBLEM_TYPE
+from railwatch.services.ingest.problems import PROBLEMS
+from railwatch.services.ingest.upload import JSON_TYPES
+from railwatch.shared.http import PROBLEM_TYPE
 
 DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail sites, and publishes them to be counted."
 

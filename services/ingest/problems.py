@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi.responses import JSONResponse
 
-from shared.http import PROBLEM_TYPE, RETRY_AFTER_S
+from railwatch.shared.http import PROBLEM_TYPE, RETRY_AFTER_S
 
 
 class Problem(NamedTuple):

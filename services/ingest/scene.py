@@ -18,8 +18,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioIOError
 from rasterio.io import DatasetReader
 from shapely import Polygon, box
 
-from services.ingest.settings import SceneSettings
-from shared.errors import UnprocessableError
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.errors import UnprocessableError
 
 DTYPES = ("uint8", "uint16", "float32")
 MAX_BANDS = 16

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from shared.settings import (
+from railwatch.shared.settings import (
     BlobSettings,
     Group,
     HttpSettings,

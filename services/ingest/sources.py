@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import structlog
 
-from services.ingest.arrival import arriving
-from services.ingest.intake import Intake, Receipt
-from shared import metrics
-from shared.errors import TransientError, UnprocessableError
-from shared.health import Progress
+from railwatch.services.ingest.arrival import arriving
+from railwatch.services.ingest.intake import Intake, Receipt
+from railwatch.shared import metrics
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.health import Progress
 
 GEOTIFF_SUFFIXES = (".tif", ".tiff")
 METADATA_SUFFIX = ".json"

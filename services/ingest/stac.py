@@ -14,13 +14,13 @@ from pystac import STACError
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 
-from services.ingest.assets import fetched, scene_href
-from services.ingest.intake import Intake, Receipt
-from services.ingest.metadata import read_item, read_metadata
-from services.ingest.settings import StacSettings
-from services.ingest.sources import offer
-from shared.errors import TransientError
-from shared.events import derived_id
+from railwatch.services.ingest.assets import fetched, scene_href
+from railwatch.services.ingest.intake import Intake, Receipt
+from railwatch.services.ingest.metadata import read_item, read_metadata
+from railwatch.services.ingest.settings import StacSettings
+from railwatch.services.ingest.sources import offer
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import derived_id
 
 SOURCE = "stac"
 TIMEOUT_S = 30.0

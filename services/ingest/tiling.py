@@ -10,9 +10,9 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from services.ingest.scene import Scene, damaged
-from shared.errors import UnprocessableError
-from shared.sites import Cell, Site
+from railwatch.services.ingest.scene import Scene, damaged
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.sites import Cell, Site
 
 MAX_TILE_BYTES = 512 * 1024**2
 

@@ -8,9 +8,9 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from services.ingest.intake import too_large
-from services.ingest.metadata import is_stac_item, parse_json
-from shared.errors import TransientError, UnprocessableError
+from railwatch.services.ingest.intake import too_large
+from railwatch.services.ingest.metadata import is_stac_item, parse_json
+from railwatch.shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
 MAX_DOCUMENT_BYTES = 1024**2

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import redis
 from obstore.store import from_url
 
-from services.ingest.bucket import WatchedBucket
-from services.ingest.claims import Claims
-from services.ingest.directory import WatchedDirectory
-from services.ingest.intake import Intake
-from services.ingest.settings import Settings
-from services.ingest.sources import Source
-from services.ingest.stac import PolledCatalogue
-from shared.blobs import BlobStore
-from shared.bus import Publisher
-from shared.settings import KafkaSettings
-from shared.sites import known_sites
+from railwatch.services.ingest.bucket import WatchedBucket
+from railwatch.services.ingest.claims import Claims
+from railwatch.services.ingest.directory import WatchedDirectory
+from railwatch.services.ingest.intake import Intake
+from railwatch.services.ingest.settings import Settings
+from railwatch.services.ingest.sources import Source
+from railwatch.services.ingest.stac import PolledCatalogue
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.settings import KafkaSettings
+from railwatch.shared.sites import known_sites
 
 
 def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher) -> Intake:

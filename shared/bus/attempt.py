@@ -10,16 +10,16 @@ from typing import Any, Generic, Literal, TypeVar
 import structlog
 from kafka import TopicPartition
 
-from shared import metrics
-from shared.bus.codec import decode, origin_of
-from shared.bus.deadletter import dead_letter
-from shared.bus.inflight import Task
-from shared.bus.lineage import lineage
-from shared.bus.publisher import Publisher
-from shared.bus.tracing import span
-from shared.errors import NotPublishedError, TransientError, UnprocessableError
-from shared.events import CountEvent, Event, TileEvent
-from shared.logs import log_context
+from railwatch.shared import metrics
+from railwatch.shared.bus.codec import decode, origin_of
+from railwatch.shared.bus.deadletter import dead_letter
+from railwatch.shared.bus.inflight import Task
+from railwatch.shared.bus.lineage import lineage
+from railwatch.shared.bus.publisher import Publisher
+from railwatch.shared.bus.tracing import span
+from railwatch.shared.errors import NotPublishedError, TransientError, UnprocessableError
+from railwatch.shared.events import CountEvent, Event, TileEvent
+from railwatch.shared.logs import log_context
 
 E = TypeVar("E", bound=Event)
 RecordTask = Task[TopicPartition, Any]

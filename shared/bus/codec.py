@@ -11,9 +11,9 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from shared.bus.lineage import TRACEPARENT, Lineage
-from shared.errors import UnprocessableError
-from shared.events import AlertEvent, CountEvent, DeadLetter, Event, MissedLookEvent, Notice, TileEvent
+from railwatch.shared.bus.lineage import TRACEPARENT, Lineage
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, MissedLookEvent, Notice, TileEvent
 
 Headers = Sequence[tuple[str, bytes | None]]
 

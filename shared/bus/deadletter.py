@@ -4,9 +4,9 @@ import base64
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from shared.bus.codec import header_text
-from shared.errors import UnprocessableError
-from shared.events import Coordinates, DeadLetter
+from railwatch.shared.bus.codec import header_text
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import Coordinates, DeadLetter
 
 MAX_VALUE_BYTES = 256 * 1024
 """A larger value is left out: it still lies in its topic, at the letter's coordinates."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from shared import metrics
-from shared.bus.client import DELIVERY_TIMEOUT_MS, make_producer
-from shared.bus.codec import encode
-from shared.bus.lineage import current_lineage
-from shared.errors import NotPublishedError, UnprocessableError
-from shared.events import DeadLetter, Event
-from shared.settings import KafkaSettings
+from railwatch.shared import metrics
+from railwatch.shared.bus.client import DELIVERY_TIMEOUT_MS, make_producer
+from railwatch.shared.bus.codec import encode
+from railwatch.shared.bus.lineage import current_lineage
+from railwatch.shared.errors import NotPublishedError, UnprocessableError
+from railwatch.shared.events import DeadLetter, Event
+from railwatch.shared.settings import KafkaSettings
 
 
 class Publisher:

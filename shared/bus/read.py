@@ -7,11 +7,11 @@ from typing import TypeVar
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from shared.bus.client import connection
-from shared.bus.codec import decode
-from shared.errors import TransientError, UnprocessableError
-from shared.events import Event
-from shared.settings import KafkaSettings
+from railwatch.shared.bus.client import connection
+from railwatch.shared.bus.codec import decode
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import Event
+from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from shared.bus.client import make_admin
-from shared.bus.codec import EVENT_TYPES
-from shared.errors import TransientError
-from shared.settings import KafkaSettings
+from railwatch.shared.bus.client import make_admin
+from railwatch.shared.bus.codec import EVENT_TYPES
+from railwatch.shared.errors import TransientError
+from railwatch.shared.settings import KafkaSettings
 
 KEEP_FOREVER_MS = -1
 """State in Redis is rebuilt from the topics, so they must reach back to the beginning of a site's history."""

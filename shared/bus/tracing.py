@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from shared.bus.lineage import Lineage
+from railwatch.shared.bus.lineage import Lineage
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer

@@ -18,15 +18,15 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 from kafka.structs import MemberState
 
-from shared import metrics
-from shared.bus.attempt import Attempt, Outcome, RetryPolicy
-from shared.bus.client import make_consumer
-from shared.bus.inflight import Inflight, Task
-from shared.bus.publisher import Publisher
-from shared.errors import TransientError
-from shared.events import Event
-from shared.health import Progress
-from shared.settings import KafkaSettings
+from railwatch.shared import metrics
+from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
+from railwatch.shared.bus.client import make_consumer
+from railwatch.shared.bus.inflight import Inflight, Task
+from railwatch.shared.bus.publisher import Publisher
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import Event
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 

@@ -1,15 +1,15 @@
 """JSON Schemas of the events, made from their models; beside each lies an example.
 
-`python -m shared.schemas` writes them. Within v1 an event may only gain optional fields; anything else is v2, a new
-type on a new topic.
+`python -m railwatch.shared.schemas` writes them. Within v1 an event may only gain optional fields; anything else is v2,
+a new type on a new topic.
 """
 
 import re
 from pathlib import Path
 from typing import Any
 
-from shared.bus.codec import schema_uri
-from shared.events import Event
+from railwatch.shared.bus.codec import schema_uri
+from railwatch.shared.events import Event
 
 DIRECTORY = Path(__file__).parent
 

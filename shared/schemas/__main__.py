@@ -2,8 +2,8 @@
 
 import json
 
-from shared.bus.codec import EVENT_TYPES
-from shared.schemas import json_schema, schema_path
+from railwatch.shared.bus.codec import EVENT_TYPES
+from railwatch.shared.schemas import json_schema, schema_path
 
 for event_type, model in EVENT_TYPES.items():
     schema_path(event_type).write_text(json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n")

@@ -3,8 +3,8 @@
 A site is one YAML file and one GeoJSON file of track centrelines; `load_sites` reads a directory of them.
 """
 
-from shared.sites.load import SiteCatalogue, known_sites, load_sites, load_tracks
-from shared.sites.model import Cell, ContextEvent, LonLat, NewNormal, Site, Track
+from railwatch.shared.sites.load import SiteCatalogue, known_sites, load_sites, load_tracks
+from railwatch.shared.sites.model import Cell, ContextEvent, LonLat, NewNormal, Site, Track
 
 __all__ = [
     "Cell",

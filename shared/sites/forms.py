@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from shared.events import Slug
-from shared.sites.model import CAR_LENGTHS_M, TILE_SIZE_M, LonLat, Position
+from railwatch.shared.events import Slug
+from railwatch.shared.sites.model import CAR_LENGTHS_M, TILE_SIZE_M, LonLat, Position
 
 CarLength = Annotated[float, Field(ge=4, le=60)]
 

@@ -11,10 +11,10 @@ import structlog
 from shapely import GeometryCollection, LineString, MultiLineString, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
-from shared.errors import ConfigurationError
-from shared.sites.document import Document, Location, read_json, read_yaml
-from shared.sites.forms import AreaFile, SiteFile, TrackFile
-from shared.sites.model import (
+from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.sites.document import Document, Location, read_json, read_yaml
+from railwatch.shared.sites.forms import AreaFile, SiteFile, TrackFile
+from railwatch.shared.sites.model import (
     CORRIDOR_M,
     GEOD,
     ContextEvent,

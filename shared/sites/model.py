@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 from pyproj import Geod, Transformer
 from shapely import LineString, MultiLineString, Polygon, STRtree, box
 
-from shared.counts import Frozen
-from shared.events import Slug
+from railwatch.shared.counts import Frozen
+from railwatch.shared.events import Slug
 
 CAR_LENGTHS_M = (9.0, 27.0)
 """Two-axle wagons are some 9 m long over buffers, the longest car carriers some 27 m."""

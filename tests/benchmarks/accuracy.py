@@ -19,15 +19,15 @@ import shapely
 from numpy.typing import NDArray
 
 from railwatch.render import CONDITIONS
+from railwatch.services.detector.cars.evidence import Models, load_models
+from railwatch.services.detector.cars.features import structure
+from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.geotiff import read_raster
+from railwatch.services.detector.tracks.centrelines import Centreline, project
 from railwatch.training.cases import Case, middles, rendered_case, tracks_of
 from railwatch.training.examples import real_scene, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
 from railwatch.training.model import EVIDENCE_CHANNELS, Recipe
-from services.detector.centrelines import Centreline, project
-from services.detector.counting import count_tile
-from services.detector.evidence import Models, load_models
-from services.detector.features import structure
-from services.detector.geotiff import read_raster
 from tests.benchmarks.afternoon import count_cars
 
 FIRST_SEED = 900_000

@@ -13,8 +13,8 @@ from skimage.measure import label, regionprops
 from skimage.metrics import structural_similarity
 from skimage.registration import phase_cross_correlation
 
-from services.detector.centrelines import Centreline, corridor
-from services.detector.raster import Raster, harmonise
+from railwatch.services.detector.imagery.raster import Raster, harmonise
+from railwatch.services.detector.tracks.centrelines import Centreline, corridor
 
 CAR_M = 14.5
 LEAST_M2 = 12.0

@@ -17,16 +17,16 @@ import numpy as np
 import redis
 
 from railwatch.embedded import embedded_redis
-from services.alerting.handler import CountHandler
-from services.alerting.judgement import Rule
-from services.alerting.siteview import alert_key, site_key
-from services.alerting.windows import SITE_KEYS, Windows
-from shared.bus import decode, encode
-from shared.counts import Car, Quality, TileCount, TrackCount
-from shared.events import CountEvent
-from shared.settings import RedisSettings
-from shared.sites import Site
-from shared.state import connect
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.state.store import SITE_KEYS, Windows
+from railwatch.services.alerting.state.transaction import alert_key, site_key
+from railwatch.shared.bus import decode, encode
+from railwatch.shared.counts import Car, Quality, TileCount, TrackCount
+from railwatch.shared.events import CountEvent
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.sites import Site
+from railwatch.shared.state import connect
 from tests.support.alerting import blob, on_day, small_site
 
 NOW = datetime(2031, 1, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.cli.alerts_plot import draw as draw_history
-from services.alerting.judgement import Rule
-from services.alerting.replay import replay
-from shared.events import Look
+from railwatch.services.alerting.history.replay import replay
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.shared.events import Look
 from tests.benchmarks.alert_series import draw
 
 START = datetime(2021, 1, 4, tzinfo=UTC)

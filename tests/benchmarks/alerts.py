@@ -16,11 +16,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from services.alerting import judgement
-from services.alerting.backtest import alarm
-from services.alerting.judgement import Judgement, Rule, State
-from services.alerting.replay import replay
-from shared.events import Look
+from railwatch.services.alerting.history.replay import replay
+from railwatch.services.alerting.rule import judgement
+from railwatch.services.alerting.rule.backtest import alarm
+from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
+from railwatch.shared.events import Look
 from tests.benchmarks.alert_peers import Flags, ears_c2, farrington, median_mad, oracle, rolling_mean
 from tests.benchmarks.alert_series import FAMILIES, WARM_UP, Series, draw, simulate
 

@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from railwatch.services.detector.alignment.ground import CORRIDOR_HALF_WIDTH_M, Ground, prepare
+from railwatch.services.detector.alignment.registration import register
+from railwatch.services.detector.cars.evidence import Models, by_track, load_models, measure, weigh
+from railwatch.services.detector.cars.segmentation import decode
+from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.raster import Raster, harmonise
+from railwatch.services.detector.tracks.centrelines import corridor, project
+from railwatch.services.detector.tracks.pieces import clip
+from railwatch.services.detector.tracks.refinement import refine
+from railwatch.services.detector.tracks.strips import ACROSS_M, CELL_M, PAD, lay_out, straighten
 from railwatch.training.cases import Case, rendered_case
-from services.detector.centrelines import corridor, project
-from services.detector.counting import count_tile
-from services.detector.evidence import Models, by_track, load_models, measure, weigh
-from services.detector.ground import CORRIDOR_HALF_WIDTH_M, Ground, prepare
-from services.detector.raster import Raster, harmonise
-from services.detector.refinement import refine
-from services.detector.registration import register
-from services.detector.segmentation import decode
-from services.detector.strips import ACROSS_M, CELL_M, PAD, lay_out, straighten
-from services.detector.tracks import clip
 
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 SQUARE_PX = 40

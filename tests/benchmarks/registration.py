@@ -19,8 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from services.detector.registration import register
-from services.detector.rejection import TileRejectedError
+from railwatch.services.detector.alignment.registration import register
+from railwatch.services.detector.imagery.rejection import TileRejectedError
 from tests.support.rendered import Rendered, corner_error_px, rendered
 
 CONDITIONS = ("clear", "shift", "haze", "season", "snow", "low-sun", "train-left", "cloud", "coarse", "coarsest")

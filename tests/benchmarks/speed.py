@@ -22,10 +22,10 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from services.detector.counting import count_tile
-from services.detector.raster import Raster
-from services.detector.registration import warp
-from shared.sites import Track
+from railwatch.services.detector.alignment.registration import warp
+from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.shared.sites import Track
 from tests.support.rendered import rendered
 
 SEED = 300_901

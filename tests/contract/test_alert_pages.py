@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.alerting.api import make_app
-from services.alerting.windows import Windows
-from shared.blobs import BlobStore
-from shared.counts import BaselineRef
-from shared.events import AlertEvent, EvidenceItem, Transition
-from shared.health import Progress
-from shared.settings import BlobSettings, RedisSettings
-from shared.sites import ContextEvent, Site
-from shared.state import connect
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BaselineRef
+from railwatch.shared.events import AlertEvent, EvidenceItem, Transition
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import BlobSettings, RedisSettings
+from railwatch.shared.sites import ContextEvent, Site
+from railwatch.shared.state import connect
 from tests.support.alerting import alert_event, blob, missed_look, on_day, small_site
 
 HOSTILE = '<script>alert("x")</script>'

@@ -7,20 +7,20 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from services.alerting.announcement import plain_look
-from services.alerting.api import make_app
-from services.alerting.entries import Entries
-from services.alerting.history import History
-from services.alerting.judgement import State
-from services.alerting.lifecycle import AlertRecord
-from services.alerting.siteview import SiteStatus, Window
-from services.alerting.windows import Windows
-from shared.blobs import BlobStore
-from shared.counts import BlobRef
-from shared.events import EvidenceItem, Severity, Transition
-from shared.health import Progress
-from shared.settings import BlobSettings, RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.history.alert_event import plain_look
+from railwatch.services.alerting.history.entries import Entries
+from railwatch.services.alerting.history.history import History
+from railwatch.services.alerting.history.lifecycle import AlertRecord
+from railwatch.services.alerting.rule.judgement import State
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import SiteStatus, Window
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BlobRef
+from railwatch.shared.events import EvidenceItem, Severity, Transition
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import BlobSettings, RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, alert_event, blob, judged, on_day, small_site
 
 TOKEN = "a-token-of-the-duty-desk"

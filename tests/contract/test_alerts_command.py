@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from railwatch.cli import app
-from shared.errors import UnprocessableError
+from railwatch.shared.errors import UnprocessableError
 
 CALM = [8, 12, 10, 7, 11, 13, 9, 10, 6, 12, 9, 11] * 2
 FIELDS = ["observed_at", "count", "expected", "threshold", "p_value", "exceeds", "state", "onset"]

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from shared.bus import Lineage, encode
-from shared.bus.codec import EVENT_TYPES
-from shared.schemas import example_path, schema_path
+from railwatch.shared.bus import Lineage, encode
+from railwatch.shared.bus.codec import EVENT_TYPES
+from railwatch.shared.schemas import example_path, schema_path
 from tests.support.bus import FIRST_LOOK
 
 PAGE = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 import yaml
 
-import services.alerting.settings
-import services.detector.settings
-import services.ingest.settings
+import railwatch.services.alerting.settings
+import railwatch.services.detector.settings
+import railwatch.services.ingest.settings
 from railwatch.cli import app
-from shared.settings import PREFIX, ServiceSettings, load
-from shared.sites import load_sites
+from railwatch.shared.settings import PREFIX, ServiceSettings, load
+from railwatch.shared.sites import load_sites
 
 COMPOSE = Path(__file__).parents[2] / "deploy" / "compose"
 SETTINGS: dict[str, type[ServiceSettings]] = {
-    "ingest": services.ingest.settings.Settings,
-    "detector": services.detector.settings.Settings,
-    "alerting": services.alerting.settings.Settings,
+    "ingest": railwatch.services.ingest.settings.Settings,
+    "detector": railwatch.services.detector.settings.Settings,
+    "alerting": railwatch.services.alerting.settings.Settings,
 }
 
 

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 import jsonschema
 import pytest
 
-from services.alerting.delivery.formats import (
+from railwatch.services.alerting.delivery.formats import (
     alertmanager_alerts,
     alertmanager_missed,
     alertmanager_webhook,
     cloudevent,
 )
-from services.alerting.delivery.signature import sign, verify
-from services.alerting.lifecycle import STANDING
-from shared.events import AlertEvent, MissedLookEvent, Severity, Transition
-from shared.schemas import schema_path
+from railwatch.services.alerting.delivery.signature import sign, verify
+from railwatch.services.alerting.history.lifecycle import STANDING
+from railwatch.shared.events import AlertEvent, MissedLookEvent, Severity, Transition
+from railwatch.shared.schemas import schema_path
 from tests.support.alerting import RECORDED, alert_event, missed_look
 
 NOW = RECORDED + timedelta(minutes=3)

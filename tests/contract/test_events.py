@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from shared.bus import Lineage, decode, encode
-from shared.bus.codec import EVENT_TYPES, origin_of
-from shared.errors import UnprocessableError
-from shared.events import Event, TileEvent
-from shared.schemas import example_path, json_schema, schema_path
+from railwatch.shared.bus import Lineage, decode, encode
+from railwatch.shared.bus.codec import EVENT_TYPES, origin_of
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import Event, TileEvent
+from railwatch.shared.schemas import example_path, json_schema, schema_path
 from tests.support.bus import tile
 from tests.support.compatibility import breaking_changes
 
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Any]:
 
 @each_event
 def test_the_schema_file_is_current(event_type: str) -> None:
-    assert read(schema_path(event_type)) == json_schema(EVENT_TYPES[event_type]), "run: python -m shared.schemas"
+    assert read(schema_path(event_type)) == json_schema(EVENT_TYPES[event_type]), "python -m railwatch.shared.schemas"
 
 
 @each_event

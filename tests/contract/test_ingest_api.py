@@ -15,12 +15,12 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from services.ingest import problems
-from services.ingest.settings import SceneSettings
-from shared.blobs import BlobStore
-from shared.events import DeadLetter, TileEvent, TileRole
-from shared.health import serve
-from shared.settings import BlobSettings, HttpSettings
+from railwatch.services.ingest import problems
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.events import DeadLetter, TileEvent, TileRole
+from railwatch.shared.health import serve
+from railwatch.shared.settings import BlobSettings, HttpSettings
 from tests.support.geotiff import Look, bare_tiff, read_tile, reproject
 from tests.support.ingest import TOKEN, Desk, desk_over
 

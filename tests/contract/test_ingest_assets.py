@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.assets import allowed, fetched, scene_href
-from services.ingest.settings import SceneSettings
-from shared.errors import RailwatchError, TransientError, UnprocessableError
+from railwatch.services.ingest.assets import allowed, fetched, scene_href
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
 
 CONTENT = b"II*\0" + bytes(2_000_000)
 

@@ -12,13 +12,13 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from services.ingest.bucket import WatchedBucket
-from services.ingest.directory import WatchedDirectory
-from services.ingest.settings import SceneSettings, StacSettings
-from services.ingest.sources import Source, pairs, run_sources
-from services.ingest.stac import PolledCatalogue
-from shared.errors import TransientError
-from shared.health import Progress
+from railwatch.services.ingest.bucket import WatchedBucket
+from railwatch.services.ingest.directory import WatchedDirectory
+from railwatch.services.ingest.settings import SceneSettings, StacSettings
+from railwatch.services.ingest.sources import Source, pairs, run_sources
+from railwatch.services.ingest.stac import PolledCatalogue
+from railwatch.shared.errors import TransientError
+from railwatch.shared.health import Progress
 from tests.support.geotiff import Look
 from tests.support.ingest import Desk, desk_over
 
@@ -146,7 +146,7 @@ def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkey
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("services.ingest.intake.overlapped", broken)
+    monkeypatch.setattr("railwatch.services.ingest.intake.overlapped", broken)
     lay(inbox)
     look_twice(WatchedDirectory(inbox, desk.intake()))
     assert [letter.reason for letter in desk.dead_letters] == ["internal-error"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.metrics import CATALOGUE
+from railwatch.shared.metrics import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))

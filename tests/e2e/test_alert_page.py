@@ -8,14 +8,14 @@ import pytest
 from PIL import Image, ImageDraw
 from pydantic import SecretStr
 
-from services.alerting.api import make_app
-from services.alerting.handler import CountHandler
-from services.alerting.judgement import Rule
-from services.alerting.windows import Windows
-from shared.blobs import BlobStore
-from shared.health import Progress, serve
-from shared.settings import BlobSettings, HttpSettings, RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.health import Progress, serve
+from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, small_site
 from tests.support.chromium import Page, browser_page, chromium
 

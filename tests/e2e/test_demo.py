@@ -11,7 +11,7 @@ from railwatch.demo.episode import LOOKS
 from railwatch.demo.replay import Observation, Scenes, Told, replay
 from railwatch.demo.run import run_demo
 from railwatch.demo.system import System
-from shared.errors import RailwatchError
+from railwatch.shared.errors import RailwatchError
 
 
 @pytest.fixture

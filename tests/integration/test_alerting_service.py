@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from railwatch.embedded import free_port
-from services.alerting.delivery.signature import HEADER, verify
-from services.alerting.siteview import KNOWN_SINCE
-from shared.bus import Publisher
-from shared.events import AlertEvent, DeadLetter, MissedLookEvent
-from shared.settings import KafkaSettings, RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.delivery.signature import HEADER, verify
+from railwatch.services.alerting.state.transaction import KNOWN_SINCE
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import AlertEvent, DeadLetter, MissedLookEvent
+from railwatch.shared.settings import KafkaSettings, RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import count_event, write_site
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.receivers import ReceiverLog, receiver, rude_server
@@ -39,7 +39,7 @@ class Alerting:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        command = [sys.executable, "-c", "from services.alerting.main import run; run()"]
+        command = [sys.executable, "-c", "from railwatch.services.alerting.main import run; run()"]
         process = subprocess.Popen(command, env={**os.environ, **self.environment})
         try:
             eventually(lambda: process.poll() is None and self._ready(), "alerting is ready")

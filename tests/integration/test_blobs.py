@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from shared.blobs import BlobStore, blob_path
-from shared.counts import BlobRef
-from shared.errors import TransientError, UnprocessableError
-from shared.settings import BlobSettings
+from railwatch.shared.blobs import BlobStore, blob_path
+from railwatch.shared.counts import BlobRef
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.settings import BlobSettings
 from tests.support.s3 import s3_server
 
 

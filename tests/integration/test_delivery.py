@@ -8,14 +8,14 @@ import redis
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from services.alerting.delivery.deliver import Delivery
-from services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
-from services.alerting.delivery.signature import HEADER, verify
-from services.alerting.windows import Windows
-from shared.errors import TransientError, UnprocessableError
-from shared.events import Transition
-from shared.settings import RedisSettings
-from shared.state import connect
+from railwatch.services.alerting.delivery.deliver import Delivery
+from railwatch.services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
+from railwatch.services.alerting.delivery.signature import HEADER, verify
+from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import Transition
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.state import connect
 from tests.support.alerting import alert_event, missed_look
 from tests.support.clock import Clock
 from tests.support.receivers import ReceiverLog, receiver

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from services.alerting.delivery.post import MAX_ANSWER_BYTES, post
-from shared.errors import TransientError, UnprocessableError
+from railwatch.services.alerting.delivery.post import MAX_ANSWER_BYTES, post
+from railwatch.shared.errors import TransientError, UnprocessableError
 from tests.support.receivers import receiver, rude_server
 
 PATIENCE_S = 0.5

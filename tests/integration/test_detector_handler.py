@@ -9,17 +9,17 @@ import redis
 from obstore.store import MemoryStore
 from PIL import Image
 
-from services.detector.baselines import Baselines
-from services.detector.geotiff import RasterLimits
-from services.detector.handler import TileHandler
-from services.detector.unregistered import UnregisteredLooks
-from shared import metrics
-from shared.blobs import BlobStore
-from shared.counts import Quality, Sun
-from shared.errors import TransientError, UnprocessableError
-from shared.events import CountEvent, TileEvent, TileRole
-from shared.settings import RedisSettings
-from shared.state import connect
+from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.imagery.geotiff import RasterLimits
+from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.shared import metrics
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import Quality, Sun
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.state import connect
 from tests.support.geotiff import Look
 from tests.support.rendered import Rendered, rendered, site_of, tile_event
 

@@ -15,14 +15,14 @@ import pytest
 import redis
 
 from railwatch.embedded import free_port
-from services.detector.baselines import Baselines
-from services.detector.rebuild import rebuild_baselines
-from services.detector.settings import Settings
-from shared.blobs import BlobStore
-from shared.bus import Publisher
-from shared.events import CountEvent, DeadLetter, TileEvent, TileRole
-from shared.settings import BlobSettings, KafkaSettings, load
-from shared.state import connect
+from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.rebuild import rebuild_baselines
+from railwatch.services.detector.settings import Settings
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import CountEvent, DeadLetter, TileEvent, TileRole
+from railwatch.shared.settings import BlobSettings, KafkaSettings, load
+from railwatch.shared.state import connect
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.rendered import rendered, tile_event
 
@@ -37,7 +37,7 @@ class Detector:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        command = [sys.executable, "-c", "from services.detector.main import run; run()"]
+        command = [sys.executable, "-c", "from railwatch.services.detector.main import run; run()"]
         process = subprocess.Popen(command, env={**os.environ, **self.environment})
         try:
             eventually(lambda: process.poll() is None and self._ready(), "the detector is ready")

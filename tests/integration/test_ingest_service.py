@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from railwatch.embedded import free_port
-from shared.blobs import BlobStore
-from shared.events import DeadLetter, TileEvent
-from shared.settings import BlobSettings, KafkaSettings
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.events import DeadLetter, TileEvent
+from railwatch.shared.settings import BlobSettings, KafkaSettings
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.geotiff import Look, read_tile, write_site
 from tests.support.ingest import TOKEN
@@ -35,7 +35,7 @@ class Ingest:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        command = [sys.executable, "-c", "from services.ingest.main import run; run()"]
+        command = [sys.executable, "-c", "from railwatch.services.ingest.main import run; run()"]
         process = subprocess.Popen(command, env={**os.environ, **self.environment})
         try:
             eventually(lambda: process.poll() is None and self._ready(), "ingest is ready")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.bus import Publisher, Worker
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.errors import NotPublishedError
-from shared.events import CountEvent, DeadLetter, Event, TileEvent
-from shared.health import Progress
+from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.errors import NotPublishedError
+from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
+from railwatch.shared.health import Progress
 from tests.conftest import StartBroker
 from tests.support.bus import count_of, eventually, kafka_settings_of, tile, topic_view, working
 

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from railwatch.cli.listen import _printer, notices, serve_webhook, told, verified
 from railwatch.embedded import free_port
-from services.alerting.delivery.formats import cloudevent
-from services.alerting.delivery.receivers import webhook
-from services.alerting.delivery.signature import HEADER, sign
-from shared.bus import Publisher
-from shared.bus.client import make_producer
-from shared.events import AlertEvent, Notice, Transition
-from shared.settings import KafkaSettings
+from railwatch.services.alerting.delivery.formats import cloudevent
+from railwatch.services.alerting.delivery.receivers import webhook
+from railwatch.services.alerting.delivery.signature import HEADER, sign
+from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.client import make_producer
+from railwatch.shared.events import AlertEvent, Notice, Transition
+from railwatch.shared.settings import KafkaSettings
 from tests.support.alerting import alert_event, missed_look
 from tests.support.bus import eventually
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.alerting.handler import CountHandler
-from services.alerting.judgement import Rule
-from services.alerting.rebuild import rebuild
-from services.alerting.settings import Settings
-from services.alerting.telling import tell_missed
-from services.alerting.windows import Windows
-from shared.bus import Publisher
-from shared.events import Miss, MissedLookEvent
-from shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
-from shared.sites import Site
-from shared.state import connect
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rebuild import rebuild
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.telling import tell_missed
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import Miss, MissedLookEvent
+from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
+from railwatch.shared.sites import Site
+from railwatch.shared.state import connect
 from tests.support.alerting import count_event, on_day, small_site, write_site
 from tests.support.clock import Clock
 

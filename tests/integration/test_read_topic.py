@@ -5,10 +5,10 @@ from itertools import chain
 import pytest
 from kafka import KafkaConsumer
 
-from shared.bus import Publisher, read
-from shared.errors import TransientError
-from shared.events import TileEvent
-from shared.settings import KafkaSettings
+from railwatch.shared.bus import Publisher, read
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import TileEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import tile
 
 

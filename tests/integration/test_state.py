@@ -5,8 +5,8 @@ from pydantic import SecretStr
 from redis.exceptions import NoPermissionError
 
 from railwatch.embedded import free_port
-from shared.settings import RedisSettings
-from shared.state import connect, key, ready
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.state import connect, key, ready
 from tests.support.tls_proxy import CERTIFICATE, tls_proxy
 
 

@@ -3,10 +3,10 @@
 import pytest
 from kafka import KafkaAdminClient
 
-from shared.bus.client import connection
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.errors import TransientError
-from shared.settings import KafkaSettings
+from railwatch.shared.bus.client import connection
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.errors import TransientError
+from railwatch.shared.settings import KafkaSettings
 
 
 def test_missing_topics_are_made_and_present_ones_left_alone(kafka_settings: KafkaSettings) -> None:

@@ -12,13 +12,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 from structlog.contextvars import get_contextvars
 
-from services.ingest.directory import WatchedDirectory
-from shared.bus import Lineage, Publisher, Worker, lineage, tracing
-from shared.bus.codec import header_text
-from shared.errors import UnprocessableError
-from shared.events import CountEvent, DeadLetter, Event, TileEvent
-from shared.health import Progress
-from shared.settings import KafkaSettings
+from railwatch.services.ingest.directory import WatchedDirectory
+from railwatch.shared.bus import Lineage, Publisher, Worker, lineage, tracing
+from railwatch.shared.bus.codec import header_text
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import count_of, eventually, tile, topic_view, working
 from tests.support.geotiff import Look
 from tests.support.ingest import TOKEN, desk_over

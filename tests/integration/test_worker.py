@@ -9,14 +9,14 @@ import pytest
 from kafka import KafkaProducer
 from structlog.testing import capture_logs
 
-from shared import metrics
-from shared.bus import Lineage, Publisher, RetryPolicy, Worker, encode, lineage
-from shared.bus.client import connection
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.errors import TransientError, UnprocessableError
-from shared.events import CountEvent, DeadLetter, Event, TileEvent
-from shared.health import Progress
-from shared.settings import KafkaSettings
+from railwatch.shared import metrics
+from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Worker, encode, lineage
+from railwatch.shared.bus.client import connection
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import (
     FIRST_LOOK,
     PATIENCE_S,

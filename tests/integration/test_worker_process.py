@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.bus import Publisher
-from shared.events import CountEvent, TileEvent
-from shared.settings import KafkaSettings
+from railwatch.shared.bus import Publisher
+from railwatch.shared.events import CountEvent, TileEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import PATIENCE_S, committed, count_of, eventually, tile, topic_view
 from tests.support.worker_process import GROUP
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from services.alerting.entries import Entry
-from services.alerting.judgement import Judgement, State
-from shared.counts import BaselineRef, BlobRef, Quality, TileCount
-from shared.events import (
+from railwatch.services.alerting.history.entries import Entry
+from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.shared.counts import BaselineRef, BlobRef, Quality, TileCount
+from railwatch.shared.events import (
     AlertEvent,
     CountEvent,
     Look,
@@ -20,7 +20,7 @@ from shared.events import (
     Transition,
     derived_id,
 )
-from shared.sites import ContextEvent, Site, Track
+from railwatch.shared.sites import ContextEvent, Site, Track
 
 DAY_0 = datetime(2023, 3, 1, 2, tzinfo=UTC)
 RECORDED = datetime(2023, 12, 1, tzinfo=UTC)

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 
-from shared.bus import Worker, decode
-from shared.bus.client import connection
-from shared.counts import BlobRef, Quality, TileCount
-from shared.events import CountEvent, Event, TileEvent
-from shared.settings import KafkaSettings
+from railwatch.shared.bus import Worker, decode
+from railwatch.shared.bus.client import connection
+from railwatch.shared.counts import BlobRef, Quality, TileCount
+from railwatch.shared.events import CountEvent, Event, TileEvent
+from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 

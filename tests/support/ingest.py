@@ -9,17 +9,17 @@ import redis
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from services.ingest.api import make_app
-from services.ingest.claims import Claims
-from services.ingest.intake import Intake
-from services.ingest.settings import SceneSettings
-from shared.blobs import BlobStore
-from shared.bus.lineage import Lineage, current_lineage
-from shared.errors import NotPublishedError
-from shared.events import DeadLetter, Event, TileEvent
-from shared.health import Progress
-from shared.settings import BlobSettings
-from shared.sites import SiteCatalogue, load_sites
+from railwatch.services.ingest.api import make_app
+from railwatch.services.ingest.claims import Claims
+from railwatch.services.ingest.intake import Intake
+from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus.lineage import Lineage, current_lineage
+from railwatch.shared.errors import NotPublishedError
+from railwatch.shared.events import DeadLetter, Event, TileEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import BlobSettings
+from railwatch.shared.sites import SiteCatalogue, load_sites
 from tests.support.geotiff import write_site
 
 TOKEN = "a-token-of-some-length"

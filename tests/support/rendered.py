@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.render import RenderedPair, geotiff, random_scene, render_pair, tracks_geojson
-from services.detector.centrelines import Centreline, corridor, project
-from services.detector.geotiff import read_raster
-from services.detector.raster import Raster, harmonise
-from shared.blobs import BlobStore
-from shared.counts import Sun
-from shared.events import TileEvent, TileRole
-from shared.sites import Site, Track
+from railwatch.services.detector.imagery.geotiff import read_raster
+from railwatch.services.detector.imagery.raster import Raster, harmonise
+from railwatch.services.detector.tracks.centrelines import Centreline, corridor, project
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import Sun
+from railwatch.shared.events import TileEvent, TileRole
+from railwatch.shared.sites import Site, Track
 
 FIRST_LOOK = datetime(2023, 3, 1, 2, tzinfo=UTC)
 

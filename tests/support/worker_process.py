@@ -14,11 +14,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.bus import Publisher, Worker
-from shared.events import Event, TileEvent
-from shared.health import Progress
-from shared.logs import configure_logging
-from shared.settings import KafkaSettings, ServiceSettings, load
+from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.events import Event, TileEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.logs import configure_logging
+from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
 from tests.support.bus import PATIENCE_S, count_of
 
 GROUP = "counters"

@@ -13,11 +13,11 @@ from rasterio.io import MemoryFile
 from deploy.tests.running.stack import Stack
 from railwatch.demo.episode import LOOKS
 from railwatch.demo.replay import alerts, observations
-from shared.blobs import BlobStore
-from shared.bus import encode
-from shared.bus.client import make_producer
-from shared.events import TileEvent
-from shared.settings import BlobSettings
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import encode
+from railwatch.shared.bus.client import make_producer
+from railwatch.shared.events import TileEvent
+from railwatch.shared.settings import BlobSettings
 from tests.support.bus import eventually, topic_view
 
 

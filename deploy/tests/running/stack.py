@@ -20,10 +20,10 @@ from deploy.tests.rendering import DEPLOY
 from railwatch.demo.system import System, running_services
 from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
-from services.alerting.delivery.signature import HEADER
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.events import AlertEvent
-from shared.settings import KafkaSettings
+from railwatch.services.alerting.delivery.signature import HEADER
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.events import AlertEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
 

@@ -13,7 +13,7 @@ from deploy.tests.rendering import DEPLOY
 from deploy.tests.running.looks import bury_something
 from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
-from shared.events import MissedLookEvent
+from railwatch.shared.events import MissedLookEvent
 from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(1800)

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 
 from deploy.tests.rendering import Resource, name_of, of_kind, overlay
 from railwatch.embedded import free_port
-from shared.bus.client import make_consumer, make_producer
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.events import AlertEvent, CountEvent, DeadLetter, Event, TileEvent
-from shared.settings import KafkaSettings
+from railwatch.shared.bus.client import make_consumer, make_producer
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, TileEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
 

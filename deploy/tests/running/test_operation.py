@@ -13,10 +13,10 @@ from deploy.tests.running.looks import announce_again, image_of, newest_look, pu
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack
 from railwatch.demo.yard import SITE
 from railwatch.embedded import free_port
-from services.alerting.delivery.signature import verify
-from shared.blobs import blob_path
-from shared.bus.client import connection
-from shared.events import CountEvent, TileEvent
+from railwatch.services.alerting.delivery.signature import verify
+from railwatch.shared.blobs import blob_path
+from railwatch.shared.bus.client import connection
+from railwatch.shared.events import CountEvent, TileEvent
 from tests.support.bus import eventually, topic_view
 
 pytestmark = pytest.mark.timeout(1800)

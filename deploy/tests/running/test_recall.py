@@ -8,9 +8,9 @@ from fastapi import FastAPI
 
 from deploy.tests.running.stack import running_alertmanager, running_desk, running_prometheus
 from railwatch.embedded import free_port
-from shared import metrics
-from shared.health import Progress, health_router, serve
-from shared.settings import HttpSettings
+from railwatch.shared import metrics
+from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.settings import HttpSettings
 from tests.support.bus import eventually
 
 HOUR_S = 3600

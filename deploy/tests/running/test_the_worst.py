@@ -15,8 +15,8 @@ import pytest
 
 from deploy.tests.running.looks import image_of, newest_look, push, push_and_await, what_is_known
 from deploy.tests.running.stack import RAILWATCH, Stack, is_ready
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.events import AlertEvent, CountEvent, TileEvent
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.events import AlertEvent, CountEvent, TileEvent
 from tests.support.bus import eventually, topic_view
 
 pytestmark = pytest.mark.timeout(1800)

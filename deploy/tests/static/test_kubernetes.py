@@ -10,9 +10,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-import services.alerting.settings
-import services.detector.settings
-import services.ingest.settings
+import railwatch.services.alerting.settings
+import railwatch.services.detector.settings
+import railwatch.services.ingest.settings
 from deploy.tests.rendering import (
     BUILT_IN,
     DEPLOY,
@@ -29,16 +29,16 @@ from deploy.tests.rendering import (
     rendered,
     selects,
 )
-from shared.events import AlertEvent, CountEvent, DeadLetter, TileEvent
-from shared.health import Progress, health_router
-from shared.settings import PREFIX, HttpSettings, load
-from shared.sites import load_sites
+from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, TileEvent
+from railwatch.shared.health import Progress, health_router
+from railwatch.shared.settings import PREFIX, HttpSettings, load
+from railwatch.shared.sites import load_sites
 
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 SETTINGS: dict[str, ModuleType] = {
-    "ingest": services.ingest.settings,
-    "detector": services.detector.settings,
-    "alerting": services.alerting.settings,
+    "ingest": railwatch.services.ingest.settings,
+    "detector": railwatch.services.detector.settings,
+    "alerting": railwatch.services.alerting.settings,
 }
 LONGEST_STOP_S = 5 + 25 + 10
 """The pause before SIGTERM, the drain of a worker, and what closing and a request under way may take."""

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 import redis
 
-from services.alerting.windows import Windows, redis_errors
-from shared import metrics
-from shared.errors import RailwatchError, TransientError, UnprocessableError
-from shared.events import Event, Notice, Transition
-from shared.state import key
+from railwatch.services.alerting.state.store import Windows, redis_errors
+from railwatch.shared import metrics
+from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
+from railwatch.shared.events import Event, Notice, Transition
+from railwatch.shared.state import key
 
 REMEMBER = timedelta(days=30)
 """How long it is remembered what a receiver was sent. What is older is not sent at all."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.alerting.lifecycle import STANDING
-from shared.bus.codec import schema_uri
-from shared.events import AlertEvent, MissedLookEvent, Notice, Severity
+from railwatch.services.alerting.history.lifecycle import STANDING
+from railwatch.shared.bus.codec import schema_uri
+from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 ALERT_NAME = "RailcarSurge"
 MISSED_NAME = "SiteNotSeen"

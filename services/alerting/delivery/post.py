@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from shared.errors import TransientError, UnprocessableError
+from railwatch.shared.errors import TransientError, UnprocessableError
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read; what a receiver says beyond its status is of no use."""

@@ -7,18 +7,18 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.alerting.delivery.deliver import Receiver
-from services.alerting.delivery.formats import (
+from railwatch.services.alerting.delivery.deliver import Receiver
+from railwatch.services.alerting.delivery.formats import (
     alertmanager_alerts,
     alertmanager_missed,
     alertmanager_webhook,
     cloudevent,
 )
-from services.alerting.delivery.post import post
-from services.alerting.delivery.signature import HEADER, sign
-from services.alerting.settings import Settings, WebhookFormat
-from services.alerting.windows import Windows
-from shared.events import AlertEvent, MissedLookEvent, Notice, Severity
+from railwatch.services.alerting.delivery.post import post
+from railwatch.services.alerting.delivery.signature import HEADER, sign
+from railwatch.services.alerting.settings import Settings, WebhookFormat
+from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 REMINDERS_MISSED = 4
 """How many reminders may be lost before Alertmanager takes a standing alert as resolved."""

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from services.alerting.pages.attention import attention
-from services.alerting.pages.markup import Content, document, el, rows
-from services.alerting.pages.timeline import timeline
-from services.alerting.sentence import day, number
-from shared.counts import BlobRef
-from shared.events import AlertEvent, ContextLag, EvidenceItem, Look, Transition
+from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.pages.attention import attention
+from railwatch.services.alerting.pages.markup import Content, document, el, rows
+from railwatch.services.alerting.pages.timeline import timeline
+from railwatch.shared.counts import BlobRef
+from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, Look, Transition
 
 OVER = {Transition.RESOLVED: "Ended", Transition.RETRACTED: "Withdrawn"}
 

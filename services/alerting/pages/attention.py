@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from services.alerting.lifecycle import STANDING
-from services.alerting.pages.markup import el
-from shared.events import AlertEvent, Transition
+from railwatch.services.alerting.history.lifecycle import STANDING
+from railwatch.services.alerting.pages.markup import el
+from railwatch.shared.events import AlertEvent, Transition
 
 HOURS = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from services.alerting.judgement import State
-from services.alerting.pages.alert import header, told
-from services.alerting.pages.markup import Content, document, el
-from services.alerting.sentence import day, number
-from services.alerting.siteview import SiteStatus
-from shared.events import AlertEvent, Miss, MissedLookEvent
-from shared.sites import Site
+from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.pages.alert import header, told
+from railwatch.services.alerting.pages.markup import Content, document, el
+from railwatch.services.alerting.rule.judgement import State
+from railwatch.services.alerting.state.transaction import SiteStatus
+from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
+from railwatch.shared.sites import Site
 
 WORDS = {
     State.ALERT: "alert",

@@ -10,12 +10,12 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from services.alerting.pages.alert import alert_page
-from services.alerting.pages.markup import el
-from services.alerting.pages.overview import overview_page
-from services.alerting.windows import Windows
-from shared.events import AlertEvent, Look, Severity
-from shared.sites import Site
+from railwatch.services.alerting.pages.alert import alert_page
+from railwatch.services.alerting.pages.markup import el
+from railwatch.services.alerting.pages.overview import overview_page
+from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.events import AlertEvent, Look, Severity
+from railwatch.shared.sites import Site
 
 SITES_PER_PAGE = 200
 LOOKS_BEFORE = 60

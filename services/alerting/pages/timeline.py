@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
 
-from services.alerting.pages.markup import el
-from services.alerting.sentence import day, number
-from shared.events import Look, Onset
+from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.pages.markup import el
+from railwatch.shared.events import Look, Onset
 
 WIDTH, HEIGHT = 960.0, 360.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 46.0, 34.0

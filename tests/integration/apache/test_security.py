@@ -6,11 +6,11 @@ import pytest
 from pydantic import SecretStr
 
 from railwatch.embedded import free_port
-from shared.bus import Publisher
-from shared.bus.topics import TopicPlan, ensure_topics
-from shared.errors import NotPublishedError, TransientError
-from shared.events import TileEvent
-from shared.settings import KafkaSettings
+from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.errors import NotPublishedError, TransientError
+from railwatch.shared.events import TileEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually, tile, topic_view
 from tests.support.tls_proxy import CERTIFICATE, KEY

@@ -1,0 +1,1 @@
+"""A site's history: observations, the life of its alerts, and how they are worded."""

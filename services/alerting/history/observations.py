@@ -1,0 +1,181 @@
+"""From the tile counts of one scene over one site to one observation, the unit that alerting works on.
+
+What is known of a scene is a set of tile counts, the last recorded one of each tile. Adding counts to it is commutative
+and idempotent, so the order in which they arrive, and how often, changes nothing.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shapely import box
+
+from railwatch.shared.counts import Frozen, UtcDatetime
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import CountEvent
+from railwatch.shared.sites import Site
+from railwatch.shared.sites.model import from_lon_lat
+
+CLOCK_TOLERANCE = timedelta(hours=1)
+CAPACITY_SLACK = 2.0
+
+
+class TileReading(Frozen):
+    """What alerting keeps of one tile's count.
+
+    Attributes:
+        event: id of the count event.
+        recorded_at: when it was recorded; of two counts of one tile, the later recorded one holds.
+        observed_at: when the satellite saw it.
+        tiles_in_scene: every tile of the site that the scene covers.
+        count: railcars in the tile; null where it could not be counted.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the tile's track length that was seen.
+    """
+
+    event: str
+    recorded_at: UtcDatetime
+    observed_at: UtcDatetime
+    tiles_in_scene: tuple[str, ...]
+    count: float | None
+    low: float | None
+    high: float | None
+    coverage: float
+
+
+class Observation(Frozen):
+    """All tiles of one scene over one site, summed.
+
+    Attributes:
+        scene: id of the scene.
+        observed_at: when the satellite saw it.
+        count: railcars on the tracks that were seen; null where nothing was.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the site's track length that was seen.
+        missing_tiles: tiles of the scene that have not been counted.
+    """
+
+    scene: str
+    observed_at: UtcDatetime
+    count: float | None
+    low: float | None
+    high: float | None
+    coverage: float
+    missing_tiles: tuple[str, ...] = ()
+
+
+Readings = Mapping[str, TileReading]
+
+
+def tracks_by_tile(site: Site) -> dict[str, float]:
+    """Length of the site's tracks inside its area, metres, by tile."""
+    crs = site.cells()[0].crs
+    tracks = from_lon_lat(crs, site.lines.intersection(site.polygon))
+    return {cell.id: float(tracks.intersection(box(*cell.bounds_m)).length) for cell in site.cells()}
+
+
+def check_count(event: CountEvent, tracks_m: Mapping[str, float], shortest_car_m: float, now: datetime) -> None:
+    """Refuse a count that cannot be true, before it touches a site's history.
+
+    Args:
+        event: the count.
+        tracks_m: track length by tile of the event's site.
+        shortest_car_m: the shortest car expected at the site.
+        now: the present.
+
+    Raises:
+        UnprocessableError: `unknown-tile`, `tile-not-in-scene`, `observed-in-future` or `implausible-count`.
+    """
+    unknown = sorted({event.tile, *event.tiles_in_scene} - tracks_m.keys())
+    if unknown:
+        raise UnprocessableError("unknown-tile", f"site {event.site} has no tile {', '.join(unknown)}")
+    if event.tile not in event.tiles_in_scene:
+        raise UnprocessableError("tile-not-in-scene", f"tile {event.tile} is not among the tiles of its own scene")
+    if event.observed_at > now + CLOCK_TOLERANCE:
+        raise UnprocessableError("observed-in-future", f"the image is dated {event.observed_at.isoformat()}")
+    capacity = CAPACITY_SLACK * (tracks_m[event.tile] / shortest_car_m + 1)
+    if event.result.high is not None and event.result.high > capacity:
+        raise UnprocessableError(
+            "implausible-count",
+            f"{event.result.count:g} cars (up to {event.result.high:g}) do not fit on {tracks_m[event.tile]:.0f} m of "
+            f"track, which hold at most {capacity:.0f}",
+        )
+
+
+def reading(event: CountEvent) -> TileReading:
+    """What to keep of a count event."""
+    return TileReading(
+        event=event.id,
+        recorded_at=event.recorded_at,
+        observed_at=event.observed_at,
+        tiles_in_scene=event.tiles_in_scene,
+        count=event.result.count,
+        low=event.result.low,
+        high=event.result.high,
+        coverage=event.result.coverage,
+    )
+
+
+def _recency(reading: TileReading) -> tuple[datetime, str]:
+    return reading.recorded_at, reading.event
+
+
+def merge(readings: Readings, tile: str, new: TileReading) -> dict[str, TileReading]:
+    """The readings with one more count of a tile: the last recorded one holds."""
+    held = readings.get(tile)
+    if held is not None and _recency(held) >= _recency(new):
+        return dict(readings)
+    return {**readings, tile: new}
+
+
+def expected_tiles(readings: Readings) -> tuple[str, ...]:
+    """The tiles that the scene covers, as its last recorded count says."""
+    return max(readings.values(), key=_recency).tiles_in_scene
+
+
+def complete(readings: Readings) -> bool:
+    """Whether every tile of the scene has been counted."""
+    return readings.keys() >= set(expected_tiles(readings))
+
+
+def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Observation:
+    """Sum the tiles of a scene.
+
+    The tiles' errors are taken as independent, and the interval of the sum is built from theirs by the method of
+    variance estimates recovery: the distances of the ends from the counts add in squares, each side for itself. The
+    interval speaks of the track that was seen; how much that was is the coverage, the tiles' coverage weighted by track
+    length over all of the site's track.
+
+    Args:
+        scene: id of the scene.
+        readings: the last recorded reading of each tile, at least one.
+        tracks_m: track length by tile of the site.
+
+    References:
+        Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a general approach.
+        Statistics in Medicine 27, 1693-1702.
+    """
+    tiles = {tile: readings[tile] for tile in expected_tiles(readings) if tile in readings}
+    site_m = sum(tracks_m.values())
+    seen_m = sum(r.coverage * tracks_m.get(tile, 0.0) for tile, r in tiles.items() if r.count is not None)
+    counted = [
+        (reading.count, reading.low, reading.high)
+        for reading in tiles.values()
+        if reading.count is not None and reading.low is not None and reading.high is not None
+    ]
+    count = low = high = None
+    if counted:
+        count = math.fsum(c for c, _, _ in counted)
+        low = max(0.0, count - math.sqrt(math.fsum((c - lo) ** 2 for c, lo, _ in counted)))
+        high = count + math.sqrt(math.fsum((hi - c) ** 2 for c, _, hi in counted))
+    return Observation(
+        scene=scene,
+        observed_at=max(readings.values(), key=_recency).observed_at,
+        count=count,
+        low=low,
+        high=high,
+        coverage=min(1.0, seen_m / site_m) if site_m else 0.0,
+        missing_tiles=tuple(tile for tile in expected_tiles(readings) if tile not in readings),
+    )

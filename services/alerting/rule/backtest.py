@@ -1,0 +1,56 @@
+"""How the rule would have done on a site's past, given the spans in which too many cars are known to have stood."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.shared.events import Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What came of judging a history.
+
+    Attributes:
+        quiet_looks: judged looks outside every span.
+        false_alarms: those of them that raised an alarm, by exceeding the threshold or as a slow rise.
+        false_alerts: alerts opened outside every span.
+        spans: spans with at least one judged look.
+        found: those of them with an alarm.
+        delays: for each found span, the judged looks in it before the first alarm.
+    """
+
+    quiet_looks: int
+    false_alarms: int
+    false_alerts: int
+    spans: int
+    found: int
+    delays: tuple[int, ...]
+
+
+def score(judgements: Sequence[Judgement], spans: Sequence[tuple[datetime, datetime]]) -> Score:
+    """Compare the alarms of a judged history with the truth.
+
+    Args:
+        judgements: the judged history, oldest first.
+        spans: first and last moment of each span with too many cars.
+    """
+    judged = [look for look in judgements if look.state in (State.NORMAL, State.ALERT)]
+    quiet = [look for look in judged if not any(start <= look.observed_at <= end for start, end in spans)]
+    inside = [[look for look in judged if start <= look.observed_at <= end] for start, end in spans]
+    firsts = [next((index for index, look in enumerate(span) if alarm(look)), None) for span in inside if span]
+    delays = tuple(first for first in firsts if first is not None)
+    return Score(
+        quiet_looks=len(quiet),
+        false_alarms=sum(alarm(look) for look in quiet),
+        false_alerts=sum(look.transition is Transition.OPENED for look in quiet),
+        spans=len(firsts),
+        found=len(delays),
+        delays=delays,
+    )
+
+
+def alarm(look: Judgement) -> bool:
+    """Whether a look raises an alarm by itself: it exceeds its threshold, or a slow rise signals at it."""
+    return look.exceeds or (look.sustained and look.transition is Transition.OPENED)

@@ -1,0 +1,213 @@
+"""The level of a site at its next look, from its quiet looks: a weighted negative binomial regression on time.
+
+Two models are fitted, one with a constant level and one with a trend and a yearly season, each at a grid of dispersions
+and around its most probable coefficients (Laplace). Looks that probably belong to a past surge have little weight.
+
+References:
+    Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
+        Journal of the Royal Statistical Society A 159, 547-563: regression on time, weights against past surges.
+    Tierney, L. and Kadane, J. B. (1986). Accurate approximations for posterior moments and marginal densities. Journal
+        of the American Statistical Association 81, 82-86.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from railwatch.services.alerting.rule.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
+
+DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
+"""Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
+TYPICAL_DISPERSION = 2.6
+DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) / 0.7) ** 2
+"""Log-normal, half of it between 1.6 and 4.2: what cuts of a few cars give."""
+LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
+"""Weak: 95 % of sites hold between a tenth of a car and 330 cars."""
+TREND_SD = 0.7
+"""Of the change of log level per year: a site with a trend may well double or halve in a year."""
+SEASON_SD = 0.3
+"""Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
+NEVER_SD = 1e-4
+"""Of a coefficient that is held at zero."""
+TREND_REACH_YEARS = 30 / 365.25
+"""How far beyond the last quiet look a trend is carried on."""
+LOG_MEAN_LIMIT = 12.0
+PRECISIONS = (
+    np.array(
+        [
+            [LEVEL_LOG_SD, NEVER_SD, NEVER_SD, NEVER_SD],
+            [LEVEL_LOG_SD, TREND_SD, SEASON_SD, SEASON_SD],
+        ]
+    )
+    ** -2.0
+)
+"""Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
+PENALTIES = PRECISIONS[:, :, None] * np.eye(PRECISIONS.shape[1])
+"""The same as the diagonals of matrices."""
+DISPERSIONS_BY_MODEL = np.tile(DISPERSIONS, len(PRECISIONS))
+CHANGING = 1
+PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
+ALTERNATIONS = 3
+"""Between the regression and the weights of the looks."""
+STEP_LIMIT = 1.5
+"""Of one step of the search for the most probable coefficients."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietLooks:
+    """The looks from which a site's next count is predicted, in order of time.
+
+    Attributes:
+        years: time of each look, in years, shape (n,), n >= 1, increasing.
+        counts: counts, shape (n,).
+        coverage: share of the track that was seen, shape (n,), in (0, 1]. It is the exposure: expected counts are
+            proportional to it.
+        error_variance: variance of each count's measurement error, shape (n,).
+    """
+
+    years: Array
+    counts: Array
+    coverage: Array
+    error_variance: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What the quiet looks leave open about the level at the next look: by model and dispersion, in one row.
+
+    Attributes:
+        evidence: log of the probability, up to a constant, shape (k,).
+        dispersions: variance over mean, shape (k,).
+        log_mean: mean of the log level, shape (k,).
+        log_variance: its variance, shape (k,).
+    """
+
+    evidence: Array
+    dispersions: Array
+    log_mean: Array
+    log_variance: Array
+
+
+def levels(looks: QuietLooks, year: float) -> Levels:
+    """What quiet looks say of the level at the next one.
+
+    Args:
+        looks: the looks before, presumed quiet; those that look like past surges are set aside by their weight.
+        year: time of the next look, on the scale of `looks.years`.
+    """
+    design = _design(looks.years, year)
+    weights, dispersion = _weights(looks, design)
+    return _fit(looks, weights, dispersion, design)
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """The regression of the log level on time, so built that its first coefficient is that at the next look.
+
+    Attributes:
+        columns: level, trend, and season, shape (n, c).
+        products: of each two columns, shape (n, c * c).
+    """
+
+    columns: Array
+    products: Array
+
+
+def _design(years: Array, year: float) -> _Design:
+    reached = min(year, years[-1] + TREND_REACH_YEARS)
+    angle = 2 * np.pi * (years - year)
+    columns = np.column_stack((np.ones_like(years), years - reached, np.cos(angle) - 1, np.sin(angle)))
+    return _Design(columns, (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1))
+
+
+def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
+    """The probability that each look was quiet, shape (n,), and a first estimate of the dispersion.
+
+    Starts from the median and from the spread below it, which surges do not reach, and alternates between the
+    regression and the weights.
+    """
+    rates = looks.counts / looks.coverage
+    means = max(_median(rates), 0.5) * looks.coverage
+    below = np.minimum(anscombe_residuals(looks.counts, means, np.ones_like(means)), 0.0)
+    dispersion = min(max(float(below @ below) / max(int(np.count_nonzero(below)), 1), 1.1), 6.0)
+    weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
+    coefficients = _start(float(np.mean(means / looks.coverage)))
+    for _ in range(ALTERNATIONS):
+        coefficients = _newton(looks, weights, dispersion, design, CHANGING, coefficients, rounds=2)
+        means = _means(design, coefficients, looks.coverage)
+        squares = np.sum(weights * ((looks.counts - means) ** 2 - looks.error_variance) / means)
+        dispersion = (4 * TYPICAL_DISPERSION + float(squares)) / (4 + max(float(weights.sum()) - 1, 1.0))
+        dispersion = min(max(dispersion, 1.05), float(DISPERSIONS[-1]))
+        weights = quiet_probability(anscombe_residuals(looks.counts, means, dispersion + looks.error_variance / means))
+    return weights, dispersion
+
+
+def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) -> Levels:
+    """Both models at every dispersion: arrays of shape (models, dispersions, looks or coefficients)."""
+    likely = weights + 1e-6
+    rate = float(likely @ (looks.counts / looks.coverage) / likely.sum())
+    start = _start(rate)
+    modes = [_newton(looks, weights, dispersion, design, model, start, rounds=6) for model in range(len(PRECISIONS))]
+    mode = np.array(modes)[:, None, :]
+    means = _means(design, mode, looks.coverage)
+    scaled = weights / (DISPERSIONS[:, None] + looks.error_variance / means)
+    precisions = PRECISIONS[:, None, :]
+    hessians = _squares((scaled * means) @ design.products) + PENALTIES[:, None]
+    gradients = scaled * (looks.counts - means) @ design.columns - precisions * (mode - PRIOR_MEAN)
+    covariances: Array = np.linalg.inv(hessians).astype(np.float64, copy=False)
+    coefficients = mode + (covariances @ gradients[..., None])[..., 0]
+    expected = _means(design, coefficients, looks.coverage)
+    dispersions = DISPERSIONS[:, None] + looks.error_variance / expected
+    likelihood = log_likelihood(looks.counts, expected, dispersions) @ weights
+    log_prior = 0.5 * np.sum(np.log(precisions) - precisions * (coefficients - PRIOR_MEAN) ** 2, axis=-1)
+    evidence = likelihood + log_prior - 0.5 * np.linalg.slogdet(hessians)[1] + DISPERSION_LOG_PRIOR
+    return Levels(
+        evidence=evidence.ravel(),
+        dispersions=DISPERSIONS_BY_MODEL,
+        log_mean=coefficients[..., 0].ravel(),
+        log_variance=covariances[..., 0, 0].ravel(),
+    )
+
+
+def _newton(
+    looks: QuietLooks, weights: Array, dispersion: float, design: _Design, model: int, start: Array, *, rounds: int
+) -> Array:
+    """Most probable coefficients of a model, shape (c,).
+
+    Fisher scoring of the weighted quasi-likelihood with its prior.
+    """
+    coefficients, precisions, penalties = start, PRECISIONS[model], PENALTIES[model]
+    for _ in range(rounds):
+        means = _means(design, coefficients, looks.coverage)
+        scaled = weights / (dispersion + looks.error_variance / means)
+        gradient = (scaled * (looks.counts - means)) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
+        hessian = _squares((scaled * means) @ design.products) + penalties
+        _, step, _ = dposv(hessian, gradient)
+        coefficients = coefficients + np.maximum(np.minimum(step, STEP_LIMIT), -STEP_LIMIT)
+        if max(map(abs, step.tolist())) < 1e-4:
+            break
+    return coefficients
+
+
+def _means(design: _Design, coefficients: Array, coverage: Array) -> Array:
+    means: Array = coverage * np.exp(np.minimum(coefficients @ design.columns.T, LOG_MEAN_LIMIT))
+    return means
+
+
+def _median(values: Array) -> float:
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def _start(rate: float) -> Array:
+    start = np.zeros(PRECISIONS.shape[1])
+    start[0] = math.log(max(rate, 0.1))
+    return start
+
+
+def _squares(rows: Array) -> Array:
+    """The last axis, of c * c values, as a matrix."""
+    c = PRECISIONS.shape[1]
+    return rows.reshape(*rows.shape[:-1], c, c)

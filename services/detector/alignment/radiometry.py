@@ -1,0 +1,134 @@
+"""Radiometry: the baseline as it would look in the tile's light, haze and gain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from railwatch.services.detector.imagery.quantiles import median
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.structure import block_all, common_structure
+
+# Blocks of so many cells a side are compared: about 1.8 m, so that what is left of the displacement matters little.
+BLOCK = 2
+# Ground is compared with itself over this distance to see whether it is the same ground, in sight.
+WINDOW_M = 12.0
+# Within a window, structure agrees this much by chance (two standard deviations).
+CHANCE_AGREEMENT = 0.15
+# Tukey's bisquare at 95 % efficiency for normal residuals.
+BISQUARE = 4.685
+ROUNDS = 8
+# Blocks that the fit sees; the pairs of them it starts from, and the blocks it tries those on.
+SAMPLE = 3000
+TRIALS = 50
+TRIED_ON = 300
+# Fewer blocks than this say too little of a gain.
+MIN_BLOCKS = 100
+# No sensor or sun makes more of a difference between two looks; beyond lies a fit that went wrong.
+MAX_GAIN = 5.0
+
+Floats = NDArray[np.float32]
+Blocks = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Tile = gain * baseline + offset, per band, on ground that did not change.
+
+    Attributes:
+        gain: (bands,).
+        offset: (bands,).
+        residual: (bands,), robust standard deviation of what the fit leaves, over blocks.
+    """
+
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+    def apply(self, baseline: Raster) -> Raster:
+        """The baseline in the tile's radiometry."""
+        pixels = self.gain.astype(np.float32)[:, None, None] * baseline.pixels
+        pixels += self.offset.astype(np.float32)[:, None, None]
+        if not baseline.valid.all():
+            pixels *= baseline.valid
+        return Raster(pixels, baseline.valid, baseline.transform, baseline.crs, baseline.gsd_m)
+
+
+def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask, clear: Mask | None = None) -> Fit:
+    """A robust line per band: least median of squares, then Tukey's bisquare (Holland and Welsch, 1977).
+
+    Ground counts the more, the better its structure agrees between the pictures: not at all where cloud or fresh snow
+    hides it. Ground that changed its tone, by season or by what stands on it, loses its weight in the fit.
+
+    Args:
+        tile: the tile.
+        baseline: the baseline, registered onto the tile.
+        corridor: bool (rows, cols), true along the tracks, where cars come and go.
+        clear: bool (rows, cols), where the tile does not look like cloud; everywhere if not given.
+    """
+    side = BLOCK * tile.cells.side_px
+    usable = block_all(tile.valid & baseline.valid if clear is None else clear & baseline.valid, side)
+    weight = np.clip(_agreement(tile, baseline) - CHANCE_AGREEMENT, 0, None) ** 2 * usable
+    outside = weight * ~block_all(corridor, side)
+    if (outside > 0).sum() >= MIN_BLOCKS:
+        weight = outside
+    if not weight.any():
+        weight = usable.astype(np.float32)
+    chosen = np.unravel_index(_drawn(weight.ravel()), weight.shape)
+    before, after = (_means(picture.pixels, chosen, side) for picture in (baseline, tile))
+    return _lines(before, after)
+
+
+def _agreement(tile: Raster, baseline: Raster) -> Floats:
+    """How well the pictures' structure agrees around each block: about 0 by chance, 1 at the most."""
+    common, there = common_structure(tile.cells, baseline.cells)
+    window = max(3, round(WINDOW_M / (BLOCK * tile.cells.side_px * tile.gsd_m)))
+    common, there = ndimage.uniform_filter(common, window), ndimage.uniform_filter(there, window)
+    return np.asarray(common / np.maximum(there, 1e-6), dtype=np.float32)
+
+
+def _means(pixels: Floats, blocks: tuple[NDArray[np.intp], ...], side: int) -> Blocks:
+    """Means (bands, n) of the bands over square blocks, given by their rows and columns."""
+    within = np.arange(side)
+    rows, cols = (side * at[:, None] + within for at in blocks)
+    return np.asarray(pixels[:, rows[:, :, None], cols[:, None, :]].mean(axis=(2, 3)), dtype=np.float64)
+
+
+def _drawn(weight: Floats) -> NDArray[np.intp]:
+    """Blocks drawn with a chance that is their weight; always the same ones."""
+    places = (np.arange(SAMPLE) + 0.5) / SAMPLE
+    total = np.cumsum(weight, dtype=np.float64)
+    return np.asarray(np.searchsorted(total, places * total[-1]))
+
+
+def _lines(x: Blocks, y: Blocks) -> Fit:
+    """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
+    gain, offset = _start(x, y)
+    for _ in range(ROUNDS):
+        error = np.abs(y - gain[:, None] * x - offset[:, None])
+        spread = 1.4826 * median(error) + 1e-5
+        weight = np.clip(1 - ((error / spread[:, None]).max(axis=0) / BISQUARE) ** 2, 0, None) ** 2
+        share = weight / max(weight.sum(), 1e-12)
+        middle_x, middle_y = x @ share, y @ share
+        dx, dy = x - middle_x[:, None], y - middle_y[:, None]
+        gain = np.clip((dx * dy) @ share / np.maximum((dx * dx) @ share, 1e-12), 0, MAX_GAIN)
+        offset = middle_y - gain * middle_x
+    return Fit(gain, offset, spread)
+
+
+def _start(x: Blocks, y: Blocks) -> tuple[Blocks, Blocks]:
+    """Lines through two blocks each, and flat ones: in each band that of the least median error (Rousseeuw, 1984)."""
+    first, second = np.random.default_rng(0).integers(x.shape[1], size=(2, TRIALS))
+    run = x[:, second] - x[:, first]
+    slopes = np.clip((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, np.inf, run), 0, MAX_GAIN)
+    gains = np.column_stack([slopes, np.zeros(len(x))])
+    some = np.s_[:: max(1, x.shape[1] // TRIED_ON)]
+    gain, offset = np.empty(len(x)), np.empty(len(x))
+    for band, (before, after) in enumerate(zip(x, y, strict=True)):
+        rest = after[some] - gains[band][:, None] * before[some]
+        offsets = median(rest)
+        best = np.argmin(median(np.abs(rest - offsets[:, None])))
+        gain[band], offset[band] = gains[band, best], offsets[best]
+    return gain, offset

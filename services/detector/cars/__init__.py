@@ -1,0 +1,1 @@
+"""From the strips of the tracks to cars: evidence, segmentation and intervals."""

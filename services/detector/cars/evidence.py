@@ -1,0 +1,152 @@
+"""Evidence at each half metre of track that a car's body, or a coupling gap, is there now.
+
+A small network turns the figures of each cell and its surroundings into log-likelihood ratios. There is one for a tile
+with its baseline and one for a tile alone; both were fitted by `railwatch.training`.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from railwatch.services.detector.cars.features import Strip, features, strip_of, structure
+from railwatch.services.detector.cars.intervals import Calibration
+from railwatch.services.detector.cars.levelling import levelled
+from railwatch.services.detector.cars.segmentation import Evidence, Grammar
+from railwatch.services.detector.imagery.quantiles import quantile
+from railwatch.services.detector.imagery.raster import Raster, luminance
+from railwatch.services.detector.imagery.sun import shadow_px
+from railwatch.services.detector.tracks.network import Network, load_network
+from railwatch.services.detector.tracks.strips import PAD, Layout, straighten
+from railwatch.shared.counts import Sun
+
+MODEL_FILE = Path(__file__).with_name("model") / "evidence.npz"
+# A cell counts as seen where this share of the strip is, within a body's half width of the track.
+SEEN_SHARE = 0.7
+BODY_HALF_WIDTH_M = 1.5
+EMPTY, BODY, GAP = range(3)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What one way of looking needs: a network, the grammar that goes with it, and how far its intervals reach."""
+
+    network: Network
+    grammar: Grammar
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Models:
+    """The model file: for pairs, for single images, and for finding the axis of a track."""
+
+    pair: Model
+    single: Model
+    axis: Network
+    version: str
+
+
+@lru_cache(maxsize=4)
+def load_models(path: Path = MODEL_FILE) -> Models:
+    """Reads a model file."""
+    with np.load(path) as arrays:
+        made = json.loads(str(arrays["made"]))
+        pair, single = (
+            Model(
+                load_network(arrays, f"{name}."),
+                Grammar(**made[name]["grammar"]),
+                Calibration(**made[name]["calibration"]),
+            )
+            for name in ("pair", "single")
+        )
+        axis = load_network(arrays, "axis.")
+    return Models(pair, single, axis, made["version"])
+
+
+def seen_cells(mask: NDArray[np.bool_], strip_seen: NDArray[np.bool_], layout: Layout) -> NDArray[np.bool_]:
+    """(n,), whether each cell of track can be seen: inside the picture, and under no cloud.
+
+    Args:
+        mask: (rows, cols), what can be seen.
+        strip_seen: (n, w), where the strips have data.
+        layout: the tracks.
+    """
+    centre = strip_seen.shape[1] // 2
+    reach = round(BODY_HALF_WIDTH_M / 0.25)
+    data = strip_seen[:, centre - reach : centre + reach + 1].mean(axis=1) >= SEEN_SHARE
+    x, y = np.round(np.nan_to_num(layout.xy_px)).astype(np.int64).T
+    rows, cols = mask.shape
+    return np.asarray(data & layout.on_track & mask[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)])
+
+
+def measure(
+    tile: Raster, baseline: Raster | None, seen: NDArray[np.bool_], layout: Layout, sun: Sun | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The figures of every cell (n, f), and which cells can be seen (n,).
+
+    Args:
+        tile: the tile.
+        baseline: the baseline, registered and in the tile's radiometry, or None.
+        seen: (rows, cols), what of the tile can be seen.
+        layout: the tracks.
+        sun: where it stood, if known.
+    """
+    # What hides the ground is no ground: it must not set the scale, the ballast or the levels of what is in sight.
+    tile = replace(tile, valid=tile.valid & seen)
+    now, before, levelled_before = _strips(tile, baseline, layout)
+    shadow = shadow_px(sun, tile) if sun else None
+    shadow_m = None if shadow is None else shadow * tile.gsd_m
+    figures = features(now, before, levelled_before, layout, shadow_m)
+    return figures, seen_cells(seen, now.seen, layout)
+
+
+def weigh(network: Network, figures: NDArray[np.float32], *, with_baseline: bool) -> NDArray[np.float32]:
+    """Logits (n, 3) of empty track, body and gap: the mean over both directions in which a track can be run."""
+    figure = structure(with_baseline=with_baseline)
+    turned = (figures[:, figure.order] * (figure.across * figure.along))[::-1]
+    return np.asarray(0.5 * (network(figures) + network(turned)[::-1]))
+
+
+def by_track(
+    logits: NDArray[np.float32], seen: NDArray[np.bool_], counts: NDArray[np.bool_], layout: Layout
+) -> Evidence:
+    """The evidence of each track on a row of its own, with `PAD` unseen cells before and after it.
+
+    Args:
+        logits: (n, 3).
+        seen: (n,), what can be seen.
+        counts: (n,), where a car counts whose middle lies there.
+        layout: the tracks.
+    """
+    longest = int(layout.lengths.max()) + 2 * PAD
+    at = layout.starts[:, None] - PAD + np.arange(longest)
+    on = (np.arange(longest) >= PAD) & (np.arange(longest) < layout.lengths[:, None] + PAD)
+    at = np.where(on, at, 0)
+    train = np.logaddexp(logits[:, BODY], logits[:, GAP]) - logits[:, EMPTY]
+    known = seen[at] & on
+    return Evidence(
+        np.where(known, train[at], 0.0),
+        np.where(known, (logits[:, GAP] - logits[:, BODY])[at], 0.0),
+        known,
+        counts[at] & on,
+    )
+
+
+def _strips(tile: Raster, baseline: Raster | None, layout: Layout) -> tuple[Strip, Strip | None, Strip | None]:
+    """The tile, the baseline, and the baseline in the radiometry of the tile's tracks."""
+    if baseline is None:
+        (values,), (inside,) = straighten([tile], layout)
+        return strip_of(values, inside, _darkest(tile)), None, None
+    (values, there), (inside, known) = straighten([tile, baseline], layout)
+    before = strip_of(there, known, _darkest(baseline))
+    levelled_before = strip_of(levelled(there, values, known & inside), known, before.dark)
+    return strip_of(values, inside, _darkest(tile)), before, levelled_before
+
+
+def _darkest(tile: Raster) -> float:
+    """Luminance of the deepest shade, from every fourth pixel."""
+    light = luminance(tile.pixels[:, ::4, ::4])[tile.valid[::4, ::4]]
+    return float(quantile(light, 0.01)) if light.size else 0.0

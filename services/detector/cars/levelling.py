@@ -1,0 +1,66 @@
+"""The baseline's strips in the radiometry of the tile's strips."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from railwatch.services.detector.imagery.quantiles import median, quantile
+from railwatch.services.detector.tracks.strips import ACROSS_M
+
+Floats = NDArray[np.float32]
+
+# Enough pixels for a histogram.
+SAMPLE = 40_000
+BINS = 256
+# Sleepers are 2.4 to 2.7 m long; the bed's shoulders are not looked at.
+BED_M = 1.5
+SMOOTHING_BINS = 6.0
+# A peak of the histogram counts from this share of the highest on.
+PEAK_SHARE = 0.5
+# The share of pixels nearest to the peak that is taken as bed that did not change.
+UNCHANGED = 0.3
+MOST_GAIN = 2.0
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """The baseline's strips under a gain and offset per band that hold on the bed of the tracks.
+
+    The fit on the ground beside the tracks need not hold between the rails: grass turns, snow is swept. Bed that did
+    not change differs from the baseline by the same everywhere, and what changed differs anyhow; so the mode of the
+    difference is the bed's. Shadow makes a second mode: of modes alike in height the brighter is the bed in the sun.
+    Around it, the gain is the slope of tile over baseline; where they have nothing in common it is 0, and the baseline
+    becomes an even bed.
+
+    Args:
+        baseline: (n, w, bands).
+        tile: (n, w, bands).
+        seen: (n, w), where both have data.
+    """
+    within = seen & (np.abs(ACROSS_M) < BED_M)
+    if within.sum() < BINS:
+        return baseline
+    step = max(1, int(within.sum()) // SAMPLE)
+    before, after = baseline[within][::step], tile[within][::step]
+    weights = LUMINANCE if before.shape[1] == 3 else np.ones(1, np.float32)
+    change = np.asarray((after - before) @ weights, np.float32)
+    distance = np.abs(change - _bed_mode(change))
+    bed = distance <= quantile(distance, UNCHANGED)
+    before, after = before[bed], after[bed]
+    middle_before, middle_after = median(before, axis=0), median(after, axis=0)
+    spread = ((before - middle_before) ** 2).mean(axis=0) + 1e-8
+    gain = np.clip(((before - middle_before) * (after - middle_after)).mean(axis=0) / spread, 0, MOST_GAIN)
+    level: Floats = baseline - middle_before
+    level *= gain
+    level += middle_after
+    return level
+
+
+def _bed_mode(change: Floats) -> float:
+    """The brightest of the high peaks of a smoothed histogram."""
+    low, high = quantile(change, [0.01, 0.99])
+    counts, edges = np.histogram(change, BINS, (float(low) - 1e-4, float(high) + 1e-4))
+    smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), SMOOTHING_BINS)
+    peaks = (smooth == ndimage.maximum_filter1d(smooth, 5)) & (smooth >= PEAK_SHARE * smooth.max())
+    last = int(np.flatnonzero(peaks)[-1])
+    return float(edges[last] + edges[last + 1]) / 2

@@ -1,0 +1,1 @@
+"""Pictures: georeferenced rasters, their quality, and where the sun stood."""

@@ -1,0 +1,208 @@
+"""Georeferenced pictures, and bringing a baseline onto a tile's grid.
+
+Pixel coordinates are array coordinates throughout the detector: x is the column, y the row, and (0, 0) is the centre of
+the first pixel. Pixel values are digital numbers divided by the sensor's full scale, so 1 is saturation.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TypeVar
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.transform import array_bounds
+from rasterio.warp import calculate_default_transform, reproject
+
+from railwatch.services.detector.imagery.structure import Cells, on_cells
+from railwatch.shared.errors import UnprocessableError
+
+WGS84 = CRS.from_epsg(4326)
+GEOD = Geod(ellps="WGS84")
+
+# GDAL warps so much at a time: what stays in the processor's cache.
+WARP_MB = 8
+
+# Rec. 709: how much each band contributes to what the eye calls brightness.
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+Sample = TypeVar("Sample", np.float32, np.uint8)
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A picture with square pixels and its place on Earth.
+
+    Attributes:
+        pixels: float32 (bands, rows, cols), one band or red, green, blue; 1 is full scale, 0 where not valid.
+        valid: bool (rows, cols), false where the provider delivered no data.
+        transform: from pixel corners (col, row) to the CRS.
+        crs: the projected CRS.
+        gsd_m: ground sample distance in true metres, whatever the CRS calls a metre.
+    """
+
+    pixels: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    transform: Affine
+    crs: CRS
+    gsd_m: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.valid.shape[0], self.valid.shape[1]
+
+    def luminance(self) -> NDArray[np.float32]:
+        """Brightness (rows, cols): the one band, or the Rec. 709 sum of three."""
+        return self._luminance
+
+    def grey(self) -> "Raster":
+        """Its brightness, as a picture of one band."""
+        return replace(self, pixels=luminance(self.pixels)[None])
+
+    @cached_property
+    def _luminance(self) -> NDArray[np.float32]:
+        return luminance(self.pixels)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Brightness on cells of ground."""
+        return on_cells(self.luminance(), self.gsd_m)
+
+    def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
+        x, y = apply(self.transform, xy_px + 0.5)
+        return np.column_stack(_transformer(self.crs, WGS84).transform(x, y))
+
+    def to_pixels(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
+        x, y = _transformer(WGS84, self.crs).transform(lonlat[:, 0], lonlat[:, 1])
+        return np.column_stack(apply(~self.transform, np.column_stack([x, y]))) - 0.5
+
+
+def luminance(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brightness (rows, cols) of pixels (1 | 3, rows, cols)."""
+    if len(pixels) == 1:
+        first: NDArray[np.float32] = pixels[0]
+        return first
+    return (np.array(LUMINANCE, np.float32) @ pixels.reshape(3, -1)).reshape(pixels.shape[1:])
+
+
+def harmonise(baseline: Raster, tile: Raster) -> Raster:
+    """The baseline on the tile's grid, by georeference alone: size, GSD, CRS and band count made to agree.
+
+    Resampling is cubic and anti-aliased. A baseline that already lies on the grid is returned as it is, so doing it
+    twice changes nothing. Where the tile has three bands and the baseline one, that one stands for all three.
+    """
+    pixels = baseline.pixels
+    if len(pixels) != len(tile.pixels):
+        pixels = baseline.luminance()[None] if len(tile.pixels) == 1 else np.repeat(pixels, len(tile.pixels), axis=0)
+    same_grid = (
+        baseline.shape == tile.shape
+        and baseline.crs == tile.crs
+        and baseline.transform.almost_equals(tile.transform, precision=1e-9)
+    )
+    if same_grid and pixels is baseline.pixels:
+        return baseline
+    if same_grid:
+        return Raster(pixels, baseline.valid, tile.transform, tile.crs, tile.gsd_m)
+    pixels, valid = resample(
+        pixels, baseline.valid, baseline.transform, baseline.crs, tile.transform, tile.crs, tile.shape
+    )
+    return Raster(pixels, valid, tile.transform, tile.crs, tile.gsd_m)
+
+
+def north_px(raster: Raster) -> NDArray[np.float64]:
+    """Unit vector (x, y) in pixel coordinates that points to true north at the picture's centre."""
+    rows, cols = raster.shape
+    centre = raster.to_lonlat(np.array([[cols / 2, rows / 2]]))
+    step = raster.to_pixels(centre + np.array([[0.0, 1e-4]])) - raster.to_pixels(centre)
+    return np.asarray(step[0] / np.hypot(*step[0]))
+
+
+def ground_size_m(transform: Affine, crs: CRS, shape: tuple[int, int]) -> tuple[float, float]:
+    """True metres on the ground of one pixel step along columns and along rows, at the picture's centre.
+
+    Raises:
+        UnprocessableError: `no-georeference`, where the CRS does not reach.
+    """
+    rows, cols = shape
+    steps = np.array([[cols / 2, rows / 2], [cols / 2 + 1, rows / 2], [cols / 2, rows / 2 + 1]])
+    lon, lat = _transformer(crs, WGS84).transform(*apply(transform, steps))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        raise UnprocessableError("no-georeference", "the picture lies outside the area its CRS is made for")
+    _, _, metres = GEOD.inv([lon[0], lon[0]], [lat[0], lat[0]], lon[1:], lat[1:])
+    return float(metres[0]), float(metres[1])
+
+
+def on_metric_grid(
+    pixels: NDArray[np.float32], valid: NDArray[np.bool_], transform: Affine, crs: CRS, gsd_m: float
+) -> Raster:
+    """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
+    rows, cols = valid.shape
+    lon, lat = _transformer(crs, WGS84).transform(*(transform @ (cols / 2, rows / 2)))
+    zone = min(int((lon + 180) // 6) + 1, 60)
+    utm = CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+    bounds = array_bounds(rows, cols, transform)
+    grid, width, height = calculate_default_transform(crs, utm, cols, rows, *bounds, resolution=gsd_m)
+    pixels, valid = resample(pixels, valid, transform, crs, grid, utm, (height, width))
+    return Raster(pixels, valid, grid, utm, gsd_m)
+
+
+def apply(transform: Affine, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """An affine transform applied to points (n, 2)."""
+    a, b, c, d, e, f = transform[:6]
+    return a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f
+
+
+def resample(
+    pixels: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    transform: Affine,
+    crs: CRS,
+    to_transform: Affine,
+    to_crs: CRS,
+    to_shape: tuple[int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Pixels (bands, rows, cols) and validity on another grid, cubic and anti-aliased.
+
+    What draws on a pixel that is not valid is not valid. Validity travels as one more band: GDAL's own handling of
+    no-data is several times slower.
+    """
+    source = np.concatenate([pixels, valid[None].astype(np.float32)])
+    target = resample_pixels(source, transform, crs, to_transform, to_crs, to_shape)
+    seen: NDArray[np.bool_] = np.abs(target[-1] - 1) < 0.01
+    return target[:-1] * seen, seen
+
+
+def resample_pixels(
+    pixels: NDArray[Sample],
+    transform: Affine,
+    crs: CRS,
+    to_transform: Affine,
+    to_crs: CRS,
+    to_shape: tuple[int, int],
+    resampling: Resampling = Resampling.cubic,
+) -> NDArray[Sample]:
+    """Pixels (bands, rows, cols) on another grid, 0 where they do not reach."""
+    target = np.zeros((len(pixels), *to_shape), dtype=pixels.dtype)
+    reproject(
+        pixels,
+        target,
+        src_transform=transform,
+        src_crs=crs,
+        dst_transform=to_transform,
+        dst_crs=to_crs,
+        resampling=resampling,
+        init_dest_nodata=False,
+        warp_mem_limit=WARP_MB,
+    )
+    return target
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)

@@ -1,0 +1,67 @@
+"""The `railwatch` command. Each command is a module of its own beside this file."""
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from railwatch.cli import services
+from railwatch.cli.alerts import alerts
+from railwatch.cli.count import count
+from railwatch.cli.demo import demo
+from railwatch.cli.listen import listen
+from railwatch.cli.rebuild import rebuild
+from railwatch.cli.replay import replay
+from railwatch.cli.topics import topics
+from railwatch.shared.errors import RailwatchError
+
+app = typer.Typer(
+    name="railwatch",
+    help=(
+        "Counts railcars in satellite images and raises an alert when a site holds more than its own history makes "
+        "plausible.\n\nOn files: [bold]count[/] and [bold]alerts[/]. As a system: [bold]ingest[/], [bold]detector[/] "
+        "and [bold]alerting[/]. To see it all at once: [bold]demo[/]."
+    ),
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+ON_FILES = "On files"
+ON_SYSTEM = "Run the system"
+TO_SEE = "See it"
+
+app.command(rich_help_panel=ON_FILES)(count)
+app.command(rich_help_panel=ON_FILES)(alerts)
+app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
+app.command(rich_help_panel=ON_SYSTEM)(services.detector)
+app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
+app.command(rich_help_panel=ON_SYSTEM)(topics)
+app.command(rich_help_panel=ON_SYSTEM)(rebuild)
+app.command(rich_help_panel=TO_SEE)(demo)
+app.command(rich_help_panel=TO_SEE)(listen)
+app.command(rich_help_panel=TO_SEE)(replay)
+
+
+def main() -> None:
+    """Run the command: exit code 0 for success, 1 for failure, 2 for wrong use; an error is one sentence on stderr."""
+    try:
+        app()
+    except RailwatchError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("RAILWATCH_TRACEBACK"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error} (set RAILWATCH_TRACEBACK=1 to see where)")
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"railwatch: {message}", style="red", markup=False, highlight=False)
+    sys.exit(1)

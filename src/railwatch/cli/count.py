@@ -1,0 +1,253 @@
+"""`railwatch count`: the detector's own code on files, without any service."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from railwatch.shared.counts import RecallCheck, TileCount
+from railwatch.shared.errors import RailwatchError, UnprocessableError
+from railwatch.shared.sites import Track, load_tracks
+
+if TYPE_CHECKING:
+    from railwatch.services.detector.imagery.raster import Raster
+
+# A track that ends short of the tile belongs to a neighbouring one; one so far away is a mistake.
+FAR_AWAY_M = 5000.0
+# No freight car is shorter over its buffers.
+SHORTEST_CAR_M = 8.0
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done with each tile."""
+
+    baseline: "Raster | None"
+    tracks: Sequence[Track]
+    observed_at: datetime | None
+    evidence: Path | None
+    recall: bool
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came of a tile; `recall` where it was asked for and the tile had room for known cars."""
+
+    path: Path
+    count: TileCount
+    recall: RecallCheck | None
+
+
+def count(
+    tiles: Annotated[list[Path], typer.Argument(metavar="TILE...", help="GeoTIFFs of one place, one per look.")],
+    tracks: Annotated[
+        Path,
+        typer.Option(
+            help="GeoJSON LineStrings of the tracks' centrelines, named by their property `track`.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="GeoTIFF of the same place at another time. Without it each tile is counted by itself, less surely.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each tile.")] = False,
+    evidence: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write pictures of what was counted here.", file_okay=False)
+    ] = None,
+    recall: Annotated[
+        bool,
+        typer.Option("--recall", help="Paint known cars into a copy of each tile, and say how many of them are found."),
+    ] = False,
+    observed_at: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            help="When the one tile was taken, UTC, as 2023-10-05T02:14: where the sun stood, and shadows fall.",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M"],
+        ),
+    ] = None,
+) -> None:
+    """Count the railcars in GeoTIFFs, with a 90 % interval.
+
+    Needs no service: railwatch count now.tif --baseline before.tif --tracks tracks.geojson --evidence pictures/
+    """
+    if observed_at is not None and len(tiles) > 1:
+        raise typer.BadParameter("it is the time of one tile, and several are given", param_hint="--observed-at")
+    job = _Job(
+        baseline=_read(baseline) if baseline else None,
+        tracks=_checked(load_tracks(tracks)),
+        observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
+        evidence=evidence,
+        recall=recall,
+    )
+    done: list[_Done] = []
+    for tile in _with_progress(tiles, hidden=as_json or len(tiles) == 1):
+        try:
+            result = _count(tile, _name(tile, tiles), job)
+        except (RailwatchError, OSError) as error:
+            _complain(f"{tile}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
+            continue
+        done.append(result)
+        if as_json:
+            print(json.dumps(_as_json(result, job)), flush=True)  # noqa: T201
+    if not as_json:
+        _print_tables(done, recall)
+    if len(done) < len(tiles):
+        raise typer.Exit(1)
+
+
+def _count(path: Path, name: str, job: _Job) -> _Done:
+    from railwatch.services.detector.counting import count_tile
+    from railwatch.services.detector.imagery.sun import sun_over
+    from railwatch.services.detector.recall.check import check_recall
+
+    began = perf_counter()
+    tile = _read(path)
+    decoded = perf_counter()
+    tracks = _on(tile, job.tracks)
+    sun = sun_over(tile, job.observed_at) if job.observed_at else None
+    counted = count_tile(tile, job.baseline, tracks, sun=sun)
+    took = {
+        "decode": 1000 * (decoded - began),
+        **counted.count.timings_ms,
+        "total": 1000 * (perf_counter() - began),
+    }
+    if job.evidence:
+        from railwatch.services.detector.pictures import SUFFIX, Caption, evidence_pictures
+        from railwatch.services.detector.tracks.centrelines import project
+
+        job.evidence.mkdir(parents=True, exist_ok=True)
+        pictures = evidence_pictures(tile, counted, project(tracks, tile), Caption(name, job.observed_at))
+        for kind, data in pictures.items():
+            (job.evidence / f"{name}-{kind}{SUFFIX}").write_bytes(data)
+    found = None
+    if job.recall:
+        seed = int(sha256(path.read_bytes()).hexdigest(), 16)
+        found = check_recall(tile, job.baseline, tracks, counted, seed=seed)
+    timings_ms = {stage: round(ms, 1) for stage, ms in took.items()}
+    return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found)
+
+
+def _read(path: Path) -> "Raster":
+    from railwatch.services.detector.imagery.geotiff import read_raster
+
+    return read_raster(path)
+
+
+def _checked(tracks: Sequence[Track]) -> Sequence[Track]:
+    for track in tracks:
+        if track.length_m < SHORTEST_CAR_M:
+            raise UnprocessableError(
+                "bad-tracks", f"track {track.id} is {track.length_m:.1f} m long, shorter than any railcar"
+            )
+    return tracks
+
+
+def _on(tile: "Raster", tracks: Sequence[Track]) -> Sequence[Track]:
+    """The tracks that cross the tile; those that pass it by are named on stderr.
+
+    Raises:
+        UnprocessableError: none does, or one is so far away that it must be a mistake.
+    """
+    from railwatch.services.detector.tracks.centrelines import distance_m
+
+    away = {track.id: distance_m(track, tile) for track in tracks}
+    outside = [track_id for track_id, metres in away.items() if metres > 0]
+    for track_id in outside:
+        if away[track_id] > FAR_AWAY_M or len(outside) == len(tracks):
+            raise UnprocessableError("bad-tracks", f"track {track_id} lies outside the tile, {_far(away[track_id])}")
+    if outside:
+        _complain(f"outside the tile, and not counted: track {', '.join(outside)}")
+    return [track for track in tracks if away[track.id] == 0]
+
+
+def _far(metres: float) -> str:
+    if metres == float("inf"):
+        return "where its CRS does not reach"
+    return f"{metres / 1000:.0f} km away" if metres > 2000 else f"{metres:.0f} m away"
+
+
+def _with_progress(tiles: Sequence[Path], hidden: bool) -> Iterator[Path]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task("counting", total=len(tiles))
+        for tile in tiles:
+            progress.update(task, description=tile.name)
+            yield tile
+            progress.advance(task)
+
+
+def _name(tile: Path, tiles: Sequence[Path]) -> str:
+    """The tile's name in those of its pictures: its stem, with its directory's where two tiles share it."""
+    shared = sum(other.stem == tile.stem for other in tiles) > 1
+    return f"{tile.resolve().parent.name}-{tile.stem}" if shared else tile.stem
+
+
+def _as_json(done: _Done, job: _Job) -> dict[str, Any]:
+    recall = {"recall": done.recall.model_dump() if done.recall else None} if job.recall else {}
+    return {"tile": str(done.path), **done.count.model_dump(mode="json"), **recall}
+
+
+def _print_tables(done: Sequence[_Done], with_recall: bool) -> None:
+    console = Console()
+    if done:
+        console.print(_table_of_tiles(done, with_recall))
+    if len(done) == 1:
+        console.print(_table_of_tracks(done[0].count))
+
+
+def _table_of_tiles(done: Sequence[_Done], with_recall: bool) -> Table:
+    table = Table("tile", box=None, header_style="bold")
+    for column in ("railcars", "90 %", "seen", "moved", *(["recall"] if with_recall else [])):
+        table.add_column(column, justify="right")
+    table.add_column("quality")
+    for one in done:
+        count, recall, moved = one.count, one.recall, one.count.registration
+        table.add_row(
+            str(one.path),
+            *_numbers(count.count, count.low, count.high),
+            f"{count.coverage:.0%}",
+            f"{moved.dx_px:+.1f}, {moved.dy_px:+.1f} px" if moved else "-",
+            *([f"{recall.recovered} of {recall.injected}" if recall else "-"] if with_recall else []),
+            ": ".join(filter(None, (count.quality.value, ", ".join(count.reasons)))),
+        )
+    return table
+
+
+def _table_of_tracks(count: TileCount) -> Table:
+    table = Table("track", box=None, header_style="bold")
+    for column in ("railcars", "90 %", "length", "occupied"):
+        table.add_column(column, justify="right")
+    for track in count.tracks:
+        table.add_row(
+            track.track,
+            *_numbers(track.count, track.low, track.high),
+            f"{track.length_m:.0f} m",
+            f"{track.occupied_m:.0f} m",
+        )
+    return table
+
+
+def _numbers(count: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    if count is None or low is None or high is None:
+        return "not counted", "-"
+    return f"{count:.0f}", f"{low:.0f} to {high:.0f}"
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"railwatch: {message}", style="red", markup=False, highlight=False)

@@ -1,0 +1,22 @@
+"""`railwatch topics`: make the Kafka topics."""
+
+from typing import Annotated
+
+import typer
+
+
+def topics(
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Partitions of each topic: the most consumers that can share its work.")
+    ] = 12,
+    replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 3,
+) -> None:
+    """Make the Kafka topics that are missing; those that exist are left as they are."""
+    from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+    from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
+
+    class Settings(ServiceSettings):
+        kafka: KafkaSettings
+
+    for topic in ensure_topics(load(Settings).kafka, TopicPlan(partitions, replication)):
+        typer.echo(topic)

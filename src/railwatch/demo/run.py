@@ -1,0 +1,122 @@
+"""The demo from start to end."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from railwatch.demo.episode import BASELINE, LOOKS, trains
+from railwatch.demo.replay import Observation, Scenes, Told, alerts, rendering, replay
+from railwatch.demo.report import looks_table, save_evidence, summary, tell_alert, write_summary
+from railwatch.demo.system import System, running_system
+from railwatch.demo.yard import NAME, write_site
+from railwatch.shared.errors import RailwatchError
+
+OUTPUT = Path("build/demo")
+
+
+def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
+    """Start the system, replay the episode, show and write what it found, and stop everything.
+
+    Args:
+        console: where to show it.
+        keep: leave the system up, with its URLs, until Ctrl-C.
+        output: directory for the store, the logs, the evidence and `summary.json`; what an earlier run left is removed.
+
+    Raises:
+        RailwatchError: something failed; one sentence with the log's path.
+    """
+    began = time.monotonic()
+    for old in ("sites", "store", "logs", "evidence"):
+        shutil.rmtree(output / old, ignore_errors=True)
+    (output / "summary.json").unlink(missing_ok=True)
+    write_site(output / "sites")
+    console.print(f"[bold]{NAME}, March to October 2023[/], on rendered pictures: {len(LOOKS)} looks.")
+    with _terminated_in_order():
+        console.print("Starting a broker, Redis, ingest, detector and alerting on loopback ...")
+        with rendering((BASELINE, *LOOKS)) as scenes, running_system(output) as system:
+            console.print(
+                f"Ready after {time.monotonic() - began:.0f} s. Pushing scenes to {system.urls['ingest']} ..."
+            )
+            judged = _watched_replay(console, system, scenes)
+            _show(console, system, judged, output)
+            console.print(
+                f"\nTook {time.monotonic() - began:.0f} s. Summary: {output / 'summary.json'}", highlight=False
+            )
+            if keep:
+                _stay(console, system)
+        console.print("Everything is stopped.")
+
+
+def _watched_replay(console: Console, system: System, scenes: Scenes) -> list[Observation]:
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[last]}"), console=console) as bars:
+        pushed = bars.add_task("pushed", total=len(LOOKS) + 1, last="")
+        counted = bars.add_task("judged", total=len(LOOKS), last="")
+
+        def tell(told: Told) -> None:
+            bars.update(pushed, completed=told.pushed)
+            bars.update(counted, completed=len(told.judged), last=last_judged(told))
+
+        return replay(system, scenes, tell)
+
+
+def last_judged(told: Told) -> str:
+    """The last look that was judged, in short."""
+    if not told.judged:
+        return ""
+    look = told.judged[-1]
+    day = look["observed_at"][:10]
+    return f"{day}: unobserved" if look["count"] is None else f"{day}: {look['count']:.0f} cars, {look['state']}"
+
+
+def _show(console: Console, system: System, judged: list[Observation], output: Path) -> None:
+    rendered = {scene: len(cars) for scene, cars in trains().items()}
+    console.print(looks_table(judged, rendered))
+    with httpx.Client(base_url=system.urls["alerting"], timeout=30) as alerting:
+        details = alerts(alerting)
+        try:
+            pictures = [save_evidence(alerting, detail, output / "evidence") for detail in details]
+        except httpx.HTTPError as error:
+            raise RailwatchError(f"The evidence could not be fetched from alerting: {error}.") from error
+    for detail, saved in zip(details, pictures, strict=True):
+        tell_alert(console, detail, saved)
+    if not details:
+        console.print("\nNo alert was raised.")
+    write_summary(summary(judged, details, rendered), output / "summary.json")
+
+
+def _stay(console: Console, system: System) -> None:
+    console.print("\nThe system stays up. Ctrl-C stops it.")
+    for service, url in system.urls.items():
+        console.print(f"  {service:<9} {url}/docs  {url}/metrics", highlight=False)
+    console.print(f"  alerts to read: {system.urls['alerting']}/", highlight=False)
+    console.print(f"  token for ingest: {system.token}", highlight=False)
+    try:
+        while True:
+            system.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("Stopping ...")
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """SIGTERM leaves the block as any error would, so that everything it started is stopped."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        sys.exit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,179 @@
+"""The whole system on this machine: broker, Redis and the three services, each a process of its own."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from railwatch.embedded import embedded_broker, embedded_redis, free_port
+from railwatch.shared.bus.topics import TopicPlan, ensure_topics
+from railwatch.shared.errors import RailwatchError
+from railwatch.shared.settings import KafkaSettings
+
+TOPICS = TopicPlan(partitions=1, replication=1)
+SERVICES = ("ingest", "detector", "alerting")
+START_S = 180.0
+STOP_S = 20.0
+
+
+@dataclass
+class System:
+    """The running services.
+
+    Attributes:
+        token: the bearer token that ingest takes.
+        logs: directory of their logs.
+        urls: base URL by service.
+        processes: by service.
+    """
+
+    token: str
+    logs: Path
+    urls: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def log_of(self, service: str) -> Path:
+        """Where a service's log lies."""
+        return self.logs / f"{service}.log"
+
+    def ended(self, wait_s: float = 0.0) -> RailwatchError | None:
+        """What to say of a service that has ended by itself, if one does so within `wait_s` seconds."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            for service, process in self.processes.items():
+                if (code := process.poll()) is not None:
+                    return RailwatchError(
+                        f"{service} ended by itself with exit code {code}; its log is {self.log_of(service)}."
+                    )
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.05)
+
+    def check(self) -> None:
+        """Do nothing while all services run and give up on nothing.
+
+        Raises:
+            RailwatchError: one has ended by itself, or has put something into the dead letters.
+        """
+        if ended := self.ended():
+            raise ended
+        for service in self.processes:
+            if reason := _given_up(self.urls.get(service)):
+                raise RailwatchError(f"{service} gave up on a scene ({reason}); its log is {self.log_of(service)}.")
+
+
+@contextmanager
+def running_system(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Start everything, and stop everything when the block is left.
+
+    Args:
+        directory: holds `sites`; `store` and `logs` are made in it.
+        settings: more `RAILWATCH_*` variables for all services, which come before those made here.
+
+    Raises:
+        RailwatchError: something did not start; one sentence with its log's path.
+    """
+    with embedded_broker() as broker, embedded_redis() as redis:
+        ensure_topics(KafkaSettings(bootstrap_servers=broker["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]), TOPICS)
+        with running_services(directory, {**broker, **redis, **(settings or {})}) as system:
+            yield system
+
+
+@contextmanager
+def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[System]:
+    """Start the three services on servers that run already, and stop them when the block is left.
+
+    Args:
+        directory: as of `running_system`.
+        settings: `RAILWATCH_*` variables for all services, those of the servers among them.
+
+    Raises:
+        RailwatchError: something did not start; one sentence with its log's path.
+    """
+    logs, store = directory / "logs", directory / "store"
+    for made in (logs, store):
+        made.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAILWATCH_")},
+        "OMP_NUM_THREADS": "1",
+        "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
+        "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
+        **settings,
+    }
+    system = System(secrets.token_urlsafe(24), logs)
+    try:
+        for service in SERVICES:
+            _start(system, service, environment)
+        _await_ready(system)
+        yield system
+    except RailwatchError as error:
+        # Who cannot be reached is mostly one that is just ending: that is the fault to name.
+        raise system.ended(wait_s=2.0) or error from error
+    finally:
+        _stop(system)
+
+
+def _given_up(url: str | None) -> str | None:
+    """The reason of a dead letter, if the service at `url` has written one."""
+    try:
+        exposition = httpx.get(f"{url}/metrics", timeout=5).text if url else ""
+    except httpx.TransportError:
+        return None
+    samples = (sample for family in text_string_to_metric_families(exposition) for sample in family.samples)
+    return next(
+        (one.labels["reason"] for one in samples if one.name == "railwatch_dead_letters_total" and one.value > 0), None
+    )
+
+
+def _start(system: System, service: str, environment: dict[str, str]) -> None:
+    port = free_port()
+    system.urls[service] = url = f"http://127.0.0.1:{port}"
+    own = {"RAILWATCH_HTTP_PORT": str(port)}
+    if service == "ingest":
+        own["RAILWATCH_INGEST_TOKENS"] = system.token
+    if service == "alerting":
+        own["RAILWATCH_ALERTING_PUBLIC_URL"] = url
+    command = [sys.executable, "-c", "from railwatch.cli import main; main()", service]
+    with system.log_of(service).open("wb") as log:
+        system.processes[service] = subprocess.Popen(  # noqa: S603
+            command, env={**environment, **own}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _await_ready(system: System) -> None:
+    deadline = time.monotonic() + START_S
+    for service, url in system.urls.items():
+        while not _is_ready(url):
+            system.check()
+            if time.monotonic() > deadline:
+                raise RailwatchError(
+                    f"{service} was not ready after {START_S:g} s; its log is {system.log_of(service)}."
+                )
+            time.sleep(0.1)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _stop(system: System) -> None:
+    for process in system.processes.values():
+        process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for process in system.processes.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

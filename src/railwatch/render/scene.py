@@ -1,0 +1,209 @@
+"""A site, a look at it, and the picture that the look gives, with what is true of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyproj
+from affine import Affine
+from numpy.typing import NDArray
+
+from railwatch.render.canvas import Array, Frame, Mask, Points
+from railwatch.render.clutter import Overhead, Structure
+from railwatch.render.ground import DEFAULT_GROUND, GroundStyle, Road
+from railwatch.render.rolling_stock import Car
+from railwatch.render.sensor import DEFAULT_SENSOR, Sensor
+from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
+from railwatch.render.yard import Track, resample
+from railwatch.shared.counts import Sun
+
+
+@dataclass(frozen=True)
+class RenderSite:
+    """A yard on the Earth, and what stays there from look to look.
+
+    Attributes:
+        frame: size and sampling of its pictures.
+        longitude_deg: of the picture's upper left corner.
+        latitude_deg: of the picture's upper left corner.
+        tracks: the tracks, in local metres.
+        ground: what the ground looks like.
+        roads: strips of made ground.
+        structures: what stands beside the tracks.
+        overheads: what spans them.
+        seed: of the ground.
+    """
+
+    frame: Frame
+    longitude_deg: float
+    latitude_deg: float
+    tracks: tuple[Track, ...]
+    ground: GroundStyle = DEFAULT_GROUND
+    roads: tuple[Road, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    overheads: tuple[Overhead, ...] = ()
+    seed: int = 0
+
+    @cached_property
+    def crs(self) -> str:
+        """The UTM zone, as `EPSG:326xx`."""
+        zone = int((self.longitude_deg + 180) // 6) + 1
+        return f"EPSG:{(32600 if self.latitude_deg >= 0 else 32700) + zone}"
+
+    @cached_property
+    def corner(self) -> tuple[float, float]:
+        """Easting and northing of the picture's upper left corner, on a multiple of the GSD."""
+        projected = pyproj.Transformer.from_crs("EPSG:4326", self.crs, always_xy=True).transform(
+            self.longitude_deg, self.latitude_deg
+        )
+        gsd = self.frame.gsd_m
+        return round(projected[0] / gsd) * gsd, round(projected[1] / gsd) * gsd
+
+    @cached_property
+    def transform(self) -> Affine:
+        """From pixel to easting and northing."""
+        return Affine(self.frame.gsd_m, 0, self.corner[0], 0, -self.frame.gsd_m, self.corner[1])
+
+    @cached_property
+    def convergence_deg(self) -> float:
+        """Angle from true to grid north, clockwise positive."""
+        factors = pyproj.Proj(self.crs).get_factors(self.longitude_deg, self.latitude_deg)
+        return float(factors.meridian_convergence)
+
+    def lonlat(self, points_m: Points) -> Points:
+        """Local metres ((n, 2)) as longitude and latitude."""
+        easting, northing = self.corner
+        to_lonlat = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        return np.column_stack(to_lonlat.transform(easting + points_m[:, 0], northing - points_m[:, 1]))
+
+
+@dataclass(frozen=True)
+class Look:
+    """One acquisition: what stands there, the light, the weather, the view and the sensor.
+
+    Attributes:
+        observed_at: when.
+        sun: where the sun stands.
+        cars: what stands on the tracks.
+        departed: cars that stood there while it snowed or rained, and have gone: the ground they kept dry shows.
+        parked: lorries, containers and the like that are there this time.
+        greenness: of plants, 0 to 1.
+        moisture: of the ground, 0 to 1.
+        sky_share: light of the sky as a share of all light: 0.1 on a clear day, more in haze or with a low sun.
+        snow: on the ground.
+        haze: in the air.
+        cloud: in the air.
+        off_nadir_deg: of the view.
+        view_azimuth_deg: from the ground to the sensor.
+        sensor: optics, radiometry, geolocation.
+        seed: of everything that differs from look to look.
+    """
+
+    observed_at: datetime
+    sun: Sun
+    cars: tuple[Car, ...] = ()
+    departed: tuple[Car, ...] = ()
+    parked: tuple[Structure, ...] = ()
+    greenness: float = 0.5
+    moisture: float = 0.0
+    sky_share: float = 0.15
+    snow: Snow = NO_SNOW
+    haze: Haze = CLEAR_AIR
+    cloud: Cloud = NO_CLOUD
+    off_nadir_deg: float = 5.0
+    view_azimuth_deg: float = 90.0
+    sensor: Sensor = DEFAULT_SENSOR
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CarTruth:
+    """A car that stands in a picture, and where it appears there.
+
+    Attributes:
+        car: the car.
+        outline_m: (4, 2), corners of its body at half its height as they appear in the picture, local metres.
+        inside: whether its centre lies in the picture: only these count.
+        cut_by_edge: whether the picture's edge cuts it.
+        visible: share of its centre line that neither cloud nor missing data hides.
+    """
+
+    car: Car
+    outline_m: Points
+    inside: bool
+    cut_by_edge: bool
+    visible: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a look gives, with its truth.
+
+    Attributes:
+        pixels: (bands, rows, cols), uint8 or uint16; 0 where there is no data.
+        valid: (rows, cols), where there is data.
+        hidden: (rows, cols), opacity of cloud, 0 to 1.
+        shadowed: (rows, cols), depth of cloud shadow, 0 to 1.
+        cars: every car that touches the picture.
+        tracks_m: true centrelines as they appear in the picture, by id, local metres.
+        look: what was looked at.
+        site: where.
+    """
+
+    pixels: NDArray[Any]
+    valid: Mask
+    hidden: Array
+    shadowed: Array
+    cars: tuple[CarTruth, ...]
+    tracks_m: dict[str, Points]
+    look: Look
+    site: RenderSite
+
+    @property
+    def count(self) -> int:
+        """Cars whose centre lies in the picture."""
+        return sum(truth.inside for truth in self.cars)
+
+    @cached_property
+    def visible(self) -> Mask:
+        """(rows, cols), where the ground can be seen."""
+        return self.valid & (self.hidden < 0.5)
+
+    @cached_property
+    def coverage(self) -> float:
+        """Share of the track length in the picture that can be seen."""
+        seen = [self.seen_along(points) for points in self.tracks_m.values()]
+        within = np.concatenate([inside for inside, _ in seen])
+        visible = np.concatenate([visible for _, visible in seen])
+        return float(visible[within].mean()) if within.any() else 0.0
+
+    def seen_along(self, points_m: Points) -> tuple[Mask, Mask]:
+        """Whether each metre of a line lies in the picture, and whether it can be seen."""
+        dense = resample(points_m, 1.0)
+        cols, rows = np.floor(dense / self.site.frame.gsd_m).astype(int).T
+        height, width = self.valid.shape
+        inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+        visible = self.visible[np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)]
+        return inside, inside & visible
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """Everything a pair is rendered from: site, tile, baseline, and what the scene is meant to show."""
+
+    site: RenderSite
+    tile: Look
+    baseline: Look
+    condition: str = ""
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    """A baseline and a tile of one site, each with its truth."""
+
+    spec: SceneSpec
+    tile: Picture
+    baseline: Picture

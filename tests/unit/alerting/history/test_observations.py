@@ -1,0 +1,109 @@
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from railwatch.services.alerting.history.observations import (
+    TileReading,
+    check_count,
+    complete,
+    merge,
+    observe,
+    reading,
+    tracks_by_tile,
+)
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import CountEvent
+from tests.support.alerting import RECORDED, count_event, on_day, small_site
+
+TILES = ("r0c0", "r0c1")
+TRACKS_M = {"r0c0": 1000.0, "r0c1": 3000.0}
+
+
+def readings(*events: CountEvent) -> dict[str, TileReading]:
+    held: dict[str, TileReading] = {}
+    for event in events:
+        held = merge(held, event.tile, reading(event))
+    return held
+
+
+def test_tiles_add_up_with_errors_in_squares_and_coverage_by_track() -> None:
+    west = count_event(1, 10, spread=3, tile="r0c0", tiles=TILES, coverage=0.5)
+    east = count_event(1, 20, spread=4, tile="r0c1", tiles=TILES, coverage=1.0)
+    seen = observe("scene-1", readings(west, east), TRACKS_M)
+    assert (seen.count, seen.low, seen.high) == (30, 25, 35)
+    assert seen.coverage == pytest.approx((0.5 * 1000 + 3000) / 4000)
+    assert seen.missing_tiles == ()
+
+
+def test_a_rejected_tile_lowers_the_coverage_not_the_count() -> None:
+    west = count_event(1, None, tile="r0c0", tiles=TILES, coverage=0.9)
+    east = count_event(1, 20, tile="r0c1", tiles=TILES)
+    seen = observe("scene-1", readings(west, east), TRACKS_M)
+    assert (seen.count, seen.coverage, seen.missing_tiles) == (20, 0.75, ())
+
+
+def test_nothing_counted_is_unknown_not_zero() -> None:
+    seen = observe("scene-1", readings(count_event(1, None)), {"r0c0": 1000.0})
+    assert (seen.count, seen.low, seen.high, seen.coverage) == (None, None, None, 0.0)
+
+
+def test_a_tile_that_did_not_come_is_named() -> None:
+    held = readings(count_event(1, 10, tile="r0c0", tiles=TILES))
+    assert not complete(held)
+    seen = observe("scene-1", held, TRACKS_M)
+    assert (seen.count, seen.coverage, seen.missing_tiles) == (10, 0.25, ("r0c1",))
+
+
+def test_a_scene_that_covers_a_part_of_the_site_is_complete_and_says_how_much_it_saw() -> None:
+    held = readings(count_event(1, 10, tile="r0c0", tiles=("r0c0",)))
+    assert complete(held)
+    assert observe("scene-1", held, TRACKS_M).coverage == 0.25
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_the_last_recorded_count_of_a_tile_holds_in_any_order_and_however_often(
+    counts: list[int], random: object
+) -> None:
+    events = [
+        count_event(1, count, algorithm=f"railwatch {number}", recorded_at=RECORDED + timedelta(hours=number))
+        for number, count in enumerate(counts)
+    ]
+    again = events * 2
+    random.shuffle(again)  # type: ignore[attr-defined]
+    assert observe("scene-1", readings(*again), TRACKS_M).count == counts[-1]
+
+
+def test_counts_recorded_at_the_same_moment_are_told_apart_the_same_way_in_any_order() -> None:
+    events = [count_event(1, 10 + n, algorithm=f"railwatch {n}") for n in range(3)]
+    assert len({observe("scene-1", readings(*order), TRACKS_M).count for order in permutations(events)}) == 1
+
+
+def test_the_tracks_of_a_site_are_shared_out_among_its_tiles() -> None:
+    site = small_site(tile_size_m=1100)
+    by_tile = tracks_by_tile(site)
+    assert sorted(by_tile) == ["r0c0", "r0c1"]
+    assert sum(by_tile.values()) == pytest.approx(site.track_length_m, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (count_event(1, 1e6), "implausible-count"),
+        (count_event(1, 10, spread=1e12), "implausible-count"),
+        (count_event(1, 10, tile="r7c7", tiles=("r7c7",)), "unknown-tile"),
+        (count_event(1, 10, tiles=("r0c0", "r9c9")), "unknown-tile"),
+        (count_event(1, 10, tiles=("r0c1",)), "tile-not-in-scene"),
+        (count_event(100_000, 10), "observed-in-future"),
+    ],
+)
+def test_a_count_that_cannot_be_true_is_refused_by_name(event: CountEvent, reason: str) -> None:
+    with pytest.raises(UnprocessableError) as refusal:
+        check_count(event, TRACKS_M, 12.0, now=RECORDED)
+    assert refusal.value.reason == reason
+
+
+def test_a_full_yard_is_believed() -> None:
+    check_count(count_event(1, 83, spread=5), TRACKS_M, 12.0, now=on_day(2))

@@ -1,0 +1,132 @@
+"""A baseline is found where it lies, to a fraction of a pixel, or the tile is rejected with a reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from railwatch.services.detector.alignment.registration import register, warp
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.rejection import TileRejectedError
+from tests.support.rendered import Rendered, corner_error_px, rendered
+
+TARGET_PX = 0.3
+# Rendered baselines are warped as terrain and attitude do it, which no similarity explains.
+WITH_WARP_PX = 0.8
+
+
+def moved(picture: Raster, right: float, down: float, turn_deg: float) -> tuple[Raster, np.ndarray]:
+    """A picture as a baseline that lies elsewhere, and the matrix that registration has to find."""
+    angle = np.deg2rad(turn_deg)
+    linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([picture.shape[1] - 1, picture.shape[0] - 1]) / 2
+    matrix = np.column_stack([linear, middle + np.array([right, down]) - linear @ middle])
+    back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    yx = back[::-1, [1, 0, 2]]
+    pixels = [ndimage.affine_transform(band, yx[:, :2], yx[:, 2], order=3, mode="reflect") for band in picture.pixels]
+    return replace(picture, pixels=np.array(pixels, dtype=np.float32)), matrix
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    right=st.floats(-7, 7),
+    down=st.floats(-7, 7),
+    turn_deg=st.floats(-1, 1),
+)
+def test_a_moved_baseline_is_found_and_brought_back(right: float, down: float, turn_deg: float) -> None:
+    scene = rendered("clear")
+    baseline, matrix = moved(scene.tile, right, down, turn_deg)
+
+    match = register(scene.tile, baseline, scene.corridor)
+
+    assert corner_error_px(match.matrix, matrix, scene.tile.shape) < TARGET_PX
+    assert match.registration.dx_px == pytest.approx(-right, abs=0.5)
+    assert match.registration.rotation_deg == pytest.approx(turn_deg, abs=0.05)
+    inside = np.s_[:, 40:-40, 40:-40]
+    assert np.abs(match.baseline.pixels[inside] - scene.tile.pixels[inside]).mean() < 0.02
+
+
+@pytest.mark.parametrize("condition", ["shift", "haze", "season", "low-sun", "train-left", "cloud", "coarse"])
+def test_light_haze_season_and_cars_do_not_lead_it_astray(condition: str) -> None:
+    scene = rendered(condition, seed=3, gsd_m=0.8 if condition == "coarse" else 0.5)
+
+    match = register(scene.tile, scene.baseline, scene.corridor)
+
+    assert corner_error_px(match.matrix, scene.matrix, scene.tile.shape) < WITH_WARP_PX
+    assert match.registration.reliability > 0.3
+
+
+def test_a_baseline_that_lies_right_already_is_believed() -> None:
+    scene = rendered("clear")
+    blurred = [ndimage.gaussian_filter(band, 0.4) for band in scene.tile.pixels]
+
+    match = register(scene.tile, replace(scene.tile, pixels=np.array(blurred)), scene.corridor)
+
+    assert corner_error_px(match.matrix, np.eye(2, 3), scene.tile.shape) < TARGET_PX
+
+
+def test_contrast_that_turned_round_is_the_same_place() -> None:
+    scene = rendered("shift")
+    negative = replace(scene.tile, pixels=1 - scene.tile.pixels)
+
+    match = register(negative, scene.baseline, scene.corridor)
+
+    assert corner_error_px(match.matrix, scene.matrix, scene.tile.shape) < WITH_WARP_PX
+
+
+def test_missing_data_leads_to_no_edge() -> None:
+    scene = rendered("shift")
+    valid = scene.tile.valid & (np.arange(scene.tile.shape[1]) > 130)
+    cut = replace(scene.tile, pixels=scene.tile.pixels * valid, valid=valid)
+
+    match = register(cut, scene.baseline, scene.corridor)
+
+    assert corner_error_px(match.matrix, scene.matrix, scene.tile.shape) < WITH_WARP_PX
+
+
+def test_the_warped_baseline_is_not_valid_beyond_its_edge() -> None:
+    scene = rendered("clear")
+    away = np.array([[1.0, 0.0, 20.0], [0.0, 1.0, 0.0]])
+
+    warped = warp(scene.baseline, away)
+
+    assert not warped.valid[:, -19:].any()
+    assert warped.valid[2:-2, 2:-22].all()
+    assert warped.pixels[:, 50, 50] == pytest.approx(scene.baseline.pixels[:, 50, 70], abs=1e-4)
+
+
+def elsewhere(scene: Rendered) -> Raster:
+    return replace(scene.baseline, pixels=np.ascontiguousarray(scene.baseline.pixels[:, ::-1, ::-1]))
+
+
+@pytest.mark.parametrize("condition", ["clear", "season", "dense", "tarps"])
+def test_another_place_is_rejected(condition: str) -> None:
+    scene = rendered(condition)
+
+    with pytest.raises(TileRejectedError) as rejected:
+        register(scene.tile, elsewhere(scene), scene.corridor)
+
+    assert rejected.value.reason in {"wrong-place", "registration-unreliable"}
+
+
+def test_a_shift_beyond_the_limit_is_rejected_as_such() -> None:
+    scene = rendered("clear")
+    baseline, _ = moved(scene.tile, 18.5, 0.0, 0.0)
+
+    with pytest.raises(TileRejectedError, match="shift-too-large"):
+        register(scene.tile, baseline, scene.corridor)
+
+
+def test_a_pattern_that_repeats_is_not_believed() -> None:
+    """Nothing but parallel tracks, 4.5 m apart: off by one track is as good a match."""
+    scene = rendered("clear")
+    rows = np.arange(400)[:, None]
+    rails = np.exp(-(((rows % 9) - 4) ** 2)) * np.ones((400, 400))
+    noise = np.random.default_rng(0).normal(0, 0.02, (2, 3, 400, 400))
+    tile, baseline = (replace(scene.tile, pixels=(0.4 + 0.3 * rails + n).astype(np.float32)) for n in noise)
+
+    with pytest.raises(TileRejectedError):
+        register(tile, baseline, np.zeros((400, 400), dtype=bool))

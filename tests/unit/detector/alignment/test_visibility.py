@@ -1,0 +1,171 @@
+"""Cloud hides the ground; snow, tarps, white roofs and cloud shadow do not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rasterio.transform import Affine
+from scipy import ndimage
+
+from railwatch.services.detector.alignment.ground import prepare
+from railwatch.services.detector.alignment.visibility import visible_ground
+from railwatch.services.detector.imagery.quality import blur, check_quality
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.services.detector.tracks.centrelines import Centreline
+from tests.support.rendered import Rendered, rendered
+
+
+def seen_share(scene: Rendered, tile: Raster | None = None) -> float:
+    return scene.seen_on_tracks(prepare(tile or scene.tile, scene.baseline, scene.centrelines).seen)
+
+
+def clouded(tile: Raster, share: float, seed: int, thickest: float = 1.0) -> tuple[Raster, np.ndarray]:
+    """A tile under soft white cloud, and where it hides more than half of the light."""
+    chance = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(chance.normal(size=tile.shape), 25)
+    opacity = np.clip((field - np.quantile(field, 1 - share)) / field.std() * 2 + 0.5, 0, thickest)
+    shade = 0.9 + chance.normal(0, 0.004, tile.shape)
+    pixels = tile.pixels * (1 - opacity) + opacity * shade
+    return replace(tile, pixels=pixels.astype(np.float32)), opacity > 0.5
+
+
+@pytest.mark.parametrize("share", [0.15, 0.4, 0.6])
+@pytest.mark.parametrize("condition", ["clear", "tarps"])
+def test_coverage_under_cloud_is_near_the_truth(condition: str, share: float) -> None:
+    scene = rendered(condition)
+    tile, hidden = clouded(scene.tile, share, seed=2)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+def test_cloud_that_lets_some_of_the_ground_through_is_as_wide_as_where_it_hides_half() -> None:
+    scene = rendered("clear")
+    tile, hidden = clouded(scene.tile, 0.4, seed=2, thickest=0.75)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+def test_cloud_is_found_though_the_gaps_in_it_are_too_dark_to_show_the_ground() -> None:
+    scene = rendered("clear")
+    dark = np.random.default_rng(3).normal(0.1 * scene.tile.pixels, 0.02).astype(np.float32)
+    tile, hidden = clouded(replace(scene.tile, pixels=dark), 0.4, seed=2, thickest=0.9)
+
+    seen = visible_ground(tile, replace(scene.tile, pixels=np.float32(0.1) * scene.tile.pixels)).seen
+
+    assert seen.mean() == pytest.approx((~hidden).mean(), abs=0.05)
+
+
+def test_cloud_over_most_of_a_tile_is_not_taken_for_snow() -> None:
+    scene = rendered("clear")
+    tile, hidden = clouded(scene.tile, 0.75, seed=4, thickest=0.8)
+
+    assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
+
+
+def test_the_shadow_of_a_cloud_hides_nothing() -> None:
+    scene = rendered("clear")
+    _, under = clouded(scene.tile, 0.4, seed=2)
+    shaded = replace(scene.tile, pixels=np.where(under, 0.45 * scene.tile.pixels, scene.tile.pixels))
+
+    assert seen_share(scene, shaded) > 0.98
+
+
+@pytest.mark.parametrize(
+    "condition", ["clear", "tarps", "empty-clutter", "haze", "low-sun", "season", "dense", "brown", "train-left"]
+)
+def test_clear_scenes_are_seen_whole(condition: str) -> None:
+    assert seen_share(rendered(condition, seed=3)) > 0.98
+
+
+@pytest.mark.parametrize("condition", ["snow", "thaw"])
+def test_snow_is_seen_in_tile_and_baseline(condition: str) -> None:
+    assert seen_share(rendered(condition, size_px=512)) > 0.98
+
+
+def test_identical_pictures_are_seen_whole() -> None:
+    scene = rendered("clear")
+
+    visibility = visible_ground(scene.tile, scene.tile)
+
+    assert visibility.seen.all()
+    assert visibility.cloud == 0
+
+
+def test_missing_data_is_not_seen() -> None:
+    scene = rendered("clear")
+    cut = replace(scene.tile, valid=scene.tile.valid & (np.arange(400) < 300))
+
+    seen = visible_ground(cut, None).seen
+
+    assert not seen[:, 300:].any()
+    assert seen[:, :300].all()
+
+
+def prepared(tile: Raster, baseline: Raster | None, lines: tuple[Centreline, ...]) -> str:
+    with pytest.raises(TileRejectedError) as rejected:
+        prepare(tile, baseline, lines)
+    return rejected.value.reason
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (lambda p: np.zeros_like(p), "constant-image"),
+        (lambda p: np.full_like(p, 0.5), "constant-image"),
+        (lambda p: np.where(np.random.default_rng(0).random(p.shape) < 0.01, 0.5, 1).astype(np.float32), "saturated"),
+        (lambda p: np.random.default_rng(0).random(p.shape, dtype=np.float32), "wrong-place"),
+        (lambda p: np.random.default_rng(0).normal(0.8, 0.004, p.shape).astype(np.float32), "ground-hidden"),
+    ],
+)
+def test_what_cannot_be_counted_is_rejected_with_its_reason(pixels: object, reason: str) -> None:
+    scene = rendered("clear")
+    tile = replace(scene.tile, pixels=pixels(scene.tile.pixels))  # type: ignore[operator]
+
+    assert prepared(tile, scene.baseline, scene.centrelines) == reason
+
+
+def test_no_data_coarse_pixels_and_blur_are_rejected_with_their_reason() -> None:
+    scene = rendered("clear")
+    nothing = replace(scene.tile, valid=np.zeros_like(scene.tile.valid))
+    coarse = replace(scene.tile, gsd_m=2.0)
+    blurred = replace(scene.tile, pixels=ndimage.gaussian_filter(scene.tile.pixels, (0, 7, 7)))
+
+    assert prepared(nothing, None, ()) == "no-data"
+    assert prepared(coarse, None, ()) == "gsd-too-coarse"
+    assert prepared(blurred, None, ()) == "blurred"
+
+
+def test_a_baseline_of_elsewhere_is_rejected() -> None:
+    scene = rendered("clear")
+    away = replace(scene.baseline, transform=Affine.translation(10_000, 0) @ scene.baseline.transform)
+    empty = replace(scene.baseline, valid=np.zeros_like(scene.baseline.valid))
+
+    assert prepared(scene.tile, away, scene.centrelines) == "wrong-place"
+    assert prepared(scene.tile, empty, scene.centrelines) == "baseline-no-data"
+
+
+def test_blur_grows_with_the_point_image() -> None:
+    scene = rendered("clear")
+    light = scene.tile.luminance()
+    widths = [blur(ndimage.gaussian_filter(light, sigma), scene.tile.valid) for sigma in (0, 1, 2, 4)]
+
+    assert widths == sorted(widths)
+    assert widths[-1] == pytest.approx(4, rel=0.4)
+
+
+def test_without_a_baseline_it_says_so() -> None:
+    scene = rendered("clear")
+
+    ground = prepare(scene.tile, None, scene.centrelines)
+
+    assert ground.reasons == ("no-baseline",)
+    assert ground.registration is None
+
+
+def test_white_ground_is_remarked() -> None:
+    scene = rendered("clear")
+    pixels = scene.tile.pixels.copy()
+    pixels[:, :200] = 1
+
+    assert check_quality(replace(scene.tile, pixels=pixels)) == ("saturated",)

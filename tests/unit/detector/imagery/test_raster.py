@@ -1,0 +1,191 @@
+"""What strangers deliver becomes a picture with square pixels and true metres, or is refused with a reason."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
+
+from railwatch.services.detector.imagery.geotiff import RasterLimits, read_raster
+from railwatch.services.detector.imagery.raster import Raster, harmonise, north_px
+from railwatch.shared.errors import UnprocessableError
+from tests.support.geotiff import ORIGIN, UTM, Look, bare_tiff, reproject
+
+RAMP = np.broadcast_to(np.linspace(1, 250, 100), (80, 100))
+
+
+def picture(**changes: Any) -> Raster:
+    return read_raster(Look(width=100, height=80, **changes).geotiff())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "expected"),
+    [("uint8", 255, 1.0), ("uint16", 2047, 1.0), ("uint16", 1023, 1.0), ("float32", 0.5, 0.5), ("int16", 2047, 1.0)],
+)
+def test_full_scale_is_one_whatever_the_data_type(dtype: str, top: float, expected: float) -> None:
+    pixels = (RAMP / 250 * top).astype(dtype)[None]
+
+    raster = read_raster(Look(width=100, height=80, bands=1, dtype=dtype).geotiff(pixels))
+
+    assert raster.pixels.dtype == np.float32
+    assert raster.pixels.max() == pytest.approx(expected, abs=1e-3)
+
+
+def test_lengths_are_true_metres_in_web_mercator() -> None:
+    data = reproject(Look().geotiff(), "EPSG:3857", 0.5 / np.cos(np.deg2rad(42.41)))
+
+    assert read_raster(data).gsd_m == pytest.approx(0.5, rel=0.005)
+
+
+def test_degrees_become_square_metres() -> None:
+    raster = read_raster(reproject(Look().geotiff(), "EPSG:4326", 5e-6))
+
+    assert raster.crs == UTM
+    # 5e-6 degrees are 0.41 m along the parallel and 0.555 m along the meridian.
+    assert raster.gsd_m == pytest.approx(0.41, abs=0.01)
+    assert raster.valid.mean() > 0.95
+
+
+def test_pixels_and_degrees_convert_to_and_fro() -> None:
+    raster = picture()
+    xy_px = np.array([[0.0, 0.0], [99.0, 79.0], [12.5, 40.25]])
+
+    assert raster.to_pixels(raster.to_lonlat(xy_px)) == pytest.approx(xy_px, abs=1e-4)
+
+
+def test_the_first_pixel_s_centre_is_the_origin_of_pixel_coordinates() -> None:
+    raster = picture()
+    east, north = raster.transform @ (0.5, 0.5)
+
+    lon, lat = raster.to_lonlat(np.array([[0.0, 0.0]]))[0]
+
+    assert (east, north) == (ORIGIN[0] + 0.25, ORIGIN[1] - 0.25)
+    assert (lon, lat) == pytest.approx((128.61, 42.416), abs=0.01)
+
+
+def test_north_is_up_but_for_the_meridians_convergence() -> None:
+    assert north_px(picture()) == pytest.approx([0, -1], abs=0.01)
+
+
+def test_red_green_and_blue_are_found_by_name() -> None:
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            width=64,
+            height=64,
+            count=4,
+            dtype="uint8",
+            crs=UTM,
+            transform=Affine(1, 0, 5e5, 0, -1, 4e6),
+        ) as target:
+            target.write(np.stack([np.full((64, 64), value, np.uint8) for value in (10, 20, 30, 40)]))
+            target.colorinterp = [ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined]
+        raster = read_raster(bytes(memory.getbuffer()))
+
+    assert (raster.pixels[:, 0, 0] * 255).round().tolist() == [30, 20, 10]
+
+
+@pytest.mark.parametrize("hide", ["nodata", "alpha", "nan", "edge fill"])
+def test_missing_data_is_not_valid(hide: str) -> None:
+    pixels = np.tile(RAMP, (3, 1, 1))
+    look = Look(width=100, height=80)
+    if hide == "nodata":
+        pixels[:, :, :30] = 7
+        look = Look(width=100, height=80, nodata=7)
+    elif hide == "alpha":
+        alpha = np.where(np.arange(100) < 30, 0, 255) * np.ones((80, 1))
+        pixels = np.concatenate([pixels, alpha[None]])
+        look = Look(width=100, height=80, bands=4)
+    elif hide == "nan":
+        pixels[:, :, :30] = np.nan
+        look = Look(width=100, height=80, dtype="float32")
+    else:
+        pixels[:, :, :30] = 0
+    profile = {"photometric": "RGB", "alpha": "yes"} if hide == "alpha" else {}
+
+    raster = read_raster(look.geotiff(pixels.astype(look.dtype), **profile))
+
+    assert len(raster.pixels) == 3
+    assert not raster.valid[:, :30].any()
+    assert raster.valid[:, 30:].all()
+    assert (raster.pixels[:, ~raster.valid] == 0).all()
+
+
+def test_a_dark_spot_amid_the_picture_is_data() -> None:
+    pixels = np.tile(RAMP, (3, 1, 1)).astype(np.uint8)
+    pixels[:, 30:50, 40:60] = 0
+
+    assert read_raster(Look(width=100, height=80).geotiff(pixels)).valid.all()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"not a picture", "undecodable"),
+        (Look().geotiff()[:2000], "undecodable"),
+        (Look(driver="PNG", crs=None).geotiff(), "undecodable"),
+        (bare_tiff(60_000), "too-large"),
+        (Look(width=20, height=20).geotiff(), "too-small"),
+        (Look(crs=None).geotiff(), "no-georeference"),
+        (Look(bands=20, width=40, height=40).geotiff(), "unsupported-bands"),
+        (Look(dtype="complex64").geotiff(), "unsupported-dtype"),
+    ],
+)
+def test_what_cannot_be_a_picture_is_refused_with_its_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        read_raster(data)
+
+    assert refused.value.reason == reason
+    assert refused.value.detail
+
+
+def test_limits_are_checked_before_decoding() -> None:
+    with pytest.raises(UnprocessableError, match="500 x 400"):
+        read_raster(Look().geotiff(), RasterLimits(max_pixels=100_000))
+
+
+def test_a_file_that_is_not_there_is_the_caller_s_mistake(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_raster(tmp_path / "nothing.tif")
+
+
+def test_a_baseline_of_another_size_gsd_and_crs_comes_onto_the_tile_s_grid() -> None:
+    blobs = np.hypot(*np.mgrid[-40:40, -50:50])[None].repeat(3, axis=0)
+    tile = read_raster(Look(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2)) + 0).astype(np.uint8)))
+    other = reproject(
+        Look(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2))).astype(np.uint8)), "EPSG:3857", 0.5
+    )
+
+    baseline = harmonise(read_raster(other), tile)
+
+    assert baseline.shape == tile.shape
+    assert baseline.crs == tile.crs
+    inside = np.s_[:, 10:-10, 10:-10]
+    assert np.abs(baseline.pixels[inside] - tile.pixels[inside]).max() < 0.05
+
+
+def test_harmonising_again_changes_nothing() -> None:
+    tile = picture()
+    once = harmonise(picture(gsd=0.7, origin=(ORIGIN[0] - 5, ORIGIN[1] + 5), bands=1), tile)
+
+    twice = harmonise(once, tile)
+
+    assert np.array_equal(once.pixels, twice.pixels)
+    assert np.array_equal(once.valid, twice.valid)
+
+
+@pytest.mark.parametrize(("tile_bands", "baseline_bands"), [(1, 3), (3, 1)])
+def test_the_tile_s_bands_decide(tile_bands: int, baseline_bands: int) -> None:
+    baseline = harmonise(picture(bands=baseline_bands), picture(bands=tile_bands))
+
+    assert len(baseline.pixels) == tile_bands
+
+
+def test_ground_beyond_the_baseline_is_not_valid() -> None:
+    baseline = harmonise(picture(origin=(ORIGIN[0] + 25, ORIGIN[1])), picture())
+
+    assert not baseline.valid[:, :49].any()
+    assert baseline.valid[5:-5, 52:].all()

@@ -1,0 +1,50 @@
+"""A service that dies ends the demo with one sentence that names its log."""
+
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from railwatch.demo.system import System
+from railwatch.shared.errors import RailwatchError
+
+
+def test_a_service_that_ended_is_named_with_its_exit_code_and_its_log(tmp_path: Path) -> None:
+    system = System("token", tmp_path)
+    system.processes["detector"] = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    system.processes["detector"].wait()
+    with pytest.raises(RailwatchError) as caught:
+        system.check()
+    assert str(caught.value) == f"detector ended by itself with exit code 3; its log is {tmp_path / 'detector.log'}."
+
+
+class _Exposition(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'railwatch_dead_letters_total{reason="blob-missing"} 1.0\n')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+def test_a_scene_that_became_a_dead_letter_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Exposition) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            system = System(
+                "token", tmp_path, {"detector": f"http://127.0.0.1:{server.server_port}"}, {"detector": process}
+            )
+            with pytest.raises(
+                RailwatchError, match=r"detector gave up on a scene \(blob-missing\); its log is .*detector.log"
+            ):
+                system.check()
+        finally:
+            process.communicate(b"\n")
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,73 @@
+"""What a service answers to probes."""
+
+from functools import partial
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from railwatch.shared import metrics
+from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.settings import HttpSettings
+
+
+def client(progress: Progress, ready: dict[str, bool], alive_within_s: float = 60.0) -> TestClient:
+    app = FastAPI()
+    answers = {name: partial(bool, answer) for name, answer in ready.items()}
+    app.include_router(health_router(progress, answers, alive_within_s))
+    return TestClient(app)
+
+
+def test_healthz_means_progress_not_an_open_port() -> None:
+    assert client(Progress(), {}).get("/healthz").status_code == 200
+
+    stuck = client(Progress(), {}, alive_within_s=-1.0).get("/healthz")
+    assert stuck.status_code == 503
+    assert stuck.json()["status"] == "stuck"
+
+
+def test_a_beat_brings_a_service_back_to_life() -> None:
+    progress = Progress()
+    aged = progress.age_s
+    progress.beat()
+
+    assert progress.age_s <= aged + 1
+    assert progress.alive(within_s=60)
+
+
+def test_readyz_names_what_is_missing() -> None:
+    assert client(Progress(), {"kafka": True, "redis": True}).get("/readyz").json() == {
+        "status": "ready",
+        "missing": [],
+    }
+
+    answer = client(Progress(), {"kafka": True, "redis": False, "blobs": False}).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "missing": ["redis", "blobs"]}
+
+
+def test_metrics_are_served_in_prometheus_format() -> None:
+    metrics.EVENTS_PUBLISHED.labels("railwatch.test").inc()
+
+    answer = client(Progress(), {}).get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert 'railwatch_events_published_total{type="railwatch.test"} 1.0' in answer.text
+
+
+def test_serve_listens_while_the_block_lasts() -> None:
+    app = FastAPI()
+    app.include_router(health_router(Progress(), {}))
+
+    with serve(app, HttpSettings(port=0)) as url:
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        with (
+            pytest.raises(ConfigurationError, match=r"^RAILWATCH_HTTP_PORT: cannot listen on 127\.0\.0\.1:"),
+            serve(app, HttpSettings(port=int(url.rpartition(":")[2]))),
+        ):
+            pass
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/healthz")

@@ -1,0 +1,71 @@
+"""Log lines, as a collector reads them."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from railwatch.shared.logs import configure_logging, log_context
+
+
+@pytest.fixture(autouse=True)
+def restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_every_line_is_an_object_with_its_event_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("detector", "INFO")
+    with log_context(event_id="abc", site="tumangang", tile="r0c0"):
+        structlog.get_logger("railwatch.services.detector").info("counted", count=70)
+        logging.getLogger("some.library").warning("a %s", "remark")
+
+    ours, theirs = lines(capsys)
+    assert ours["event"] == "counted"
+    assert ours["count"] == 70
+    assert theirs["event"] == "a remark"
+    for line in (ours, theirs):
+        assert line["service"] == "detector"
+        assert (line["event_id"], line["site"], line["tile"]) == ("abc", "tumangang", "r0c0")
+        assert {"level", "logger", "timestamp"} <= line.keys()
+
+
+def test_a_stack_goes_to_the_log_on_one_line_without_local_values(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("detector", "INFO")
+    password = "hush"
+    try:
+        raise ValueError(f"not {len(password)} characters")
+    except ValueError:
+        structlog.get_logger("railwatch.services.detector").exception("failed")
+
+    (line,) = lines(capsys)
+    assert "ValueError: not 4 characters" in line["exception"]
+    assert "hush" not in line["exception"]
+
+
+def test_the_level_holds_for_us_and_chatter_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("detector", "WARNING")
+    structlog.get_logger("railwatch.services.detector").info("not this")
+    logging.getLogger("kafka.net").error("nor this")
+    structlog.get_logger("railwatch.services.detector").warning("but this")
+
+    assert [line["event"] for line in lines(capsys)] == ["but this"]
+
+
+def test_bytes_on_their_way_to_kafka_are_never_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("detector", "DEBUG")
+    logging.getLogger("kafka.net").debug("Send: bytearray(b'hush')")
+    structlog.get_logger("railwatch.services.detector").debug("but this")
+
+    assert [line["event"] for line in lines(capsys)] == ["but this"]
