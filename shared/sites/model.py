@@ -120,10 +120,14 @@ class Cell(Frozen):
         left, bottom, right, top = self.bounds_m
         return to_lon_lat(self.crs, box(left - MARGIN_M, bottom - MARGIN_M, right + MARGIN_M, top + MARGIN_M))
 
-    def contains(self, lon: npt.ArrayLike, lat: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Whether points (WGS 84 degrees, arrays of one shape, or scalars) lie in the cell, margin excluded."""
-        onto_grid = _transformer("EPSG:4326", self.crs)
-        x, y = onto_grid.transform(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    def contains(self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether points lie in the cell, without its margin.
+
+        Args:
+            lon: longitudes, WGS 84 degrees, of any shape.
+            lat: latitudes, WGS 84 degrees, of the same shape.
+        """
+        x, y = _transformer("EPSG:4326", self.crs).transform(lon, lat)
         left, bottom, right, top = self.bounds_m
         return np.asarray((left <= x) & (x < right) & (bottom <= y) & (y < top))
 

@@ -132,7 +132,7 @@ def _inside(cell: Cell, layout: Layout, tile: Raster) -> Mask:
     """(n,), which cells of track lie in a cell of the site."""
     lonlat = tile.to_lonlat(layout.xy_px[layout.on_track])
     inside = np.zeros(len(layout.xy_px), dtype=bool)
-    inside[layout.on_track] = [cell.contains(lon, lat) for lon, lat in lonlat]
+    inside[layout.on_track] = cell.contains(*lonlat.T)
     return inside
 
 

@@ -94,7 +94,7 @@ def _empty(layout: Layout, tile: Raster, counted: Counted, seen: Mask, cell: Cel
     cols, rows = np.rint(np.nan_to_num(layout.xy_px)).astype(int).T
     empty &= seen[np.clip(rows, 0, seen.shape[0] - 1), np.clip(cols, 0, seen.shape[1] - 1)]
     if cell is not None:
-        empty[on] &= [cell.contains(lon, lat) for lon, lat in tile.to_lonlat(layout.xy_px[on])]
+        empty[on] &= cell.contains(*tile.to_lonlat(layout.xy_px[on]).T)
     axes = [_axis(corners, tile.gsd_m) for _, _, corners in counted.outlines]
     return empty & ~_occupied(layout, np.concatenate(axes) if axes else np.empty((0, 2)))
 

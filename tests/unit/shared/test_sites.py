@@ -12,6 +12,8 @@ from pyproj import Transformer
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.sites import Cell, Site, Track, load_sites, load_tracks
 
+TO_LON_LAT = Transformer.from_crs("EPSG:32652", "EPSG:4326", always_xy=True)
+
 # About 820 m of track near Tumangang, running west to east.
 WEST_EAST = [[130.610, 42.415], [130.620, 42.415]]
 
@@ -68,7 +70,7 @@ def test_a_small_site_has_one_cell_that_holds_its_tracks(tmp_path: Path) -> None
     (cell,) = load_sites(tmp_path).sites["tumangang"].cells()
     assert (cell.id, cell.crs) == ("r0c0", "EPSG:32652")
     assert cell.contains(*np.transpose(WEST_EAST)).all()
-    assert not cell.contains(130.63, 42.415)
+    assert not cell.contains(np.array([130.63]), np.array([42.415])).any()
     assert cell.tile_polygon.contains(cell.polygon)
 
 
@@ -90,22 +92,32 @@ def long_site() -> Site:
     return Site(id="long", name="Long", area=area, tracks=(track,))
 
 
-@given(share=st.floats(0, 1))
-def test_every_car_on_a_track_belongs_to_exactly_one_cell(share: float) -> None:
+@given(shares=st.lists(st.floats(0, 1), max_size=20))
+def test_every_car_on_a_track_belongs_to_exactly_one_cell(shares: list[float]) -> None:
     site = long_site()
     (west, south), (east, north) = site.tracks[0].coordinates
-    lon, lat = west + share * (east - west), south + share * (north - south)
-    assert sum(bool(cell.contains(lon, lat)) for cell in site.cells()) == 1
+    share = np.array(shares)
+    lons, lats = west + share * (east - west), south + share * (north - south)
+    assert (np.sum([cell.contains(lons, lats) for cell in site.cells()], axis=0) == 1).all()
+
+
+CELL = Cell(id="r0c0", crs="EPSG:32652", bounds_m=(500_000, 4_700_000, 501_000, 4_701_000))
+
+
+@given(points=st.lists(st.tuples(st.floats(499_990, 501_010), st.floats(4_699_990, 4_701_010)), min_size=1))
+def test_a_cell_gives_each_of_many_points_the_answer_that_it_gives_the_point_alone(
+    points: list[tuple[float, float]],
+) -> None:
+    lons, lats = TO_LON_LAT.transform(*np.array(points).T)
+    alone = [bool(CELL.contains(np.array(lon), np.array(lat))) for lon, lat in zip(lons, lats, strict=True)]
+    assert CELL.contains(lons, lats).tolist() == alone
 
 
 def test_a_car_on_an_edge_belongs_to_one_of_both_cells() -> None:
-    left = Cell(id="r0c0", crs="EPSG:32652", bounds_m=(500_000, 4_700_000, 501_000, 4_701_000))
     right = Cell(id="r0c1", crs="EPSG:32652", bounds_m=(501_000, 4_700_000, 502_000, 4_701_000))
     northings = np.linspace(4_700_000, 4_701_000, 50)[1:-1]
-    lons, lats = Transformer.from_crs("EPSG:32652", "EPSG:4326", always_xy=True).transform(
-        501_000 + 0 * northings, northings
-    )
-    assert (left.contains(lons, lats) ^ right.contains(lons, lats)).all()
+    lons, lats = TO_LON_LAT.transform(501_000 + 0 * northings, northings)
+    assert (CELL.contains(lons, lats) ^ right.contains(lons, lats)).all()
 
 
 @pytest.mark.parametrize(
