@@ -72,10 +72,12 @@ train: $(READY) ## Make the detector's model file from rendered scenes and the y
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
 
 .PHONY: lint
-lint: $(READY) ## Check format, lint and types
+lint: $(READY) ## Check format, lint, types, who imports whom, and that every dependency is declared
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/deptry --no-ansi src services shared
 
 .PHONY: format
 format: $(READY) ## Format the code and mend what the linter can mend
