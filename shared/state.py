@@ -1,15 +1,18 @@
-"""Redis: state that can be rebuilt, such as windows, alert state and the pointer to the current baseline."""
+"""Redis: state that can be rebuilt, such as alert state and the pointer to the current baseline."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from railwatch.shared.errors import TransientError
 from railwatch.shared.settings import RedisSettings
 
+# Every key begins with this prefix. The ACL user of Redis may use the keys `railwatch:*` and no others.
 PREFIX = "railwatch"
-"""What every key begins with: the pattern of the ACL user is `~railwatch:*`."""
 
 
 def key(*parts: str) -> str:
@@ -20,7 +23,7 @@ def key(*parts: str) -> str:
 def connect(settings: RedisSettings) -> redis.Redis:
     """A client that speaks text, with timeouts and a short retry. It connects at its first command.
 
-    Commands raise `redis.RedisError` once the retries are used up: callers turn that into `TransientError`.
+    Commands raise `redis.RedisError` when the retries are used up. `redis_errors` turns it into a `TransientError`.
     """
     tls: dict[str, Any] = {}
     if settings.url.startswith("rediss://"):
@@ -41,6 +44,19 @@ def connect(settings: RedisSettings) -> redis.Redis:
         **tls,
     )
     return client
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """A block of Redis commands that fails with our own error.
+
+    Raises:
+        TransientError: Redis does not answer, or refuses the command.
+    """
+    try:
+        yield
+    except redis.RedisError as error:
+        raise TransientError(f"Redis does not answer: {type(error).__name__}.") from error
 
 
 def ready(client: redis.Redis) -> bool:

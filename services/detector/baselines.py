@@ -6,17 +6,14 @@ Redis altogether, can be made anew from the topics (`rebuild`): each count says 
 it became a baseline, and a baseline that an operator gave is a tile event.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Literal
 
 import redis
 
 from railwatch.shared.counts import BaselineRef
-from railwatch.shared.errors import TransientError
 from railwatch.shared.events import CountEvent, TileEvent, derived_id
-from railwatch.shared.state import key
+from railwatch.shared.state import key, redis_errors
 
 # A look that comes again after this long is counted against the baseline of the day.
 REMEMBER = timedelta(days=90)
@@ -38,7 +35,7 @@ class Baselines:
         Raises:
             TransientError: Redis is away.
         """
-        with _redis_errors():
+        with redis_errors():
             versions = self._versions(look)
             own = next((ref.version for ref in versions if is_of(ref, look)), None)
             current = versions[-1].version if versions else 0
@@ -56,7 +53,7 @@ class Baselines:
         Raises:
             TransientError: Redis is away.
         """
-        with _redis_errors():
+        with redis_errors():
             while True:
                 versions = self._versions(tile)
                 known = next((ref for ref in versions if is_of(ref, tile) and ref.origin == origin), None)
@@ -73,7 +70,7 @@ class Baselines:
             TransientError: Redis is away.
         """
         name = _versions_key(site, tile)
-        with _redis_errors(), self._redis.pipeline() as change:
+        with redis_errors(), self._redis.pipeline() as change:
             change.delete(name)
             if versions:
                 change.hset(name, mapping={str(ref.version): ref.model_dump_json() for ref in versions})
@@ -112,11 +109,3 @@ def _decision_key(look: TileEvent | CountEvent) -> str:
     """Equal for a look and for the count that was made of it."""
     name = derived_id(look.site, look.tile, look.observed_at.isoformat(), look.image.sha256)
     return key("detector", "look", name)
-
-
-@contextmanager
-def _redis_errors() -> Iterator[None]:
-    try:
-        yield
-    except redis.RedisError as error:
-        raise TransientError(f"Redis is away: {type(error).__name__}.") from error

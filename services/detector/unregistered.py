@@ -4,9 +4,8 @@ import redis
 
 from railwatch.shared import metrics
 from railwatch.shared.counts import TileCount
-from railwatch.shared.errors import TransientError
 from railwatch.shared.events import TileEvent
-from railwatch.shared.state import key
+from railwatch.shared.state import key, redis_errors
 
 FAILURES = frozenset({"registration-unreliable", "shift-too-large", "wrong-place"})
 
@@ -23,23 +22,22 @@ class UnregisteredLooks:
         Raises:
             TransientError: Redis is away.
         """
-        try:
+        with redis_errors():
             if FAILURES & set(count.reasons):
                 self._redis.sadd(_key(look.site), look.scene)
             elif count.registration is not None:
                 self._redis.delete(_key(look.site))
-        except redis.RedisError as error:
-            raise TransientError(f"Redis is away: {type(error).__name__}.") from error
 
     def report(self, sites: list[str]) -> None:
-        """Brings the gauges of the sites up to date; they stay as they are while Redis is away."""
-        try:
-            with self._redis.pipeline() as questions:
-                for site in sites:
-                    questions.scard(_key(site))
-                looks = questions.execute()
-        except redis.RedisError:
-            return
+        """Brings the gauges of the sites up to date.
+
+        Raises:
+            TransientError: Redis is away; the gauges stay as they are.
+        """
+        with redis_errors(), self._redis.pipeline() as questions:
+            for site in sites:
+                questions.scard(_key(site))
+            looks = questions.execute()
         for site, number in zip(sites, looks, strict=True):
             metrics.SITE_UNREGISTERED_LOOKS.labels(site).set(number)
 

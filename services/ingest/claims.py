@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import redis
 
-from railwatch.shared.errors import TransientError
-from railwatch.shared.state import key
+from railwatch.shared.state import key, redis_errors
 
 KEPT_FOR = timedelta(days=90)
 """Long enough for a provider's late repeats; a scene pushed again later publishes the same ids again."""
@@ -27,10 +26,8 @@ class Claims:
         Raises:
             TransientError: Redis does not answer.
         """
-        try:
+        with redis_errors():
             note = self._client.get(key("ingest", "claim", claim))
-        except redis.RedisError as error:
-            raise TransientError(f"Redis does not answer: {type(error).__name__}.") from error
         return None if note is None else str(note)
 
     def put(self, claim: str, note: str) -> None:
@@ -39,7 +36,5 @@ class Claims:
         Raises:
             TransientError: Redis does not answer.
         """
-        try:
+        with redis_errors():
             self._client.set(key("ingest", "claim", claim), note, ex=KEPT_FOR)
-        except redis.RedisError as error:
-            raise TransientError(f"Redis does not answer: {type(error).__name__}.") from error

@@ -5,8 +5,9 @@ from pydantic import SecretStr
 from redis.exceptions import NoPermissionError
 
 from railwatch.embedded import free_port
+from railwatch.shared.errors import TransientError
 from railwatch.shared.settings import RedisSettings
-from railwatch.shared.state import connect, key, ready
+from railwatch.shared.state import connect, key, ready, redis_errors
 from tests.support.tls_proxy import CERTIFICATE, tls_proxy
 
 
@@ -51,3 +52,12 @@ def test_tls_with_the_authority_we_trust(redis_settings: RedisSettings) -> None:
 def test_nobody_there_is_not_ready() -> None:
     with connect(RedisSettings(url=f"redis://127.0.0.1:{free_port()}/0")) as client:
         assert not ready(client)
+
+
+def test_redis_that_does_not_answer_is_an_error_that_passes() -> None:
+    with (
+        connect(RedisSettings(url=f"redis://127.0.0.1:{free_port()}/0")) as client,
+        pytest.raises(TransientError, match=r"^Redis does not answer: ConnectionError"),
+        redis_errors(),
+    ):
+        client.get(key("claim"))

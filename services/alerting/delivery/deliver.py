@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 import redis
 
-from railwatch.services.alerting.state.store import Windows, redis_errors
+from railwatch.services.alerting.state.store import Windows
 from railwatch.shared import metrics
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
 from railwatch.shared.events import Event, Notice, Transition
-from railwatch.shared.state import key
+from railwatch.shared.state import key, redis_errors
 
 REMEMBER = timedelta(days=30)
 """How long it is remembered what a receiver was sent. What is older is not sent at all."""

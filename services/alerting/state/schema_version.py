@@ -9,8 +9,9 @@ import threading
 import redis
 import structlog
 
+from railwatch.shared.errors import TransientError
 from railwatch.shared.health import Progress
-from railwatch.shared.state import key
+from railwatch.shared.state import key, redis_errors
 
 FORM = 3
 """Raised by each change after which one version cannot read what another wrote."""
@@ -26,19 +27,20 @@ def is_ours(client: redis.Redis) -> bool:
     """Whether the state has the form of this version. Where there is none yet, it takes on that form.
 
     Raises:
-        redis.RedisError: Redis is away.
+        TransientError: Redis is away.
     """
-    form = client.get(FORM_KEY)
-    if form is None and not client.exists(SITES):
-        return bool(client.set(FORM_KEY, FORM, nx=True)) or client.get(FORM_KEY) == str(FORM)
-    return form == str(FORM)
+    with redis_errors():
+        form = client.get(FORM_KEY)
+        if form is None and not client.exists(SITES):
+            return bool(client.set(FORM_KEY, FORM, nx=True)) or client.get(FORM_KEY) == str(FORM)
+        return form == str(FORM)
 
 
 def is_foreign(client: redis.Redis) -> bool:
     """Whether the state is known to have another form."""
     try:
         return not is_ours(client)
-    except redis.RedisError:
+    except TransientError:
         return False
 
 
@@ -50,6 +52,6 @@ def await_ours(client: redis.Redis, progress: Progress, stop: threading.Event) -
             if is_ours(client):
                 return
             log.error("another version's state lies in Redis; run `railwatch rebuild alerting`", form=FORM)
-        except redis.RedisError as error:
-            log.warning("Redis is away", error=type(error).__name__)
+        except TransientError as error:
+            log.warning("waiting for Redis", error=str(error))
         stop.wait(ASK_EVERY_S)

@@ -26,7 +26,6 @@ a site at the same time, as may happen while a group rebalances, do not lose eac
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -57,8 +56,8 @@ from railwatch.services.alerting.state.transaction import (
     waiting_member,
     window_keys,
 )
-from railwatch.shared.errors import TransientError
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice
+from railwatch.shared.state import redis_errors
 
 SITE_KEYS = ("window", "looks", "labels", "scenes", "evidence", "said", "alerts")
 
@@ -208,12 +207,3 @@ class Windows:
                     self._redis.delete(name)
             self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES, MISSED)
             self._redis.set(FORM_KEY, FORM)
-
-
-@contextmanager
-def redis_errors() -> Iterator[None]:
-    """Redis being away may pass."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise TransientError(f"Redis failed: {type(error).__name__}.") from error
