@@ -8,7 +8,7 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from railwatch.shared.counts import BaselineRef, BlobRef, Frozen, RecallCheck, Sun, TileCount, UtcDatetime
 
@@ -175,7 +175,27 @@ class ContextLag(Frozen):
 
 
 class Look(Frozen):
-    """One observation in a site's history, as it was judged.
+    """What was seen of one site at one time.
+
+    Attributes:
+        observed_at: when the satellite saw the site.
+        count: railcars on all tiles; null where unobserved.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the site's track length that was seen.
+    """
+
+    observed_at: UtcDatetime
+    count: float | None
+    low: float | None
+    high: float | None
+    coverage: float
+
+
+class JudgedLook(Look):
+    """A look, and what the site's history says about it.
+
+    Where a field asks for a judged look, a value that carries more is accepted and cut down to this.
 
     Attributes:
         observed_at: when the satellite saw the site.
@@ -188,11 +208,8 @@ class Look(Frozen):
         p_value: chance of so high a count if nothing had changed.
     """
 
-    observed_at: UtcDatetime
-    count: float | None
-    low: float | None
-    high: float | None
-    coverage: float
+    model_config = ConfigDict(revalidate_instances="subclass-instances")
+
     expected: float | None = None
     threshold: float | None = None
     p_value: float | None = None
@@ -266,11 +283,11 @@ class AlertEvent(Notice):
 
     alert: str
     opened_at: UtcDatetime
-    look: Look
+    look: JudgedLook
     severity: Severity
     onset: Onset | None = None
     context: tuple[ContextLag, ...] = ()
-    history: tuple[Look, ...] = ()
+    history: tuple[JudgedLook, ...] = ()
     evidence: tuple[EvidenceItem, ...] = ()
     missing_tiles: tuple[Slug, ...] = ()
     by: str | None = None

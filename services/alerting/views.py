@@ -11,7 +11,7 @@ from railwatch.services.alerting.history.missed import Missed, stands
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.services.alerting.state.transaction import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import AlertEvent, Look, MissedLookEvent, Onset, Severity, Transition
+from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Onset, Severity, Transition
 from railwatch.shared.sites import Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
@@ -29,7 +29,7 @@ class SiteView(Frozen):
     missed: tuple[Missed, ...]
 
 
-class Observation(Look):
+class Observation(JudgedLook):
     """A look of a site's history, as it was judged."""
 
     scene: str
@@ -51,7 +51,7 @@ class AlertView(Frozen):
     opened_at: UtcDatetime
     recorded_at: UtcDatetime
     onset: Onset | None
-    look: Look
+    look: JudgedLook
     sentence: str
     page_url: str
 
@@ -64,7 +64,7 @@ class TransitionView(Frozen):
     transition: Transition
     reason: str
     recorded_at: UtcDatetime
-    look: Look
+    look: JudgedLook
     by: str | None
     until: UtcDatetime | None
 
@@ -146,5 +146,5 @@ def observation_view(entry: Entry) -> Observation:
         scene=entry.scene,
         archival=entry.archival,
         missing_tiles=entry.missing_tiles,
-        **{name: getattr(look, name) for name in (*Look.model_fields, "state", "exceeds", "sustained")},
+        **{name: getattr(look, name) for name in (*JudgedLook.model_fields, "state", "exceeds", "sustained")},
     )

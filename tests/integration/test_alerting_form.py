@@ -20,7 +20,7 @@ from railwatch.services.alerting.state.schema_version import FORM, FORM_KEY
 from railwatch.services.alerting.state.store import Windows
 from railwatch.services.alerting.state.transaction import UNDECODED, SceneRecord, SiteStatus, SiteView, Window
 from railwatch.shared.bus import Publisher
-from railwatch.shared.events import Look, Severity, Transition
+from railwatch.shared.events import JudgedLook, Severity, Transition
 from railwatch.shared.settings import KafkaSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import count_event, on_day, write_site
@@ -76,7 +76,7 @@ SCENE = SceneRecord(readings={"r0c0": READING}, due_at=on_day(5))
 STATUS = SiteStatus(
     state=State.ALERT,
     last_look_at=on_day(3),
-    judged=Look(observed_at=on_day(3), count=70.0, low=66.0, high=74.0, coverage=1.0),
+    judged=JudgedLook(observed_at=on_day(3), count=70.0, low=66.0, high=74.0, coverage=1.0),
     alert="a1",
     look_due_at=on_day(9),
     clear_due_at=on_day(10),

@@ -12,7 +12,7 @@ from railwatch.shared.counts import BaselineRef, BlobRef, Quality, TileCount
 from railwatch.shared.events import (
     AlertEvent,
     CountEvent,
-    Look,
+    JudgedLook,
     Miss,
     MissedLookEvent,
     Onset,
@@ -150,7 +150,7 @@ def alert_event(
         site="tumangang",
         site_name="Tumangang",
         opened_at=on_day(205),
-        look=Look(
+        look=JudgedLook(
             observed_at=on_day(205),
             count=25.0,
             low=22.0,

@@ -3,37 +3,53 @@
 from collections.abc import Iterator
 from typing import Any
 
+# Keywords that explain and do not bind.
 REMARKS = ("title", "description", "default", "examples", "$id", "$schema")
+
+# Where the name of a definition is kept once references to it are resolved.
+NAME = "$name"
 
 
 def breaking_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Every way in which the new schema does more than add optional fields, one sentence each."""
-    return list(_compare(old, new, "the event"))
+    """Every way in which the new schema does more than add optional fields, one sentence each.
+
+    Names of definitions are no part of the contract: a reference is compared by what it refers to.
+    """
+    return list(_compare(_resolved(old, old), _resolved(new, new), "the event"))
 
 
-def _compare(old: dict[str, Any], new: dict[str, Any], where: str) -> Iterator[str]:
-    for name, definition in old.get("$defs", {}).items():
-        if name in new.get("$defs", {}):
-            yield from _compare(definition, new["$defs"][name], name)
-        else:
-            yield f"{where}: the definition of {name} is gone"
+def _resolved(schema: Any, document: dict[str, Any]) -> Any:
+    """The schema with every reference replaced by its definition, which then bears the definition's name."""
+    if isinstance(schema, list):
+        return [_resolved(item, document) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return {**_resolved(document["$defs"][name], document), NAME: name}
+    return {name: _resolved(value, document) for name, value in schema.items() if name != "$defs"}
+
+
+def _compare(old: Any, new: Any, where: str) -> Iterator[str]:
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for before, after in zip(old, new, strict=True):
+            yield from _compare(before, after, where)
+    elif isinstance(old, dict) and isinstance(new, dict):
+        yield from _compare_schemas(old, new, old.get(NAME, where))
+    elif old != new:
+        yield f"{where} has changed"
+
+
+def _compare_schemas(old: dict[str, Any], new: dict[str, Any], where: str) -> Iterator[str]:
     for name, field in old.get("properties", {}).items():
-        if name not in new.get("properties", {}):
+        if name in new.get("properties", {}):
+            yield from _compare(field, new["properties"][name], f"{where}: `{name}`")
+        else:
             yield f"{where}: `{name}` is gone"
-        elif _plain(field) != _plain(new["properties"][name]):
-            yield f"{where}: `{name}` has changed"
     before, after = set(old.get("required", ())), set(new.get("required", ()))
     for name in sorted(after - before):
         yield f"{where}: `{name}` has become required"
     for name in sorted(before - after):
         yield f"{where}: `{name}` is no longer sure to be there"
-    structure = ("properties", "required", "$defs")
-    if _plain(old, structure) != _plain(new, structure):
-        yield f"{where}: its kind has changed"
-
-
-def _plain(schema: Any, without: tuple[str, ...] = ()) -> Any:
-    """The schema without its remarks."""
-    if isinstance(schema, dict):
-        return {name: _plain(value) for name, value in schema.items() if name not in (*REMARKS, *without)}
-    return [_plain(item) for item in schema] if isinstance(schema, list) else schema
+    for word in sorted((old.keys() | new.keys()) - {*REMARKS, NAME, "properties", "required"}):
+        yield from _compare(old.get(word), new.get(word), where)

@@ -8,7 +8,7 @@ from railwatch.services.alerting.history.lifecycle import Step
 from railwatch.services.alerting.history.wording import sentence
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.services.alerting.rule.onset import context_lags
-from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, Look
+from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, JudgedLook
 from railwatch.shared.sites import Site
 
 HISTORY_LOOKS = 40
@@ -71,6 +71,6 @@ def near_onset(site: Site, judgement: Judgement) -> tuple[ContextLag, ...]:
     return context_lags(judgement.onset, [(event.title, event.at) for event in site.events])
 
 
-def plain_look(judgement: Judgement) -> Look:
+def plain_look(judgement: Judgement) -> JudgedLook:
     """A judged look as it crosses to consumers."""
-    return Look(**{name: getattr(judgement, name) for name in Look.model_fields})
+    return JudgedLook(**{name: getattr(judgement, name) for name in JudgedLook.model_fields})

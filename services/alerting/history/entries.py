@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 
 from railwatch.services.alerting.rule.judgement import Judgement, Past, Rule, State, retained
 from railwatch.services.alerting.rule.looks import INTERVAL_SD, microseconds, moment
-from railwatch.shared.events import Look, Onset, Transition
+from railwatch.shared.events import JudgedLook, Onset, Transition
 
 NEVER = -(2**62)
 """Stands for a time that is null."""
@@ -36,10 +36,10 @@ ROW = np.dtype(
 """Times in microseconds since 1970."""
 
 
-MEASURES = tuple(name for name in Look.model_fields if name != "observed_at")
+MEASURES = tuple(name for name in JudgedLook.model_fields if name != "observed_at")
 """What a look has that crosses to consumers, beside its time."""
 
-_LOOKS = TypeAdapter(tuple[Look, ...])
+_LOOKS = TypeAdapter(tuple[JudgedLook, ...])
 
 FORGET_EVERY = 16
 """What is no longer needed is looked for when a history has grown by so many looks, to save the time."""
@@ -145,7 +145,7 @@ class Entries(Sequence[Entry]):
         """When one of the looks was taken."""
         return moment(self._rows["observed_at"].item(place))
 
-    def plain(self) -> tuple[Look, ...]:
+    def plain(self) -> tuple[JudgedLook, ...]:
         """The looks as they cross to consumers."""
         return _LOOKS.validate_python(
             [

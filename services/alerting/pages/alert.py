@@ -9,13 +9,13 @@ from railwatch.services.alerting.pages.attention import attention
 from railwatch.services.alerting.pages.markup import Content, document, el, rows
 from railwatch.services.alerting.pages.timeline import timeline
 from railwatch.shared.counts import BlobRef
-from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, Look, Transition
+from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, JudgedLook, Transition
 
 OVER = {Transition.RESOLVED: "Ended", Transition.RETRACTED: "Withdrawn"}
 
 
 def alert_page(
-    events: Sequence[AlertEvent], looks: Sequence[Look], context: Sequence[tuple[str, datetime]], now: datetime
+    events: Sequence[AlertEvent], looks: Sequence[JudgedLook], context: Sequence[tuple[str, datetime]], now: datetime
 ) -> str:
     """The page as HTML.
 
@@ -124,7 +124,7 @@ def _legend() -> Element:
     return el("ul", *entries, class_="legend", aria_hidden="true")
 
 
-def _table(looks: Sequence[Look]) -> Element:
+def _table(looks: Sequence[JudgedLook]) -> Element:
     titles = ("Date", "Railcars", "90 % interval", "Bound", "Track seen")
     body = (
         el(

@@ -14,7 +14,7 @@ from railwatch.services.alerting.pages.alert import alert_page
 from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
 from railwatch.services.alerting.state.store import Windows
-from railwatch.shared.events import AlertEvent, Look, Severity
+from railwatch.shared.events import AlertEvent, JudgedLook, Severity
 from railwatch.shared.sites import Site
 
 SITES_PER_PAGE = 200
@@ -69,7 +69,7 @@ def _calm(status: object) -> bool:
     return getattr(status, "alert", None) is None
 
 
-def _looks(windows: Windows, events: list[AlertEvent]) -> list[Look]:
+def _looks(windows: Windows, events: list[AlertEvent]) -> list[JudgedLook]:
     """What to draw: the site's looks from some before the alert on; if they are forgotten, those that came with it."""
     event = events[-1]
     known = windows.window(event.site).history.entries.plain()

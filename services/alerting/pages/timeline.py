@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import day, number
 from railwatch.services.alerting.pages.markup import el
-from railwatch.shared.events import Look, Onset
+from railwatch.shared.events import JudgedLook, Onset
 
 WIDTH, HEIGHT = 960.0, 360.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 46.0, 34.0
@@ -18,7 +18,7 @@ LABEL_PX = 120.0
 class Scale:
     """Where times and counts lie on the picture."""
 
-    def __init__(self, looks: Sequence[Look], onset: Onset | None, events: Iterable[datetime]) -> None:
+    def __init__(self, looks: Sequence[JudgedLook], onset: Onset | None, events: Iterable[datetime]) -> None:
         times = [look.observed_at for look in looks]
         margin = max((times[-1] - times[0]) * 0.02, timedelta(days=1))
         self.begin, self.end = times[0] - margin, times[-1] + margin
@@ -41,7 +41,7 @@ class Scale:
 
 
 def timeline(
-    looks: Sequence[Look], onset: Onset | None, events: Sequence[tuple[str, datetime]], marked_at: datetime
+    looks: Sequence[JudgedLook], onset: Onset | None, events: Sequence[tuple[str, datetime]], marked_at: datetime
 ) -> Element:
     """The picture.
 
@@ -105,7 +105,7 @@ def _context(scale: Scale, events: Sequence[tuple[str, datetime]]) -> Iterable[E
         )
 
 
-def _bound(scale: Scale, looks: Sequence[Look]) -> Iterable[Element]:
+def _bound(scale: Scale, looks: Sequence[JudgedLook]) -> Iterable[Element]:
     """The bound as a line, broken where there was none, and what lies below it."""
     runs: list[list[str]] = [[]]
     for look in looks:
@@ -119,7 +119,7 @@ def _bound(scale: Scale, looks: Sequence[Look]) -> Iterable[Element]:
         yield el("path", class_="bound", d=f"M{' '.join(run)}")
 
 
-def _look(scale: Scale, look: Look, *, marked: bool) -> Element:
+def _look(scale: Scale, look: JudgedLook, *, marked: bool) -> Element:
     x = scale.x(look.observed_at)
     if look.count is None or look.low is None or look.high is None:
         y = HEIGHT - BOTTOM

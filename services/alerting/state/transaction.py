@@ -14,7 +14,7 @@ from railwatch.services.alerting.history.missed import Missed
 from railwatch.services.alerting.history.observations import TileReading
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import AlertEvent, EvidenceItem, Look, Miss, MissedLookEvent, Notice
+from railwatch.shared.events import AlertEvent, EvidenceItem, JudgedLook, Miss, MissedLookEvent, Notice
 from railwatch.shared.state import key
 
 EVIDENCE_SCENES = 12
@@ -78,7 +78,7 @@ class SiteStatus(Frozen):
 
     state: State
     last_look_at: UtcDatetime
-    judged: Look | None
+    judged: JudgedLook | None
     alert: str | None
     look_due_at: UtcDatetime | None = None
     clear_due_at: UtcDatetime | None = None
