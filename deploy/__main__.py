@@ -20,8 +20,8 @@ from deploy.grafana import pipeline, quality, site, sites
 ROOT = Path(__file__).parent.parent
 RULES = "deploy/prometheus/rules.yaml"
 
+# Where your docs/runbooks can be read: alerts link there. Change it here and run `make deploy-files`.
 RUNBOOKS = "https://railwatch.example/docs/runbooks"
-"""Where your docs/runbooks can be read: alerts link there. Change it here and run `make deploy-files`."""
 
 
 def dashboards() -> Iterator[tuple[str, str]]:

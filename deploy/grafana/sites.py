@@ -27,8 +27,8 @@ from deploy.grafana.kit import (
     transformation,
 )
 
+# Count over threshold: an alert stands from 1 on.
 FULLNESS: Steps = ((None, GREEN), (0.8, YELLOW), (1, RED))
-"""Count over threshold: an alert stands from 1 on."""
 STATES: list[Any] = [
     ValueMap(
         options={

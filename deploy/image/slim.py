@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+# What stays of the base's programs, beside Python itself.
 PROGRAMS = {"dash", "env", "sh"}
-"""What stays of the base's programs, beside Python itself."""
 
+# Parts of the standard library that only serve development.
 OF_PYTHON = ("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtledemo", "site-packages/pip")
-"""Parts of the standard library that only serve development."""
 
 OF_BASE = (
     "/usr/lib/*-linux-gnu/gconv",
@@ -37,6 +37,7 @@ OF_BASE = (
     "/var/log/*",
 )
 
+# Tests, headers, notes for uninstalling and of when it was built, and a codec that no GeoTIFF has.
 OF_LIBRARIES = (
     "**/tests",
     "**/include",
@@ -45,7 +46,6 @@ OF_LIBRARIES = (
     "PIL/_avif.*",
     "pillow.libs/libavif-*",
 )
-"""Tests, headers, notes for uninstalling and of when it was built, and a codec that no GeoTIFF has."""
 
 
 def remove(paths: Iterable[Path]) -> None:

@@ -8,8 +8,8 @@ from deploy.tests.running.stack import Stack, running_stack
 from railwatch.demo.episode import BASELINE, LOOKS
 from railwatch.demo.replay import rendering, replay
 
+# A look at clouds, quiet looks from which a history is learned, and the surge.
 ENOUGH = (LOOKS[16], *LOOKS[18:28], *LOOKS[-2:])
-"""A look at clouds, quiet looks from which a history is learned, and the surge."""
 
 
 @pytest.fixture(scope="session")

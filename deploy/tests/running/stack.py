@@ -28,8 +28,8 @@ from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
 
 RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
+# A site of which no image ever comes.
 UNSEEN = "unseen"
-"""A site of which no image ever comes."""
 
 WEBHOOK_SECRET = "a-secret-of-the-desk"
 DESK_TOKEN = "a-token-of-the-desk"

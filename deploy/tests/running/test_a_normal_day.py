@@ -19,13 +19,13 @@ from tests.support.bus import eventually
 pytestmark = pytest.mark.timeout(1800)
 
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
+# What has no series while nothing has ever gone wrong.
 SILENT_WHEN_WELL = (
     "railwatch:dead_letters:increase1h",
     "railwatch_handle_retries_total",
     "railwatch_publish_retries_total",
     "railwatch_commits_refused_total",
 )
-"""What has no series while nothing has ever gone wrong."""
 
 
 def expressions() -> Iterator[tuple[str, str]]:

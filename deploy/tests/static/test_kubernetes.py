@@ -40,8 +40,8 @@ SETTINGS: dict[str, ModuleType] = {
     "detector": railwatch.services.detector.settings,
     "alerting": railwatch.services.alerting.settings,
 }
+# The pause before SIGTERM, the drain of a worker, and what closing and a request under way may take.
 LONGEST_STOP_S = 5 + 25 + 10
-"""The pause before SIGTERM, the drain of a worker, and what closing and a request under way may take."""
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Look
 
+# No rail yard holds more cars: a count above it is a fault of the file.
 COUNT_LIMIT = 100_000
-"""No rail yard holds more cars: a count above it is a fault of the file."""
 NOT_OBSERVED = frozenset({"", "nan", "null", "none", "na", "n/a"})
 
 

@@ -15,8 +15,8 @@ from railwatch.shared.settings import KafkaSettings
 
 Heard = Callable[[Notice], None]
 
+# What is understood, by the type that a CloudEvent gives.
 TAKEN: dict[str, type[Notice]] = {model.TYPE: model for model in (AlertEvent, MissedLookEvent)}
-"""What is understood, by the type that a CloudEvent gives."""
 
 MAX_BODY_BYTES = 1_000_000
 

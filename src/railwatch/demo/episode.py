@@ -45,9 +45,11 @@ def _look(day: str, time: str, cars: int, sky: Sky = "clear") -> PlannedLook:
     return PlannedLook(datetime.fromisoformat(f"2023-{day}T{time}:00+00:00"), cars, sky)
 
 
+# The empty yard that the operator picked.
 BASELINE = PlannedLook(datetime(2023, 3, 2, 2, 20, tzinfo=UTC), 0, role="baseline")
-"""The empty yard that the operator picked."""
 
+# The observations, oldest first. Until mid September the counts keep within the 20 of the five years before; the first
+# cars of the rise come on 18 September.
 LOOKS = (
     _look("03-07", "02:24", 6),
     _look("03-12", "01:58", 5),
@@ -83,8 +85,6 @@ LOOKS = (
     _look("10-01", "02:35", 56),
     _look("10-05", "02:19", 70),
 )
-"""The observations, oldest first. Until mid September the counts keep within the 20 of the five years before; the first
-cars of the rise come on 18 September."""
 
 SURGE = datetime(2023, 9, 18, tzinfo=UTC)
 

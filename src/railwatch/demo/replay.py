@@ -18,16 +18,16 @@ from railwatch.demo.yard import SITE
 from railwatch.render import geotiff
 from railwatch.shared.errors import RailwatchError
 
+# No look takes so long from push to judgement.
 STALLED_S = 180.0
-"""No look takes so long from push to judgement."""
 
 CHECK_S = 0.5
 
+# As alerting's API gives it.
 Observation = dict[str, Any]
-"""As alerting's API gives it."""
 
+# Looks with their GeoTIFFs.
 Scenes = Iterable[tuple[PlannedLook, bytes]]
-"""Looks with their GeoTIFFs."""
 
 
 @dataclass(frozen=True)

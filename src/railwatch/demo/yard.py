@@ -20,12 +20,12 @@ from railwatch.render.yard import Track, distances, lay_tracks, position
 SITE = "tumangang"
 NAME = "Tumangang Rail Facility"
 SEED = 20231005
+# Longitude and latitude of the picture's upper left corner; the facility lies at about 42.413 N, 130.61 E.
 CORNER = (130.6062, 42.4144)
-"""Longitude and latitude of the picture's upper left corner; the facility lies at about 42.413 N, 130.61 E."""
 
 FRAME = Frame(size_px=(640, 1340), gsd_m=0.5, supersample=2, margin_m=14.0)
+# From the picture's edge to the monitored area. A tile reaches 50 m beyond the area.
 AREA_MARGIN_M = 62.0
-"""From the picture's edge to the monitored area. A tile reaches 50 m beyond the area."""
 
 TRACKS = 10
 HEADING_RAD = -0.2

@@ -15,8 +15,8 @@ from scipy import fft, ndimage
 Array = NDArray[np.floating[Any]]
 Points = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+# Reflectance, 0 to 1, in red, green, blue and near infrared.
 Colour = tuple[float, float, float, float]
-"""Reflectance, 0 to 1, in red, green, blue and near infrared."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class Surface:
     cover: Array
 
 
+# From along and across coordinates in metres ((rows, cols) each) to a surface.
 Painter = Callable[[Array, Array], Surface]
-"""From along and across coordinates in metres ((rows, cols) each) to a surface."""
 
 STEEPEST_SMOOTH_SLOPE = 1.5
 

@@ -88,8 +88,8 @@ def paint_structure(canvas: Canvas, structure: Structure, greenness: float, snow
     stamp(canvas, (structure.x_m, structure.y_m), structure.heading_rad, half, painter)
 
 
+# Height, texture (a factor on the colour) and cover.
 Form = tuple[Array, Array, Array]
-"""Height, texture (a factor on the colour) and cover."""
 
 
 def _building(structure: Structure, along: Array, across: Array, step_m: float, rng: np.random.Generator) -> Form:
@@ -130,6 +130,7 @@ def _pile(structure: Structure, along: Array, across: Array, step_m: float, rng:
     return height.astype(np.float32), 1 + 0.12 * lumps, np.clip((0.97 - radius) * 5, 0, 1).astype(np.float32)
 
 
+# How each kind is built.
 FORMS: dict[Kind, Callable[[Structure, Array, Array, float, np.random.Generator], Form]] = {
     Kind.BUILDING: _building,
     Kind.TREE: _tree,
@@ -138,7 +139,6 @@ FORMS: dict[Kind, Callable[[Structure, Array, Array, float, np.random.Generator]
     Kind.PILE: _pile,
     Kind.PLATFORM: _block,
 }
-"""How each kind is built."""
 
 
 def shade_under(overheads: tuple[Overhead, ...], canvas: Canvas, lit: Array, sun: Sun, convergence_deg: float) -> None:

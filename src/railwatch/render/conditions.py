@@ -13,6 +13,7 @@ from railwatch.render.scene import SceneSpec
 from railwatch.render.sensor import Geolocation, Product
 from railwatch.render.yard import Track
 
+# What `random_scene` can be asked for; `any` mixes them.
 CONDITIONS = (
     "clear",
     "shift",
@@ -38,14 +39,13 @@ CONDITIONS = (
     "flats",
     "any",
 )
-"""What `random_scene` can be asked for; `any` mixes them."""
 
+# Conditions that are about certain cars.
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "tarps": (Shape.TARPED,),
     "flats": (Shape.FLAT, Shape.CONTAINER),
     "brown": (Shape.HOPPER, Shape.GONDOLA, Shape.COVERED_HOPPER, Shape.FLAT),
 }
-"""Conditions that are about certain cars."""
 
 
 def random_scene(

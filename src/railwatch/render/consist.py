@@ -5,8 +5,8 @@ import numpy as np
 from railwatch.render.rolling_stock import FLEETS, LOCOMOTIVES, Car, CarType, Shape
 from railwatch.render.yard import Track, distances, position
 
+# Distance of the bogies as a share of the body's length: a car on a curve lies on the chord between them.
 BOGIE_SHARE = 0.7
-"""Distance of the bogies as a share of the body's length: a car on a curve lies on the chord between them."""
 
 
 def couple(

@@ -11,11 +11,11 @@ from railwatch.render.clutter import Kind, Overhead, Structure
 from railwatch.render.ground import Road
 from railwatch.render.yard import Track, distances, position, resample
 
+# From a track's centreline to the nearest fixed thing.
 CLEARANCE_M = 2.4
-"""From a track's centreline to the nearest fixed thing."""
 
+# No road crosses more tracks than this on the level.
 MOST_CROSSED = 4
-"""No road crosses more tracks than this on the level."""
 
 
 def _track_points(tracks: tuple[Track, ...]) -> Points:

@@ -23,8 +23,8 @@ from railwatch.render.canvas import (
 from railwatch.render.track_bed import sleeper_wave, track_fields
 from railwatch.render.yard import Track
 
+# Small changes of the ground from look to look: drying, dust, wear.
 SINCE_LAST = 0.02
-"""Small changes of the ground from look to look: drying, dust, wear."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class GroundStyle:
 
 
 DEFAULT_GROUND = GroundStyle()
+# What brake dust and rust make of ballast, by band: darker and browner.
 RUST_TONE = (0.78, 0.62, 0.50, 0.85)
-"""What brake dust and rust make of ballast, by band: darker and browner."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 from railwatch.render.canvas import Array, Canvas, Mask
 from railwatch.shared.counts import Sun
 
+# Colour of direct sunlight, relative.
 SUNLIGHT = np.array([1.06, 1.0, 0.93, 1.0], np.float32)
-"""Colour of direct sunlight, relative."""
+# Colour of a blue sky, relative.
 SKYLIGHT = np.array([0.72, 0.93, 1.30, 0.45], np.float32)
-"""Colour of a blue sky, relative."""
 
 
 def sun_position(when: datetime, longitude_deg: float, latitude_deg: float) -> Sun:

@@ -60,6 +60,7 @@ ROOF: tuple[Colour, ...] = (
     (0.58, 0.575, 0.55, 0.6),
     (0.19, 0.16, 0.14, 0.2),
 )
+# Tarpaulins: blue and green polyethylene and grey PVC above all.
 TARP: tuple[Colour, ...] = (
     (0.085, 0.145, 0.31, 0.4),
     (0.085, 0.145, 0.31, 0.4),
@@ -73,7 +74,6 @@ TARP: tuple[Colour, ...] = (
     (0.60, 0.60, 0.585, 0.6),
     (0.055, 0.06, 0.065, 0.08),
 )
-"""Tarpaulins: blue and green polyethylene and grey PVC above all."""
 
 LOAD: dict[str, Colour] = {
     "coal": (0.035, 0.034, 0.036, 0.04),

@@ -12,8 +12,8 @@ from scipy import ndimage
 from railwatch.render.canvas import Array, Frame, Points
 
 Product = Literal["rgb8", "rgb16", "rgbn16", "pan8", "pan16"]
+# A panchromatic band of 450 to 800 nm, from red, green and blue.
 PAN_WEIGHTS = np.array([0.36, 0.36, 0.28], np.float32)
-"""A panchromatic band of 450 to 800 nm, from red, green and blue."""
 
 
 @dataclass(frozen=True)

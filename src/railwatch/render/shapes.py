@@ -12,8 +12,8 @@ from railwatch.render import palette
 from railwatch.render.canvas import Array, Colour, box_cover, ramp, tint, white_noise
 from railwatch.render.rolling_stock import Car, Shape
 
+# Floor or deck above the rail's foot: wheels of 0.92 to 0.957 m under a frame.
 FLOOR_M = 1.25
-"""Floor or deck above the rail's foot: wheels of 0.92 to 0.957 m under a frame."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +288,7 @@ def _locomotive(body: Body) -> tuple[Array, Array]:
     return height.astype(np.float32), coat
 
 
+# How each shape is painted.
 SHAPES: dict[Shape, Callable[[Body], tuple[Array, Array]]] = {
     Shape.BOX: _box,
     Shape.GONDOLA: _gondola,
@@ -299,4 +300,3 @@ SHAPES: dict[Shape, Callable[[Body], tuple[Array, Array]]] = {
     Shape.TARPED: _tarped,
     Shape.LOCOMOTIVE: _locomotive,
 }
-"""How each shape is painted."""

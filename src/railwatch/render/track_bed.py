@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from railwatch.render.canvas import Array, Frame, coordinates, is_empty, window
 from railwatch.render.yard import Track, distances, resample
 
+# Stands for the distance from a track beyond `TRACK_REACH_M`.
 FAR_M = 99.0
-"""Stands for the distance from a track beyond `TRACK_REACH_M`."""
 
 TRACK_REACH_M = 3.4
 CHUNK_M = 12.0
 RAILHEAD_M = 0.07
+# Foot, fastenings and the shade beside them.
 RAIL_FOOT_M = 0.30
-"""Foot, fastenings and the shade beside them."""
 
 
 def sleeper_wave(along: Array, spacing_m: float, step_m: float) -> Array:

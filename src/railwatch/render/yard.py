@@ -15,16 +15,16 @@ from shapely.geometry import LineString
 from railwatch.render.canvas import Points
 
 YardKind = Literal["parallel", "ladder", "double-ended", "main", "siding"]
+# Cars do not stand where another track comes nearer than this: a vehicle of 3.2 m and some air.
 FOULING_M = 3.8
-"""Cars do not stand where another track comes nearer than this: a vehicle of 3.2 m and some air."""
 
 VERTEX_M = 4.0
 TURNOUT_RADIUS_M = 220.0
+# A yard of more tracks branches to both sides of its main track, or its throat would be longer than its tracks.
 ONE_SIDED_TRACKS = 6
-"""A yard of more tracks branches to both sides of its main track, or its throat would be longer than its tracks."""
 
+# Of the longest track of a ladder, between its throats; yards with less have one throat.
 SHORTEST_BODY_TRACK_M = 30.0
-"""Of the longest track of a ladder, between its throats; yards with less have one throat."""
 
 
 @dataclass(frozen=True)
