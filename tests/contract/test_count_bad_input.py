@@ -9,7 +9,7 @@ from rasterio.io import MemoryFile
 
 from railwatch.render import write_pair
 from tests.contract.test_count_command import count
-from tests.support.geotiff import Look, reproject
+from tests.support.geotiff import NoiseScene, reproject
 from tests.support.rendered import rendered
 
 Pixels = np.ndarray[Any, Any]
@@ -20,7 +20,7 @@ def look(pixels: Pixels, **changes: Any) -> bytes:
     site = rendered("clear").pair.tile.site
     bands, rows, cols = pixels.shape
     plain: dict[str, Any] = {"gsd": site.frame.gsd_m, "crs": site.crs, "origin": site.corner}
-    return Look(width=cols, height=rows, bands=bands, dtype=str(pixels.dtype), **plain | changes).geotiff(pixels)
+    return NoiseScene(width=cols, height=rows, bands=bands, dtype=str(pixels.dtype), **plain | changes).geotiff(pixels)
 
 
 def baseline() -> Pixels:
@@ -54,7 +54,9 @@ def coarser() -> bytes:
         east, north = dataset.transform.c, dataset.transform.f
         crs = dataset.crs
         half = dataset.read(out_shape=(3, dataset.height * 3 // 4, dataset.width * 3 // 4))
-    return Look(width=half.shape[2], height=half.shape[1], gsd=0.5 * 4 / 3, crs=crs, origin=(east, north)).geotiff(half)
+    return NoiseScene(
+        width=half.shape[2], height=half.shape[1], gsd=0.5 * 4 / 3, crs=crs, origin=(east, north)
+    ).geotiff(half)
 
 
 @pytest.mark.parametrize(

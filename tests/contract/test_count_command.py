@@ -15,7 +15,7 @@ from PIL import Image
 
 from railwatch.cli import main
 from railwatch.render import write_pair
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 from tests.support.rendered import rendered
 
 FIELDS = {
@@ -97,7 +97,7 @@ def test_a_broken_tile_is_named_and_the_others_go_on(counted: Done, pair: Path) 
 
 def test_a_rejected_tile_has_a_count_of_null(pair: Path) -> None:
     site = rendered("clear").pair.tile.site
-    look = Look(width=400, height=400, gsd=site.frame.gsd_m, crs=site.crs, origin=site.corner)
+    look = NoiseScene(width=400, height=400, gsd=site.frame.gsd_m, crs=site.crs, origin=site.corner)
     (pair / "grey.tif").write_bytes(look.geotiff(np.full((3, 400, 400), 90, np.uint8)))
 
     done = count(pair / "grey.tif", "--tracks", pair / "tracks.geojson", "--json")

@@ -21,7 +21,7 @@ from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import DeadLetter, TileEvent, TileRole
 from railwatch.shared.health import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings
-from tests.support.geotiff import Look, bare_tiff, read_tile, reproject
+from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, reproject
 from tests.support.ingest import TOKEN, Desk, desk_over
 
 OBSERVED_AT = "2023-10-05T02:11:00Z"
@@ -45,7 +45,7 @@ def client(desk: Desk) -> Iterator[TestClient]:
 def push(client: TestClient) -> Push:
     def push(data: bytes | None = None, metadata: Any = METADATA, name: str = "scene.tif") -> Response:
         document = metadata if isinstance(metadata, str) else json.dumps(metadata)
-        files = {"file": (name, Look().geotiff() if data is None else data, "image/tiff")}
+        files = {"file": (name, NoiseScene().geotiff() if data is None else data, "image/tiff")}
         answer: Response = client.post("/v1/scenes", files=files, data={"metadata": document})
         return answer
 
@@ -103,7 +103,7 @@ def test_a_scene_whose_pixels_were_lost_since_is_taken_again(desk: Desk, push: P
     desk.blobs = BlobStore.open(BlobSettings(url="memory://"))
     with TestClient(desk.app()) as client:
         client.headers["Authorization"] = f"Bearer {TOKEN}"
-        files = {"file": ("scene.tif", Look().geotiff(), "image/tiff")}
+        files = {"file": ("scene.tif", NoiseScene().geotiff(), "image/tiff")}
         again = client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)})
     assert again.status_code == 201
     assert again.json()["sites"] == first.json()["sites"], "under the same ids, so nobody counts it twice"
@@ -115,7 +115,7 @@ def test_a_scene_is_known_to_another_replica_and_after_a_restart(desk: Desk, pus
     other = desk_over(tmp_path, claims=desk.claims)
     other.blobs = desk.blobs
     with TestClient(other.app()) as client:
-        files = {"file": ("scene.tif", Look().geotiff())}
+        files = {"file": ("scene.tif", NoiseScene().geotiff())}
         headers = {"Authorization": f"Bearer {TOKEN}"}
         again = client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)}, headers=headers)
     assert again.status_code == 200
@@ -132,7 +132,7 @@ def test_dying_between_publishing_and_claiming_publishes_the_same_ids_again(desk
 
 def test_other_pixels_under_the_same_id_are_a_correction(desk: Desk, push: Push) -> None:
     assert push().status_code == 201
-    assert push(Look(seed=2).geotiff()).status_code == 201
+    assert push(NoiseScene(seed=2).geotiff()).status_code == 201
     first, second = desk.tiles
     assert first.scene == second.scene
     assert first.id != second.id
@@ -157,7 +157,7 @@ def test_times_are_kept_in_utc(desk: Desk, push: Push) -> None:
 def test_a_trace_and_the_arrival_go_on_with_the_events(desk: Desk, client: TestClient) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     for number, header in enumerate([trace, "made up"]):
-        files = {"file": ("a.tif", Look(seed=number).geotiff())}
+        files = {"file": ("a.tif", NoiseScene(seed=number).geotiff())}
         client.post("/v1/scenes", files=files, data={"metadata": json.dumps(METADATA)}, headers={"traceparent": header})
     first, second = desk.origins
     assert first is not None
@@ -168,14 +168,15 @@ def test_a_trace_and_the_arrival_go_on_with_the_events(desk: Desk, client: TestC
 
 @pytest.mark.parametrize(("crs", "gsd"), [("EPSG:4326", 5e-6), ("EPSG:3857", 0.6)])
 def test_other_projections_are_taken(desk: Desk, push: Push, crs: str, gsd: float) -> None:
-    assert push(reproject(Look().geotiff(), crs, gsd)).status_code == 201
+    assert push(reproject(NoiseScene().geotiff(), crs, gsd)).status_code == 201
     assert read_tile(desk.blobs.get(desk.tiles[0].image))[1]["crs"] == crs
 
 
 def test_metadata_may_come_as_a_file_part(client: TestClient, desk: Desk) -> None:
     metadata = ("metadata.json", json.dumps(METADATA), "application/json")
     assert (
-        client.post("/v1/scenes", files={"file": ("a.tif", Look().geotiff()), "metadata": metadata}).status_code == 201
+        client.post("/v1/scenes", files={"file": ("a.tif", NoiseScene().geotiff()), "metadata": metadata}).status_code
+        == 201
     )
 
 
@@ -190,13 +191,13 @@ def test_a_stac_item_may_be_the_metadata_of_a_pushed_file(desk: Desk, push: Push
 # What is refused
 
 NOW = datetime.now(UTC)
-BLANK = Look(bands=1, width=4000, height=4000).geotiff(np.zeros((1, 4000, 4000), np.uint8), compress="deflate")
+BLANK = NoiseScene(bands=1, width=4000, height=4000).geotiff(np.zeros((1, 4000, 4000), np.uint8), compress="deflate")
 FORM = "multipart/form-data"
 
 REFUSED: list[tuple[str, int, bytes | None, Any]] = [
     ("format-unsupported", 422, b"PK\x03\x04 not a picture", METADATA),
     ("format-unsupported", 422, b"<VRTDataset rasterXSize='9' rasterYSize='9'/>", METADATA),
-    ("decode-failed", 422, Look().geotiff(compress="deflate")[:90_000], METADATA),
+    ("decode-failed", 422, NoiseScene().geotiff(compress="deflate")[:90_000], METADATA),
     ("too-many-pixels", 413, bare_tiff(1_000_000), METADATA),
     (
         "too-many-pixels",
@@ -205,15 +206,15 @@ REFUSED: list[tuple[str, int, bytes | None, Any]] = [
         METADATA,
     ),
     ("block-too-large", 413, None, METADATA),
-    ("scene-too-large", 413, Look(width=1000, height=1000).geotiff(), METADATA),
-    ("bands-unsupported", 422, Look(bands=20, width=99, height=99).geotiff(), METADATA),
-    ("dtype-unsupported", 422, Look(dtype="int32", bands=1).geotiff(), METADATA),
-    ("crs-missing", 422, Look(crs=None).geotiff(), METADATA),
-    ("crs-unusable", 422, Look(crs="EPSG:4326").geotiff(), METADATA),
-    ("gsd-out-of-range", 422, Look(gsd=30).geotiff(), METADATA),
-    ("no-site-overlap", 422, Look(origin=(600_000, 4_000_000)).geotiff(), METADATA),
-    ("no-site-overlap", 422, Look(crs="EPSG:32651").geotiff(), METADATA),
-    ("no-valid-pixels", 422, Look(nodata=0).geotiff(Look().pixels() * 0), METADATA),
+    ("scene-too-large", 413, NoiseScene(width=1000, height=1000).geotiff(), METADATA),
+    ("bands-unsupported", 422, NoiseScene(bands=20, width=99, height=99).geotiff(), METADATA),
+    ("dtype-unsupported", 422, NoiseScene(dtype="int32", bands=1).geotiff(), METADATA),
+    ("crs-missing", 422, NoiseScene(crs=None).geotiff(), METADATA),
+    ("crs-unusable", 422, NoiseScene(crs="EPSG:4326").geotiff(), METADATA),
+    ("gsd-out-of-range", 422, NoiseScene(gsd=30).geotiff(), METADATA),
+    ("no-site-overlap", 422, NoiseScene(origin=(600_000, 4_000_000)).geotiff(), METADATA),
+    ("no-site-overlap", 422, NoiseScene(crs="EPSG:32651").geotiff(), METADATA),
+    ("no-valid-pixels", 422, NoiseScene(nodata=0).geotiff(NoiseScene().pixels() * 0), METADATA),
     ("timestamp-missing", 422, None, {"scene": "S1"}),
     ("timestamp-without-zone", 422, None, {"observed_at": "2023-10-05T02:11:00"}),
     ("timestamp-invalid", 422, None, {"observed_at": "yesterday"}),

@@ -19,7 +19,7 @@ from railwatch.services.ingest.sources import Source, pairs, run_sources
 from railwatch.services.ingest.stac import PolledCatalogue
 from railwatch.shared.errors import TransientError
 from railwatch.shared.health import Progress
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 from tests.support.ingest import Desk, desk_over
 
 METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
@@ -38,7 +38,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def lay(inbox: Path, name: str = "a", data: bytes | None = None, metadata: str = METADATA) -> None:
-    (inbox / f"{name}.tif").write_bytes(Look().geotiff() if data is None else data)
+    (inbox / f"{name}.tif").write_bytes(NoiseScene().geotiff() if data is None else data)
     (inbox / f"{name}.json").write_text(metadata)
 
 
@@ -74,7 +74,7 @@ def test_a_scene_in_the_directory_is_published_and_put_away(desk: Desk, inbox: P
 
 def test_a_file_that_still_grows_is_left_alone(desk: Desk, inbox: Path) -> None:
     watched = WatchedDirectory(inbox, desk.intake())
-    data = Look().geotiff()
+    data = NoiseScene().geotiff()
     for end in (1000, 2000, len(data)):
         lay(inbox, data=data[:end])
         watched.look(GOING_ON)
@@ -158,7 +158,7 @@ def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkey
 
 def test_scenes_in_a_bucket_are_taken_once(desk: Desk) -> None:
     store = MemoryStore()
-    obstore.put(store, "2023/a.tif", Look().geotiff())
+    obstore.put(store, "2023/a.tif", NoiseScene().geotiff())
     obstore.put(store, "2023/a.json", METADATA.encode())
     obstore.put(store, "bad.tif", b"not a picture")
     obstore.put(store, "bad.json", METADATA.encode())
@@ -174,14 +174,14 @@ def test_an_object_that_is_written_anew_is_looked_at_anew(desk: Desk) -> None:
     obstore.put(store, "a.json", METADATA.encode())
     obstore.put(store, "a.tif", b"not a picture")
     watched.look(GOING_ON)
-    obstore.put(store, "a.tif", Look().geotiff())
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
     watched.look(GOING_ON)
     assert (len(desk.dead_letters), len(desk.tiles)) == (1, 1)
 
 
 def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
     store = MemoryStore()
-    obstore.put(store, "a.tif", Look().geotiff())
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
     WatchedBucket("s3://scenes", store, desk.intake()).look(GOING_ON)
     assert desk.published == []
     desk.broker_is_away = True
@@ -200,7 +200,7 @@ class StacApi:
     def __init__(self) -> None:
         self.searches: list[dict[str, Any]] = []
         self.items: list[dict[str, Any]] = []
-        self.scene = Look().geotiff()
+        self.scene = NoiseScene().geotiff()
         self.fails = False
         api = self
 
@@ -292,7 +292,7 @@ def test_an_item_that_was_updated_is_taken_again(desk: Desk, stac: StacApi, poll
     stac.items = [stac.item("I1", updated="2023-10-05T03:00:00Z")]
     polled()
     stac.items = [stac.item("I1", updated="2023-10-06T03:00:00Z")]
-    stac.scene = Look(seed=2).geotiff()
+    stac.scene = NoiseScene(seed=2).geotiff()
     polled()
     first, second = desk.tiles
     assert first.scene == second.scene

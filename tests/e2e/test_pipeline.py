@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from railwatch.demo.system import System, running_services
-from railwatch.render import Look, Picture, RenderSite, geotiff, render_look, site_ground, tracks_geojson
+from railwatch.render import Picture, RenderedLook, RenderedSite, geotiff, render_look, site_ground, tracks_geojson
 from railwatch.render.canvas import Frame
 from railwatch.render.consist import park
 from railwatch.render.ground import Ground
@@ -34,12 +34,12 @@ IMAGERY = Path(os.environ.get("RAILWATCH_IMAGERY", Path(__file__).parents[3] / "
 
 
 @cache
-def yard() -> RenderSite:
+def yard() -> RenderedSite:
     frame = Frame(size_px=(420, 640), gsd_m=0.5, supersample=2, margin_m=14.0)
     tracks = lay_tracks(
         np.random.default_rng(5), frame.size_m, "parallel", 5, heading_rad=0.15, spacing_m=5.0, lateral_error_m=0.4
     )
-    return RenderSite(frame=frame, longitude_deg=30.5, latitude_deg=50.4, tracks=tracks)
+    return RenderedSite(frame=frame, longitude_deg=30.5, latitude_deg=50.4, tracks=tracks)
 
 
 @cache
@@ -53,7 +53,7 @@ def look(day: int, cars: int) -> Picture:
     site = yard()
     standing = park(np.random.default_rng(day), site.tracks, cars, fleet="korean")
     sun = sun_position(at, site.longitude_deg, site.latitude_deg)
-    return render_look(site, Look(observed_at=at, sun=sun, cars=standing, seed=day), ground())
+    return render_look(site, RenderedLook(observed_at=at, sun=sun, cars=standing, seed=day), ground())
 
 
 def write_site(directory: Path, site: str, tracks: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 from tests.support.rendered import Rendered, rendered, site_of, tile_event
 
 
@@ -56,7 +56,7 @@ def second(blobs: BlobStore, scene: Rendered) -> TileEvent:
 
 @pytest.fixture
 def given(blobs: BlobStore, scene: Rendered) -> TileEvent:
-    return tile_event(blobs, Look(seed=9, gsd=0.5).geotiff(), day=2, role=TileRole.BASELINE)
+    return tile_event(blobs, NoiseScene(seed=9, gsd=0.5).geotiff(), day=2, role=TileRole.BASELINE)
 
 
 def count(handler: TileHandler, event: TileEvent) -> CountEvent:
@@ -156,7 +156,7 @@ def test_another_place_is_rejected_not_counted(
 ) -> None:
     handler.handle(first)
     flipped = (scene.tile.pixels[:, ::-1, ::-1] * 255).astype(np.uint8)
-    look = Look(width=flipped.shape[2], height=flipped.shape[1], gsd=scene.pair.tile.site.frame.gsd_m)
+    look = NoiseScene(width=flipped.shape[2], height=flipped.shape[1], gsd=scene.pair.tile.site.frame.gsd_m)
     place = replace(look, crs=scene.pair.tile.site.crs, origin=scene.pair.tile.site.corner)
     elsewhere = tile_event(blobs, place.geotiff(flipped), day=1)
 
@@ -210,7 +210,7 @@ def test_a_blob_that_is_no_picture_is_unprocessable(handler: TileHandler, blobs:
 
 
 def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHandler, blobs: BlobStore) -> None:
-    grey = Look().geotiff(np.full((3, 400, 500), 90, np.uint8))
+    grey = NoiseScene().geotiff(np.full((3, 400, 500), 90, np.uint8))
 
     with pytest.raises(UnprocessableError, match="constant-image"):
         handler.handle(tile_event(blobs, grey, day=0, role=TileRole.BASELINE))

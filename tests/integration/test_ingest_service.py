@@ -18,7 +18,7 @@ from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import DeadLetter, TileEvent
 from railwatch.shared.settings import BlobSettings, KafkaSettings
 from tests.support.bus import PATIENCE_S, eventually, topic_view
-from tests.support.geotiff import Look, read_tile, write_site
+from tests.support.geotiff import NoiseScene, read_tile, write_site
 from tests.support.ingest import TOKEN
 
 METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
@@ -83,7 +83,7 @@ def ingest(tmp_path: Path, kafka_environment: dict[str, str], redis_environment:
 
 
 def test_a_pushed_scene_is_announced_once_over_a_restart(ingest: Ingest, kafka_settings: KafkaSettings) -> None:
-    scene = Look().geotiff()
+    scene = NoiseScene().geotiff()
     with topic_view(kafka_settings, TileEvent) as tiles, topic_view(kafka_settings, DeadLetter) as letters:
         with ingest.running():
             assert ingest.push(scene, token="a-wrong-token-of-some-length").status_code == 401
@@ -93,7 +93,7 @@ def test_a_pushed_scene_is_announced_once_over_a_restart(ingest: Ingest, kafka_s
         with ingest.running():
             again = ingest.push(scene)
             assert again.status_code == 200, again.text
-            other = ingest.push(Look(seed=2).geotiff())
+            other = ingest.push(NoiseScene(seed=2).geotiff())
             assert other.status_code == 201, other.text
             assert 'railwatch_scenes_total{outcome="known"' in httpx.get(f"{ingest.url}/metrics").text
 
@@ -110,7 +110,7 @@ def test_a_pushed_scene_is_announced_once_over_a_restart(ingest: Ingest, kafka_s
 
 def test_a_scene_laid_into_the_directory_is_announced(ingest: Ingest, kafka_settings: KafkaSettings) -> None:
     with topic_view(kafka_settings, TileEvent) as tiles, ingest.running():
-        (ingest.inbox / "a.tif").write_bytes(Look().geotiff())
+        (ingest.inbox / "a.tif").write_bytes(NoiseScene().geotiff())
         (ingest.inbox / "a.json").write_text(METADATA)
         eventually((ingest.inbox / "processed" / "a.tif").exists, "the scene is put away")
         eventually(lambda: len(tiles.events()) >= 1, "the scene is announced")

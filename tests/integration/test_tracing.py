@@ -20,7 +20,7 @@ from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import count_of, eventually, tile, topic_view, working
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 from tests.support.ingest import TOKEN, desk_over
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -118,7 +118,7 @@ def test_a_record_that_fails_has_a_span_that_says_so(collector: Collector, kafka
 def test_a_trace_goes_on_from_the_sender_of_a_scene_to_its_tiles(collector: Collector, tmp_path: Path) -> None:
     desk = desk_over(tmp_path)
     with TestClient(desk.app()) as client:
-        for image in (Look().geotiff(), b"not a picture"):
+        for image in (NoiseScene().geotiff(), b"not a picture"):
             client.post(
                 "/v1/scenes",
                 headers={"Authorization": f"Bearer {TOKEN}", "traceparent": f"00-{TRACE}-{PARENT}-01"},
@@ -139,7 +139,7 @@ def test_a_trace_goes_on_from_the_sender_of_a_scene_to_its_tiles(collector: Coll
 def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collector, tmp_path: Path) -> None:
     desk = desk_over(tmp_path)
     (tmp_path / "inbox").mkdir()
-    (tmp_path / "inbox" / "a.tif").write_bytes(Look().geotiff())
+    (tmp_path / "inbox" / "a.tif").write_bytes(NoiseScene().geotiff())
     (tmp_path / "inbox" / "a.json").write_text(METADATA)
     inbox = WatchedDirectory(tmp_path / "inbox", desk.intake())
     for _ in range(2):

@@ -20,7 +20,7 @@ SITE_YAML = "id: yard\nname: Test Yard\ntracks: yard.geojson\n"
 
 
 @dataclass(frozen=True)
-class Look:
+class NoiseScene:
     """One test scene's raster: 500 x 400 px of 0.5 m by default, on the site's ground."""
 
     width: int = 500

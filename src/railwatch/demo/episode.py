@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from railwatch.demo.yard import SEED, tumangang
-from railwatch.render import Look, Picture, furnish, render_look, site_ground
+from railwatch.render import Picture, RenderedLook, furnish, render_look, site_ground
 from railwatch.render.consist import park
 from railwatch.render.ground import Ground
 from railwatch.render.light import sun_position
-from railwatch.render.rolling_stock import Car, Shape
+from railwatch.render.rolling_stock import RenderedCar, Shape
 from railwatch.render.sensor import Geolocation, Sensor
 from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, Cloud, Haze
 
@@ -90,15 +90,15 @@ SURGE = datetime(2023, 9, 18, tzinfo=UTC)
 
 
 @cache
-def trains() -> dict[str, tuple[Car, ...]]:
+def trains() -> dict[str, tuple[RenderedCar, ...]]:
     """The cars of every look, by scene. From look to look some cuts stay, some leave and some come."""
     site = tumangang()
     rng = np.random.default_rng(SEED + 1)
-    standing: dict[str, tuple[Car, ...]] = {BASELINE.scene: ()}
-    before: tuple[Car, ...] = ()
+    standing: dict[str, tuple[RenderedCar, ...]] = {BASELINE.scene: ()}
+    before: tuple[RenderedCar, ...] = ()
     for look in LOOKS:
         surging = look.at >= SURGE
-        stay: tuple[Car, ...] = ()
+        stay: tuple[RenderedCar, ...] = ()
         for track in sorted({car.track for car in before}):
             cut = tuple(car for car in before if car.track == track)
             if len(stay) + len(cut) <= look.cars and rng.random() < (0.8 if surging else 0.35):
@@ -110,13 +110,13 @@ def trains() -> dict[str, tuple[Car, ...]]:
     return standing
 
 
-def as_look(planned: PlannedLook) -> Look:
+def as_look(planned: PlannedLook) -> RenderedLook:
     """The look as it is rendered: sun from date, time and place; season, haze, cloud and registration by date."""
     site = tumangang()
     rng = np.random.default_rng([SEED, planned.at.toordinal()])
     day = planned.at.timetuple().tm_yday
     greenness = float(np.clip(1.15 * np.exp(-(((day - 195) / 62) ** 2)), 0, 1))
-    return Look(
+    return RenderedLook(
         observed_at=planned.at,
         sun=sun_position(planned.at, site.longitude_deg, site.latitude_deg),
         cars=trains()[planned.scene],

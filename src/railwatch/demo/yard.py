@@ -10,12 +10,12 @@ import shapely
 import yaml
 from shapely.geometry import LineString
 
-from railwatch.render import RenderSite, furnish
+from railwatch.render import RenderedSite, furnish
 from railwatch.render.canvas import Frame, Points
 from railwatch.render.files import collection, feature
 from railwatch.render.ground import GroundStyle
 from railwatch.render.palette import DIRT
-from railwatch.render.yard import Track, distances, lay_tracks, position
+from railwatch.render.yard import RenderedTrack, distances, lay_tracks, position
 
 SITE = "tumangang"
 NAME = "Tumangang Rail Facility"
@@ -40,7 +40,7 @@ SITE_FILE = {
 
 
 @cache
-def tumangang() -> RenderSite:
+def tumangang() -> RenderedSite:
     """The yard: a ladder of ten tracks, sheds, roads and trees. Cars stand, and tracks are drawn, in the area."""
     rng = np.random.default_rng(SEED)
     laid = lay_tracks(
@@ -56,7 +56,7 @@ def tumangang() -> RenderSite:
         throats=(0.8, 0.8),
     )
     tracks = tuple(within for track in laid if (within := _within_area(track)) is not None)
-    return RenderSite(
+    return RenderedSite(
         frame=FRAME,
         longitude_deg=CORNER[0],
         latitude_deg=CORNER[1],
@@ -102,7 +102,7 @@ def _area() -> shapely.Polygon:
     return shapely.box(AREA_MARGIN_M, AREA_MARGIN_M, width - AREA_MARGIN_M, height - AREA_MARGIN_M)
 
 
-def _within_area(track: Track) -> Track | None:
+def _within_area(track: RenderedTrack) -> RenderedTrack | None:
     """The track with its drawn line, and the stretches where cars stand, cut to the monitored area."""
     drawn = LineString(track.drawn_m).intersection(_area())
     if drawn.geom_type != "LineString" or drawn.length < 40:

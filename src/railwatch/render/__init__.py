@@ -32,20 +32,20 @@ from railwatch.render.files import cars_geojson, geotiff, tracks_geojson, write_
 from railwatch.render.rendering import render_look, render_pair, site_ground
 from railwatch.render.scene import (
     CarTruth,
-    Look,
     Picture,
+    RenderedLook,
     RenderedPair,
-    RenderSite,
+    RenderedSite,
     SceneSpec,
 )
 
 __all__ = [
     "CONDITIONS",
     "CarTruth",
-    "Look",
     "Picture",
-    "RenderSite",
+    "RenderedLook",
     "RenderedPair",
+    "RenderedSite",
     "SceneSpec",
     "cars_geojson",
     "geotiff",

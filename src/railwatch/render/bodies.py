@@ -18,11 +18,11 @@ from railwatch.render.canvas import (
     tint,
     window,
 )
-from railwatch.render.rolling_stock import Car, Shape
+from railwatch.render.rolling_stock import RenderedCar, Shape
 from railwatch.render.shapes import FLOOR_M, SHAPES, Body
 
 
-def paint_car(canvas: Canvas, car: Car, snow: float = 0.0) -> None:
+def paint_car(canvas: Canvas, car: RenderedCar, snow: float = 0.0) -> None:
     """Paint one car and its couplers onto the canvas, with a share of its top under snow."""
     half = car.length_m / 2, car.width_m / 2
 
@@ -51,7 +51,7 @@ def paint_car(canvas: Canvas, car: Car, snow: float = 0.0) -> None:
     stamp(canvas, (car.x_m, car.y_m), car.heading_rad, half, painter)
 
 
-def footprints(frame: Frame, cars: tuple[Car, ...]) -> Array:
+def footprints(frame: Frame, cars: tuple[RenderedCar, ...]) -> Array:
     """Share of each cell of the grid, (rows, cols), that lies under one of the cars."""
     cover = np.zeros(frame.shape, np.float32)
     for car in cars:

@@ -8,10 +8,10 @@ import numpy as np
 from railwatch.render.consist import park
 from railwatch.render.random_look import misregistration, random_look
 from railwatch.render.random_site import random_site
-from railwatch.render.rolling_stock import Car, Shape
+from railwatch.render.rolling_stock import RenderedCar, Shape
 from railwatch.render.scene import SceneSpec
 from railwatch.render.sensor import Geolocation, Product
-from railwatch.render.yard import Track
+from railwatch.render.yard import RenderedTrack
 
 # What `random_scene` can be asked for; `any` mixes them.
 CONDITIONS = (
@@ -114,11 +114,11 @@ def _gsd(rng: np.random.Generator, condition: str) -> float:
 def _trains(
     rng: np.random.Generator,
     condition: str,
-    tracks: tuple[Track, ...],
+    tracks: tuple[RenderedTrack, ...],
     fleet: str,
     wanted: float,
     shapes: tuple[Shape, ...],
-) -> tuple[tuple[Car, ...], tuple[Car, ...]]:
+) -> tuple[tuple[RenderedCar, ...], tuple[RenderedCar, ...]]:
     """Cars in the baseline and in the tile: some stay, some leave, some come."""
     count = max(1, round(wanted))
     if condition.startswith("empty"):

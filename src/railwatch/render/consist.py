@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from railwatch.render.rolling_stock import FLEETS, LOCOMOTIVES, Car, CarType, Shape
-from railwatch.render.yard import Track, distances, position
+from railwatch.render.rolling_stock import FLEETS, LOCOMOTIVES, CarType, RenderedCar, Shape
+from railwatch.render.yard import RenderedTrack, distances, position
 
 # Distance of the bogies as a share of the body's length: a car on a curve lies on the chord between them.
 BOGIE_SHARE = 0.7
@@ -34,10 +34,10 @@ def couple(
 
 
 def set_down(
-    rng: np.random.Generator, track: Track, start_m: float, end_m: float, cut: list[tuple[CarType, int]]
-) -> list[Car]:
+    rng: np.random.Generator, track: RenderedTrack, start_m: float, end_m: float, cut: list[tuple[CarType, int]]
+) -> list[RenderedCar]:
     """Put a cut on a track from `start_m` on, as many of its cars as end before `end_m`."""
-    cars: list[Car] = []
+    cars: list[RenderedCar] = []
     at = start_m
     previous_half_gap = 0.0
     total = distances(track.points_m)[-1]
@@ -60,7 +60,7 @@ def set_down(
         centre, axis = pivots.mean(axis=0), pivots[1] - pivots[0]
         turned = np.pi if rng.random() < 0.5 and kind.shape is not Shape.LOCOMOTIVE else 0.0
         cars.append(
-            Car(
+            RenderedCar(
                 kind=kind.name,
                 shape=kind.shape,
                 track=track.id,
@@ -81,13 +81,13 @@ def set_down(
 
 def park(
     rng: np.random.Generator,
-    tracks: tuple[Track, ...],
+    tracks: tuple[RenderedTrack, ...],
     cars: int,
     *,
     fleet: str = "mixed",
     shapes: tuple[Shape, ...] = (),
-    beside: tuple[Car, ...] = (),
-) -> tuple[Car, ...]:
+    beside: tuple[RenderedCar, ...] = (),
+) -> tuple[RenderedCar, ...]:
     """Set down about `cars` cars in cuts on whatever track is free.
 
     Args:
@@ -99,7 +99,7 @@ def park(
         beside: cars that stand there already and stay.
     """
     free = [(track, float(a), float(b)) for track in tracks for a, b in _free_stretches(track, beside)]
-    parked: list[Car] = []
+    parked: list[RenderedCar] = []
     while len(parked) < cars and free:
         index = int(rng.integers(len(free)))
         track, start, end = free.pop(index)
@@ -118,7 +118,7 @@ def park(
     return tuple(parked)
 
 
-def _free_stretches(track: Track, beside: tuple[Car, ...]) -> list[tuple[float, float]]:
+def _free_stretches(track: RenderedTrack, beside: tuple[RenderedCar, ...]) -> list[tuple[float, float]]:
     free = [(float(a), float(b)) for a, b in track.clear]
     for car in (car for car in beside if car.track == track.id):
         low, high = car.along_m - car.length_m / 2 - 1.0, car.along_m + car.length_m / 2 + 1.0

@@ -8,7 +8,7 @@ import numpy as np
 from rasterio.io import MemoryFile
 
 from railwatch.render.canvas import Points
-from railwatch.render.scene import Picture, RenderedPair, RenderSite
+from railwatch.render.scene import Picture, RenderedPair, RenderedSite
 
 
 def geotiff(picture: Picture) -> bytes:
@@ -35,7 +35,7 @@ def geotiff(picture: Picture) -> bytes:
         return bytes(memory.read())
 
 
-def tracks_geojson(site: RenderSite, *, drawn: bool = True) -> dict[str, Any]:
+def tracks_geojson(site: RenderedSite, *, drawn: bool = True) -> dict[str, Any]:
     """The tracks as a FeatureCollection: as a user drew them, or as they lie."""
     features = [
         feature("LineString", _degrees(site, track.drawn_m if drawn else track.points_m), {"track": track.id})
@@ -106,7 +106,7 @@ def write_pair(pair: RenderedPair, directory: Path) -> None:
         (directory / name).write_text(json.dumps(document))
 
 
-def _degrees(site: RenderSite, points_m: Points) -> list[list[float]]:
+def _degrees(site: RenderedSite, points_m: Points) -> list[list[float]]:
     return [[round(float(lon), 8), round(float(lat), 8)] for lon, lat in site.lonlat(points_m)]
 
 

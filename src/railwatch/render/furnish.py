@@ -9,7 +9,7 @@ from railwatch.render import palette
 from railwatch.render.canvas import Colour, Points
 from railwatch.render.clutter import Kind, Overhead, Structure
 from railwatch.render.ground import Road
-from railwatch.render.yard import Track, distances, position, resample
+from railwatch.render.yard import RenderedTrack, distances, position, resample
 
 # From a track's centreline to the nearest fixed thing.
 CLEARANCE_M = 2.4
@@ -18,12 +18,12 @@ CLEARANCE_M = 2.4
 MOST_CROSSED = 4
 
 
-def _track_points(tracks: tuple[Track, ...]) -> Points:
+def _track_points(tracks: tuple[RenderedTrack, ...]) -> Points:
     return np.concatenate([resample(track.points_m, 1.0) for track in tracks])
 
 
 def structures(
-    rng: np.random.Generator, tracks: tuple[Track, ...], size_m: tuple[float, float], richness: float
+    rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], size_m: tuple[float, float], richness: float
 ) -> tuple[Structure, ...]:
     """Buildings, trees, platforms and piles clear of the tracks; `richness` 0 (none) to 1 (many)."""
     tree = cKDTree(_track_points(tracks))
@@ -83,7 +83,7 @@ def structures(
     return tuple(placed)
 
 
-def parked(rng: np.random.Generator, tracks: tuple[Track, ...], count: int) -> tuple[Structure, ...]:
+def parked(rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], count: int) -> tuple[Structure, ...]:
     """Lorries, containers and piles beside the tracks, that come and go: the things most like cars."""
     tree = cKDTree(_track_points(tracks))
     things = []
@@ -106,7 +106,7 @@ def parked(rng: np.random.Generator, tracks: tuple[Track, ...], count: int) -> t
 
 
 def beside(
-    rng: np.random.Generator, tracks: tuple[Track, ...], tree: cKDTree, near_m: float, far_m: float
+    rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], tree: cKDTree, near_m: float, far_m: float
 ) -> tuple[float, float, float]:
     """A place beside a track, clear of the others if one is found, and the track's heading there."""
     for _ in range(12):
@@ -123,7 +123,7 @@ def beside(
 
 
 def overheads(
-    rng: np.random.Generator, tracks: tuple[Track, ...], size_m: tuple[float, float], electrified: bool
+    rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], size_m: tuple[float, float], electrified: bool
 ) -> tuple[Overhead, ...]:
     """Gantries and wires over electrified tracks, lamp masts, now and then a footbridge."""
     heading = _heading(tracks)
@@ -174,7 +174,7 @@ def overheads(
 
 
 def roads(
-    rng: np.random.Generator, tracks: tuple[Track, ...], size_m: tuple[float, float], count: int
+    rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], size_m: tuple[float, float], count: int
 ) -> tuple[Road, ...]:
     """Service roads along the yard, and a level crossing now and then."""
     points = _track_points(tracks)
@@ -192,7 +192,9 @@ def roads(
     return tuple(made)
 
 
-def _along_the_edge(rng: np.random.Generator, tracks: tuple[Track, ...], points: Points, off_m: float) -> Points:
+def _along_the_edge(
+    rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], points: Points, off_m: float
+) -> Points:
     """A line that follows the yard, `off_m` beyond its outermost track on one side."""
     heading = _heading(tracks)
     axis, normal = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
@@ -206,7 +208,7 @@ def _along_the_edge(rng: np.random.Generator, tracks: tuple[Track, ...], points:
     return np.asarray(places[seen, None] * axis + side * edge[:, None] * normal, np.float64)
 
 
-def _heading(tracks: tuple[Track, ...]) -> float:
+def _heading(tracks: tuple[RenderedTrack, ...]) -> float:
     longest = max(tracks, key=lambda track: distances(track.points_m)[-1])
     direction = longest.points_m[-1] - longest.points_m[0]
     return float(np.arctan2(direction[1], direction[0]))

@@ -21,7 +21,7 @@ from railwatch.render.canvas import (
     window,
 )
 from railwatch.render.track_bed import sleeper_wave, track_fields
-from railwatch.render.yard import Track
+from railwatch.render.yard import RenderedTrack
 
 # Small changes of the ground from look to look: drying, dust, wear.
 SINCE_LAST = 0.02
@@ -110,7 +110,7 @@ class Ground:
 
 
 def lay_ground(
-    frame: Frame, tracks: tuple[Track, ...], style: GroundStyle, roads: tuple[Road, ...], seed: int, bands: int
+    frame: Frame, tracks: tuple[RenderedTrack, ...], style: GroundStyle, roads: tuple[Road, ...], seed: int, bands: int
 ) -> Ground:
     """Make the ground of a yard; the same seed makes the same ground."""
     rng = np.random.default_rng(seed)

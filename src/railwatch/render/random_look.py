@@ -6,8 +6,8 @@ import numpy as np
 
 from railwatch.render import furnish
 from railwatch.render.light import sun_position
-from railwatch.render.rolling_stock import Car
-from railwatch.render.scene import Look, RenderSite
+from railwatch.render.rolling_stock import RenderedCar
+from railwatch.render.scene import RenderedLook, RenderedSite
 from railwatch.render.sensor import Geolocation, Product, Sensor
 from railwatch.render.weather import NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
 from railwatch.shared.counts import Sun
@@ -17,12 +17,12 @@ WINTER = ("snow", "empty-snow", "thaw")
 
 def random_look(
     rng: np.random.Generator,
-    site: RenderSite,
+    site: RenderedSite,
     condition: str,
-    cars: tuple[Car, ...],
+    cars: tuple[RenderedCar, ...],
     product: Product,
-    near: Look | None = None,
-) -> Look:
+    near: RenderedLook | None = None,
+) -> RenderedLook:
     """Draw a look at a site under a condition.
 
     Args:
@@ -46,7 +46,7 @@ def random_look(
     thick = condition == "haze" or rng.random() < 0.12
     depth = float(rng.uniform(0.25, 0.65 if condition == "haze" else 0.45)) if thick else float(rng.uniform(0, 0.15))
     flat_light = condition == "low-contrast"
-    return Look(
+    return RenderedLook(
         observed_at=when,
         sun=sun,
         cars=cars,
@@ -92,7 +92,7 @@ def _cloud(rng: np.random.Generator) -> Cloud:
 
 
 def _daylight(
-    rng: np.random.Generator, site: RenderSite, elevations: tuple[float, float], winter: bool
+    rng: np.random.Generator, site: RenderedSite, elevations: tuple[float, float], winter: bool
 ) -> tuple[datetime, Sun]:
     for _ in range(1000):
         day = int(rng.integers(-45, 60)) if winter else int(rng.integers(0, 365))

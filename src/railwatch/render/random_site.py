@@ -5,11 +5,11 @@ import numpy as np
 from railwatch.render import furnish, palette
 from railwatch.render.canvas import Frame
 from railwatch.render.ground import GroundStyle
-from railwatch.render.scene import RenderSite
-from railwatch.render.yard import Track, YardKind, lay_tracks
+from railwatch.render.scene import RenderedSite
+from railwatch.render.yard import RenderedTrack, YardKind, lay_tracks
 
 
-def random_site(rng: np.random.Generator, condition: str, gsd_m: float, size_px: int) -> RenderSite:
+def random_site(rng: np.random.Generator, condition: str, gsd_m: float, size_px: int) -> RenderedSite:
     """Draw a yard somewhere on the Earth that suits a condition."""
     supersample = 2 if gsd_m <= 0.6 else 3
     size_m = size_px * gsd_m
@@ -26,7 +26,7 @@ def random_site(rng: np.random.Generator, condition: str, gsd_m: float, size_px:
         kind, tracks = "parallel", int(rng.integers(4, 10))
     radius = float(rng.uniform(250, 700)) if condition == "curved" else None
     most = max(1, int(0.8 * size_m / 5.2))
-    lines: tuple[Track, ...] = ()
+    lines: tuple[RenderedTrack, ...] = ()
     while not any(track.length_m > 0.5 * size_m for track in lines):
         lines = lay_tracks(
             rng,
@@ -38,7 +38,7 @@ def random_site(rng: np.random.Generator, condition: str, gsd_m: float, size_px:
             gauge_m=float(rng.choice([1.435, 1.52])),
         )
     richness = float(rng.uniform(0.5, 1.2) if condition == "empty-clutter" else rng.uniform(0, 0.9))
-    return RenderSite(
+    return RenderedSite(
         frame=frame,
         longitude_deg=float(rng.uniform(-120, 140)),
         latitude_deg=float(rng.uniform(25, 60)),

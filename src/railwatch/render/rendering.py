@@ -8,7 +8,7 @@ from scipy import ndimage
 from railwatch.render import bodies, clutter, light, sensor, weather
 from railwatch.render.canvas import Array, Canvas, blank
 from railwatch.render.ground import Ground, dress, lay_ground
-from railwatch.render.scene import CarTruth, Look, Picture, RenderedPair, RenderSite, SceneSpec
+from railwatch.render.scene import CarTruth, Picture, RenderedLook, RenderedPair, RenderedSite, SceneSpec
 from railwatch.render.yard import distances, position
 
 
@@ -19,12 +19,12 @@ def render_pair(spec: SceneSpec) -> RenderedPair:
     return RenderedPair(spec, render_look(spec.site, spec.tile, ground), render_look(spec.site, spec.baseline, ground))
 
 
-def site_ground(site: RenderSite, bands: int = 3) -> Ground:
+def site_ground(site: RenderedSite, bands: int = 3) -> Ground:
     """The ground of a site, which all its looks share."""
     return lay_ground(site.frame, site.tracks, site.ground, site.roads, site.seed, bands)
 
 
-def render_look(site: RenderSite, look: Look, ground: Ground) -> Picture:
+def render_look(site: RenderedSite, look: RenderedLook, ground: Ground) -> Picture:
     """Render one look at a site on its ground (from `site_ground`)."""
     rng = np.random.default_rng(look.seed)
     canvas = blank(site.frame, ground.bare.shape[0])
@@ -51,7 +51,7 @@ def render_look(site: RenderSite, look: Look, ground: Ground) -> Picture:
     return replace(untold, cars=_truths(site, look, untold))
 
 
-def _view(site: RenderSite, look: Look, canvas: Canvas) -> Array:
+def _view(site: RenderedSite, look: RenderedLook, canvas: Canvas) -> Array:
     """Radiance of the fine grid as the sensor sees it."""
     step = site.frame.step_m
     lit = light.direct_light(canvas.height_m, step, look.sun, site.convergence_deg)
@@ -77,7 +77,7 @@ def _open_sky(height_m: Array, step_m: float) -> Array:
     return np.asarray(np.clip(1 - 0.28 * np.clip(spread - height_m, 0, 2.8), 0.25, 1), np.float32)
 
 
-def _truths(site: RenderSite, look: Look, picture: Picture) -> tuple[CarTruth, ...]:
+def _truths(site: RenderedSite, look: RenderedLook, picture: Picture) -> tuple[CarTruth, ...]:
     height, width = site.frame.size_m
     view_x, view_y = light.towards(look.view_azimuth_deg)
     per_metre = float(np.tan(np.radians(look.off_nadir_deg)))

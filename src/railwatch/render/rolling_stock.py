@@ -118,7 +118,7 @@ FLEETS: dict[str, tuple[CarType, ...]] = {
 
 
 @dataclass(frozen=True)
-class Car:
+class RenderedCar:
     """One car where it stands.
 
     Attributes:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from railwatch.render.canvas import Array, Frame, Mask, Points
 from railwatch.render.clutter import Overhead, Structure
 from railwatch.render.ground import DEFAULT_GROUND, GroundStyle, Road
-from railwatch.render.rolling_stock import Car
+from railwatch.render.rolling_stock import RenderedCar
 from railwatch.render.sensor import DEFAULT_SENSOR, Sensor
 from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
-from railwatch.render.yard import Track, resample
+from railwatch.render.yard import RenderedTrack, resample
 from railwatch.shared.counts import Sun
 
 
 @dataclass(frozen=True)
-class RenderSite:
+class RenderedSite:
     """A yard on the Earth, and what stays there from look to look.
 
     Attributes:
@@ -39,7 +39,7 @@ class RenderSite:
     frame: Frame
     longitude_deg: float
     latitude_deg: float
-    tracks: tuple[Track, ...]
+    tracks: tuple[RenderedTrack, ...]
     ground: GroundStyle = DEFAULT_GROUND
     roads: tuple[Road, ...] = ()
     structures: tuple[Structure, ...] = ()
@@ -80,7 +80,7 @@ class RenderSite:
 
 
 @dataclass(frozen=True)
-class Look:
+class RenderedLook:
     """One acquisition: what stands there, the light, the weather, the view and the sensor.
 
     Attributes:
@@ -103,8 +103,8 @@ class Look:
 
     observed_at: datetime
     sun: Sun
-    cars: tuple[Car, ...] = ()
-    departed: tuple[Car, ...] = ()
+    cars: tuple[RenderedCar, ...] = ()
+    departed: tuple[RenderedCar, ...] = ()
     parked: tuple[Structure, ...] = ()
     greenness: float = 0.5
     moisture: float = 0.0
@@ -130,7 +130,7 @@ class CarTruth:
         visible: share of its centre line that neither cloud nor missing data hides.
     """
 
-    car: Car
+    car: RenderedCar
     outline_m: Points
     inside: bool
     cut_by_edge: bool
@@ -158,8 +158,8 @@ class Picture:
     shadowed: Array
     cars: tuple[CarTruth, ...]
     tracks_m: dict[str, Points]
-    look: Look
-    site: RenderSite
+    look: RenderedLook
+    site: RenderedSite
 
     @property
     def count(self) -> int:
@@ -193,9 +193,9 @@ class Picture:
 class SceneSpec:
     """Everything a pair is rendered from: site, tile, baseline, and what the scene is meant to show."""
 
-    site: RenderSite
-    tile: Look
-    baseline: Look
+    site: RenderedSite
+    tile: RenderedLook
+    baseline: RenderedLook
     condition: str = ""
     conditions: dict[str, Any] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from railwatch.render import palette
 from railwatch.render.canvas import Array, Colour, box_cover, ramp, tint, white_noise
-from railwatch.render.rolling_stock import Car, Shape
+from railwatch.render.rolling_stock import RenderedCar, Shape
 
 # Floor or deck above the rail's foot: wheels of 0.92 to 0.957 m under a frame.
 FLOOR_M = 1.25
@@ -30,7 +30,7 @@ class Body:
         bands: how many to paint.
     """
 
-    car: Car
+    car: RenderedCar
     along: Array
     across: Array
     step_m: float

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.render.canvas import Array, Frame, coordinates, is_empty, window
-from railwatch.render.yard import Track, distances, resample
+from railwatch.render.yard import RenderedTrack, distances, resample
 
 # Stands for the distance from a track beyond `TRACK_REACH_M`.
 FAR_M = 99.0
@@ -27,7 +27,9 @@ def sleeper_wave(along: Array, spacing_m: float, step_m: float) -> Array:
     return np.clip(wave, 0, 1)
 
 
-def track_fields(frame: Frame, tracks: tuple[Track, ...]) -> tuple[Array, Array, NDArray[np.int16], Array, Array]:
+def track_fields(
+    frame: Frame, tracks: tuple[RenderedTrack, ...]
+) -> tuple[Array, Array, NDArray[np.int16], Array, Array]:
     """What the grid holds of the tracks, (rows, cols) each.
 
     Returns:

@@ -28,7 +28,7 @@ SHORTEST_BODY_TRACK_M = 30.0
 
 
 @dataclass(frozen=True)
-class Track:
+class RenderedTrack:
     """One track.
 
     Attributes:
@@ -81,7 +81,7 @@ def lay_tracks(
     gauge_m: float = 1.435,
     beyond_m: float = 10.0,
     throats: tuple[float, float] | None = None,
-) -> tuple[Track, ...]:
+) -> tuple[RenderedTrack, ...]:
     """Lay a yard over a picture.
 
     Args:
@@ -116,7 +116,7 @@ def lay_tracks(
     clear = _clear_stretches(placed)
     common = rng.normal(0, 0.35, 2) * lateral_error_m
     return tuple(
-        Track(
+        RenderedTrack(
             f"T{number:02d}",
             line,
             _as_drawn(rng, line, common, lateral_error_m),

@@ -12,7 +12,7 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.services.ingest.tiling import Tile, cut, overlapped
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.sites import Site, load_sites
-from tests.support.geotiff import Look, bare_tiff, read_tile, reproject, write_site
+from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, reproject, write_site
 
 LIMITS = SceneSettings()
 
@@ -47,19 +47,19 @@ def refusal(path: Path, data: bytes, limits: SceneSettings = LIMITS) -> str:
     [
         ("format-unsupported", b"<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>"),
         ("format-unsupported", b""),
-        ("format-unsupported", Look(driver="PNG", crs=None).geotiff()),
+        ("format-unsupported", NoiseScene(driver="PNG", crs=None).geotiff()),
         ("decode-failed", b"II*\0" + b"\xff" * 200),
-        ("decode-failed", Look().geotiff()[:60]),
+        ("decode-failed", NoiseScene().geotiff()[:60]),
         ("too-many-pixels", bare_tiff(1_000_000)),
         ("block-too-large", bare_tiff(20_000)),
-        ("bands-unsupported", Look(bands=17, width=16, height=16).geotiff()),
-        ("dtype-unsupported", Look(dtype="int16").geotiff()),
-        ("dtype-unsupported", Look(dtype="float64").geotiff()),
-        ("crs-missing", Look(crs=None).geotiff()),
-        ("crs-unusable", Look(crs="EPSG:4326").geotiff()),
-        ("crs-unusable", Look(crs='LOCAL_CS["a desk",UNIT["metre",1]]').geotiff()),
-        ("gsd-out-of-range", Look(gsd=10).geotiff()),
-        ("gsd-out-of-range", Look(gsd=0.01).geotiff()),
+        ("bands-unsupported", NoiseScene(bands=17, width=16, height=16).geotiff()),
+        ("dtype-unsupported", NoiseScene(dtype="int16").geotiff()),
+        ("dtype-unsupported", NoiseScene(dtype="float64").geotiff()),
+        ("crs-missing", NoiseScene(crs=None).geotiff()),
+        ("crs-unusable", NoiseScene(crs="EPSG:4326").geotiff()),
+        ("crs-unusable", NoiseScene(crs='LOCAL_CS["a desk",UNIT["metre",1]]').geotiff()),
+        ("gsd-out-of-range", NoiseScene(gsd=10).geotiff()),
+        ("gsd-out-of-range", NoiseScene(gsd=0.01).geotiff()),
     ],
 )
 def test_an_unfit_raster_is_refused_with_its_reason(tmp_path: Path, reason: str, data: bytes) -> None:
@@ -68,7 +68,7 @@ def test_an_unfit_raster_is_refused_with_its_reason(tmp_path: Path, reason: str,
 
 def test_a_colour_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "palette.tif"
-    path.write_bytes(Look(bands=1).geotiff())
+    path.write_bytes(NoiseScene(bands=1).geotiff())
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, {value: (value, 0, 0, 255) for value in range(256)})
     assert refusal(tmp_path / "scene.tif", path.read_bytes()) == "bands-unsupported"
@@ -77,14 +77,14 @@ def test_a_colour_table_is_refused(tmp_path: Path) -> None:
 def test_sidecar_files_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "scene.tif"
     (tmp_path / "scene.tfw").write_text("0.5\n0\n0\n-0.5\n467900\n4696100\n")
-    (tmp_path / "scene.tif.aux.xml").write_text(f"<PAMDataset><SRS>{Look().crs}</SRS></PAMDataset>")
-    assert refusal(path, Look(crs=None).geotiff()) == "crs-missing"
+    (tmp_path / "scene.tif.aux.xml").write_text(f"<PAMDataset><SRS>{NoiseScene().crs}</SRS></PAMDataset>")
+    assert refusal(path, NoiseScene(crs=None).geotiff()) == "crs-missing"
 
 
 @pytest.mark.parametrize(("crs", "gsd"), [("EPSG:4326", 5e-6), ("EPSG:3857", 0.6), ("EPSG:5186", 0.5)])
 def test_ground_sample_distance_is_in_true_metres(tmp_path: Path, crs: str, gsd: float) -> None:
     path = tmp_path / "scene.tif"
-    path.write_bytes(reproject(Look().geotiff(), crs, gsd))
+    path.write_bytes(reproject(NoiseScene().geotiff(), crs, gsd))
     with open_scene(path, LIMITS) as scene:
         found = scene.gsd_m(scene.dataset.width / 2, scene.dataset.height / 2)
     # A degree of latitude is 111.1 km and one of longitude 82.2 km here; web mercator stretches by 1 / cos(42.4).
@@ -97,7 +97,7 @@ def test_ground_sample_distance_is_in_true_metres(tmp_path: Path, crs: str, gsd:
 
 
 def test_a_tile_holds_its_cell_and_margin_pixel_for_pixel(site: Site, tiles: Callable[[bytes], list[Tile]]) -> None:
-    look = Look(width=800, height=700, origin=(467_800, 4_696_200))
+    look = NoiseScene(width=800, height=700, origin=(467_800, 4_696_200))
     (tile,) = tiles(look.geotiff())
     pixels, profile = read_tile(tile.data)
     transform = profile["transform"]
@@ -113,22 +113,22 @@ def test_a_tile_holds_its_cell_and_margin_pixel_for_pixel(site: Site, tiles: Cal
 
 
 def test_a_tile_ends_where_the_scene_ends(tiles: Callable[[bytes], list[Tile]]) -> None:
-    (tile,) = tiles(Look(width=200, height=400).geotiff())
+    (tile,) = tiles(NoiseScene(width=200, height=400).geotiff())
     _, profile = read_tile(tile.data)
     assert profile["transform"].c + profile["width"] * 0.5 == 467_900 + 100
 
 
 def test_the_same_scene_gives_the_same_bytes(tiles: Callable[[bytes], list[Tile]]) -> None:
-    data = Look().geotiff()
+    data = NoiseScene().geotiff()
     assert tiles(data) == tiles(data)
     # Compression and layout of the sender's file do not matter, its pixels do.
-    assert tiles(Look().geotiff(compress="lzw", tiled=True)) == tiles(data)
-    assert tiles(Look(seed=2).geotiff()) != tiles(data)
+    assert tiles(NoiseScene().geotiff(compress="lzw", tiled=True)) == tiles(data)
+    assert tiles(NoiseScene(seed=2).geotiff()) != tiles(data)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_no_data_stays_no_data(tiles: Callable[[bytes], list[Tile]], dtype: str) -> None:
-    look = Look(dtype=dtype, nodata=0)
+    look = NoiseScene(dtype=dtype, nodata=0)
     pixels = look.pixels()
     pixels[:, :, 250:] = 0
     (tile,) = tiles(look.geotiff(pixels))
@@ -138,19 +138,19 @@ def test_no_data_stays_no_data(tiles: Callable[[bytes], list[Tile]], dtype: str)
 
 
 def test_an_alpha_band_stays_alpha(tiles: Callable[[bytes], list[Tile]]) -> None:
-    (tile,) = tiles(Look(bands=4).geotiff(photometric="RGB", alpha="YES"))
+    (tile,) = tiles(NoiseScene(bands=4).geotiff(photometric="RGB", alpha="YES"))
     with rasterio.MemoryFile(tile.data) as memory, memory.open() as dataset:
         assert dataset.colorinterp[3].name == "alpha"
 
 
 @pytest.mark.parametrize("fill", [0.0, float("nan")])
 def test_a_tile_without_a_valid_pixel_is_left_out(tiles: Callable[[bytes], list[Tile]], fill: float) -> None:
-    look = Look(dtype="float32", nodata=0)
+    look = NoiseScene(dtype="float32", nodata=0)
     assert tiles(look.geotiff(np.full((3, 400, 500), fill, np.float32))) == []
 
 
 def test_a_truncated_file_is_found_by_reading_it(tiles: Callable[[bytes], list[Tile]]) -> None:
-    for data in (Look().geotiff(), Look().geotiff(compress="deflate", tiled=True)):
+    for data in (NoiseScene().geotiff(), NoiseScene().geotiff(compress="deflate", tiled=True)):
         with pytest.raises(UnprocessableError) as refused:
             tiles(data[: len(data) // 2])
         assert refused.value.reason == "decode-failed"
@@ -158,7 +158,7 @@ def test_a_truncated_file_is_found_by_reading_it(tiles: Callable[[bytes], list[T
 
 def test_a_scene_beside_the_tracks_covers_no_cell(tiles: Callable[[bytes], list[Tile]]) -> None:
     # It shows the site's northern margin, but nothing of a track.
-    assert tiles(Look(height=60).geotiff()) == []
+    assert tiles(NoiseScene(height=60).geotiff()) == []
 
 
 def test_a_bigger_site_is_cut_into_its_cells(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_bigger_site_is_cut_into_its_cells(tmp_path: Path) -> None:
         write_site(sites, ((75, 100), (700, 100)), yaml="id: yard\nname: Y\ntracks: yard.geojson\ntile_size_m: 250\n")
     ).sites["yard"]
     path = tmp_path / "scene.tif"
-    path.write_bytes(Look(width=960).geotiff())
+    path.write_bytes(NoiseScene(width=960).geotiff())
     with open_scene(path, LIMITS) as scene:
         cells = overlapped(scene, site)
         found = list(cut(scene, cells))
@@ -178,7 +178,7 @@ def test_a_bigger_site_is_cut_into_its_cells(tmp_path: Path) -> None:
 
 def test_a_rotated_scene_is_cut_by_its_own_grid(tmp_path: Path, site: Site) -> None:
     path = tmp_path / "scene.tif"
-    path.write_bytes(Look(width=700, height=700).geotiff())
+    path.write_bytes(NoiseScene(width=700, height=700).geotiff())
     with rasterio.open(path, "r+") as dataset:
         dataset.transform = Affine.translation(467_900, 4_696_150) @ Affine.rotation(-20) @ Affine.scale(0.5, -0.5)
     with open_scene(path, LIMITS) as scene:

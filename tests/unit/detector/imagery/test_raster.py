@@ -12,13 +12,13 @@ from rasterio.io import MemoryFile
 from railwatch.services.detector.imagery.geotiff import RasterLimits, read_raster
 from railwatch.services.detector.imagery.raster import Raster, harmonise, north_px
 from railwatch.shared.errors import UnprocessableError
-from tests.support.geotiff import ORIGIN, UTM, Look, bare_tiff, reproject
+from tests.support.geotiff import ORIGIN, UTM, NoiseScene, bare_tiff, reproject
 
 RAMP = np.broadcast_to(np.linspace(1, 250, 100), (80, 100))
 
 
 def picture(**changes: Any) -> Raster:
-    return read_raster(Look(width=100, height=80, **changes).geotiff())
+    return read_raster(NoiseScene(width=100, height=80, **changes).geotiff())
 
 
 @pytest.mark.parametrize(
@@ -28,20 +28,20 @@ def picture(**changes: Any) -> Raster:
 def test_full_scale_is_one_whatever_the_data_type(dtype: str, top: float, expected: float) -> None:
     pixels = (RAMP / 250 * top).astype(dtype)[None]
 
-    raster = read_raster(Look(width=100, height=80, bands=1, dtype=dtype).geotiff(pixels))
+    raster = read_raster(NoiseScene(width=100, height=80, bands=1, dtype=dtype).geotiff(pixels))
 
     assert raster.pixels.dtype == np.float32
     assert raster.pixels.max() == pytest.approx(expected, abs=1e-3)
 
 
 def test_lengths_are_true_metres_in_web_mercator() -> None:
-    data = reproject(Look().geotiff(), "EPSG:3857", 0.5 / np.cos(np.deg2rad(42.41)))
+    data = reproject(NoiseScene().geotiff(), "EPSG:3857", 0.5 / np.cos(np.deg2rad(42.41)))
 
     assert read_raster(data).gsd_m == pytest.approx(0.5, rel=0.005)
 
 
 def test_degrees_become_square_metres() -> None:
-    raster = read_raster(reproject(Look().geotiff(), "EPSG:4326", 5e-6))
+    raster = read_raster(reproject(NoiseScene().geotiff(), "EPSG:4326", 5e-6))
 
     assert raster.crs == UTM
     # 5e-6 degrees are 0.41 m along the parallel and 0.555 m along the meridian.
@@ -91,17 +91,17 @@ def test_red_green_and_blue_are_found_by_name() -> None:
 @pytest.mark.parametrize("hide", ["nodata", "alpha", "nan", "edge fill"])
 def test_missing_data_is_not_valid(hide: str) -> None:
     pixels = np.tile(RAMP, (3, 1, 1))
-    look = Look(width=100, height=80)
+    look = NoiseScene(width=100, height=80)
     if hide == "nodata":
         pixels[:, :, :30] = 7
-        look = Look(width=100, height=80, nodata=7)
+        look = NoiseScene(width=100, height=80, nodata=7)
     elif hide == "alpha":
         alpha = np.where(np.arange(100) < 30, 0, 255) * np.ones((80, 1))
         pixels = np.concatenate([pixels, alpha[None]])
-        look = Look(width=100, height=80, bands=4)
+        look = NoiseScene(width=100, height=80, bands=4)
     elif hide == "nan":
         pixels[:, :, :30] = np.nan
-        look = Look(width=100, height=80, dtype="float32")
+        look = NoiseScene(width=100, height=80, dtype="float32")
     else:
         pixels[:, :, :30] = 0
     profile = {"photometric": "RGB", "alpha": "yes"} if hide == "alpha" else {}
@@ -118,20 +118,20 @@ def test_a_dark_spot_amid_the_picture_is_data() -> None:
     pixels = np.tile(RAMP, (3, 1, 1)).astype(np.uint8)
     pixels[:, 30:50, 40:60] = 0
 
-    assert read_raster(Look(width=100, height=80).geotiff(pixels)).valid.all()
+    assert read_raster(NoiseScene(width=100, height=80).geotiff(pixels)).valid.all()
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (b"not a picture", "undecodable"),
-        (Look().geotiff()[:2000], "undecodable"),
-        (Look(driver="PNG", crs=None).geotiff(), "undecodable"),
+        (NoiseScene().geotiff()[:2000], "undecodable"),
+        (NoiseScene(driver="PNG", crs=None).geotiff(), "undecodable"),
         (bare_tiff(60_000), "too-large"),
-        (Look(width=20, height=20).geotiff(), "too-small"),
-        (Look(crs=None).geotiff(), "no-georeference"),
-        (Look(bands=20, width=40, height=40).geotiff(), "unsupported-bands"),
-        (Look(dtype="complex64").geotiff(), "unsupported-dtype"),
+        (NoiseScene(width=20, height=20).geotiff(), "too-small"),
+        (NoiseScene(crs=None).geotiff(), "no-georeference"),
+        (NoiseScene(bands=20, width=40, height=40).geotiff(), "unsupported-bands"),
+        (NoiseScene(dtype="complex64").geotiff(), "unsupported-dtype"),
     ],
 )
 def test_what_cannot_be_a_picture_is_refused_with_its_reason(data: bytes, reason: str) -> None:
@@ -144,7 +144,7 @@ def test_what_cannot_be_a_picture_is_refused_with_its_reason(data: bytes, reason
 
 def test_limits_are_checked_before_decoding() -> None:
     with pytest.raises(UnprocessableError, match="500 x 400"):
-        read_raster(Look().geotiff(), RasterLimits(max_pixels=100_000))
+        read_raster(NoiseScene().geotiff(), RasterLimits(max_pixels=100_000))
 
 
 def test_a_file_that_is_not_there_is_the_caller_s_mistake(tmp_path: Path) -> None:
@@ -154,9 +154,13 @@ def test_a_file_that_is_not_there_is_the_caller_s_mistake(tmp_path: Path) -> Non
 
 def test_a_baseline_of_another_size_gsd_and_crs_comes_onto_the_tile_s_grid() -> None:
     blobs = np.hypot(*np.mgrid[-40:40, -50:50])[None].repeat(3, axis=0)
-    tile = read_raster(Look(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2)) + 0).astype(np.uint8)))
+    tile = read_raster(
+        NoiseScene(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2)) + 0).astype(np.uint8))
+    )
     other = reproject(
-        Look(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2))).astype(np.uint8)), "EPSG:3857", 0.5
+        NoiseScene(width=100, height=80).geotiff((255 * np.exp(-((blobs / 20) ** 2))).astype(np.uint8)),
+        "EPSG:3857",
+        0.5,
     )
 
     baseline = harmonise(read_raster(other), tile)

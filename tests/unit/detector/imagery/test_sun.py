@@ -8,7 +8,7 @@ import pytest
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.sun import shadow_px, sun_over, sun_position
 from railwatch.shared.counts import Sun
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_published_positions(at: str, lon: float, lat: float, azimuth: float, el
 
 
 def test_a_shadow_points_away_from_the_sun() -> None:
-    tile = read_raster(Look().geotiff())
+    tile = read_raster(NoiseScene().geotiff())
     from_the_south = shadow_px(Sun(azimuth_deg=180, elevation_deg=45), tile)
     from_the_east = shadow_px(Sun(azimuth_deg=90, elevation_deg=30), tile)
 
@@ -41,13 +41,13 @@ def test_a_shadow_points_away_from_the_sun() -> None:
 
 
 def test_a_sun_near_the_horizon_throws_no_useful_shadow() -> None:
-    tile = read_raster(Look().geotiff())
+    tile = read_raster(NoiseScene().geotiff())
 
     assert shadow_px(Sun(azimuth_deg=180, elevation_deg=2), tile) is None
 
 
 def test_the_sun_over_a_tile_is_that_over_its_middle() -> None:
     at = datetime.fromisoformat("2023-10-05T02:14:00+00:00")
-    tile = read_raster(Look().geotiff())
+    tile = read_raster(NoiseScene().geotiff())
 
     assert sun_over(tile, at) == sun_position(at, *tile.to_lonlat(np.array([[250.0, 200.0]]))[0])

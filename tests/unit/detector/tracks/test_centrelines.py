@@ -7,9 +7,9 @@ from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.centrelines import corridor, distance_m, project
 from railwatch.shared.sites import Track
-from tests.support.geotiff import Look
+from tests.support.geotiff import NoiseScene
 
-TILE = read_raster(Look().geotiff())
+TILE = read_raster(NoiseScene().geotiff())
 
 
 def track(tile: Raster, *xy_px: tuple[float, float], name: str = "T1") -> Track:
