@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import shapely
-from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioIOError
@@ -20,6 +19,7 @@ from shapely import Polygon, box
 
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.geography import Grid
 
 DTYPES = ("uint8", "uint16", "float32")
 MAX_BANDS = 16
@@ -27,7 +27,6 @@ MAX_BLOCK_BYTES = 256 * 1024**2
 """Reading one pixel decodes its whole block: a file of few bytes must not unpack into more than this at once."""
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-GEOD = Geod(ellps="WGS84")
 
 GDAL_LOCKED_DOWN = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -49,33 +48,16 @@ class Scene:
     dataset: DatasetReader
 
     @cached_property
-    def from_lon_lat(self) -> Transformer:
-        """WGS 84 degrees to the raster's CRS."""
-        return Transformer.from_crs("EPSG:4326", CRS.from_wkt(self.dataset.crs.to_wkt()), always_xy=True)
+    def grid(self) -> Grid:
+        """Where its pixels lie."""
+        return Grid(self.dataset.transform, self.dataset.crs)
 
     @cached_property
     def footprint(self) -> Polygon:
         """The raster's outline, longitude and latitude; the edges follow the projection's curves."""
         dataset = self.dataset
         outline = box(0, 0, dataset.width, dataset.height).segmentize(max(dataset.width, dataset.height) / 20)
-        return shapely.transform(outline, self.to_lon_lat, interleaved=False)
-
-    def to_lon_lat(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixel coordinates (0, 0 is the outer corner of the first pixel) to longitude and latitude."""
-        x, y = self.dataset.transform @ (columns, rows)
-        lon, lat = self.from_lon_lat.transform(x, y, direction="INVERSE")
-        return lon, lat
-
-    def to_pixels(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Longitude and latitude to pixel coordinates, column and row."""
-        columns, rows = ~self.dataset.transform @ self.from_lon_lat.transform(lon, lat)
-        return columns, rows
-
-    def gsd_m(self, column: float, row: float) -> float:
-        """Ground sample distance at a pixel, in true metres whatever the CRS: the geometric mean of both directions."""
-        lons, lats = self.to_lon_lat(np.array([column, column + 1, column]), np.array([row, row, row + 1]))
-        _, _, distances = GEOD.inv(lons[[0, 0]], lats[[0, 0]], lons[[1, 2]], lats[[1, 2]])
-        return math.sqrt(distances[0] * distances[1])
+        return shapely.transform(outline, self.grid.to_lon_lat, interleaved=False)
 
 
 @contextmanager
@@ -149,7 +131,7 @@ def _checked_geometry(dataset: DatasetReader, limits: SceneSettings) -> Scene:
     scene = Scene(dataset)
     middle = dataset.width / 2, dataset.height / 2
     try:
-        gsd_m = scene.gsd_m(*middle)
+        gsd_m = scene.grid.gsd_m(*middle)
         footprint = scene.footprint
     except (ProjError, CRSError) as error:
         raise _unusable(dataset) from error

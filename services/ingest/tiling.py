@@ -54,7 +54,7 @@ def cut(scene: Scene, cells: tuple[Cell, ...]) -> Iterator[Tile]:
         if window is not None:
             data = _encode(scene.dataset, window, cell)
             if data is not None:
-                gsd_m = scene.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
+                gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
                 yield Tile(cell.id, data, gsd_m)
 
 
@@ -67,7 +67,7 @@ def _track_in(cell: Cell, site: Site) -> BaseGeometry:
 def _window(scene: Scene, cell: Cell) -> Window | None:
     """The pixels that show the cell with its margin, as far as the scene reaches."""
     lons, lats = np.array(cell.tile_polygon.exterior.coords).T
-    columns, rows = scene.to_pixels(lons, lats)
+    columns, rows = scene.grid.to_pixels(lons, lats)
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
         return None
     left, top = max(0, int(np.floor(columns.min()))), max(0, int(np.floor(rows.min())))

@@ -12,19 +12,17 @@ from shapely import GeometryCollection, LineString, MultiLineString, Polygon, ST
 from shapely.geometry.base import BaseGeometry
 
 from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.geography import GEOD, shape_from_lon_lat, shape_to_lon_lat
 from railwatch.shared.sites.document import Document, Location, read_json, read_yaml
 from railwatch.shared.sites.forms import AreaFile, SiteFile, TrackFile
 from railwatch.shared.sites.model import (
     CORRIDOR_M,
-    GEOD,
     ContextEvent,
     LonLat,
     NewNormal,
     Site,
     Track,
-    from_lon_lat,
-    to_lon_lat,
-    utm_zone,
+    grid_crs,
 )
 
 MAX_EXTENT_KM = 50.0
@@ -194,7 +192,7 @@ def _extent_m(shapes: list[BaseGeometry]) -> float:
 
 def _ground_around(tracks: tuple[Track, ...]) -> tuple[LonLat, ...]:
     """The convex hull of the tracks' corridor, which is a site's area where none is given."""
-    crs = utm_zone(tuple(vertex for track in tracks for vertex in track.coordinates))
-    lines = from_lon_lat(crs, MultiLineString([track.coordinates for track in tracks]))
-    hull = to_lon_lat(crs, lines.buffer(CORRIDOR_M).convex_hull)
+    crs = grid_crs([vertex for track in tracks for vertex in track.coordinates])
+    lines = shape_from_lon_lat(crs, MultiLineString([track.coordinates for track in tracks]))
+    hull = shape_to_lon_lat(crs, lines.buffer(CORRIDOR_M).convex_hull)
     return tuple((lon, lat) for lon, lat in hull.exterior.coords)

@@ -1,18 +1,18 @@
 """A site, its tracks and its cells."""
 
 import math
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
-from pyproj import Geod, Transformer
 from shapely import LineString, MultiLineString, Polygon, STRtree, box
 
 from railwatch.shared.counts import Frozen
 from railwatch.shared.events import Slug
+from railwatch.shared.geography import GEOD, from_lon_lat, shape_from_lon_lat, shape_to_lon_lat, utm_zone
 
 CAR_LENGTHS_M = (9.0, 27.0)
 """Two-axle wagons are some 9 m long over buffers, the longest car carriers some 27 m."""
@@ -25,8 +25,6 @@ MARGIN_M = 50.0
 
 CORRIDOR_M = 10.0
 """Ground on both sides of a centreline that decides whether a cell, or a scene, has anything of the track."""
-
-GEOD = Geod(ellps="WGS84")
 
 LonLat = tuple[float, float]
 
@@ -112,13 +110,13 @@ class Cell(Frozen):
     @cached_property
     def polygon(self) -> Polygon:
         """The cell, in longitude and latitude."""
-        return to_lon_lat(self.crs, box(*self.bounds_m))
+        return shape_to_lon_lat(self.crs, box(*self.bounds_m))
 
     @cached_property
     def tile_polygon(self) -> Polygon:
         """The cell with its margin, in longitude and latitude: what a tile's image shows."""
         left, bottom, right, top = self.bounds_m
-        return to_lon_lat(self.crs, box(left - MARGIN_M, bottom - MARGIN_M, right + MARGIN_M, top + MARGIN_M))
+        return shape_to_lon_lat(self.crs, box(left - MARGIN_M, bottom - MARGIN_M, right + MARGIN_M, top + MARGIN_M))
 
     def contains(self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Whether points lie in the cell, without its margin.
@@ -127,7 +125,7 @@ class Cell(Frozen):
             lon: longitudes, WGS 84 degrees, of any shape.
             lat: latitudes, WGS 84 degrees, of the same shape.
         """
-        x, y = _transformer("EPSG:4326", self.crs).transform(lon, lat)
+        x, y = from_lon_lat(self.crs, lon, lat)
         left, bottom, right, top = self.bounds_m
         return np.asarray((left <= x) & (x < right) & (bottom <= y) & (y < top))
 
@@ -182,8 +180,8 @@ class Site(Frozen):
 
     @cached_property
     def _cells(self) -> tuple[Cell, ...]:
-        crs = utm_zone(self.area)
-        left, bottom, right, top = from_lon_lat(crs, self.polygon).bounds
+        crs = grid_crs(self.area)
+        left, bottom, right, top = shape_from_lon_lat(crs, self.polygon).bounds
         columns = max(1, math.ceil((right - left) / self.tile_size_m))
         rows = max(1, math.ceil((top - bottom) / self.tile_size_m))
         xs = np.linspace(left, right, columns + 1)
@@ -193,29 +191,12 @@ class Site(Frozen):
             for row in range(rows)
             for column in range(columns)
         ]
-        corridor = from_lon_lat(crs, self.lines).buffer(CORRIDOR_M)
+        corridor = shape_from_lon_lat(crs, self.lines).buffer(CORRIDOR_M)
         touched = STRtree([box(*cell.bounds_m) for cell in grid]).query(corridor, predicate="intersects")
         return tuple(grid[index] for index in sorted(touched))
 
 
-def utm_zone(points: tuple[LonLat, ...]) -> str:
-    """The UTM zone of the middle of some points (longitude, latitude), as `EPSG:326xx` or `EPSG:327xx`."""
+def grid_crs(points: Sequence[LonLat]) -> str:
+    """The projection of a site's grid: the UTM zone of the middle of its ground (longitude, latitude)."""
     lons, lats = zip(*points, strict=True)
-    lon, lat = (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
-    zone = min(int((lon + 180) // 6) + 1, 60)
-    return f"EPSG:{32600 + zone if lat >= 0 else 32700 + zone}"
-
-
-def from_lon_lat(crs: str, geometry: Any) -> Any:
-    """A shapely geometry, carried from WGS 84 degrees to a projection."""
-    return shapely.transform(geometry, _transformer("EPSG:4326", crs).transform, interleaved=False)
-
-
-def to_lon_lat(crs: str, geometry: Any) -> Any:
-    """A shapely geometry, carried from a projection to WGS 84 degrees."""
-    return shapely.transform(geometry, _transformer(crs, "EPSG:4326").transform, interleaved=False)
-
-
-@lru_cache
-def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
+    return utm_zone((min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
-from pyproj import Transformer
 from rasterio.io import MemoryFile
+
+from railwatch.shared.geography import to_lon_lat
 
 UTM = "EPSG:32652"
 ORIGIN = (467_900.0, 4_696_100.0)
@@ -68,8 +69,8 @@ def bare_tiff(side: int) -> bytes:
 
 def lon_lat(east_m: float, south_m: float) -> list[float]:
     """A place so far east and south of the scene's upper left corner."""
-    to_lon_lat = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
-    return list(to_lon_lat.transform(ORIGIN[0] + east_m, ORIGIN[1] - south_m))
+    lons, lats = to_lon_lat(UTM, np.array([ORIGIN[0] + east_m]), np.array([ORIGIN[1] - south_m]))
+    return [float(lons[0]), float(lats[0])]
 
 
 def write_site(

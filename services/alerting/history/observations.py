@@ -13,8 +13,8 @@ from shapely import box
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent
+from railwatch.shared.geography import shape_from_lon_lat
 from railwatch.shared.sites import Site
-from railwatch.shared.sites.model import from_lon_lat
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 CAPACITY_SLACK = 2.0
@@ -72,7 +72,7 @@ Readings = Mapping[str, TileReading]
 def tracks_by_tile(site: Site) -> dict[str, float]:
     """Length of the site's tracks inside its area, metres, by tile."""
     crs = site.cells()[0].crs
-    tracks = from_lon_lat(crs, site.lines.intersection(site.polygon))
+    tracks = shape_from_lon_lat(crs, site.lines.intersection(site.polygon))
     return {cell.id: float(tracks.intersection(box(*cell.bounds_m)).length) for cell in site.cells()}
 
 

@@ -12,8 +12,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.io import DatasetReader, MemoryFile
 from scipy import ndimage
 
-from railwatch.services.detector.imagery.raster import Raster, ground_size_m, on_metric_grid
+from railwatch.services.detector.imagery.raster import Raster, on_metric_grid
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.geography import Grid
 
 # Pixels that differ by more than this between the axes are resampled to square ones before anything measures lengths.
 MAX_ANISOTROPY = 1.01
@@ -68,7 +69,9 @@ def _read(dataset: DatasetReader, limits: RasterLimits) -> Raster:
     except RasterioIOError as error:
         raise UnprocessableError("undecodable", "the picture is truncated or damaged") from error
     pixels = np.where(valid, raw, 0).astype(np.float32) / _full_scale(dataset, raw, valid)
-    gsd_x, gsd_y = ground_size_m(dataset.transform, dataset.crs, dataset.shape)
+    gsd_x, gsd_y = Grid(dataset.transform, dataset.crs).pixel_size_m(dataset.width / 2, dataset.height / 2)
+    if not np.isfinite([gsd_x, gsd_y]).all():
+        raise UnprocessableError("no-georeference", "the picture lies outside the area its CRS is made for")
     square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and dataset.transform.is_conformal
     if square and dataset.crs.is_projected:
         return Raster(pixels, valid, dataset.transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)))

@@ -5,23 +5,19 @@ the first pixel. Pixel values are digital numbers divided by the sensor's full s
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import array_bounds
 from rasterio.warp import calculate_default_transform, reproject
 
 from railwatch.services.detector.imagery.structure import Cells, on_cells
-from railwatch.shared.errors import UnprocessableError
-
-WGS84 = CRS.from_epsg(4326)
-GEOD = Geod(ellps="WGS84")
+from railwatch.shared.geography import Grid, utm_zone
 
 # GDAL warps so much at a time: what stays in the processor's cache.
 WARP_MB = 8
@@ -74,13 +70,15 @@ class Raster:
 
     def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
-        x, y = apply(self.transform, xy_px + 0.5)
-        return np.column_stack(_transformer(self.crs, WGS84).transform(x, y))
+        return np.column_stack(self._grid.to_lon_lat(*(xy_px + 0.5).T))
 
     def to_pixels(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
-        x, y = _transformer(WGS84, self.crs).transform(lonlat[:, 0], lonlat[:, 1])
-        return np.column_stack(apply(~self.transform, np.column_stack([x, y]))) - 0.5
+        return np.column_stack(self._grid.to_pixels(*lonlat.T)) - 0.5
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return Grid(self.transform, self.crs)
 
 
 def luminance(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,39 +121,17 @@ def north_px(raster: Raster) -> NDArray[np.float64]:
     return np.asarray(step[0] / np.hypot(*step[0]))
 
 
-def ground_size_m(transform: Affine, crs: CRS, shape: tuple[int, int]) -> tuple[float, float]:
-    """True metres on the ground of one pixel step along columns and along rows, at the picture's centre.
-
-    Raises:
-        UnprocessableError: `no-georeference`, where the CRS does not reach.
-    """
-    rows, cols = shape
-    steps = np.array([[cols / 2, rows / 2], [cols / 2 + 1, rows / 2], [cols / 2, rows / 2 + 1]])
-    lon, lat = _transformer(crs, WGS84).transform(*apply(transform, steps))
-    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-        raise UnprocessableError("no-georeference", "the picture lies outside the area its CRS is made for")
-    _, _, metres = GEOD.inv([lon[0], lon[0]], [lat[0], lat[0]], lon[1:], lat[1:])
-    return float(metres[0]), float(metres[1])
-
-
 def on_metric_grid(
     pixels: NDArray[np.float32], valid: NDArray[np.bool_], transform: Affine, crs: CRS, gsd_m: float
 ) -> Raster:
     """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
     rows, cols = valid.shape
-    lon, lat = _transformer(crs, WGS84).transform(*(transform @ (cols / 2, rows / 2)))
-    zone = min(int((lon + 180) // 6) + 1, 60)
-    utm = CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+    (lon,), (lat,) = Grid(transform, crs).to_lon_lat(np.array([cols / 2]), np.array([rows / 2]))
+    utm = CRS.from_string(utm_zone(lon, lat))
     bounds = array_bounds(rows, cols, transform)
     grid, width, height = calculate_default_transform(crs, utm, cols, rows, *bounds, resolution=gsd_m)
     pixels, valid = resample(pixels, valid, transform, crs, grid, utm, (height, width))
     return Raster(pixels, valid, grid, utm, gsd_m)
-
-
-def apply(transform: Affine, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """An affine transform applied to points (n, 2)."""
-    a, b, c, d, e, f = transform[:6]
-    return a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f
 
 
 def resample(
@@ -201,8 +177,3 @@ def resample_pixels(
         warp_mem_limit=WARP_MB,
     )
     return target
-
-
-@lru_cache(maxsize=64)
-def _transformer(source: CRS, target: CRS) -> Transformer:
-    return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)

@@ -18,6 +18,7 @@ from railwatch.render.sensor import DEFAULT_SENSOR, Sensor
 from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, NO_SNOW, Cloud, Haze, Snow
 from railwatch.render.yard import RenderedTrack, resample
 from railwatch.shared.counts import Sun
+from railwatch.shared.geography import from_lon_lat, to_lon_lat, utm_zone
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,15 @@ class RenderedSite:
     @cached_property
     def crs(self) -> str:
         """The UTM zone, as `EPSG:326xx`."""
-        zone = int((self.longitude_deg + 180) // 6) + 1
-        return f"EPSG:{(32600 if self.latitude_deg >= 0 else 32700) + zone}"
+        return utm_zone(self.longitude_deg, self.latitude_deg)
 
     @cached_property
     def corner(self) -> tuple[float, float]:
         """Easting and northing of the picture's upper left corner, on a multiple of the GSD."""
-        projected = pyproj.Transformer.from_crs("EPSG:4326", self.crs, always_xy=True).transform(
-            self.longitude_deg, self.latitude_deg
-        )
+        corner = np.array([self.longitude_deg]), np.array([self.latitude_deg])
+        (easting,), (northing,) = from_lon_lat(self.crs, *corner)
         gsd = self.frame.gsd_m
-        return round(projected[0] / gsd) * gsd, round(projected[1] / gsd) * gsd
+        return round(easting / gsd) * gsd, round(northing / gsd) * gsd
 
     @cached_property
     def transform(self) -> Affine:
@@ -75,8 +74,7 @@ class RenderedSite:
     def lonlat(self, points_m: Points) -> Points:
         """Local metres ((n, 2)) as longitude and latitude."""
         easting, northing = self.corner
-        to_lonlat = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
-        return np.column_stack(to_lonlat.transform(easting + points_m[:, 0], northing - points_m[:, 1]))
+        return np.column_stack(to_lon_lat(self.crs, easting + points_m[:, 0], northing - points_m[:, 1]))
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import Transformer
 
 from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.geography import to_lon_lat
 from railwatch.shared.sites import Cell, Site, Track, load_sites, load_tracks
-
-TO_LON_LAT = Transformer.from_crs("EPSG:32652", "EPSG:4326", always_xy=True)
 
 # About 820 m of track near Tumangang, running west to east.
 WEST_EAST = [[130.610, 42.415], [130.620, 42.415]]
@@ -108,7 +106,7 @@ CELL = Cell(id="r0c0", crs="EPSG:32652", bounds_m=(500_000, 4_700_000, 501_000, 
 def test_a_cell_gives_each_of_many_points_the_answer_that_it_gives_the_point_alone(
     points: list[tuple[float, float]],
 ) -> None:
-    lons, lats = TO_LON_LAT.transform(*np.array(points).T)
+    lons, lats = to_lon_lat(CELL.crs, *np.array(points).T)
     alone = [bool(CELL.contains(np.array(lon), np.array(lat))) for lon, lat in zip(lons, lats, strict=True)]
     assert CELL.contains(lons, lats).tolist() == alone
 
@@ -116,7 +114,7 @@ def test_a_cell_gives_each_of_many_points_the_answer_that_it_gives_the_point_alo
 def test_a_car_on_an_edge_belongs_to_one_of_both_cells() -> None:
     right = Cell(id="r0c1", crs="EPSG:32652", bounds_m=(501_000, 4_700_000, 502_000, 4_701_000))
     northings = np.linspace(4_700_000, 4_701_000, 50)[1:-1]
-    lons, lats = TO_LON_LAT.transform(501_000 + 0 * northings, northings)
+    lons, lats = to_lon_lat(CELL.crs, 501_000 + 0 * northings, northings)
     assert (CELL.contains(lons, lats) ^ right.contains(lons, lats)).all()
 
 
