@@ -42,7 +42,7 @@ class Grid:
         Raises:
             ProjError: the CRS has no relation to longitude and latitude.
         """
-        return to_lon_lat(self.crs, *(self.transform @ (columns, rows)))
+        return to_lon_lat(self.crs, *_applied(self.transform, columns, rows))
 
     def to_pixels(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Columns and rows of longitudes and latitudes; infinite where the CRS does not reach.
@@ -50,8 +50,7 @@ class Grid:
         Raises:
             ProjError: the CRS has no relation to longitude and latitude.
         """
-        columns, rows = ~self.transform @ from_lon_lat(self.crs, lon, lat)
-        return columns, rows
+        return _applied(~self.transform, *from_lon_lat(self.crs, lon, lat))
 
     def pixel_size_m(self, column: float, row: float) -> tuple[float, float]:
         """True metres on the ground of one step along the columns and of one along the rows, whatever the CRS.
@@ -101,6 +100,12 @@ def shape_from_lon_lat(crs: CRS | str, shape: BaseGeometry) -> BaseGeometry:
 def shape_to_lon_lat(crs: CRS | str, shape: BaseGeometry) -> BaseGeometry:
     """A shape in a CRS, carried to longitude and latitude."""
     return shapely.transform(shape, partial(to_lon_lat, crs), interleaved=False)
+
+
+def _applied(transform: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """`transform @ (x, y)` for arrays; affine's own type hints know single points only."""
+    a, b, c, d, e, f = transform[:6]
+    return a * x + b * y + c, d * x + e * y + f
 
 
 @lru_cache(maxsize=64)
