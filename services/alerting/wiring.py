@@ -2,9 +2,8 @@
 
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -16,16 +15,18 @@ from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Windows
 from railwatch.services.alerting.telling import tell_missed
 from railwatch.shared import metrics
-from railwatch.shared.bus import Publisher, RetryPolicy, Worker
-from railwatch.shared.events import CountEvent, Event, Miss, Notice
+from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
+from railwatch.shared.events import CountEvent, Miss, Notice
 from railwatch.shared.health import Progress
 from railwatch.shared.sites import Site
 
 GROUP = "railwatch-alerting"
-SITES_EVERY_S = 15.0
-"""How often all sites are gone through: for looks that are missed by now, and for the gauges."""
+# How often scenes that have waited long enough are settled, and events of the outbox published.
+DUE_EVERY = timedelta(seconds=1)
+# How often all sites are gone through: for looks that are missed by now, and for the gauges.
+SITES_EVERY = timedelta(seconds=15)
+# Deliveries are given up by the age of the alert, not by the number of attempts.
 UNLIMITED = sys.maxsize
-"""Deliveries are given up by the age of the alert, not by the number of attempts."""
 
 
 class Slowest(Progress):
@@ -62,22 +63,18 @@ def count_worker(
     """Counts in, alert events out."""
     alerting = settings.alerting
     handler = CountHandler(windows, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
-    tell_at = report_at = 0.0
 
-    def tick() -> Sequence[Event]:
-        nonlocal tell_at, report_at
+    def publish_due() -> None:
         handler.settle_due()
-        # A look whose count still waits in Kafka is not missed.
-        if worker.caught_up() and time.monotonic() >= tell_at:
-            tell_missed(windows, sites, alerting.first_wait, alerting.public_url, now())
-            tell_at = time.monotonic() + SITES_EVERY_S
-        if time.monotonic() >= report_at:
-            report_sites(sites, windows)
-            report_at = time.monotonic() + SITES_EVERY_S
         for event in windows.outbox():
             publisher.publish(event)
             windows.published(event)
-        return ()
+
+    def go_through_sites() -> None:
+        # A look whose count still waits in Kafka is not missed.
+        if worker.caught_up():
+            tell_missed(windows, sites, alerting.first_wait, alerting.public_url, now())
+        report_sites(sites, windows)
 
     worker = Worker(
         service="alerting",
@@ -87,7 +84,7 @@ def count_worker(
         handle=handler.handle,
         publisher=publisher,
         progress=progress,
-        tick=tick,
+        timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites)],
     )
     return worker
 
@@ -107,7 +104,7 @@ def delivery_workers(
             handle=delivery.handle,
             publisher=publisher,
             progress=progress.loop(),
-            tick=delivery.tick,
+            timers=delivery.timers(),
             max_in_flight=2,
             retry=RetryPolicy(UNLIMITED, rules.first_retry_s, rules.longest_retry_s),
         )

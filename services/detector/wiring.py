@@ -1,7 +1,6 @@
 """How the parts of the detector are put together."""
 
-import time
-from collections.abc import Sequence
+from datetime import timedelta
 
 import redis
 
@@ -11,13 +10,13 @@ from railwatch.services.detector.imagery.geotiff import RasterLimits
 from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.bus import Publisher, Worker
-from railwatch.shared.events import Event, TileEvent
+from railwatch.shared.bus import Publisher, Timer, Worker
+from railwatch.shared.events import TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.sites import known_sites
 
 GROUP = "railwatch-detector"
-GAUGES_EVERY_S = 15.0
+GAUGES_EVERY = timedelta(seconds=15)
 
 
 def tile_worker(
@@ -28,15 +27,6 @@ def tile_worker(
     unregistered = UnregisteredLooks(client)
     limits = RasterLimits(max_pixels=settings.detector.max_pixels)
     handler = TileHandler(sites, blobs, Baselines(client), unregistered, limits, settings.detector.recall_share)
-    gauges_at = 0.0
-
-    def tick() -> Sequence[Event]:
-        nonlocal gauges_at
-        if time.monotonic() >= gauges_at:
-            unregistered.report(list(sites))
-            gauges_at = time.monotonic() + GAUGES_EVERY_S
-        return ()
-
     return Worker(
         service="detector",
         kafka=settings.kafka,
@@ -45,6 +35,6 @@ def tile_worker(
         handle=handler.handle,
         publisher=publisher,
         progress=progress,
-        tick=tick,
+        timers=[Timer(GAUGES_EVERY, lambda: unregistered.report(list(sites)))],
         max_in_flight=settings.detector.threads,
     )

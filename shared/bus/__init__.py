@@ -4,6 +4,7 @@ from railwatch.shared.bus.attempt import RetryPolicy
 from railwatch.shared.bus.codec import Message, decode, encode
 from railwatch.shared.bus.lineage import Lineage, lineage
 from railwatch.shared.bus.publisher import Publisher
+from railwatch.shared.bus.timers import Timer
 from railwatch.shared.bus.worker import Worker
 
-__all__ = ["Lineage", "Message", "Publisher", "RetryPolicy", "Worker", "decode", "encode", "lineage"]
+__all__ = ["Lineage", "Message", "Publisher", "RetryPolicy", "Timer", "Worker", "decode", "encode", "lineage"]

@@ -23,7 +23,7 @@ from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import make_consumer
 from railwatch.shared.bus.inflight import Inflight, Task
 from railwatch.shared.bus.publisher import Publisher
-from railwatch.shared.errors import TransientError
+from railwatch.shared.bus.timers import Timer, Timers
 from railwatch.shared.events import Event
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
@@ -36,7 +36,6 @@ MAX_QUEUED = 16
 POLL_MS = 200
 """How long a poll may wait when there is nothing else to do."""
 
-TICK_S = 1.0
 CHECK_S = 5.0
 """How often the broker is asked how far its log reaches: readiness means that it answers."""
 
@@ -57,8 +56,7 @@ class Worker(Generic[E]):
             attempt, and for `UnprocessableError` and whatever else it raises, the record becomes a dead letter.
         publisher: where output and dead letters go.
         progress: beaten while the loop comes round and no handler is stuck.
-        tick: called about once a second in a thread of its own, never twice at once; what it returns is published. A
-            tick that must remember that its events are out publishes them itself and then remembers.
+        timers: run one after the other in a thread of their own. A timer that has events to tell publishes them itself.
         max_in_flight: how many records may be handled at the same time.
         retry: how often and when to try again.
         handle_limit_s: a handler that takes longer is stuck: progress stops, and the service is restarted.
@@ -75,7 +73,7 @@ class Worker(Generic[E]):
         handle: Callable[[E], Sequence[Event]],
         publisher: Publisher,
         progress: Progress,
-        tick: Callable[[], Sequence[Event]] | None = None,
+        timers: Sequence[Timer] = (),
         max_in_flight: int = 4,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         handle_limit_s: float = 600.0,
@@ -83,7 +81,7 @@ class Worker(Generic[E]):
     ) -> None:
         self._kafka, self._group, self._topic = kafka, group, consumes.TOPIC
         self._attempt = Attempt(service, group, consumes, handle, publisher, retry)
-        self._publisher, self._progress, self._tick = publisher, progress, tick
+        self._progress, self._timers = progress, Timers(timers)
         self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
         self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -131,7 +129,7 @@ class Worker(Generic[E]):
         rebalance = _Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         ticking: Future[None] | None = None
-        next_tick = next_check = 0.0
+        next_check = 0.0
         give_up = float("inf")
         while True:
             busy = self._inflight.running > 0
@@ -154,8 +152,8 @@ class Worker(Generic[E]):
                     self._began[task] = now
                     pool.submit(self._work, task)
                 self._pause_full(consumer)
-                if self._tick and now >= next_tick and (ticking is None or ticking.done()):
-                    ticking, next_tick = pool.submit(self._run_tick, self._tick), now + TICK_S
+                if (ticking is None or ticking.done()) and self._timers.due(now):
+                    ticking = pool.submit(self._timers.run_due, now)
             if now >= next_check:
                 self._check(consumer)
                 next_check = now + (CHECK_S if self._ready else CHECK_S / 5)
@@ -203,14 +201,6 @@ class Worker(Generic[E]):
         full = {partition for partition in assigned if self._inflight.waiting(partition) >= MAX_QUEUED}
         consumer.pause(*(full - paused))
         consumer.resume(*(paused - full))
-
-    def _run_tick(self, tick: Callable[[], Sequence[Event]]) -> None:
-        try:
-            self._publisher.publish(*tick())
-        except TransientError as error:
-            log.warning("the timer failed; trying again", error=str(error))
-        except Exception:
-            log.exception("the timer failed")
 
     def _check(self, consumer: KafkaConsumer) -> None:
         assigned = consumer.assignment()

@@ -129,7 +129,6 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     for _ in range(3):
         clock.turn(minutes=1)
         alertmanager.remind()
-        alertmanager.remind()
     windows.transact("tumangang", lambda view: view.say([resolved], "count-2"))
     clock.turn(minutes=1)
     alertmanager.remind()

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from kafka import KafkaProducer
 from structlog.testing import capture_logs
 
 from railwatch.shared import metrics
-from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Worker, encode, lineage
+from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, Worker, encode, lineage
 from railwatch.shared.bus.client import connection
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import TransientError, UnprocessableError
@@ -247,19 +248,21 @@ def test_the_origin_of_a_tile_is_handed_on(kafka_settings: KafkaSettings, publis
     assert headers["ce_arrivedat"] == FIRST_LOOK.isoformat().encode()
 
 
-def test_the_timer_publishes_and_survives_its_own_failures(kafka_settings: KafkaSettings) -> None:
+def test_a_timer_runs_again_and_again_and_survives_its_own_failures(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
     calls = 0
 
-    def tick() -> Sequence[Event]:
+    def run() -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise TransientError("Redis is away.")
         if calls == 2:
             raise ZeroDivisionError
-        return [count_of(tile(calls))]
+        publisher.publish(count_of(tile(calls)))
 
-    worker = counter(kafka_settings, lambda event: [], tick=tick)
+    worker = counter(kafka_settings, lambda event: [], timers=[Timer(timedelta(milliseconds=100), run)])
     with working(worker), topic_view(kafka_settings, CountEvent) as counts:
         eventually(lambda: len(counts.events()) >= 2, "the timer has published twice")
 

@@ -9,17 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import redis
 
 from railwatch.services.alerting.state.store import Windows
 from railwatch.shared import metrics
+from railwatch.shared.bus import Timer
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
 from railwatch.shared.events import Event, Notice, Transition
 from railwatch.shared.state import key, redis_errors
 
+# How long it is remembered what a receiver was sent. What is older is not sent at all.
 REMEMBER = timedelta(days=30)
-"""How long it is remembered what a receiver was sent. What is older is not sent at all."""
+# A receiver is noted at the start. This is how soon it is noted again if Redis has lost it.
+INTRODUCE_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -29,17 +33,16 @@ class Receiver:
     Attributes:
         name: names the receiver in settings, metrics and dead letters.
         send: sends one transition; raises `TransientError` or `UnprocessableError` unless it was taken.
-        remind: called about once a second, for a receiver that must hear of what stands again and again; raises
-            likewise.
+        reminder: for a receiver that must hear of what stands again and again; its `run` raises the same errors.
     """
 
     name: str
     send: Callable[[Notice], None]
-    remind: Callable[[], None] | None = None
+    reminder: Timer | None = None
 
 
 class Delivery:
-    """Delivers transitions to one receiver; `handle` and `tick` are for a `Worker`."""
+    """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Delivery:
         self._give_up_after = give_up_after
         self._clock = clock
         self._started_at = clock()
+        self._since = key("alerting", "receiver-since", receiver.name)
 
     def handle(self, event: Notice) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
@@ -85,13 +89,14 @@ class Delivery:
             self._redis.set(sent, self._clock().isoformat(), ex=REMEMBER)
         return self._done("delivered")
 
-    def tick(self) -> Sequence[Event]:
-        """Remind the receiver of what stands, if it must be."""
-        self._known_since()
-        if self._receiver.remind:
-            with self._health():
-                self._receiver.remind()
-        return ()
+    def timers(self) -> list[Timer]:
+        """One notes that the receiver is there; for some, another reminds it of what stands."""
+        introduce, reminder = Timer(INTRODUCE_EVERY, self._introduce), self._receiver.reminder
+        return [introduce, Timer(reminder.every, partial(self._remind, reminder))] if reminder else [introduce]
+
+    def _remind(self, reminder: Timer) -> None:
+        with self._health():
+            reminder.run()
 
     @contextmanager
     def _health(self) -> Iterator[None]:
@@ -114,12 +119,15 @@ class Delivery:
             f"{self._receiver.name} did not take {event.TYPE} {event.about}, {event.transition}: {why}",
         )
 
+    def _introduce(self) -> None:
+        with redis_errors():
+            self._redis.set(self._since, self._started_at.isoformat(), nx=True)
+
     def _known_since(self) -> datetime:
         """Since when the receiver is there: one that is added is not told of what happened before."""
-        since = key("alerting", "receiver-since", self._receiver.name)
+        self._introduce()
         with redis_errors():
-            self._redis.set(since, self._started_at.isoformat(), nx=True)
-            text = self._redis.get(since)
+            text = self._redis.get(self._since)
         return max(datetime.fromisoformat(str(text)), self._clock() - REMEMBER)
 
     def _done(self, outcome: str) -> Sequence[Event]:

@@ -18,6 +18,7 @@ from railwatch.services.alerting.delivery.post import post
 from railwatch.services.alerting.delivery.signature import HEADER, sign
 from railwatch.services.alerting.settings import Settings, WebhookFormat
 from railwatch.services.alerting.state.store import Windows
+from railwatch.shared.bus import Timer
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 REMINDERS_MISSED = 4
@@ -35,7 +36,7 @@ def receivers(settings: Settings, windows: Windows, clock: Clock) -> Iterator[Re
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
         alertmanager = Alertmanager(url, token, windows, every, timeout_s, clock)
-        yield Receiver(name, alertmanager.send, alertmanager.remind)
+        yield Receiver(name, alertmanager.send, Timer(every, alertmanager.remind))
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
         yield webhook(name, url, settings.webhook.secrets[name], format_, timeout_s, clock)
@@ -64,7 +65,6 @@ class Alertmanager:
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
-        self._next = clock()
 
     def send(self, event: Notice) -> None:
         """Post how the alert, or the missed look, of this transition stands."""
@@ -77,14 +77,11 @@ class Alertmanager:
             self._post(self._alerts(last, (e.severity for e in steps if e.sequence < last.sequence)))
 
     def remind(self) -> None:
-        """Post all standing alerts and missed looks, if it is time."""
-        if self._clock() < self._next:
-            return
+        """Post all standing alerts and missed looks."""
         alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
         alerts += [self._missed(event) for event in self._windows.standing_missed()]
         if alerts:
             self._post(alerts)
-        self._next = self._clock() + self._every
 
     def _alerts(self, event: AlertEvent, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
         return alertmanager_alerts(event, earlier, self._clock(), REMINDERS_MISSED * self._every)

@@ -1,0 +1,45 @@
+"""Timers run when they are due, and one that fails runs again soon."""
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from railwatch.shared.bus.timers import Timer, Timers
+from railwatch.shared.errors import TransientError
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_each_timer_runs_at_once_and_then_every_period() -> None:
+    ran: list[str] = []
+    timers = Timers([Timer(MINUTE, lambda: ran.append("slow")), Timer(MINUTE / 4, lambda: ran.append("quick"))])
+
+    for second in range(61):
+        if timers.due(second):
+            timers.run_due(second)
+
+    assert ran == ["slow", "quick", "quick", "quick", "quick", "slow", "quick"]
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(TransientError("Redis is away."), "warning"), (ZeroDivisionError(), "error")]
+)
+def test_a_timer_that_fails_runs_again_after_a_second_and_holds_up_no_other(error: Exception, level: str) -> None:
+    faults, ran = [error], []
+
+    def fail_once() -> None:
+        if faults:
+            raise faults.pop()
+        ran.append("mended")
+
+    timers = Timers([Timer(MINUTE, fail_once), Timer(MINUTE, lambda: ran.append("other"))])
+    with capture_logs() as lines:
+        timers.run_due(0)
+    assert ran == ["other"]
+    assert [line["log_level"] for line in lines] == [level]
+
+    assert not timers.due(0.9)
+    timers.run_due(1)
+    assert ran == ["other", "mended"]
+    assert not timers.due(59)
