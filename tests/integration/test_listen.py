@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from railwatch.cli.listen import _printer, notices, serve_webhook, told, verified
+from railwatch.cli.listen import _printer, in_two_lines, notices, serve_webhook, verified
 from railwatch.embedded import free_port
 from railwatch.services.alerting.delivery.formats import cloudevent
 from railwatch.services.alerting.delivery.receivers import webhook
@@ -60,7 +60,7 @@ def test_each_transition_is_printed_once_and_none_that_was_overtaken(capsys: pyt
     for event in (OPENED, OPENED, UPDATED, OPENED, UPDATED):
         heard(event)
     printed = capsys.readouterr().out
-    assert printed == f"{told(OPENED)}\n{told(UPDATED)}\n"
+    assert printed == f"{in_two_lines(OPENED)}\n{in_two_lines(UPDATED)}\n"
     assert OPENED.sentence in printed
 
 
@@ -69,7 +69,7 @@ def test_a_missed_look_is_printed_when_it_begins_and_when_it_ends(capsys: pytest
     for event in (MISSED, OPENED, MISSED, SEEN_AGAIN, MISSED):
         heard(event)
     printed = capsys.readouterr().out
-    assert printed == "".join(f"{told(event)}\n" for event in (MISSED, OPENED, SEEN_AGAIN))
+    assert printed == "".join(f"{in_two_lines(event)}\n" for event in (MISSED, OPENED, SEEN_AGAIN))
     assert f"opened (missed look) {MISSED.sentence}" in printed
 
 

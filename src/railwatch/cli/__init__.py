@@ -20,8 +20,8 @@ app = typer.Typer(
     name="railwatch",
     help=(
         "Counts railcars in satellite images and raises an alert when a site holds more than its own history makes "
-        "plausible.\n\nOn files: [bold]count[/] and [bold]alerts[/]. As a system: [bold]ingest[/], [bold]detector[/] "
-        "and [bold]alerting[/]. To see it all at once: [bold]demo[/]."
+        "plausible.\n\n[bold]count[/] and [bold]alerts[/] work on files. [bold]ingest[/], [bold]detector[/] and "
+        "[bold]alerting[/] are the services. [bold]demo[/] shows the whole system at work."
     ),
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -29,9 +29,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
-ON_FILES = "On files"
+ON_FILES = "Work on files"
 ON_SYSTEM = "Run the system"
-TO_SEE = "See it"
+TO_SEE = "Watch the system"
 
 app.command(rich_help_panel=ON_FILES)(count)
 app.command(rich_help_panel=ON_FILES)(alerts)
@@ -46,7 +46,7 @@ app.command(rich_help_panel=TO_SEE)(replay)
 
 
 def main() -> None:
-    """Run the command: exit code 0 for success, 1 for failure, 2 for wrong use; an error is one sentence on stderr."""
+    """Run the command. Exit code: 0 for success, 1 for failure, 2 for wrong use. An error is one sentence on stderr."""
     try:
         app()
     except RailwatchError as error:
@@ -59,7 +59,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("RAILWATCH_TRACEBACK"):
             raise
-        _fail(f"unexpected {type(error).__name__}: {error} (set RAILWATCH_TRACEBACK=1 to see where)")
+        _fail(f"unexpected {type(error).__name__}: {error} (RAILWATCH_TRACEBACK=1 shows where)")
 
 
 def _fail(message: str) -> None:

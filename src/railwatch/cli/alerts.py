@@ -23,33 +23,34 @@ STATE_STYLES = {State.ALERT: "bold red", State.UNOBSERVED: "dim", State.LEARNING
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="COUNTS.csv", help="`observed_at,count[,low,high,coverage]`.", exists=True, dir_okay=False),
+    typer.Argument(
+        metavar="COUNTS.csv", help="Columns: `observed_at,count[,low,high,coverage]`.", exists=True, dir_okay=False
+    ),
 ]
 
 
 def alerts(
     counts: File,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per look instead of a table.")] = False,
-    rate: Annotated[float, typer.Option(help="False-alarm rate per look of a site where nothing changed.")] = 0.01,
-    plot: Annotated[Path | None, typer.Option(help="Draw looks, bound and alerts to this PNG or SVG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per look instead of a table.")] = False,
+    rate: Annotated[float, typer.Option(help="False-alarm rate per look, at a site where nothing changes.")] = 0.01,
+    plot: Annotated[Path | None, typer.Option(help="Draw looks, threshold and alerts to this PNG or SVG file.")] = None,
     surges: Annotated[
         Path | None,
         typer.Option(
             metavar="SPANS.csv",
-            help="Back-test: spans `start,end` in which too many cars are known to have stood. Prints, for several "
-            "false-alarm rates, how often the rule would have been wrong, and how soon right.",
+            help="Back-test the rule. The file has the columns `start,end`: spans of time when the site held too many "
+            "cars. Prints how often the rule is wrong, and how soon it is right, at several false-alarm rates.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
 ) -> None:
-    """Judge each look of one site against those before it.
+    """Judge each look at one site against the looks before it.
 
-    COUNTS.csv has the columns `observed_at,count` and, if known, `low,high` (the 90 % interval of the count) and
-    `coverage` (the share of the track that could be seen). Times are ISO 8601. An empty count is a look that saw
-    nothing. Looks are judged in order of time, whatever their order in the file; so is the table, while the lines of
-    `--json` are in the order of the file's.
+    COUNTS.csv has the columns `observed_at,count`. It may have `low,high` (the 90 % interval of the count) and
+    `coverage` (the share of the track that was seen). Times are ISO 8601. An empty count is a look that saw nothing.
+    Looks are judged in order of time. The table is in this order too; `--json` keeps the order of the file.
     """
     if not 0 < rate < 0.5:
         raise typer.BadParameter("the false-alarm rate must be above 0 and below 0.5", param_hint="--rate")
@@ -108,10 +109,10 @@ def _print_table(judged: Sequence[tuple[str, Judgement]]) -> None:
 
 
 def _event(judgement: Judgement) -> str:
-    told = [judgement.transition.value] if judgement.transition in (Transition.OPENED, Transition.RESOLVED) else []
+    events = [judgement.transition.value] if judgement.transition in (Transition.OPENED, Transition.RESOLVED) else []
     if judgement.sustained and not judgement.exceeds:
-        told.append("slow rise")
-    return ", ".join(told)
+        events.append("slow rise")
+    return ", ".join(events)
 
 
 def _summary(judgements: Sequence[Judgement]) -> str:
@@ -119,15 +120,15 @@ def _summary(judgements: Sequence[Judgement]) -> str:
     if not opened:
         return "No alert."
     last = judgements[-1]
-    told = f"{len(opened)} alert{'s' if len(opened) > 1 else ''}"
+    text = f"{len(opened)} alert{'s' if len(opened) > 1 else ''}"
     if last.transition is Transition.RESOLVED or last.opened_at is None:
-        return f"{told}, none open."
-    told += f", one open since {last.opened_at:%Y-%m-%d}"
+        return f"{text}, none open."
+    text += f", one open since {last.opened_at:%Y-%m-%d}"
     if last.onset:
-        told += (
+        text += (
             f"; the rise began about {last.onset.at:%Y-%m-%d} ({last.onset.low:%Y-%m-%d} to {last.onset.high:%Y-%m-%d})"
         )
-    return f"{told}."
+    return f"{text}."
 
 
 def _print_backtest(rows: Sequence[Row], surges: Path, *, as_json: bool) -> None:
@@ -136,27 +137,27 @@ def _print_backtest(rows: Sequence[Row], surges: Path, *, as_json: bool) -> None
     for heading in ("nominal rate", "false alarms", "of quiet looks", "rate", "false alerts", "surges found", "delay"):
         table.add_column(heading, justify="right")
     for rate in BACKTEST_RATES:
-        came = score(replay((row.look for row in rows), Rule(false_alarm_rate=rate)), spans)
-        false_alarm_rate = came.false_alarms / came.quiet_looks if came.quiet_looks else math.nan
-        delay = sum(came.delays) / len(came.delays) if came.delays else math.nan
+        result = score(replay((row.look for row in rows), Rule(false_alarm_rate=rate)), spans)
+        false_alarm_rate = result.false_alarms / result.quiet_looks if result.quiet_looks else math.nan
+        delay = sum(result.delays) / len(result.delays) if result.delays else math.nan
         if as_json:
             line = {
                 "nominal_rate": rate,
-                "quiet_looks": came.quiet_looks,
-                "false_alarms": came.false_alarms,
-                "false_alerts": came.false_alerts,
-                "surges": came.spans,
-                "found": came.found,
+                "quiet_looks": result.quiet_looks,
+                "false_alarms": result.false_alarms,
+                "false_alerts": result.false_alerts,
+                "surges": result.spans,
+                "found": result.found,
                 "mean_delay_looks": None if math.isnan(delay) else delay,
             }
             sys.stdout.write(json.dumps(line) + "\n")
         table.add_row(
             f"{rate:.1%}",
-            str(came.false_alarms),
-            str(came.quiet_looks),
+            str(result.false_alarms),
+            str(result.quiet_looks),
             f"{false_alarm_rate:.2%}",
-            str(came.false_alerts),
-            f"{came.found} of {came.spans}",
+            str(result.false_alerts),
+            f"{result.found} of {result.spans}",
             "" if math.isnan(delay) else f"{delay:.1f} looks",
         )
     if not as_json:

@@ -1,4 +1,4 @@
-"""A picture of a judged history: looks, expected count, bound, alerts and onsets."""
+"""A picture of a judged history: looks, expected count, threshold, alerts and onsets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,12 +10,12 @@ from railwatch.services.alerting.rule.judgement import Judgement, State
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.events import Transition
 
-# Okabe and Ito's palette: told apart by every kind of colour vision.
+# Okabe and Ito's palette: every kind of colour vision can distinguish these colours.
 BLUE, VERMILION, GREY, GREEN = "#0072B2", "#D55E00", "#6B6B6B", "#009E73"
 
 
 def draw(judgements: Sequence[Judgement], path: Path, *, rate: float, title: str) -> None:
-    """Draw a judged history to a PNG or SVG file, told by its suffix.
+    """Draw a judged history to a PNG or SVG file. The suffix of the path chooses the format.
 
     Raises:
         ConfigurationError: matplotlib is not installed.
@@ -34,7 +34,7 @@ def draw(judgements: Sequence[Judgement], path: Path, *, rate: float, title: str
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _draw_alerts(axes, judgements)
-        _draw_bound(axes, judgements, rate)
+        _draw_threshold(axes, judgements, rate)
         _draw_looks(axes, judgements)
         axes.set_ylim(bottom=0)
         axes.set_ylabel("railcars")
@@ -75,7 +75,7 @@ def _draw_alerts(axes: Any, judgements: Sequence[Judgement]) -> None:
             )
 
 
-def _draw_bound(axes: Any, judgements: Sequence[Judgement], rate: float) -> None:
+def _draw_threshold(axes: Any, judgements: Sequence[Judgement], rate: float) -> None:
     judged = [j for j in judgements if j.threshold is not None]
     times: list[datetime] = [j.observed_at for j in judged]
     axes.step(times, [j.threshold for j in judged], where="mid", color=GREY, lw=1.6, label=f"threshold at {rate:.1%}")

@@ -21,15 +21,15 @@ from railwatch.shared.sites import Track, load_tracks
 if TYPE_CHECKING:
     from railwatch.services.detector.imagery.raster import Raster
 
-# A track that ends short of the tile belongs to a neighbouring one; one so far away is a mistake.
+# Metres. A track close to the tile belongs to a neighbouring tile. A track farther away than this is a mistake.
 FAR_AWAY_M = 5000.0
-# No freight car is shorter over its buffers.
+# Metres over the buffers. No freight car is shorter.
 SHORTEST_CAR_M = 8.0
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is done with each tile."""
+    """What to do with each tile."""
 
     baseline: "Raster | None"
     tracks: Sequence[Track]
@@ -40,7 +40,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Done:
-    """What came of a tile; `recall` where it was asked for and the tile had room for known cars."""
+    """The result of one tile. `recall` is None if it was not asked for, or if no painted car had room."""
 
     path: Path
     count: TileCount
@@ -48,11 +48,11 @@ class _Done:
 
 
 def count(
-    tiles: Annotated[list[Path], typer.Argument(metavar="TILE...", help="GeoTIFFs of one place, one per look.")],
+    tiles: Annotated[list[Path], typer.Argument(metavar="TILE...", help="GeoTIFFs that show the same place.")],
     tracks: Annotated[
         Path,
         typer.Option(
-            help="GeoJSON LineStrings of the tracks' centrelines, named by their property `track`.",
+            help="GeoJSON with the tracks' centrelines as LineStrings. The property `track` is the name of each.",
             exists=True,
             dir_okay=False,
         ),
@@ -60,34 +60,40 @@ def count(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            help="GeoTIFF of the same place at another time. Without it each tile is counted by itself, less surely.",
+            help="GeoTIFF of the same place at another time. Without it each tile is counted alone, less surely.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each tile.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per tile, each on its own line.")
+    ] = False,
     evidence: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write pictures of what was counted here.", file_okay=False)
+        Path | None,
+        typer.Option(metavar="DIR", help="Write pictures of what was counted into this folder.", file_okay=False),
     ] = None,
     recall: Annotated[
         bool,
-        typer.Option("--recall", help="Paint known cars into a copy of each tile, and say how many of them are found."),
+        typer.Option(
+            "--recall", help="Paint cars of known size into a copy of each tile and print how many are found."
+        ),
     ] = False,
     observed_at: Annotated[
         datetime | None,
         typer.Option(
             metavar="TIME",
-            help="When the one tile was taken, UTC, as 2023-10-05T02:14: where the sun stood, and shadows fall.",
+            help="When the tile was taken, in UTC, such as 2023-10-05T02:14. It gives the sun's position, and so where "
+            "shadows fall. Only with a single tile.",
             formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M"],
         ),
     ] = None,
 ) -> None:
     """Count the railcars in GeoTIFFs, with a 90 % interval.
 
-    Needs no service: railwatch count now.tif --baseline before.tif --tracks tracks.geojson --evidence pictures/
+    No service is needed. Example: railwatch count now.tif --baseline before.tif --tracks tracks.geojson
     """
     if observed_at is not None and len(tiles) > 1:
-        raise typer.BadParameter("it is the time of one tile, and several are given", param_hint="--observed-at")
+        raise typer.BadParameter("a time belongs to one tile, and there are several", param_hint="--observed-at")
     job = _Job(
         baseline=_read(baseline) if baseline else None,
         tracks=_checked(load_tracks(tracks)),
@@ -159,10 +165,10 @@ def _checked(tracks: Sequence[Track]) -> Sequence[Track]:
 
 
 def _on(tile: "Raster", tracks: Sequence[Track]) -> Sequence[Track]:
-    """The tracks that cross the tile; those that pass it by are named on stderr.
+    """The tracks that cross the tile. The names of the other tracks are written to stderr.
 
     Raises:
-        UnprocessableError: none does, or one is so far away that it must be a mistake.
+        UnprocessableError: no track crosses the tile, or a track is so far away that it must be a mistake.
     """
     from railwatch.services.detector.tracks.centrelines import distance_m
 
@@ -193,7 +199,7 @@ def _with_progress(tiles: Sequence[Path], hidden: bool) -> Iterator[Path]:
 
 
 def _name(tile: Path, tiles: Sequence[Path]) -> str:
-    """The tile's name in those of its pictures: its stem, with its directory's where two tiles share it."""
+    """The tile's name in the names of its pictures: its stem, after its folder's name if two tiles have this stem."""
     shared = sum(other.stem == tile.stem for other in tiles) > 1
     return f"{tile.resolve().parent.name}-{tile.stem}" if shared else tile.stem
 

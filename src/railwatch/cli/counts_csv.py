@@ -1,4 +1,4 @@
-"""Counts of one site in a CSV file, and spans of time in another, checked line by line."""
+"""Read counts of one site, or spans of time, from a CSV file. Each line is checked."""
 
 import csv
 import math
@@ -10,14 +10,14 @@ from pathlib import Path
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Look
 
-# No rail yard holds more cars: a count above it is a fault of the file.
+# Railcars. No rail yard holds more: a count above this is a fault of the file.
 COUNT_LIMIT = 100_000
 NOT_OBSERVED = frozenset({"", "nan", "null", "none", "na", "n/a"})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the file: the time as it is written there, and the look."""
+    """One line of the file: the time as it is written in the file, and the look."""
 
     written_at: str
     look: Look
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time in which a site is known to have held too many cars; both ends belong to it."""
+    """A span of time when a site held too many cars. Both ends belong to it."""
 
     start: datetime
     end: datetime
@@ -34,11 +34,11 @@ class Span:
 def read_counts(path: Path) -> list[Row]:
     """The looks of a CSV file `observed_at,count[,low,high,coverage]`, in the order of its lines.
 
-    Times are ISO 8601, either all with a zone or all without, which is then taken as UTC. An empty count is a look that
-    saw nothing; an empty coverage is the whole track.
+    Times are ISO 8601: all with a zone, or all without (then they are UTC). An empty count is a look that saw nothing.
+    An empty coverage means that the whole track was seen.
 
     Raises:
-        UnprocessableError: the file is not such a table; the message names the line.
+        UnprocessableError: the file is not such a table. The message names the line.
     """
     rows: dict[datetime, tuple[int, Row]] = {}
     zones = _Zones(path)
@@ -67,7 +67,7 @@ def read_spans(path: Path) -> list[Span]:
     """The spans of a CSV file `start,end`.
 
     Raises:
-        UnprocessableError: the file is not such a table; the message names the line.
+        UnprocessableError: the file is not such a table. The message names the line.
     """
     spans: list[Span] = []
     zones = _Zones(path)
@@ -83,7 +83,7 @@ def read_spans(path: Path) -> list[Span]:
 
 
 class _Zones:
-    """Reads times, and sees to it that a file does not mix those with a zone and those without."""
+    """Reads times, and refuses a file that has times with a zone and times without."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

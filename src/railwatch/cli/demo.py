@@ -7,12 +7,14 @@ from rich.console import Console
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the system up, with its URLs, until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the system running and print its URLs, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Replay "Tumangang 2023" through the whole system, on rendered pictures, and show the alert.
 
-    Starts a broker, Redis and the three services on loopback ports, pushes some thirty looks through ingest's front
-    door, prints what was seen, and stops everything. Writes build/demo/: summary.json, evidence/, logs/.
+    The demo starts a broker, Redis and the three services on loopback ports. It pushes about thirty looks to ingest,
+    prints what was seen, and stops everything. It writes build/demo/: summary.json, evidence/, logs/.
     """
     from railwatch.demo.run import run_demo
 

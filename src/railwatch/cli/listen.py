@@ -1,7 +1,7 @@
-"""`railwatch listen`: print alerts and missed looks as they come. Also the reference for programs that consume them.
+"""`railwatch listen`: print alerts and missed looks as they arrive. It is also the reference for other consumers.
 
-What a consumer has to do, whichever way they reach it: check that each is what it claims to be, take each transition
-once however often it comes, and never step back to an earlier one.
+A consumer has three duties, on Kafka and as a webhook: check that each event is valid, process each transition once
+even if it arrives several times, and never go back to an earlier transition.
 """
 
 import threading
@@ -13,57 +13,60 @@ import typer
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice
 from railwatch.shared.settings import KafkaSettings
 
-Heard = Callable[[Notice], None]
+Receive = Callable[[Notice], None]
 
-# What is understood, by the type that a CloudEvent gives.
-TAKEN: dict[str, type[Notice]] = {model.TYPE: model for model in (AlertEvent, MissedLookEvent)}
+# The events that a consumer knows, by the type in their CloudEvent.
+KNOWN: dict[str, type[Notice]] = {model.TYPE: model for model in (AlertEvent, MissedLookEvent)}
 
 MAX_BODY_BYTES = 1_000_000
 
 
 def listen(
-    site: Annotated[str, typer.Option(help="Only what is told of this site.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One event a line, as it travels.")] = False,
-    from_beginning: Annotated[bool, typer.Option(help="Begin with the oldest that Kafka still has.")] = False,
-    group: Annotated[str, typer.Option(help="Remember the place under this consumer group, and go on there.")] = "",
+    site: Annotated[str, typer.Option(help="Print only events of this site.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as JSON, on its own line.")] = False,
+    from_beginning: Annotated[bool, typer.Option(help="Start with the oldest event in Kafka.")] = False,
+    group: Annotated[
+        str, typer.Option(help="Store the position in this consumer group, and continue there next time.")
+    ] = "",
     webhook: Annotated[
-        int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Hear of them as a webhook on this port.")
+        int | None,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Receive events as a webhook on this loopback port."),
     ] = None,
     secret: Annotated[
-        str, typer.Option(envvar="RAILWATCH_LISTEN_SECRET", help="What signs the webhook.", show_default=False)
+        str, typer.Option(envvar="RAILWATCH_LISTEN_SECRET", help="Secret that signs the webhook.", show_default=False)
     ] = "",
 ) -> None:
-    """Print alerts and missed looks as they come, from Kafka or as a webhook, until interrupted."""
-    heard = _printer(site, as_json)
+    """Print alerts and missed looks as they arrive, from Kafka or as a webhook, until interrupted."""
+    receive = _printer(site, as_json)
     if webhook is not None:
         if not secret:
-            raise typer.BadParameter("a webhook's signature cannot be checked without one", param_hint="--secret")
-        serve_webhook(webhook, secret, heard)
+            raise typer.BadParameter("a webhook needs a secret to check its signature", param_hint="--secret")
+        serve_webhook(webhook, secret, receive)
     else:
-        _from_kafka(heard, from_beginning, group)
+        _from_kafka(receive, from_beginning, group)
 
 
-def _printer(site: str, as_json: bool) -> Heard:
-    """Prints each transition once, and none that a later one has overtaken."""
+def _printer(site: str, as_json: bool) -> Receive:
+    """Prints each transition once. Leaves out a transition that comes after a later one."""
     last: dict[str, int] = {}
 
-    def heard(event: Notice) -> None:
+    def receive(event: Notice) -> None:
         if event.sequence <= last.get(event.about, 0) or (site and event.site != site):
             return
         last[event.about] = event.sequence
-        typer.echo(event.model_dump_json() if as_json else told(event))
+        typer.echo(event.model_dump_json() if as_json else in_two_lines(event))
 
-    return heard
+    return receive
 
 
-def told(event: Notice) -> str:
-    """An event in two lines."""
+def in_two_lines(event: Notice) -> str:
+    """An event as text of two lines."""
     when = f"{event.recorded_at:%Y-%m-%d %H:%M}Z"
     what = event.severity if isinstance(event, AlertEvent) else "missed look"
     return f"{when} {event.transition} ({what}) {event.sentence}\n    {event.reason} {event.page_url}"
 
 
-def _from_kafka(heard: Heard, from_beginning: bool, group: str) -> None:
+def _from_kafka(receive: Receive, from_beginning: bool, group: str) -> None:
     from kafka.errors import KafkaError
 
     from railwatch.shared.errors import TransientError
@@ -74,15 +77,16 @@ def _from_kafka(heard: Heard, from_beginning: bool, group: str) -> None:
 
     try:
         for event in notices(load(Settings).kafka, from_beginning, group):
-            heard(event)
+            receive(event)
     except KafkaError as error:
         raise TransientError(f"Kafka is away: {error}") from error
 
 
 def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterator[Notice]:
-    """The alerts topic, without end. An event's place is committed once the next is asked for: at least once.
+    """The events of the alerts topic, without end. The position is committed when the caller asks for the next event.
 
-    Records that are not valid events of a known version are left out and told on standard error.
+    So each event is delivered at least once. A record that is not a valid event of a known version is left out and
+    named on standard error.
     """
     from kafka import KafkaConsumer, TopicPartition
 
@@ -114,11 +118,11 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
         consumer.close()
 
 
-def serve_webhook(port: int, secret: str, heard: Heard, stop: threading.Event | None = None) -> None:
-    """Take events as a webhook on loopback, until stopped.
+def serve_webhook(port: int, secret: str, receive: Receive, stop: threading.Event | None = None) -> None:
+    """Receive events as a webhook on loopback, until stopped.
 
-    A request is answered 401 without a fresh signature made with the secret, 400 if it is not an event of a known type,
-    and 204 when the event has been taken: only then does Railwatch consider it delivered.
+    The answer is 401 if the signature is missing, old or wrong, 400 if the body is not an event of a known type, and
+    204 after the event was received. Only then does Railwatch take the event as delivered.
     """
     from fastapi import FastAPI, Request, Response
 
@@ -136,7 +140,7 @@ def serve_webhook(port: int, secret: str, heard: Heard, stop: threading.Event | 
             if len(body) > MAX_BODY_BYTES:
                 return Response("too long", 413)
         try:
-            heard(verified(secret, body, request.headers.get(HEADER, "")))
+            receive(verified(secret, body, request.headers.get(HEADER, "")))
         except PermissionError as error:
             return Response(str(error), 401)
         except ValueError as error:
@@ -152,7 +156,7 @@ def verified(secret: str, body: bytes, signature: str) -> Notice:
     """The event in a webhook's body.
 
     Raises:
-        PermissionError: the signature is missing, old, or not made with the secret for this body.
+        PermissionError: the signature is missing, old or wrong.
         ValueError: the body is not an event of a known type and version.
     """
     import json
@@ -163,9 +167,9 @@ def verified(secret: str, body: bytes, signature: str) -> Notice:
     if not verify(secret, body, signature, time.time()):
         raise PermissionError("the signature is missing, old or wrong")
     envelope = json.loads(body)
-    if not isinstance(envelope, dict) or envelope.get("type") not in TAKEN:
-        raise ValueError(f"not one of {', '.join(TAKEN)}")
-    event = TAKEN[envelope["type"]].model_validate(envelope.get("data"))
+    if not isinstance(envelope, dict) or envelope.get("type") not in KNOWN:
+        raise ValueError(f"the type is not one of {', '.join(KNOWN)}")
+    event = KNOWN[envelope["type"]].model_validate(envelope.get("data"))
     if envelope.get("id") != event.id:
         raise ValueError("the id is not that of the content")
     return event

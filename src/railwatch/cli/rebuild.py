@@ -1,4 +1,4 @@
-"""`railwatch rebuild`: make a service's state in Redis again from the topics."""
+"""`railwatch rebuild`: make a service's state in Redis anew from the topics."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,18 +7,19 @@ import typer
 
 
 class Rebuildable(StrEnum):
-    """The services that keep state in Redis which the topics can give back."""
+    """The services whose state in Redis can be made from the topics."""
 
     DETECTOR = "detector"
     ALERTING = "alerting"
 
 
 def rebuild(
-    service: Annotated[Rebuildable, typer.Argument(help="Whose state; the service is to be stopped meanwhile.")],
+    service: Annotated[Rebuildable, typer.Argument(help="The service whose state is rebuilt. Stop it first.")],
 ) -> None:
-    """Make a service's state in Redis again from the topics, after Redis was lost. Nobody is notified.
+    """Make a service's state in Redis anew from the topics: after Redis was lost, or after an upgrade.
 
-    Takes the service's own RAILWATCH_* settings. `detector`: the current baselines. `alerting`: windows and alerts.
+    Nobody is notified. The command uses the RAILWATCH_* settings of the service. `detector` gets its current
+    baselines back, `alerting` its observations and alerts.
     """
     if service is Rebuildable.DETECTOR:
         from railwatch.services.detector import rebuild as detector

@@ -1,4 +1,4 @@
-"""`railwatch replay`: the Tumangang episode through services that run elsewhere."""
+"""`railwatch replay`: push the Tumangang episode through services that run elsewhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,21 +7,21 @@ import typer
 
 
 def replay(
-    ingest: Annotated[str, typer.Option(metavar="URL", help="Where ingest is.")] = "http://127.0.0.1:8080",
-    alerting: Annotated[str, typer.Option(metavar="URL", help="Where alerting is.")] = "http://127.0.0.1:8082",
+    ingest: Annotated[str, typer.Option(metavar="URL", help="URL of ingest.")] = "http://127.0.0.1:8080",
+    alerting: Annotated[str, typer.Option(metavar="URL", help="URL of alerting.")] = "http://127.0.0.1:8082",
     token: Annotated[
-        str, typer.Option(envvar="RAILWATCH_REPLAY_TOKEN", show_envvar=True, help="Bearer token of ingest.")
+        str, typer.Option(envvar="RAILWATCH_REPLAY_TOKEN", show_envvar=True, help="Bearer token for ingest.")
     ] = "",
 ) -> None:
     """Replay Tumangang 2023 through running services that know its site (deploy/sites/files)."""
     from railwatch.demo.episode import BASELINE, LOOKS
-    from railwatch.demo.replay import Told, rendering
+    from railwatch.demo.replay import Progress, rendering
     from railwatch.demo.replay import replay as push_all
     from railwatch.demo.system import System
 
-    def tell(told: Told) -> None:
-        typer.echo(f"pushed {told.pushed} of {len(LOOKS) + 1} scenes, judged {len(told.judged)} looks")
+    def show(progress: Progress) -> None:
+        typer.echo(f"pushed {progress.pushed} of {len(LOOKS) + 1} scenes, judged {len(progress.judged)} looks")
 
     system = System(token=token, logs=Path(), urls={"ingest": ingest, "alerting": alerting})
     with rendering((BASELINE, *LOOKS)) as scenes:
-        push_all(system, scenes, tell)
+        push_all(system, scenes, show)

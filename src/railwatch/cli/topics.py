@@ -1,4 +1,4 @@
-"""`railwatch topics`: make the Kafka topics."""
+"""`railwatch topics`: create the Kafka topics."""
 
 from typing import Annotated
 
@@ -7,11 +7,11 @@ import typer
 
 def topics(
     partitions: Annotated[
-        int, typer.Option(min=1, help="Partitions of each topic: the most consumers that can share its work.")
+        int, typer.Option(min=1, help="Partitions of each topic. At most as many consumers share its work.")
     ] = 12,
     replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 3,
 ) -> None:
-    """Make the Kafka topics that are missing; those that exist are left as they are."""
+    """Create the Kafka topics that are missing. Topics that exist are not changed."""
     from railwatch.shared.bus.topics import TopicPlan, ensure_topics
     from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
 

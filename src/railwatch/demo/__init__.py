@@ -5,6 +5,6 @@ years they had seen about 20 freight cars there at most; on 5 October they count
 Beyond Parallel, "Dramatic Increase in DPRK-Russia Border Rail Traffic After Kim-Putin Summit", 6 October 2023). The
 rise had begun five days after the Kim-Putin meeting of 13 September.
 
-The pictures are rendered: a yard like that facility, under some thirty skies. What they show is the mechanism, from the
-pushed scene to the alert; they are no evidence of accuracy on real pictures.
+The pictures are rendered. They show a yard like that facility on about thirty days. The demo shows how the system
+works, from the pushed scene to the alert. It does not show how accurate the system is on real pictures.
 """

@@ -24,10 +24,10 @@ class PlannedLook:
     """One acquisition of the episode.
 
     Attributes:
-        at: when the satellite saw it.
-        cars: how many cars stand there.
-        sky: what the weather was.
-        role: an observation, or the baseline that the operator gives.
+        at: when the satellite took the picture.
+        cars: number of cars in the yard.
+        sky: the weather.
+        role: an observation, or the baseline that the operator chose.
     """
 
     at: datetime
@@ -48,8 +48,8 @@ def _look(day: str, time: str, cars: int, sky: Sky = "clear") -> PlannedLook:
 # The empty yard that the operator picked.
 BASELINE = PlannedLook(datetime(2023, 3, 2, 2, 20, tzinfo=UTC), 0, role="baseline")
 
-# The observations, oldest first. Until mid September the counts keep within the 20 of the five years before; the first
-# cars of the rise come on 18 September.
+# The observations, oldest first. Until mid September the counts stay below 20, as in the five years before. The first
+# cars of the rise arrive on 18 September.
 LOOKS = (
     _look("03-07", "02:24", 6),
     _look("03-12", "01:58", 5),
@@ -86,12 +86,13 @@ LOOKS = (
     _look("10-05", "02:19", 70),
 )
 
+# The day when the rise begins.
 SURGE = datetime(2023, 9, 18, tzinfo=UTC)
 
 
 @cache
 def trains() -> dict[str, tuple[RenderedCar, ...]]:
-    """The cars of every look, by scene. From look to look some cuts stay, some leave and some come."""
+    """The cars of every look, by scene. From one look to the next some cuts stay, some leave and some arrive."""
     site = tumangang()
     rng = np.random.default_rng(SEED + 1)
     standing: dict[str, tuple[RenderedCar, ...]] = {BASELINE.scene: ()}
@@ -111,7 +112,7 @@ def trains() -> dict[str, tuple[RenderedCar, ...]]:
 
 
 def as_look(planned: PlannedLook) -> RenderedLook:
-    """The look as it is rendered: sun from date, time and place; season, haze, cloud and registration by date."""
+    """The look as it is rendered. Date, time and place give the sun; the date gives season, haze, cloud and offset."""
     site = tumangang()
     rng = np.random.default_rng([SEED, planned.at.toordinal()])
     day = planned.at.timetuple().tm_yday

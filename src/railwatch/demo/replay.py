@@ -18,12 +18,13 @@ from railwatch.demo.yard import SITE
 from railwatch.render import geotiff
 from railwatch.shared.errors import RailwatchError
 
-# No look takes so long from push to judgement.
+# Seconds. A look takes much less time from push to judgement.
 STALLED_S = 180.0
 
+# Seconds between two questions to alerting.
 CHECK_S = 0.5
 
-# As alerting's API gives it.
+# A judged observation in the JSON form of alerting's API.
 Observation = dict[str, Any]
 
 # Looks with their GeoTIFFs.
@@ -31,26 +32,26 @@ Scenes = Iterable[tuple[PlannedLook, bytes]]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the replay tells while it runs: looks pushed so far, and those judged, oldest first."""
+class Progress:
+    """How far a replay has come: the number of pushed looks, and the judged looks, oldest first."""
 
     pushed: int
     judged: Sequence[Observation]
 
 
-def replay(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list[Observation]:
+def replay(system: System, scenes: Scenes, show: Callable[[Progress], None]) -> list[Observation]:
     """Push the scenes in order and wait until each observation has been judged.
 
     Args:
         system: the running services.
-        scenes: looks with their GeoTIFFs, oldest first; a baseline among them gives no observation.
-        tell: called whenever something has moved.
+        scenes: looks with their GeoTIFFs, oldest first. A baseline gives no observation.
+        show: is called after each push and after each judgement.
 
     Returns:
-        The judged observations as alerting's API gives them, oldest first.
+        The judged observations in the form of alerting's API, oldest first.
 
     Raises:
-        RailwatchError: a service ended, refused a scene, or nothing moved for `STALLED_S`.
+        RailwatchError: a service ended or refused a scene, or nothing was judged for `STALLED_S` seconds.
     """
     awaited: set[str] = set()
     with ingest_client(system) as ingest, httpx.Client(base_url=system.urls["alerting"], timeout=30) as alerting:
@@ -61,18 +62,18 @@ def replay(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list
             if look.role == "observation":
                 awaited.add(look.scene)
             judged = observations(alerting)
-            tell(Told(pushed, judged))
-        moved = time.monotonic()
+            show(Progress(pushed, judged))
+        last_progress = time.monotonic()
         while not awaited <= {observation["scene"] for observation in judged}:
             system.check()
             now = observations(alerting)
             if len(now) > len(judged):
-                moved = time.monotonic()
-                tell(Told(pushed, now))
-            elif time.monotonic() - moved > STALLED_S:
+                last_progress = time.monotonic()
+                show(Progress(pushed, now))
+            elif time.monotonic() - last_progress > STALLED_S:
                 raise RailwatchError(
-                    f"{len(awaited) - len(judged)} looks were not judged: nothing moved for {STALLED_S:g} s; "
-                    f"the logs lie in {system.logs}."
+                    f"{len(awaited) - len(judged)} looks were not judged: nothing happened for {STALLED_S:g} s; "
+                    f"the logs are in {system.logs}."
                 )
             judged = now
             time.sleep(CHECK_S)
@@ -81,7 +82,7 @@ def replay(system: System, scenes: Scenes, tell: Callable[[Told], None]) -> list
 
 @contextmanager
 def rendering(looks: Sequence[PlannedLook]) -> Iterator[Iterator[tuple[PlannedLook, bytes]]]:
-    """Begin to render the looks, in up to two processes, and yield them in order with their GeoTIFFs as they come."""
+    """Render the looks in up to two processes. Yields an iterator over the looks, in order, with their GeoTIFFs."""
     pool = ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=multiprocessing.get_context("spawn"))
     try:
         yield zip(looks, pool.map(as_geotiff, looks), strict=True)
@@ -90,13 +91,13 @@ def rendering(looks: Sequence[PlannedLook]) -> Iterator[Iterator[tuple[PlannedLo
 
 
 def as_geotiff(look: PlannedLook) -> bytes:
-    """One look as the file that a provider would deliver."""
+    """The file of one look, as a provider would deliver it."""
     return geotiff(render(look))
 
 
 @contextmanager
 def ingest_client(system: System) -> Iterator[httpx.Client]:
-    """A client that holds ingest's token."""
+    """A client that sends ingest's token."""
     headers = {"Authorization": f"Bearer {system.token}"}
     with httpx.Client(base_url=system.urls["ingest"], headers=headers, timeout=60) as client:
         yield client
@@ -106,7 +107,7 @@ def push(ingest: httpx.Client, look: PlannedLook, image: bytes) -> None:
     """Push one scene as a provider would.
 
     Raises:
-        RailwatchError: ingest did not take it.
+        RailwatchError: ingest cannot be reached, or refuses the scene.
     """
     metadata = {
         "scene": look.scene,
@@ -118,9 +119,9 @@ def push(ingest: httpx.Client, look: PlannedLook, image: bytes) -> None:
     try:
         answer = ingest.post("/v1/scenes", files=files, data={"metadata": json.dumps(metadata)})
     except httpx.TransportError as error:
-        raise RailwatchError(f"Ingest could not be reached with scene {look.scene}: {error}.") from error
+        raise RailwatchError(f"Ingest cannot be reached for scene {look.scene}: {error}.") from error
     if answer.status_code not in (200, 201):
-        raise RailwatchError(f"Ingest did not take scene {look.scene}: {answer.status_code} {answer.text[:300]}")
+        raise RailwatchError(f"Ingest refused scene {look.scene}: {answer.status_code} {answer.text[:300]}")
 
 
 def observations(alerting: httpx.Client) -> list[Observation]:

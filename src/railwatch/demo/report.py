@@ -1,4 +1,4 @@
-"""What the demo shows and leaves behind: the table of looks, the alert, its evidence and the summary."""
+"""What the demo prints and writes: the table of looks, the alert, its evidence and the summary."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ def looks_table(judged: Sequence[Observation], rendered: Mapping[str, int]) -> T
     """The looks as a table.
 
     Args:
-        judged: observations as alerting's API gives them.
-        rendered: how many cars stand in each scene's picture, by scene.
+        judged: observations in the form of alerting's API.
+        rendered: number of cars in each scene's picture, by scene.
     """
     table = Table(title="Looks at Tumangang Rail Facility, 2023 (rendered pictures)", header_style="bold")
     table.add_column("seen")
@@ -47,7 +47,7 @@ def looks_table(judged: Sequence[Observation], rendered: Mapping[str, int]) -> T
 def summary(
     judged: Sequence[Observation], alerts: Sequence[Mapping[str, Any]], rendered: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What `summary.json` holds. `rendered_count` is what the picture was made with; the system never sees it."""
+    """The content of `summary.json`. `rendered_count` is the true number of cars; the system never sees it."""
     fields = ("observed_at", "count", "low", "high", "coverage", "threshold", "state")
     return {
         "data": "rendered scenes, not satellite pictures",
@@ -92,12 +92,12 @@ def save_evidence(alerting: httpx.Client, detail: Mapping[str, Any], directory: 
 
 
 def write_summary(document: Mapping[str, Any], path: Path) -> None:
-    """Write the summary, readable."""
+    """Write the summary as indented JSON."""
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def tell_alert(console: Console, detail: Mapping[str, Any], pictures: Sequence[Path]) -> None:
-    """The alert in a sentence, its onset and lag, and where its pictures lie."""
+def print_alert(console: Console, detail: Mapping[str, Any], pictures: Sequence[Path]) -> None:
+    """Print the alert's sentence, its onset, its lag to events, and the paths of its pictures."""
     alert, event = detail["alert"], detail["event"]
     console.print(f"\n[bold red]Alert[/] ({alert['severity']}, {alert['state']}), opened by the look of ", end="")
     console.print(f"[bold]{datetime.fromisoformat(alert['opened_at']):%d %B %Y}[/]:")

@@ -11,11 +11,12 @@ from types import FrameType
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 from railwatch.demo.episode import BASELINE, LOOKS, trains
-from railwatch.demo.replay import Observation, Scenes, Told, alerts, rendering, replay
-from railwatch.demo.report import looks_table, save_evidence, summary, tell_alert, write_summary
+from railwatch.demo.replay import Observation, Progress, Scenes, alerts, rendering, replay
+from railwatch.demo.report import looks_table, print_alert, save_evidence, summary, write_summary
 from railwatch.demo.system import System, running_system
 from railwatch.demo.yard import NAME, write_site
 from railwatch.shared.errors import RailwatchError
@@ -27,12 +28,12 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
     """Start the system, replay the episode, show and write what it found, and stop everything.
 
     Args:
-        console: where to show it.
-        keep: leave the system up, with its URLs, until Ctrl-C.
-        output: directory for the store, the logs, the evidence and `summary.json`; what an earlier run left is removed.
+        console: where to print.
+        keep: leave the system running until Ctrl-C, and print its URLs.
+        output: folder for the store, the logs, the evidence and `summary.json`. Earlier output in it is removed.
 
     Raises:
-        RailwatchError: something failed; one sentence with the log's path.
+        RailwatchError: something failed. The message is one sentence with the path of the log.
     """
     began = time.monotonic()
     for old in ("sites", "store", "logs", "evidence"):
@@ -58,22 +59,22 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
 
 def _watched_replay(console: Console, system: System, scenes: Scenes) -> list[Observation]:
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[last]}"), console=console) as bars:
+    with Bars(*columns, TextColumn("{task.fields[last]}"), console=console) as bars:
         pushed = bars.add_task("pushed", total=len(LOOKS) + 1, last="")
         counted = bars.add_task("judged", total=len(LOOKS), last="")
 
-        def tell(told: Told) -> None:
-            bars.update(pushed, completed=told.pushed)
-            bars.update(counted, completed=len(told.judged), last=last_judged(told))
+        def show(progress: Progress) -> None:
+            bars.update(pushed, completed=progress.pushed)
+            bars.update(counted, completed=len(progress.judged), last=last_judged(progress))
 
-        return replay(system, scenes, tell)
+        return replay(system, scenes, show)
 
 
-def last_judged(told: Told) -> str:
-    """The last look that was judged, in short."""
-    if not told.judged:
+def last_judged(progress: Progress) -> str:
+    """A few words on the look that was judged last."""
+    if not progress.judged:
         return ""
-    look = told.judged[-1]
+    look = progress.judged[-1]
     day = look["observed_at"][:10]
     return f"{day}: unobserved" if look["count"] is None else f"{day}: {look['count']:.0f} cars, {look['state']}"
 
@@ -88,17 +89,17 @@ def _show(console: Console, system: System, judged: list[Observation], output: P
         except httpx.HTTPError as error:
             raise RailwatchError(f"The evidence could not be fetched from alerting: {error}.") from error
     for detail, saved in zip(details, pictures, strict=True):
-        tell_alert(console, detail, saved)
+        print_alert(console, detail, saved)
     if not details:
         console.print("\nNo alert was raised.")
     write_summary(summary(judged, details, rendered), output / "summary.json")
 
 
 def _stay(console: Console, system: System) -> None:
-    console.print("\nThe system stays up. Ctrl-C stops it.")
+    console.print("\nThe system keeps running. Ctrl-C stops it.")
     for service, url in system.urls.items():
         console.print(f"  {service:<9} {url}/docs  {url}/metrics", highlight=False)
-    console.print(f"  alerts to read: {system.urls['alerting']}/", highlight=False)
+    console.print(f"  alerts page: {system.urls['alerting']}/", highlight=False)
     console.print(f"  token for ingest: {system.token}", highlight=False)
     try:
         while True:
@@ -110,7 +111,7 @@ def _stay(console: Console, system: System) -> None:
 
 @contextmanager
 def _terminated_in_order() -> Iterator[None]:
-    """SIGTERM leaves the block as any error would, so that everything it started is stopped."""
+    """SIGTERM raises SystemExit inside the block, so that everything that the block started is stopped."""
 
     def leave(signum: int, frame: FrameType | None) -> None:
         sys.exit(128 + signum)

@@ -18,9 +18,12 @@ from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import RailwatchError
 from railwatch.shared.settings import KafkaSettings
 
+# One of each: this machine is the whole cluster.
 TOPICS = TopicPlan(partitions=1, replication=1)
 SERVICES = ("ingest", "detector", "alerting")
+# Seconds that the services have to become ready.
 START_S = 180.0
+# Seconds that the services have to stop before they are killed.
 STOP_S = 20.0
 
 
@@ -29,10 +32,10 @@ class System:
     """The running services.
 
     Attributes:
-        token: the bearer token that ingest takes.
-        logs: directory of their logs.
-        urls: base URL by service.
-        processes: by service.
+        token: the bearer token that ingest accepts.
+        logs: folder of the logs.
+        urls: base URL, by service.
+        processes: the processes, by service.
     """
 
     token: str
@@ -41,11 +44,11 @@ class System:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def log_of(self, service: str) -> Path:
-        """Where a service's log lies."""
+        """Path of a service's log."""
         return self.logs / f"{service}.log"
 
     def ended(self, wait_s: float = 0.0) -> RailwatchError | None:
-        """What to say of a service that has ended by itself, if one does so within `wait_s` seconds."""
+        """The error of a service that ends by itself within `wait_s` seconds, or None."""
         deadline = time.monotonic() + wait_s
         while True:
             for service, process in self.processes.items():
@@ -58,10 +61,10 @@ class System:
             time.sleep(0.05)
 
     def check(self) -> None:
-        """Do nothing while all services run and give up on nothing.
+        """Check that all services run and have written no dead letter.
 
         Raises:
-            RailwatchError: one has ended by itself, or has put something into the dead letters.
+            RailwatchError: a service ended by itself, or wrote a dead letter.
         """
         if ended := self.ended():
             raise ended
@@ -72,14 +75,14 @@ class System:
 
 @contextmanager
 def running_system(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
-    """Start everything, and stop everything when the block is left.
+    """Start everything. Stop everything at the end of the block.
 
     Args:
-        directory: holds `sites`; `store` and `logs` are made in it.
-        settings: more `RAILWATCH_*` variables for all services, which come before those made here.
+        directory: contains `sites`. `store` and `logs` are created in it.
+        settings: more `RAILWATCH_*` variables for all services. They override those that are made here.
 
     Raises:
-        RailwatchError: something did not start; one sentence with its log's path.
+        RailwatchError: something did not start. The message is one sentence with the path of the log.
     """
     with embedded_broker() as broker, embedded_redis() as redis:
         ensure_topics(KafkaSettings(bootstrap_servers=broker["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"]), TOPICS)
@@ -89,14 +92,14 @@ def running_system(directory: Path, settings: Mapping[str, str] | None = None) -
 
 @contextmanager
 def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[System]:
-    """Start the three services on servers that run already, and stop them when the block is left.
+    """Start the three services on servers that run already. Stop the services at the end of the block.
 
     Args:
-        directory: as of `running_system`.
-        settings: `RAILWATCH_*` variables for all services, those of the servers among them.
+        directory: as in `running_system`.
+        settings: `RAILWATCH_*` variables for all services, with those that name the servers.
 
     Raises:
-        RailwatchError: something did not start; one sentence with its log's path.
+        RailwatchError: something did not start. The message is one sentence with the path of the log.
     """
     logs, store = directory / "logs", directory / "store"
     for made in (logs, store):
@@ -115,14 +118,14 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
         _await_ready(system)
         yield system
     except RailwatchError as error:
-        # Who cannot be reached is mostly one that is just ending: that is the fault to name.
+        # A service that cannot be reached is often one that is about to end. Its end is the fault to report.
         raise system.ended(wait_s=2.0) or error from error
     finally:
         _stop(system)
 
 
 def _given_up(url: str | None) -> str | None:
-    """The reason of a dead letter, if the service at `url` has written one."""
+    """The reason of a dead letter that the service at `url` wrote, or None."""
     try:
         exposition = httpx.get(f"{url}/metrics", timeout=5).text if url else ""
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""A yard like the Tumangang Rail Facility, and its definition as an operator would write it."""
+"""A yard like the Tumangang Rail Facility, and its site file as an operator would write it."""
 
 import json
 from dataclasses import replace
@@ -20,11 +20,11 @@ from railwatch.render.yard import RenderedTrack, distances, lay_tracks, position
 SITE = "tumangang"
 NAME = "Tumangang Rail Facility"
 SEED = 20231005
-# Longitude and latitude of the picture's upper left corner; the facility lies at about 42.413 N, 130.61 E.
+# Degrees. Longitude and latitude of the picture's upper left corner. The facility is at about 42.413 N, 130.61 E.
 CORNER = (130.6062, 42.4144)
 
 FRAME = Frame(size_px=(640, 1340), gsd_m=0.5, supersample=2, margin_m=14.0)
-# From the picture's edge to the monitored area. A tile reaches 50 m beyond the area.
+# Metres from the picture's edge to the monitored area. A tile reaches 50 m beyond the area.
 AREA_MARGIN_M = 62.0
 
 TRACKS = 10
@@ -41,7 +41,7 @@ SITE_FILE = {
 
 @cache
 def tumangang() -> RenderedSite:
-    """The yard: a ladder of ten tracks, sheds, roads and trees. Cars stand, and tracks are drawn, in the area."""
+    """The yard: a ladder of ten tracks, sheds, roads and trees. Cars and drawn tracks are inside the area."""
     rng = np.random.default_rng(SEED)
     laid = lay_tracks(
         rng,
@@ -82,7 +82,7 @@ def tumangang() -> RenderedSite:
 
 
 def write_site(directory: Path) -> None:
-    """Write the site as Railwatch reads it: a YAML file, and GeoJSON of the tracks and of the area."""
+    """Write the files of the site: a YAML file, and GeoJSON files of the tracks and of the area."""
     directory.mkdir(parents=True, exist_ok=True)
     site = tumangang()
 
@@ -103,7 +103,7 @@ def _area() -> shapely.Polygon:
 
 
 def _within_area(track: RenderedTrack) -> RenderedTrack | None:
-    """The track with its drawn line, and the stretches where cars stand, cut to the monitored area."""
+    """The track, cut to the monitored area: its drawn line, and the stretches where cars may stand."""
     drawn = LineString(track.drawn_m).intersection(_area())
     if drawn.geom_type != "LineString" or drawn.length < 40:
         return None

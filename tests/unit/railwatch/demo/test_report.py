@@ -82,7 +82,7 @@ def test_the_alert_is_told_with_onset_lag_and_where_its_pictures_lie(tmp_path: P
     assert [path.name for path in saved] == ["s2-r0c0-cars.png"]
     assert saved[0].read_bytes() == b"picture"
     console = Console(record=True, width=120)
-    report.tell_alert(console, DETAIL, saved)
+    report.print_alert(console, DETAIL, saved)
     told = console.export_text()
     for expected in ("22 September 2023", "18 September", "+4.9 days from: Kim-Putin meeting", "s2-r0c0-cars.png"):
         assert expected in told
