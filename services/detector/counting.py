@@ -52,11 +52,10 @@ def count_tile(
         ground = prepare(tile, baseline, lines, models.axis)
     except TileRejectedError as error:
         return Counted(rejected(algorithm(), (error.reason,)))
-    timings = dict(ground.timings_ms)
     drawn = clip(lines, tile.shape, tile.gsd_m)
     if not drawn:
-        return Counted(rejected(algorithm(), (*ground.reasons, "no-track"), ground, timings_ms=timings))
-    reading = clearest(readings(drawn, tile, ground, models, sun, cell, timings))
+        return Counted(rejected(algorithm(), (*ground.reasons, "no-track"), ground))
+    reading = clearest(readings(drawn, tile, ground, models, sun, cell))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     why = None
@@ -65,8 +64,8 @@ def count_tile(
     elif PLACED_BY_TRACKS in ground.reasons and reading.doubt > MOST_DOUBT:
         why = "registration-unreliable"
     if why is not None:
-        count = rejected(algorithm(), (*ground.reasons, why), ground, reading.coverage, timings)
+        count = rejected(algorithm(), (*ground.reasons, why), ground, reading.coverage)
         return Counted(count, ground.baseline, ground.seen)
     model = models.single if ground.baseline is None else models.pair
-    counted = tallied(algorithm(), tile, ground, reading, model.calibration, timings)
+    counted = tallied(algorithm(), tile, ground, reading, model.calibration)
     return replace(counted, sun=sun, layout=reading.layout)

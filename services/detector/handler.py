@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import perf_counter
 
 import numpy as np
 import structlog
@@ -111,10 +110,8 @@ class TileHandler:
 
     def _fetch(self, image: BlobRef) -> Raster:
         data = self.blobs.get(image)
-        began = perf_counter()
-        raster = read_raster(data, self.limits)
-        metrics.STAGE_SECONDS.labels("decode").observe(perf_counter() - began)
-        return raster
+        with metrics.STAGE_SECONDS.labels("decode").time():
+            return read_raster(data, self.limits)
 
     def _take_baseline(self, event: TileEvent, tile: Raster) -> None:
         try:
@@ -131,10 +128,9 @@ class TileHandler:
         if not is_sampled(event.id, self.recall_share):
             return None
         site, cell = self._place(event)
-        began = perf_counter()
         seed = int(event.image.sha256, 16)
-        recall = check_recall(tile, reference, site.tracks, counted, seed=seed, cell=cell)
-        metrics.STAGE_SECONDS.labels("recall").observe(perf_counter() - began)
+        with metrics.STAGE_SECONDS.labels("recall").time():
+            recall = check_recall(tile, reference, site.tracks, counted, seed=seed, cell=cell)
         if recall:
             metrics.RECALL_CARS_INJECTED.labels(event.site).inc(recall.injected)
             metrics.RECALL_CARS_RECOVERED.labels(event.site).inc(recall.recovered)
@@ -143,14 +139,13 @@ class TileHandler:
     def _evidence(
         self, event: TileEvent, site: Site, tile: Raster, counted: Counted, baseline: BaselineRef | None
     ) -> dict[str, BlobRef]:
-        began = perf_counter()
         caption = Caption(
             f"{site.name}, {event.tile}" if len(site.cells()) > 1 else site.name,
             event.observed_at,
             baseline.observed_at if baseline else None,
         )
-        pictures = evidence_pictures(tile, counted, project(site.tracks, tile), caption)
-        metrics.STAGE_SECONDS.labels("pictures").observe(perf_counter() - began)
+        with metrics.STAGE_SECONDS.labels("pictures").time():
+            pictures = evidence_pictures(tile, counted, project(site.tracks, tile), caption)
         return {name: self.blobs.put(picture, MEDIA_TYPE) for name, picture in pictures.items()}
 
 

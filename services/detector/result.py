@@ -66,7 +66,6 @@ def tallied(
     ground: Ground,
     reading: Reading,
     calibration: Calibration,
-    timings_ms: dict[str, float],
 ) -> Counted:
     """The count of a tile from what was found on its tracks.
 
@@ -76,7 +75,6 @@ def tallied(
         ground: what the count stands on.
         reading: what was found.
         calibration: how far intervals reach.
-        timings_ms: wall time by stage.
     """
     layout = reading.layout
     stretches = [
@@ -103,7 +101,7 @@ def tallied(
         reasons=ground.reasons if whole else (*ground.reasons, "partly-hidden"),
         registration=ground.registration,
         tracks=tuple(tracks),
-        timings_ms=timings_ms,
+        timings_ms=ground.stages.ms,
         algorithm=algorithm,
     )
     return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), posterior=posterior)
@@ -114,7 +112,6 @@ def rejected(
     reasons: tuple[str, ...],
     ground: Ground | None = None,
     coverage: float = 0.0,
-    timings_ms: dict[str, float] | None = None,
 ) -> TileCount:
     """A tile that is not counted, and why."""
     return TileCount(
@@ -125,7 +122,7 @@ def rejected(
         quality=Quality.REJECTED,
         reasons=reasons,
         registration=ground.registration if ground else None,
-        timings_ms=timings_ms or {},
+        timings_ms=ground.stages.ms if ground else {},
         algorithm=algorithm,
     )
 

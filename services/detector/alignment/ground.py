@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 
 from railwatch.services.detector.alignment.placing import PLACED_BY_TRACKS, placed_by_tracks
 from railwatch.services.detector.alignment.radiometry import fit_radiometry
@@ -12,6 +11,7 @@ from railwatch.services.detector.alignment.visibility import Mask, Visibility, f
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
 from railwatch.services.detector.tracks.network import Network
 from railwatch.shared.counts import Registration
@@ -41,14 +41,14 @@ class Ground:
         seen: bool (rows, cols), what of the ground the tile shows.
         registration: how the baseline was moved; None without one.
         reasons: remarks, such as `no-baseline`.
-        timings_ms: wall time by stage.
+        stages: wall time by stage. The later steps add theirs.
     """
 
     baseline: Raster | None
     seen: Mask
     registration: Registration | None = None
     reasons: tuple[str, ...] = ()
-    timings_ms: dict[str, float] = field(default_factory=dict)
+    stages: Stages = field(default_factory=Stages)
 
 
 def prepare(
@@ -65,32 +65,27 @@ def prepare(
     Raises:
         TileRejectedError: the tile cannot be counted, with the reason.
     """
-    timings: dict[str, float] = {}
-    started = perf_counter()
+    stages = Stages()
     # What is computed of whole pictures here is not needed later, and goes with these.
     tile = replace(tile)
-    with _told_from_cloud(tile):
+    with stages.timed("visibility" if baseline is None else "registration"), _told_from_cloud(tile):
         remarks = check_quality(tile)
     if baseline is None:
-        visibility = visible_ground(tile, None)
-        timings["visibility"] = _milliseconds(started)
-        return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), timings)
+        with stages.timed("visibility"):
+            visibility = visible_ground(tile, None)
+        return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
 
-    along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
-    match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
-    timings["registration"] = _milliseconds(started)
-
-    started = perf_counter()
-    look = visible_ground(tile, None)
-    clear = tile.valid if _snow(look, tile.valid, along_tracks) else look.seen
-    fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
-    match = replace(match, baseline=fit.apply(match.baseline))
-    timings["radiometry"] = _milliseconds(started)
-
-    started = perf_counter()
-    visibility = visible_ground(tile, replace(match.baseline))
-    timings["visibility"] = _milliseconds(started)
-    return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), timings)
+    with stages.timed("registration"):
+        along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
+        match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
+    with stages.timed("radiometry"):
+        look = visible_ground(tile, None)
+        clear = tile.valid if _snow(look, tile.valid, along_tracks) else look.seen
+        fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
+        match = replace(match, baseline=fit.apply(match.baseline))
+    with stages.timed("visibility"):
+        visibility = visible_ground(tile, replace(match.baseline))
+    return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), stages)
 
 
 def _snow(look: Visibility, valid: Mask, along_tracks: Mask) -> bool:
@@ -144,7 +139,3 @@ def _told_from_cloud(tile: Raster) -> Iterator[None]:
         if error.reason in CLOUD_LOOKS_LIKE and (featureless(tile) or visible_ground(tile, None).cloud > MOSTLY_HIDDEN):
             raise TileRejectedError("ground-hidden") from None
         raise
-
-
-def _milliseconds(since: float) -> float:
-    return round((perf_counter() - since) * 1000, 1)

@@ -6,9 +6,7 @@ and a reading is taken that leaves far less doubt and no fewer cars: beside the 
 nothing to be found.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -79,23 +77,21 @@ def readings(
     models: evidence.Models,
     sun: Sun | None,
     cell: Cell | None,
-    timings_ms: dict[str, float],
 ) -> Iterator[Reading]:
     """Readings along the lines where they most likely lie, and then elsewhere in turn.
 
     Args:
         drawn: the tracks as drawn, inside the tile.
         tile: the tile.
-        ground: what the readings stand on.
+        ground: what the readings stand on; each reading adds to its stages.
         models: what the evidence is weighed with.
         sun: where it stood, if known.
         cell: only what lies in it counts; all of the tile without one.
-        timings_ms: wall time by stage; each reading adds to it.
     """
     model = models.single if ground.baseline is None else models.pair
     placings = refinements(drawn, tile, ground.baseline, ground.seen, models.axis)
     while True:
-        with _timed(timings_ms, "tracks"):
+        with ground.stages.timed("tracks"):
             pieces = next(placings, None)
             if pieces is None:
                 return
@@ -107,13 +103,13 @@ def readings(
             if ground.baseline is not None and under_bridge.any():
                 # A bridge stays; an even patch of snow does not.
                 under_bridge &= bridged(ground.baseline, ground.baseline.valid, layout)
-        with _timed(timings_ms, "strips"):
+        with ground.stages.timed("strips"):
             figures, seen = evidence.measure(tile, ground.baseline, ground.seen, layout, sun)
             seen &= ~under_bridge
-        with _timed(timings_ms, "evidence"):
+        with ground.stages.timed("evidence"):
             logits = evidence.weigh(model.network, figures, with_baseline=ground.baseline is not None)
             along = evidence.by_track(logits, seen, ours, layout)
-        with _timed(timings_ms, "segmentation"):
+        with ground.stages.timed("segmentation"):
             decoded = decode(along, model.grammar)
         yield Reading(pieces, layout, ours, seen, bool((under_bridge & ours).any()), decoded)
 
@@ -134,10 +130,3 @@ def _inside(cell: Cell, layout: Layout, tile: Raster) -> Mask:
     inside = np.zeros(len(layout.xy_px), dtype=bool)
     inside[layout.on_track] = cell.contains(*lonlat.T)
     return inside
-
-
-@contextmanager
-def _timed(timings_ms: dict[str, float], stage: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    timings_ms[stage] = round(timings_ms.get(stage, 0.0) + 1000 * (time.perf_counter() - began), 1)
