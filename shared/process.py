@@ -2,6 +2,10 @@
 
 import signal
 import threading
+from typing import Literal
+
+# The services, as they are called in events, metrics, logs and traces.
+Service = Literal["ingest", "detector", "alerting"]
 
 
 def stop_on_signal() -> threading.Event:

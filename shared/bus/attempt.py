@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from kafka import TopicPartition
@@ -18,8 +18,9 @@ from railwatch.shared.bus.lineage import lineage
 from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.tracing import span
 from railwatch.shared.errors import NotPublishedError, TransientError, UnprocessableError
-from railwatch.shared.events import CountEvent, Event, TileEvent
+from railwatch.shared.events import Event
 from railwatch.shared.logs import log_context
+from railwatch.shared.process import Service
 
 E = TypeVar("E", bound=Event)
 RecordTask = Task[TopicPartition, Any]
@@ -69,7 +70,7 @@ class Attempt(Generic[E]):
 
     def __init__(
         self,
-        service: Literal["ingest", "detector", "alerting"],
+        service: Service,
         group: str,
         consumes: type[E],
         handle: Callable[[E], Sequence[Event]],
@@ -108,9 +109,8 @@ class Attempt(Generic[E]):
                 "unexpected-type", f"The record is a {event.TYPE}, which {self._group} does not take."
             )
         origin = origin_of(task.record.headers, event)
-        subject = {name: getattr(event, name) for name in ("site", "tile") if hasattr(event, name)}
         with (
-            log_context(event_id=event.id, **subject),
+            log_context(event_id=event.id, **event.log_fields),
             span(
                 self._service,
                 f"process {self._consumes.TOPIC}",
@@ -122,7 +122,7 @@ class Attempt(Generic[E]):
                 messaging__destination__partition__id=str(task.partition.partition),
                 messaging__kafka__offset=task.offset,
                 railwatch__event_id=event.id,
-                **{f"railwatch__{name}": value for name, value in subject.items()},
+                **{f"railwatch__{name}": value for name, value in event.log_fields.items()},
             ) as traced,
             lineage(traced),
         ):
@@ -133,8 +133,8 @@ class Attempt(Generic[E]):
             self._publisher.publish(*output)
             metrics.RECORDS_HANDLED.labels(self._group, "done").inc()
             metrics.END_TO_END_SECONDS.labels(self._group).observe(max(0.0, origin.age_s))
-            if isinstance(event, TileEvent | CountEvent):
-                since = datetime.now(UTC) - event.observed_at
+            if event.satellite_time:
+                since = datetime.now(UTC) - event.satellite_time
                 metrics.OBSERVED_TO_DONE_SECONDS.labels(self._group).observe(max(0.0, since.total_seconds()))
             log.info("handled", seconds=round(seconds, 3), published=len(output))
         return Outcome(task)

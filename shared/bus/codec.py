@@ -13,13 +13,10 @@ from pydantic import ValidationError
 
 from railwatch.shared.bus.lineage import TRACEPARENT, Lineage
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, MissedLookEvent, Notice, TileEvent
+from railwatch.shared.events import EVENT_TYPES, Event
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-EVENT_TYPES: dict[str, type[Event]] = {
-    model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, MissedLookEvent, DeadLetter)
-}
 CONTENT_TYPE = "application/json"
 SPEC_VERSION = "1.0"
 
@@ -44,19 +41,24 @@ def schema_uri(event_type: str) -> str:
     return f"urn:railwatch:schema:{event_type}"
 
 
-def encode(event: Event, origin: Lineage | None = None) -> Message:
-    """The event as a Kafka record. Without an origin, the event is where its scene arrived."""
-    attributes = {
-        "ce_specversion": SPEC_VERSION,
-        "ce_id": event.id,
-        "ce_source": f"/railwatch/{_producer(event)}",
-        "ce_type": event.TYPE,
-        "ce_time": event.recorded_at.isoformat(),
-        "ce_subject": event.key,
-        "ce_dataschema": schema_uri(event.TYPE),
-        "ce_arrivedat": (origin.arrived_at if origin else event.recorded_at).isoformat(),
-        "content-type": CONTENT_TYPE,
+def context_attributes(event: Event) -> dict[str, str]:
+    """What CloudEvents says of an event beside its data."""
+    return {
+        "specversion": SPEC_VERSION,
+        "id": event.id,
+        "source": event.event_source,
+        "type": event.TYPE,
+        "time": event.recorded_at.isoformat(),
+        "subject": event.key,
+        "dataschema": schema_uri(event.TYPE),
     }
+
+
+def encode(event: Event, origin: Lineage | None = None) -> Message:
+    """The event as a Kafka record. An event without an origin is an origin itself: it arrived when it was recorded."""
+    attributes = {f"ce_{name}": value for name, value in context_attributes(event).items()}
+    attributes["ce_arrivedat"] = (origin.arrived_at if origin else event.recorded_at).isoformat()
+    attributes["content-type"] = CONTENT_TYPE
     if origin and origin.traceparent:
         attributes["traceparent"] = origin.traceparent
     return Message(
@@ -123,16 +125,3 @@ def _model(event_type: str) -> type[Event]:
         if family == re.sub(r"\.v\d+$", "", known):
             raise UnprocessableError("unknown-version", f"The type is {event_type!r}; this reader knows {known}.")
     raise UnprocessableError("unknown-type", f"The type {event_type[:128]!r} is not one of Railwatch's.")
-
-
-def _producer(event: Event) -> str:
-    match event:
-        case TileEvent():
-            return "ingest"
-        case CountEvent():
-            return "detector"
-        case Notice():
-            return "alerting"
-        case DeadLetter():
-            return event.service
-    raise TypeError(f"{type(event).__name__} has no producer")

@@ -2,11 +2,12 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from railwatch.shared.bus.codec import header_text
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Coordinates, DeadLetter
+from railwatch.shared.process import Service
 
 MAX_VALUE_BYTES = 256 * 1024
 """A larger value is left out: it still lies in its topic, at the letter's coordinates."""
@@ -16,9 +17,7 @@ MAX_HEADERS = 32
 MAX_DETAIL_CHARACTERS = 2_000
 
 
-def dead_letter(
-    service: Literal["ingest", "detector", "alerting"], record: Any, error: UnprocessableError
-) -> DeadLetter:
+def dead_letter(service: Service, record: Any, error: UnprocessableError) -> DeadLetter:
     """The letter for a Kafka record (kafka-python's `ConsumerRecord`) that cannot be processed."""
     headers = {
         name[:MAX_HEADER_CHARACTERS]: text[:MAX_HEADER_CHARACTERS]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from railwatch.shared.bus.client import make_admin
-from railwatch.shared.bus.codec import EVENT_TYPES
 from railwatch.shared.errors import TransientError
+from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.settings import KafkaSettings
 
 KEEP_FOREVER_MS = -1

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from railwatch.shared.bus.lineage import Lineage
+from railwatch.shared.process import Service
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -25,12 +26,12 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def span(
-    service: str, name: str, kind: Literal["producer", "consumer"], origin: Lineage, **attributes: str | int
+    service: Service, name: str, kind: Literal["producer", "consumer"], origin: Lineage, **attributes: str | int
 ) -> Iterator[Lineage]:
     """A span around the work in the block, which failed if the block raises.
 
     Args:
-        service: `ingest`, `detector` or `alerting`.
+        service: which service does the work.
         name: what is done, of few values.
         kind: whether it is the work on a record, or what the first record of a trace comes from.
         origin: where the scene or record comes from; the span is a child of its trace, or begins one.
@@ -56,7 +57,7 @@ def span(
 
 
 @cache
-def _tracer(service: str) -> "Tracer | None":
+def _tracer(service: Service) -> "Tracer | None":
     if not os.environ.get(ENDPOINT):
         return None
     try:

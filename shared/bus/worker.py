@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -26,6 +26,7 @@ from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.timers import Timer, Timers
 from railwatch.shared.events import Event
 from railwatch.shared.health import Progress
+from railwatch.shared.process import Service
 from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
@@ -66,7 +67,7 @@ class Worker(Generic[E]):
     def __init__(
         self,
         *,
-        service: Literal["ingest", "detector", "alerting"],
+        service: Service,
         kafka: KafkaSettings,
         group: str,
         consumes: type[E],

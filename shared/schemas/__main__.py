@@ -2,7 +2,7 @@
 
 import json
 
-from railwatch.shared.bus.codec import EVENT_TYPES
+from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.schemas import json_schema, schema_path
 
 for event_type, model in EVENT_TYPES.items():

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from railwatch.shared.bus import Lineage, encode
-from railwatch.shared.bus.codec import EVENT_TYPES
+from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.schemas import example_path, schema_path
 from tests.support.bus import FIRST_LOOK
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from railwatch.services.alerting.history.lifecycle import STANDING
-from railwatch.shared.bus.codec import schema_uri
+from railwatch.shared.bus.codec import CONTENT_TYPE, context_attributes
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 ALERT_NAME = "RailcarSurge"
@@ -70,14 +70,8 @@ def alertmanager_webhook(event: Notice, receiver: str) -> dict[str, Any]:
 def cloudevent(event: Notice) -> dict[str, Any]:
     """The event as CloudEvents 1.0 in structured JSON."""
     return {
-        "specversion": "1.0",
-        "id": event.id,
-        "source": "/railwatch/alerting",
-        "type": event.TYPE,
-        "subject": event.key,
-        "time": event.recorded_at.isoformat(),
-        "datacontenttype": "application/json",
-        "dataschema": schema_uri(event.TYPE),
+        **context_attributes(event),
+        "datacontenttype": CONTENT_TYPE,
         "data": event.model_dump(mode="json"),
     }
 

@@ -1,0 +1,50 @@
+"""The events that cross Kafka, one model each. `docs/events.md` describes them; `shared.schemas` holds their schemas.
+
+The wire form (CloudEvents 1.0 in Kafka's binary mode) is made by `shared.bus.codec`.
+"""
+
+from railwatch.shared.events.alerts import (
+    AlertEvent,
+    ContextLag,
+    EvidenceItem,
+    JudgedLook,
+    Look,
+    Miss,
+    MissedLookEvent,
+    Notice,
+    Onset,
+    Severity,
+    Transition,
+)
+from railwatch.shared.events.base import Event, Slug, derived_id
+from railwatch.shared.events.counts import CountEvent
+from railwatch.shared.events.dead_letters import Coordinates, DeadLetter
+from railwatch.shared.events.tiles import TileEvent, TileRole
+
+# Every event by its CloudEvents type.
+EVENT_TYPES: dict[str, type[Event]] = {
+    model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, MissedLookEvent, DeadLetter)
+}
+
+__all__ = [
+    "EVENT_TYPES",
+    "AlertEvent",
+    "ContextLag",
+    "Coordinates",
+    "CountEvent",
+    "DeadLetter",
+    "Event",
+    "EvidenceItem",
+    "JudgedLook",
+    "Look",
+    "Miss",
+    "MissedLookEvent",
+    "Notice",
+    "Onset",
+    "Severity",
+    "Slug",
+    "TileEvent",
+    "TileRole",
+    "Transition",
+    "derived_id",
+]

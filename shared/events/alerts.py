@@ -1,0 +1,214 @@
+"""The events that receivers are told of: steps in the life of an alert, or of a missed look."""
+
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from railwatch.shared.counts import BaselineRef, BlobRef, Frozen, UtcDatetime
+from railwatch.shared.events.base import Event, Slug, derived_id
+
+
+class Transition(StrEnum):
+    """A step in an alert's life. Counts bring about the first four; people the last two, of an alert that stands."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+
+
+class Severity(StrEnum):
+    """How far the count stands above its threshold."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Onset(Frozen):
+    """When the rise began: a date with a 90 % interval."""
+
+    at: UtcDatetime
+    low: UtcDatetime
+    high: UtcDatetime
+
+
+class ContextLag(Frozen):
+    """A context event of the site, and how many days after it the rise began (negative: before it)."""
+
+    title: str
+    at: UtcDatetime
+    lag_days: float
+
+
+class Look(Frozen):
+    """What was seen of one site at one time.
+
+    Attributes:
+        observed_at: when the satellite saw the site.
+        count: railcars on all tiles; null where unobserved.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the site's track length that was seen.
+    """
+
+    observed_at: UtcDatetime
+    count: float | None
+    low: float | None
+    high: float | None
+    coverage: float
+
+
+class JudgedLook(Look):
+    """A look, and what the site's history says about it.
+
+    Where a field asks for a judged look, a value that carries more is accepted and cut down to this.
+
+    Attributes:
+        observed_at: when the satellite saw the site.
+        count: railcars on all tiles; null where unobserved.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        coverage: share of the site's track length that was seen.
+        expected: what the site's history predicts.
+        threshold: upper prediction bound; null while learning.
+        p_value: chance of so high a count if nothing had changed.
+    """
+
+    model_config = ConfigDict(revalidate_instances="subclass-instances")
+
+    expected: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
+
+
+class EvidenceItem(Frozen):
+    """The pictures and provenance of one tile behind an alert."""
+
+    tile: Slug
+    scene: Slug
+    image: BlobRef
+    baseline: BaselineRef | None
+    pictures: dict[str, BlobRef]
+    algorithm: str
+
+
+class Notice(Event):
+    """A step in the life of something that receivers are told of: an alert, or a look that was missed."""
+
+    TOPIC: ClassVar[str] = "railwatch.alerts.v1"
+    SOURCE: ClassVar[str] = "/railwatch/alerting"
+
+    sequence: int = Field(ge=1)
+    transition: Transition
+    reason: str
+    site: Slug
+    site_name: str
+    sentence: str
+    page_url: str
+
+    @property
+    def about(self) -> str:
+        """The identity of that which takes the step."""
+        raise TypeError(f"{type(self).__name__} is about nothing")
+
+    @property
+    def id(self) -> str:
+        """From what takes the step, its place in that life, and the step."""
+        return derived_id(self.TYPE, self.about, self.sequence, self.transition.value)
+
+    @property
+    def key(self) -> str:
+        """What is told of one site stays in order."""
+        return self.site
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The site."""
+        return {"site": self.site}
+
+
+class AlertEvent(Notice):
+    """An alert was opened, updated, resolved or retracted; or a person acknowledged or silenced it.
+
+    Attributes:
+        alert: the alert's identity, one throughout its life.
+        sequence: 1 for the opening, one more for each transition.
+        transition: what happened.
+        reason: why, in one sentence.
+        site: id of the site.
+        site_name: its name.
+        opened_at: `observed_at` of the look that opened the alert.
+        look: the look that caused this transition, with its judgement.
+        severity: how far above the threshold.
+        onset: when the rise began.
+        context: the site's context events near the onset, with their lag.
+        history: the looks before, oldest first.
+        evidence: pictures and provenance by tile.
+        missing_tiles: tiles of the scene that were not counted in time.
+        sentence: the alert, told to a person.
+        page_url: where a person sees it.
+        by: who acknowledged or silenced it.
+        until: when the silence ends.
+    """
+
+    TYPE: ClassVar[str] = "railwatch.alert.v1"
+
+    alert: str
+    opened_at: UtcDatetime
+    look: JudgedLook
+    severity: Severity
+    onset: Onset | None = None
+    context: tuple[ContextLag, ...] = ()
+    history: tuple[JudgedLook, ...] = ()
+    evidence: tuple[EvidenceItem, ...] = ()
+    missing_tiles: tuple[Slug, ...] = ()
+    by: str | None = None
+    until: UtcDatetime | None = None
+
+    @property
+    def about(self) -> str:
+        """The alert."""
+        return self.alert
+
+
+class Miss(StrEnum):
+    """What was missed: any look, or one on which something could be seen."""
+
+    LOOK = "look"
+    CLEAR_LOOK = "clear-look"
+
+
+class MissedLookEvent(Notice):
+    """A site should have been seen by now and was not; or it has been seen again.
+
+    Attributes:
+        missed: the missed look's identity, derived from site, kind and due time.
+        sequence: 1 when it was first told, one more for each transition.
+        transition: `opened` when the look was missed, `resolved` when that ended.
+        reason: why, in one sentence.
+        site: id of the site.
+        site_name: its name.
+        miss: any look, or one on which something could be seen.
+        due_at: by when it should have come.
+        last_at: when the last one was taken; null if there never was one.
+        seen_at: when the look was taken that ended it; null without one.
+        sentence: what was missed, told to a person.
+        page_url: where a person sees how all sites stand.
+    """
+
+    TYPE: ClassVar[str] = "railwatch.missed-look.v1"
+
+    missed: str
+    transition: Literal[Transition.OPENED, Transition.RESOLVED]
+    miss: Miss
+    due_at: UtcDatetime
+    last_at: UtcDatetime | None
+    seen_at: UtcDatetime | None = None
+
+    @property
+    def about(self) -> str:
+        """The missed look."""
+        return self.missed

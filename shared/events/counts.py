@@ -1,0 +1,50 @@
+"""The event that a tile was counted."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from railwatch.shared.counts import BaselineRef, BlobRef, RecallCheck, TileCount
+from railwatch.shared.events.base import AboutTile, derived_id
+
+
+class CountEvent(AboutTile):
+    """A tile was counted, or rejected with its reasons.
+
+    Attributes:
+        result: the count.
+        image: the tile that was counted.
+        baseline: what it was differenced against; null for a single-image count.
+        new_baseline: set where this very tile became the baseline of the looks that follow.
+        evidence: pictures by name: `baseline`, `tile`, `difference`, `cars`.
+        recall: how many of some known cars, painted into a copy of the tile, were found; null where it was not tried.
+    """
+
+    TYPE: ClassVar[str] = "railwatch.count.v1"
+    TOPIC: ClassVar[str] = "railwatch.counts.v1"
+    SOURCE: ClassVar[str] = "/railwatch/detector"
+
+    result: TileCount
+    image: BlobRef
+    baseline: BaselineRef | None = None
+    new_baseline: BaselineRef | None = None
+    evidence: dict[str, BlobRef] = Field(default_factory=dict)
+    recall: RecallCheck | None = None
+
+    @property
+    def id(self) -> str:
+        """From site, tile, time, pixels, algorithm and baseline."""
+        return derived_id(
+            self.TYPE,
+            self.site,
+            self.tile,
+            self.observed_at.isoformat(),
+            self.image.sha256,
+            self.result.algorithm,
+            self.baseline.id if self.baseline else "none",
+        )
+
+    @property
+    def key(self) -> str:
+        """One site's counts stay in order."""
+        return self.site

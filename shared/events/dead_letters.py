@@ -1,0 +1,58 @@
+"""The event that something could not be processed."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from railwatch.shared.counts import Frozen
+from railwatch.shared.events.base import Event, derived_id
+from railwatch.shared.process import Service
+
+
+class Coordinates(Frozen):
+    """Where a Kafka record lies."""
+
+    topic: str
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
+class DeadLetter(Event):
+    """Something could not be processed. It is kept, with the reason, never dropped.
+
+    Attributes:
+        service: who gave up.
+        reason: a short, stable word.
+        detail: one sentence for a person, without a stack trace.
+        subject: what it was about: a file name, a scene id, an event id.
+        original: where the record lies; null for what never was a record, such as a rejected upload.
+        headers: the record's headers, decoded leniently.
+        value_base64: the record's value; null above the size limit or for what never was a record.
+    """
+
+    TYPE: ClassVar[str] = "railwatch.dead-letter.v1"
+    TOPIC: ClassVar[str] = "railwatch.dead-letters.v1"
+
+    service: Service
+    reason: str = Field(pattern=r"^[a-z0-9-]+$")
+    detail: str
+    subject: str
+    original: Coordinates | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    value_base64: str | None = None
+
+    @property
+    def id(self) -> str:
+        """From the service, the reason and the record's coordinates, or the subject where there is no record."""
+        where = self.original.model_dump_json() if self.original else self.subject
+        return derived_id(self.TYPE, self.service, self.reason, where)
+
+    @property
+    def key(self) -> str:
+        """Dead letters of one service stay in order."""
+        return self.service
+
+    @property
+    def event_source(self) -> str:
+        """The service that gave up."""
+        return f"/railwatch/{self.service}"
