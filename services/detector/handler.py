@@ -9,7 +9,7 @@ import structlog
 
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.counting import count_tile
-from railwatch.services.detector.imagery.geotiff import RasterLimits, read_raster
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.rejection import TileRejectedError
@@ -44,7 +44,7 @@ class TileHandler:
         blobs: where pixels lie.
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
-        limits: what a tile may be at the most.
+        max_pixels: rows times columns that a tile may have.
         recall_share: share of looks that are counted again with known cars painted in.
     """
 
@@ -52,7 +52,7 @@ class TileHandler:
     blobs: BlobStore
     baselines: Baselines
     unregistered: UnregisteredLooks
-    limits: RasterLimits
+    max_pixels: int = MAX_PIXELS
     recall_share: float = 0.0
 
     def handle(self, event: TileEvent) -> Sequence[CountEvent]:
@@ -111,7 +111,7 @@ class TileHandler:
     def _fetch(self, image: BlobRef) -> Raster:
         data = self.blobs.get(image)
         with metrics.STAGE_SECONDS.labels("decode").time():
-            return read_raster(data, self.limits)
+            return read_raster(data, self.max_pixels)
 
     def _take_baseline(self, event: TileEvent, tile: Raster) -> None:
         try:

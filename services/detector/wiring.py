@@ -6,7 +6,6 @@ import redis
 
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.handler import TileHandler
-from railwatch.services.detector.imagery.geotiff import RasterLimits
 from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
@@ -25,8 +24,8 @@ def tile_worker(
     """Tiles in, counts out."""
     sites = known_sites(settings.sites.dir).sites
     unregistered = UnregisteredLooks(client)
-    limits = RasterLimits(max_pixels=settings.detector.max_pixels)
-    handler = TileHandler(sites, blobs, Baselines(client), unregistered, limits, settings.detector.recall_share)
+    detector = settings.detector
+    handler = TileHandler(sites, blobs, Baselines(client), unregistered, detector.max_pixels, detector.recall_share)
     return Worker(
         service="detector",
         kafka=settings.kafka,

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from rasterio.enums import ColorInterp, Interleaving, MaskFlags
-from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from railwatch.services.ingest.scene import Scene, damaged
+from railwatch.services.ingest.scene import Scene
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.sites import Cell, Site
 
@@ -47,7 +46,8 @@ def cut(scene: Scene, cells: tuple[Cell, ...]) -> Iterator[Tile]:
     A tile ends where the scene ends: what lies beyond is not padded.
 
     Raises:
-        UnprocessableError: `decode-failed` or `tile-too-large`.
+        UnprocessableError: `tile-too-large`.
+        RasterioIOError: the pixels cannot be decoded.
     """
     for cell in cells:
         window = _window(scene, cell)
@@ -84,11 +84,8 @@ def _encode(dataset: DatasetReader, window: Window, cell: Cell) -> bytes | None:
             f"Tile {cell.id} holds {size_bytes / 1e6:.0f} MB of pixels, more than {MAX_TILE_BYTES / 1e6:.0f} MB; "
             "lower the site's `tile_size_m`.",
         )
-    try:
-        pixels = dataset.read(window=window)
-        mask = dataset.dataset_mask(window=window)
-    except RasterioIOError:
-        raise damaged(f"the pixels of tile {cell.id} cannot be decoded") from None
+    pixels = dataset.read(window=window)
+    mask = dataset.dataset_mask(window=window)
     if np.issubdtype(pixels.dtype, np.floating):
         mask = np.where(np.isfinite(pixels).any(axis=0), mask, 0)
     if not mask.any():

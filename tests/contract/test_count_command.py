@@ -92,7 +92,8 @@ def test_json_has_one_line_a_tile_with_exactly_these_fields(counted: Done, pair:
 def test_a_broken_tile_is_named_and_the_others_go_on(counted: Done, pair: Path) -> None:
     assert [tile["tile"] for tile in counted.tiles] == [str(pair / "tile.tif"), str(pair / "baseline.tif")]
     assert counted.code == 1
-    assert counted.errors == f"railwatch: {pair / 'broken.tif'}: the picture is not a complete GeoTIFF\n"
+    problem = "The file is not a TIFF; it must be a GeoTIFF or COG."
+    assert counted.errors == f"railwatch: {pair / 'broken.tif'}: {problem}\n"
 
 
 def test_a_rejected_tile_has_a_count_of_null(pair: Path) -> None:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.handler import TileHandler
-from railwatch.services.detector.imagery.geotiff import RasterLimits
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared import metrics
 from railwatch.shared.blobs import BlobStore
@@ -41,7 +40,7 @@ def blobs() -> BlobStore:
 
 @pytest.fixture
 def handler(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
-    return TileHandler({"yard": site_of(scene)}, blobs, Baselines(client), UnregisteredLooks(client), RasterLimits())
+    return TileHandler({"yard": site_of(scene)}, blobs, Baselines(client), UnregisteredLooks(client))
 
 
 @pytest.fixture
@@ -206,7 +205,7 @@ def test_a_blob_that_is_no_picture_is_unprocessable(handler: TileHandler, blobs:
     with pytest.raises(UnprocessableError) as refused:
         handler.handle(tile_event(blobs, b"not a picture", day=0, role=role))
 
-    assert refused.value.reason == "undecodable"
+    assert refused.value.reason == "format-unsupported"
 
 
 def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHandler, blobs: BlobStore) -> None:
@@ -218,7 +217,7 @@ def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHan
 
 def test_redis_away_is_passing(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1"))
-    handler = TileHandler({"yard": site_of(scene)}, blobs, Baselines(nobody), UnregisteredLooks(nobody), RasterLimits())
+    handler = TileHandler({"yard": site_of(scene)}, blobs, Baselines(nobody), UnregisteredLooks(nobody))
 
     with pytest.raises(TransientError, match="Redis"):
         handler.handle(first)

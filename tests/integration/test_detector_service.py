@@ -104,7 +104,7 @@ def test_tiles_are_counted_and_baselines_survive_the_loss_of_redis(
     ):
         eventually(lambda: len(counts.ids()) == 2 and dead.events(), "both looks are counted, the third is dead")
         by_scene = {event.scene: event for event in counts.events()}
-        assert [letter.reason for letter in dead.events()] == ["undecodable"]
+        assert [letter.reason for letter in dead.events()] == ["format-unsupported"]
         baseline = by_scene["look-0"].new_baseline
         assert baseline is not None
         assert by_scene["look-1"].baseline == baseline

@@ -1,109 +1,64 @@
-"""Reading GeoTIFFs of strangers: limits first, then pixels, with a named reason for what cannot be a picture."""
+"""Tiles as pictures: which bands of a GeoTIFF are looked at, which pixels are valid, and what value saturates."""
 
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from scipy import ndimage
 
 from railwatch.services.detector.imagery.raster import Raster, on_metric_grid
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.geography import Grid
+from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
 
+MAX_PIXELS = 8192 * 8192
+# Registration and strips need some ground to work on.
+MIN_SIDE_PX = 32
+# A tile is read as a whole, so its only block may hold all of it: four bands of four bytes.
+BLOCK_BYTES_PER_PIXEL = 16
+# Every type of real numbers that a GeoTIFF can have.
+DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
 # Pixels that differ by more than this between the axes are resampled to square ones before anything measures lengths.
 MAX_ANISOTROPY = 1.01
+# Black ground may touch the border here and there; fill touches it along this many pixels, or more.
+MIN_FILL_PX = 16
 
 
-@dataclass(frozen=True)
-class RasterLimits:
-    """What a picture may be at the most; checked on its header, before a pixel is decoded."""
-
-    max_pixels: int = 8192 * 8192
-    max_bands: int = 16
-    min_side_px: int = 32
-
-
-def read_raster(source: Path | bytes, limits: RasterLimits | None = None) -> Raster:
+def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Raster:
     """Reads a GeoTIFF of any real data type as a picture with square pixels.
 
-    One band stays one band; of more, red, green and blue are taken as the file names them, else the first three. What
-    is no-data, masked, transparent, NaN, or black fill at the picture's edge is not valid.
+    One band stays one band. Of several bands, red, green and blue are taken as the file names them, or else the first
+    three. A pixel is not valid if it is no-data, masked, transparent, NaN, or black fill at the picture's edge.
 
     Args:
         source: a file, or its bytes.
-        limits: what the picture may be at the most.
+        max_pixels: rows times columns that a picture may have.
 
     Raises:
-        UnprocessableError: `undecodable`, `too-large`, `too-small`, `no-georeference`, `unsupported-bands` or
-            `unsupported-dtype`.
+        UnprocessableError: one of the faults of `open_geotiff`.
         OSError: the file cannot be opened at all.
     """
-    limits = limits or RasterLimits()
-    if isinstance(source, Path):
-        with source.open("rb"):  # a missing or unreadable file is the caller's mistake, not a broken picture
-            pass
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            if isinstance(source, bytes):
-                with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
-                    return _read(dataset, limits)
-            with rasterio.open(source, driver="GTiff") as dataset:
-                return _read(dataset, limits)
-    except RasterioError as error:
-        raise UnprocessableError("undecodable", "the picture is not a complete GeoTIFF") from error
+    limits = Limits(max_pixels, BLOCK_BYTES_PER_PIXEL * max_pixels, DTYPES, MIN_SIDE_PX)
+    with open_geotiff(source, limits) as geotiff:
+        return _read(geotiff)
 
 
-def _read(dataset: DatasetReader, limits: RasterLimits) -> Raster:
-    _check_header(dataset, limits)
+def _read(geotiff: Geotiff) -> Raster:
+    dataset = geotiff.dataset
     bands = _colour_bands(dataset)
-    try:
-        raw = dataset.read(bands)
-        valid = _valid(dataset, raw, bands)
-    except RasterioIOError as error:
-        raise UnprocessableError("undecodable", "the picture is truncated or damaged") from error
+    raw = dataset.read(bands)
+    valid = _valid(dataset, raw, bands)
     pixels = np.where(valid, raw, 0).astype(np.float32) / _full_scale(dataset, raw, valid)
-    gsd_x, gsd_y = Grid(dataset.transform, dataset.crs).pixel_size_m(dataset.width / 2, dataset.height / 2)
-    if not np.isfinite([gsd_x, gsd_y]).all():
-        raise UnprocessableError("no-georeference", "the picture lies outside the area its CRS is made for")
+    gsd_x, gsd_y = geotiff.pixel_size_m
     square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and dataset.transform.is_conformal
     if square and dataset.crs.is_projected:
         return Raster(pixels, valid, dataset.transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)))
     return on_metric_grid(pixels, valid, dataset.transform, dataset.crs, min(gsd_x, gsd_y))
 
 
-def _check_header(dataset: DatasetReader, limits: RasterLimits) -> None:
-    rows, cols = dataset.shape
-    if rows * cols > limits.max_pixels:
-        raise UnprocessableError(
-            "too-large", f"the picture has {cols} x {rows} px; at most {limits.max_pixels} px are read"
-        )
-    if min(rows, cols) < limits.min_side_px:
-        raise UnprocessableError(
-            "too-small", f"the picture has {cols} x {rows} px; at least {limits.min_side_px} px a side are needed"
-        )
-    if dataset.count > limits.max_bands:
-        raise UnprocessableError("unsupported-bands", f"the picture has {dataset.count} bands, not 1 to 4 or so")
-    if len(set(dataset.dtypes)) > 1 or np.dtype(dataset.dtypes[0]).kind not in "uif":
-        raise UnprocessableError("unsupported-dtype", f"pixels of type {dataset.dtypes[0]} are not a picture")
-    if (
-        dataset.crs is None
-        or dataset.transform.is_identity
-        or not (dataset.crs.is_projected or dataset.crs.is_geographic)
-    ):
-        raise UnprocessableError("no-georeference", "the picture does not say where on Earth it lies")
-
-
 def _colour_bands(dataset: DatasetReader) -> list[int]:
     interpretation = dataset.colorinterp
-    if ColorInterp.palette in interpretation:
-        raise UnprocessableError("unsupported-bands", "a palette picture has no brightness; convert it to RGB")
     named = [
         next(
             (
@@ -119,7 +74,7 @@ def _colour_bands(dataset: DatasetReader) -> list[int]:
         return [band for band in named if band]
     opaque = [i for i, meaning in enumerate(interpretation, start=1) if meaning != ColorInterp.alpha]
     if not opaque:
-        raise UnprocessableError("unsupported-bands", "the picture has no band but its transparency")
+        raise UnprocessableError("bands-unsupported", "The raster has no band besides its transparency.")
     return opaque[:3] if len(opaque) >= 3 else opaque[:1]
 
 
@@ -141,7 +96,7 @@ def _edge_fill(raw: NDArray[np.generic]) -> NDArray[np.bool_]:
     labels, _ = ndimage.label(black)
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     sizes = np.bincount(border, minlength=1)
-    fill = np.flatnonzero(sizes >= 16)
+    fill = np.flatnonzero(sizes >= MIN_FILL_PX)
     return np.asarray(np.isin(labels, fill[fill > 0]), dtype=bool)
 
 

@@ -9,7 +9,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.io import MemoryFile
 
-from railwatch.services.detector.imagery.geotiff import RasterLimits, read_raster
+from railwatch.services.detector.imagery.geotiff import DTYPES, read_raster
 from railwatch.services.detector.imagery.raster import Raster, harmonise, north_px
 from railwatch.shared.errors import UnprocessableError
 from tests.support.geotiff import ORIGIN, UTM, NoiseScene, bare_tiff, reproject
@@ -124,14 +124,13 @@ def test_a_dark_spot_amid_the_picture_is_data() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"not a picture", "undecodable"),
-        (NoiseScene().geotiff()[:2000], "undecodable"),
-        (NoiseScene(driver="PNG", crs=None).geotiff(), "undecodable"),
-        (bare_tiff(60_000), "too-large"),
-        (NoiseScene(width=20, height=20).geotiff(), "too-small"),
-        (NoiseScene(crs=None).geotiff(), "no-georeference"),
-        (NoiseScene(bands=20, width=40, height=40).geotiff(), "unsupported-bands"),
-        (NoiseScene(dtype="complex64").geotiff(), "unsupported-dtype"),
+        (b"not a picture", "format-unsupported"),
+        (NoiseScene().geotiff()[:2000], "decode-failed"),
+        (bare_tiff(60_000), "too-many-pixels"),
+        (NoiseScene(width=20, height=20).geotiff(), "too-few-pixels"),
+        (NoiseScene(crs=None).geotiff(), "crs-missing"),
+        (NoiseScene(bands=20, width=40, height=40).geotiff(), "bands-unsupported"),
+        (NoiseScene(dtype="complex64").geotiff(), "dtype-unsupported"),
     ],
 )
 def test_what_cannot_be_a_picture_is_refused_with_its_reason(data: bytes, reason: str) -> None:
@@ -142,9 +141,39 @@ def test_what_cannot_be_a_picture_is_refused_with_its_reason(data: bytes, reason
     assert refused.value.detail
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_type_of_real_numbers_is_a_picture(dtype: str) -> None:
+    assert picture(dtype=dtype).pixels.any()
+
+
+def test_a_picture_may_be_one_block() -> None:
+    whole = NoiseScene(width=1024, height=1024, bands=4, dtype="float32")
+    one_block = whole.geotiff(tiled=True, blockxsize=1024, blockysize=1024)
+
+    assert read_raster(one_block, max_pixels=1024 * 1024).shape == (1024, 1024)
+
+
+def test_a_picture_that_is_all_transparency_is_refused() -> None:
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            width=64,
+            height=64,
+            count=1,
+            dtype="uint8",
+            crs=UTM,
+            transform=Affine(1, 0, 5e5, 0, -1, 4e6),
+        ) as target:
+            target.colorinterp = [ColorInterp.alpha]
+        with pytest.raises(UnprocessableError) as refused:
+            read_raster(bytes(memory.getbuffer()))
+
+    assert refused.value.reason == "bands-unsupported"
+
+
 def test_limits_are_checked_before_decoding() -> None:
     with pytest.raises(UnprocessableError, match="500 x 400"):
-        read_raster(NoiseScene().geotiff(), RasterLimits(max_pixels=100_000))
+        read_raster(NoiseScene().geotiff(), max_pixels=100_000)
 
 
 def test_a_file_that_is_not_there_is_the_caller_s_mistake(tmp_path: Path) -> None:
