@@ -1,4 +1,4 @@
-"""Write what is made from something else: `python -m deploy`, or `python -m deploy --check` to see if it is up to date.
+"""Write the generated files: `python -m deploy`. Check that they are up to date: `python -m deploy --check`.
 
 - grafana/dashboards/*.json from the code beside them
 - each alert's `runbook_url` in prometheus/rules.yaml and its tests, from `RUNBOOKS` below
@@ -34,14 +34,14 @@ def dashboards() -> Iterator[tuple[str, str]]:
 
 
 def linked_rules() -> Iterator[tuple[str, str]]:
-    """Path and YAML of the rules and their tests, with links to where the runbooks are."""
+    """Path and YAML of the rules and their tests, with the address of the runbooks."""
     for path in [ROOT / RULES, *sorted((ROOT / RULES).parent.glob("*.test.yaml"))]:
         text = re.sub(r"runbook_url: \S+/(\w+\.md)", rf"runbook_url: {RUNBOOKS}/\1", path.read_text())
         yield str(path.relative_to(ROOT)), text
 
 
 def prometheus_rule(rules: str) -> tuple[str, str]:
-    """Path and YAML of the rules as the Prometheus operator takes them."""
+    """Path and YAML of the rules in the form that the Prometheus operator reads."""
     resource = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -53,7 +53,7 @@ def prometheus_rule(rules: str) -> tuple[str, str]:
 
 
 def main(check: bool) -> None:
-    """Write the files, or exit with those that are not up to date."""
+    """Write the files, or exit with the names of files that are not up to date."""
     rules = dict(linked_rules())
     files = dict([*dashboards(), *rules.items(), prometheus_rule(rules[RULES])])
     stale = [path for path, text in files.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]

@@ -1,4 +1,4 @@
-"""Shows what webhooks are sent, one line a request, and whether Railwatch's signature holds."""
+"""Prints each webhook request in one line, and refuses Railwatch's own requests if the signature is wrong."""
 
 import json
 import os
@@ -10,23 +10,23 @@ from railwatch.services.alerting.delivery.signature import HEADER, verify
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Takes every POST, but Railwatch's only if it is signed."""
+    """Accepts every POST. Railwatch's own requests need a valid signature."""
 
     def do_POST(self) -> None:
-        """Print the request and answer whether it was taken."""
+        """Print the request and answer it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         signature = self.headers.get(HEADER)
         taken = signature is None or verify(os.environ["WEBHOOK_SECRET"], body, signature, time.time())
-        print(f"{self.path}: {told(json.loads(body)) if taken else 'the signature is wrong'}", flush=True)  # noqa: T201
+        print(f"{self.path}: {in_one_line(json.loads(body)) if taken else 'the signature is wrong'}", flush=True)  # noqa: T201
         self.send_response(204 if taken else 401)
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing of the request itself."""
+        """Write no access log."""
 
 
-def told(body: dict[str, Any]) -> str:
-    """A webhook in a line: Railwatch's own CloudEvent, or Alertmanager's."""
+def in_one_line(body: dict[str, Any]) -> str:
+    """The body of a webhook in one line: Railwatch's own CloudEvent, or Alertmanager's form."""
     if "specversion" in body:
         return f"{body['data']['transition']}: {body['data']['sentence']}"
     alerts = [f"{alert['labels']['alertname']}: {alert['annotations'].get('summary', '')}" for alert in body["alerts"]]

@@ -80,7 +80,7 @@ def _latency(board: Dashboard) -> Dashboard:
     waiting = panel(
         TimeSeries(),
         "Records that wait",
-        "A great number that is young is a wave of work; a small one that is old is a fault.",
+        "Many young records are a wave of work; few old records are a fault.",
         "short",
         query("sum by (group) (railwatch_lag_records)", "{{group}}"),
         size=(12, 8),

@@ -13,7 +13,7 @@ from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel,
 def make() -> Dashboard:
     """The dashboard."""
     board = dashboard(
-        "quality", "Railwatch / Detector quality", "Whether counts can be believed, fleet-wide.", "now-7d"
+        "quality", "Railwatch / Detector quality", "Whether counts can be trusted, over all sites.", "now-7d"
     )
     return _rejections(_registration(_recall(_counts(board))))
 

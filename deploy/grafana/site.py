@@ -113,7 +113,7 @@ def _present() -> list[Stat]:
         panel(
             Stat(),
             "Threshold",
-            "The count above which that look would have raised an alert. Empty while the site is still learned.",
+            "The count above which that look would have raised an alert. Empty while Railwatch still learns the site.",
             "short",
             now('max(railwatch_site_threshold{site="$site"})'),
             size=(4, 4),
@@ -150,7 +150,7 @@ def _present() -> list[Stat]:
         panel(
             Stat(),
             "Looks without registration",
-            "Newest looks in a row that did not match the baseline. From 3 on the site is not being watched.",
+            "Newest looks in a row that did not match the baseline. From 3 on nobody watches the site.",
             "short",
             now('max(railwatch_site_unregistered_looks{site="$site"})'),
             size=(4, 4),

@@ -45,7 +45,7 @@ DAY_S = 86_400.0
 def make() -> Dashboard:
     """The dashboard."""
     board = dashboard(
-        "sites", "Railwatch / Sites", "Every site: how many cars, how near to an alert, when last seen.", "now-90d"
+        "sites", "Railwatch / Sites", "Every site: how many cars, how close to an alert, when last seen.", "now-90d"
     )
     for built in (*_numbers(), _fleet(), _fullest(), _most_overdue()):
         board = board.with_panel(built)

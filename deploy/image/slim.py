@@ -1,8 +1,8 @@
-"""Takes out of the image what never runs there: 750 MB become less than 400.
+"""Removes from the image what never runs there: 750 MB become less than 400.
 
-Run by the Dockerfile. `slim.py ENVIRONMENT MODULE...` takes tests, headers, duplicate data and symbols out of
-the libraries, and keeps bytecode for what the named modules import at start (the file system is read-only later).
-`slim.py` alone takes all programs but Python and a shell out of the base.
+The Dockerfile runs it. `slim.py ENVIRONMENT MODULE...` removes tests, headers, duplicate data and symbols from the
+libraries. It compiles what the named modules import at start, because the file system is read-only later. `slim.py`
+alone removes all programs from the base except Python and a shell.
 """
 
 import importlib
@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-# What stays of the base's programs, beside Python itself.
+# Programs of the base that stay, in addition to Python.
 PROGRAMS = {"dash", "env", "sh"}
 
-# Parts of the standard library that only serve development.
+# Parts of the standard library that are only needed for development.
 OF_PYTHON = ("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtledemo", "site-packages/pip")
 
 OF_BASE = (
@@ -37,7 +37,7 @@ OF_BASE = (
     "/var/log/*",
 )
 
-# Tests, headers, notes for uninstalling and of when it was built, and a codec that no GeoTIFF has.
+# Tests, headers, notes for uninstalling, the time of the build, and a codec that no GeoTIFF uses.
 OF_LIBRARIES = (
     "**/tests",
     "**/include",
@@ -58,7 +58,7 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def compile_imported(modules: Iterable[str]) -> None:
-    """Write bytecode for everything that importing the modules loads; valid whatever the files' times become."""
+    """Write bytecode for all modules that the named modules import. It stays valid when the files' times change."""
     for name in modules:
         importlib.import_module(name)
     for module in list(sys.modules.values()):
@@ -68,7 +68,7 @@ def compile_imported(modules: Iterable[str]) -> None:
 
 
 def share_projection_data(packages: Path) -> None:
-    """Let pyproj read rasterio's copy of PROJ's data where both carry the same version."""
+    """Let pyproj read rasterio's copy of PROJ's data if both have the same version."""
     pyproj, rasterio = packages / "pyproj/proj_dir/share/proj", packages / "rasterio/proj_data"
     if _proj_version(pyproj) == _proj_version(rasterio):
         shutil.rmtree(pyproj)
@@ -76,7 +76,7 @@ def share_projection_data(packages: Path) -> None:
 
 
 def settle_bill_of_materials(path: Path) -> None:
-    """Take out of it what differs from build to build: when it was written, and its random number."""
+    """Remove what differs from build to build: the time and the random number."""
     bill = json.loads(path.read_text())
     bill.pop("serialNumber", None)
     bill.get("metadata", {}).pop("timestamp", None)
@@ -89,7 +89,7 @@ def _proj_version(data: Path) -> str:
 
 
 def slim_environment(environment: Path, modules: list[str]) -> None:
-    """Keep of the virtual environment what runs, and bytecode for what the modules import."""
+    """Keep what runs in the virtual environment, and the bytecode of the modules and their imports."""
     packages = next(environment.glob("lib/python3*/site-packages"))
     remove(packages.rglob("__pycache__"))
     for pattern in OF_LIBRARIES:
@@ -102,7 +102,7 @@ def slim_environment(environment: Path, modules: list[str]) -> None:
 
 
 def slim_base() -> None:
-    """Keep of the base what Python needs."""
+    """Keep the parts of the base that Python needs."""
     standard_library = Path(shutil.__file__).parent
     remove(standard_library / part for part in OF_PYTHON)
     for pattern in OF_BASE:

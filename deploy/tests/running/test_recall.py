@@ -34,7 +34,7 @@ def test_a_detector_that_finds_fewer_known_cars_than_before_is_told(tmp_path: Pa
                 lambda: told in {alert["labels"]["alertname"] for alert in desk.alerts("operators")}, "it is told"
             )
         (alert, *_) = [alert for alert in desk.alerts("operators") if alert["labels"]["alertname"] == told]
-        assert alert["annotations"]["summary"] == "Only 60% of known cars are found."
+        assert alert["annotations"]["summary"] == "Only 60% of painted cars are found."
 
 
 def _write_weeks(directory: Path, instance: str) -> tuple[float, float]:
