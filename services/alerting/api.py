@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, SecretStr
 
-from railwatch.services.alerting.attention import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.acknowledgements import NotStandingError, acknowledge, silence
 from railwatch.services.alerting.pages.routes import add_pages
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import (
     Acknowledgement,
     AlertDetail,
@@ -23,9 +23,6 @@ from railwatch.services.alerting.views import (
     SitePage,
     SiteView,
     TransitionView,
-    alert_view,
-    observation_view,
-    site_view,
 )
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
@@ -46,25 +43,25 @@ To = Annotated[AwareDatetime | None, Query(description="Before this time, RFC 33
 
 
 def make_app(
-    windows: Windows,
+    store: Store,
     sites: Mapping[str, Site],
     blobs: BlobStore,
     tokens: Sequence[SecretStr],
     progress: Progress,
     ready: Mapping[str, Callable[[], bool]],
 ) -> FastAPI:
-    """The whole of alerting's HTTP; the tokens are those of people who may acknowledge and silence."""
+    """Alerting's HTTP API and pages. The tokens are those of people who may acknowledge and silence."""
     app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "")
     answer_with_problems(app)
     app.include_router(health_router(progress, ready))
-    app.include_router(sites_router(windows, sites))
-    app.include_router(alerts_router(windows, blobs))
-    app.include_router(attention_router(windows, tokens))
-    add_pages(app, windows, sites)
+    app.include_router(sites_router(store, sites))
+    app.include_router(alerts_router(store, blobs))
+    app.include_router(acknowledgements_router(store, tokens))
+    add_pages(app, store, sites)
     return app
 
 
-def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
+def sites_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
     """Sites and their observations."""
     router = APIRouter(prefix="/v1/sites", tags=["sites"])
 
@@ -75,14 +72,14 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
 
     @router.get("", summary="All sites")
     def list_sites(request: Request, limit: Limit = 100, after: After = None) -> SitePage:
-        statuses, told = windows.statuses(), windows.missed()
+        statuses, missed = store.statuses(), store.missed()
         ids = [site for site in sorted(sites) if after is None or site > after]
-        items = tuple(site_view(sites[id_], statuses.get(id_), told.get(id_, ())) for id_ in ids[:limit])
+        items = tuple(SiteView.of(sites[id_], statuses.get(id_), missed.get(id_, ())) for id_ in ids[:limit])
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")
     def get_site(site: str) -> SiteView:
-        return site_view(known(site), windows.status(site), windows.missed_at(site))
+        return SiteView.of(known(site), store.status(site), store.missed_at(site))
 
     @router.get("/{site}/observations", summary="A site's observations")
     def list_observations(
@@ -96,18 +93,18 @@ def sites_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
         known(site)
         before = min((at for at in (after, to) if at), default=datetime.max.replace(tzinfo=UTC))
         found = [
-            entry
-            for entry in reversed(windows.window(site).history.entries)
-            if entry.judgement.observed_at < before and (from_ is None or entry.judgement.observed_at >= from_)
+            look
+            for look in reversed(store.record(site).history.judgements)
+            if look.observed_at < before and (from_ is None or look.observed_at >= from_)
         ]
-        items = tuple(observation_view(entry) for entry in found[:limit])
+        items = tuple(found[:limit])
         last = items[-1].observed_at.isoformat() if len(found) > limit else None
         return ObservationPage(items=items, next=_next(request, last))
 
     return router
 
 
-def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
+def alerts_router(store: Store, blobs: BlobStore) -> APIRouter:
     """Alerts and their pictures."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -121,27 +118,25 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
         limit: Limit = 100,
         after: After = None,
     ) -> AlertPage:
-        ids = windows.alerts(site, from_, to)
+        ids = store.alerts(site, from_, to)
         if after is not None:
             if after not in ids:
                 raise HTTPException(404, f"There is no alert {after!r} to go on after.")
             ids = ids[ids.index(after) + 1 :]
-        views = (alert_view(event) for event in windows.latest_of(ids))
+        views = (AlertView.of(event) for event in store.latest_of(ids))
         found = list(islice((view for view in views if state in (None, view.state)), limit + 1))
         items = tuple(found[:limit])
         return AlertPage(items=items, next=_next(request, items[-1].alert if len(found) > limit else None))
 
     @router.get("/{alert}", summary="One alert")
     def get_alert(alert: str) -> AlertDetail:
-        events = _known(windows, alert)
-        steps = tuple(
-            TransitionView(**{name: getattr(event, name) for name in TransitionView.model_fields}) for event in events
-        )
-        return AlertDetail(alert=alert_view(events[-1]), event=events[-1], transitions=steps)
+        events = _known(store, alert)
+        transitions = tuple(TransitionView.model_validate(event, from_attributes=True) for event in events)
+        return AlertDetail(alert=AlertView.of(events[-1]), event=events[-1], transitions=transitions)
 
     @router.get("/{alert}/pictures/{sha256}", summary="A picture behind an alert", response_class=Response)
     def get_picture(request: Request, alert: str, sha256: str) -> Response:
-        ref = _picture(_known(windows, alert), sha256)
+        ref = _picture(_known(store, alert), sha256)
         if ref is None:
             raise HTTPException(404, f"The alert has no picture {sha256!r}.")
         headers = {"Cache-Control": FOREVER, "ETag": f'"{sha256}"', "X-Content-Type-Options": "nosniff"}
@@ -156,34 +151,34 @@ def alerts_router(windows: Windows, blobs: BlobStore) -> APIRouter:
     return router
 
 
-def attention_router(windows: Windows, tokens: Sequence[SecretStr]) -> APIRouter:
-    """What people say of alerts that stand."""
+def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRouter:
+    """What people do with alerts that stand."""
     check = bearer_check(tokens, "RAILWATCH_ALERTING_TOKENS")
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(check)])
 
-    @router.post("/{alert}/acknowledge", summary="Say that somebody takes care of it")
-    def post_acknowledgement(alert: str, said: Acknowledgement) -> AlertView:
-        event = _known(windows, alert)[-1]
+    @router.post("/{alert}/acknowledge", summary="Acknowledge an alert: somebody takes care of it")
+    def post_acknowledgement(alert: str, body: Acknowledgement) -> AlertView:
+        event = _known(store, alert)[-1]
         try:
-            return alert_view(acknowledge(windows, event, said.by, said.note, datetime.now(UTC)))
+            return AlertView.of(acknowledge(store, event, body.by, body.note, datetime.now(UTC)))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
 
-    @router.post("/{alert}/silence", summary="Leave receivers in peace until a time")
-    def post_silence(alert: str, said: Silence) -> AlertView:
-        event, now = _known(windows, alert)[-1], datetime.now(UTC)
-        if not now < said.until <= now + LONGEST_SILENCE:
+    @router.post("/{alert}/silence", summary="Send receivers nothing about an alert until a time")
+    def post_silence(alert: str, body: Silence) -> AlertView:
+        event, now = _known(store, alert)[-1], datetime.now(UTC)
+        if not now < body.until <= now + LONGEST_SILENCE:
             raise HTTPException(422, f"`until` must lie in the future, no more than {LONGEST_SILENCE.days} days.")
         try:
-            return alert_view(silence(windows, event, said.by, said.note, said.until, now))
+            return AlertView.of(silence(store, event, body.by, body.note, body.until, now))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
 
     return router
 
 
-def _known(windows: Windows, alert: str) -> list[AlertEvent]:
-    events = windows.alert(alert)
+def _known(store: Store, alert: str) -> list[AlertEvent]:
+    events = store.alert(alert)
     if not events:
         raise HTTPException(404, f"There is no alert {alert!r}.")
     return events

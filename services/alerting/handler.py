@@ -1,19 +1,18 @@
 """What happens to a count: it joins its scene, the scene enters its site's history, and alerts follow from that.
 
-A handler may be killed at any point and run again. The count, the history and the events that followed from it are
+A handler may be killed at any point and run again. The count, the history and the events that follow from it are
 written in one transaction, before anything is published. A count that is delivered again changes nothing and gives the
-events that it gave the first time, with the same ids; so none is lost, and readers can tell a repetition.
+events that it gave the first time, with the same ids. So none is lost, and readers recognise a repetition.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from railwatch.services.alerting.history.alert_event import alert_event, plain_look
-from railwatch.services.alerting.history.entries import Entries, Entry
+from railwatch.services.alerting.history.alert_event import alert_event
 from railwatch.services.alerting.history.history import enter
-from railwatch.services.alerting.history.lifecycle import steps, told
-from railwatch.services.alerting.history.missed import GAPS, next_due, promised
+from railwatch.services.alerting.history.lifecycle import records_after, transitions_due
+from railwatch.services.alerting.history.missed import promised
 from railwatch.services.alerting.history.observations import (
     check_count,
     complete,
@@ -22,21 +21,24 @@ from railwatch.services.alerting.history.observations import (
     reading,
     tracks_by_tile,
 )
-from railwatch.services.alerting.rule.judgement import Rule, State
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.state.transaction import SceneRecord, SiteStatus, SiteView, Window
+from railwatch.services.alerting.rule.judgement import Judgement, Rule
+from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
+from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared import metrics
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.sites import Site
 
+Evidence = dict[str, EvidenceItem]
+
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of a transaction: the events, and the look if one entered the history."""
+    """What came of a transaction: the events, and the judgement if a look entered the history."""
 
     events: tuple[AlertEvent, ...] = ()
-    entry: Entry | None = None
+    judgement: Judgement | None = None
 
 
 class CountHandler:
@@ -44,14 +46,14 @@ class CountHandler:
 
     def __init__(
         self,
-        windows: Windows,
+        store: Store,
         sites: dict[str, Site],
         rule: Rule,
         scene_wait: timedelta,
         public_url: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._windows = windows
+        self._store = store
         self._sites = sites
         self._rule = rule
         self._scene_wait = scene_wait
@@ -64,95 +66,96 @@ class CountHandler:
 
         Raises:
             UnprocessableError: `unknown-site`, or a count that cannot be true.
-            TransientError: Redis is away.
+            TransientError: Redis does not answer.
         """
         site = self._sites.get(event.site)
         if site is None:
             raise UnprocessableError("unknown-site", f"there is no site {event.site}")
         check_count(event, self._tracks_of(site), site.car_lengths_m[0], self._clock())
-        outcome = self._windows.transact(site.id, lambda view: self._take(view, site, event))
-        self._report(outcome)
+        outcome = self._store.transact(site.id, lambda transaction: self._take(transaction, site, event))
+        _measure(outcome)
         return outcome.events
 
     def settle_due(self) -> None:
-        """Stop waiting for the tiles of scenes whose time is up; what comes of it goes to the outbox."""
-        for site_id, scene in self._windows.due(self._clock()):
+        """Stop waiting for the tiles of scenes whose time is up. The events that follow go to the outbox."""
+        for site_id, scene in self._store.due(self._clock()):
             site = self._sites.get(site_id)
             if site is None:
-                self._windows.forget_deadline(site_id, scene)
+                self._store.forget_deadline(site_id, scene)
             else:
                 self._settle(site, scene)
 
     def _settle(self, site: Site, scene: str) -> None:
-        def work(view: SiteView) -> _Outcome:
-            view.stop_waiting(scene)
-            known = view.scene(scene)
+        def work(transaction: Transaction) -> _Outcome:
+            transaction.stop_waiting(scene)
+            known = transaction.scene(scene)
             if known is None or known.due_at is None:
                 return _Outcome()
-            return self._enter(view, site, scene, known, view.evidence(scene), cause=None)
+            return self._enter(transaction, site, scene, known, transaction.evidence(scene), cause=None)
 
-        self._report(self._windows.transact(site.id, work))
+        _measure(self._store.transact(site.id, work))
 
-    def _take(self, view: SiteView, site: Site, event: CountEvent) -> _Outcome:
-        known = view.scene(event.scene)
+    def _take(self, transaction: Transaction, site: Site, event: CountEvent) -> _Outcome:
+        known = transaction.scene(event.scene)
         before = known.readings if known else {}
         readings = merge(before, event.tile, reading(event))
         if readings == before:
-            return _Outcome(view.said(event.id) or self._announce(view, site, view.window, event.id))
+            repeated = transaction.events_of(event.id)
+            return _Outcome(repeated or self._announce(transaction, site, transaction.record, event.id))
         due_at = known.due_at if known else None if complete(readings) else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
-        others = view.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
+        others = transaction.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
         evidence = {**others, event.tile: evidence_item(event)}
         if due_at is None or complete(readings):
-            return self._enter(view, site, event.scene, record, evidence, event.id)
-        view.put_scene(event.scene, record, evidence)
+            return self._enter(transaction, site, event.scene, record, evidence, event.id)
+        transaction.put_scene(event.scene, record, evidence)
         return _Outcome()
 
     def _enter(
         self,
-        view: SiteView,
+        transaction: Transaction,
         site: Site,
         scene: str,
         record: SceneRecord,
-        evidence: dict[str, EvidenceItem],
+        evidence: Evidence,
         cause: str | None,
     ) -> _Outcome:
-        observation = observe(scene, record.readings, self._tracks_of(site))
-        history = enter(view.window.history, observation, self._rule, [new.at for new in site.new_normal])
-        view.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
+        seen = observe(scene, record.readings, self._tracks_of(site))
+        history = enter(transaction.record.history, seen, self._rule, [new.at for new in site.new_normal])
+        transaction.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
         if record.due_at is not None and complete(record.readings):
-            view.stop_waiting(scene)
-        events = self._announce(view, site, Window(history=history, alerts=view.window.alerts), cause, scene)
-        return _Outcome(events, history.entries.of_scene(scene))
+            transaction.stop_waiting(scene)
+        after = SiteRecord(history=history, alerts=transaction.record.alerts)
+        return _Outcome(self._announce(transaction, site, after, cause, scene), history.of_scene(scene))
 
     def _announce(
-        self, view: SiteView, site: Site, window: Window, cause: str | None, entered: str | None = None
+        self, transaction: Transaction, site: Site, record: SiteRecord, cause: str | None, entered: str | None = None
     ) -> tuple[AlertEvent, ...]:
-        """Bring what consumers are told up to date with the history, and keep both.
+        """Keep the record, and the events that bring consumers up to date with its history.
 
-        What a count causes is published when its handler returns it; what no count causes goes to the outbox.
+        The events that a count causes are published when its handler returns them. The others go to the outbox.
         """
-        entries = window.history.entries
-        taken = steps(site, window.alerts, entries)
-        if not taken and entered is None:
+        judgements = record.history.judgements
+        due = transitions_due(site, record.alerts, judgements)
+        if not due and entered is None:
             return ()
         now = self._clock()
         events = tuple(
-            alert_event(site, step, entries, _in_order(view.evidence(step.entry.scene)), self._public_url, now)
-            for step in taken
+            alert_event(site, one, judgements, _in_order(transaction, one.judgement.scene), self._public_url, now)
+            for one in due
         )
-        view.say(events, cause)
-        window = Window(history=window.history, alerts=told(window.alerts, taken, entries))
-        view.put_window(window, entered)
-        view.put_status(site_status(window, self._look_due_at(view, entries)))
+        transaction.announce(events, cause)
+        record = SiteRecord(history=record.history, alerts=records_after(record.alerts, due, judgements))
+        transaction.put_record(record, entered)
+        transaction.put_status(site_status(record, self._look_due_at(transaction, record)))
         return events
 
-    def _look_due_at(self, view: SiteView, entries: Entries) -> datetime | None:
-        """By when the next look should come. Looks that come late and those that are corrected change nothing of it."""
-        held = view.window.history.entries
-        if not held or entries.time(-1) > held.time(-1):
-            return promised(entries.newest(GAPS + 1), self._clock())
-        status = view.status()
+    def _look_due_at(self, transaction: Transaction, record: SiteRecord) -> datetime | None:
+        """By when the next look should come. Late and corrected looks do not change it."""
+        held, judgements = transaction.record.history.judgements, record.history.judgements
+        if not held or judgements[-1].observed_at > held[-1].observed_at:
+            return promised([look.observed_at for look in judgements], self._clock())
+        status = transaction.status()
         return status.look_due_at if status else None
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
@@ -160,35 +163,17 @@ class CountHandler:
             self._tracks_m[site.id] = tracks_by_tile(site)
         return self._tracks_m[site.id]
 
-    def _report(self, outcome: _Outcome) -> None:
-        for event in outcome.events:
-            metrics.ALERT_TRANSITIONS.labels(event.transition.value).inc()
-        if outcome.entry is not None:
-            state = "archival" if outcome.entry.archival else outcome.entry.judgement.state.value
-            metrics.OBSERVATIONS.labels(state).inc()
+
+def _measure(outcome: _Outcome) -> None:
+    for event in outcome.events:
+        metrics.ALERT_TRANSITIONS.labels(event.transition.value).inc()
+    if outcome.judgement is not None:
+        state = "archival" if outcome.judgement.archival else outcome.judgement.state.value
+        metrics.OBSERVATIONS.labels(state).inc()
 
 
-def site_status(window: Window, look_due_at: datetime | None) -> SiteStatus:
-    """How a site stands that has been seen at least once.
-
-    Args:
-        window: its history and alerts.
-        look_due_at: by when its next look should come. Where none is promised, neither is a clear one.
-    """
-    entries = window.history.entries
-    latest = entries[-1].judgement
-    judged = next((e.judgement for e in reversed(entries) if e.judgement.state is not State.UNOBSERVED), None)
-    return SiteStatus(
-        state=latest.state,
-        last_look_at=latest.observed_at,
-        judged=plain_look(judged) if judged else None,
-        alert=next((record.alert for record in window.alerts if record.stands), None),
-        look_due_at=look_due_at,
-        clear_due_at=next_due(entries.newest(GAPS + 1, judged=True)) if look_due_at else None,
-    )
-
-
-def _in_order(evidence: dict[str, EvidenceItem]) -> list[EvidenceItem]:
+def _in_order(transaction: Transaction, scene: str) -> list[EvidenceItem]:
+    evidence = transaction.evidence(scene)
     return [evidence[tile] for tile in sorted(evidence)]
 
 

@@ -1,9 +1,9 @@
-"""The alerting service: judges each site's counts against its history, and tells whoever should know."""
+"""The alerting service: judges each site's counts against its history, and announces alerts."""
 
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, is_foreign
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import Slowest, count_worker, delivery_workers, run_together
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
@@ -21,13 +21,13 @@ def run() -> None:
     configure_logging("alerting", settings.log.level)
     sites = known_sites(settings.sites.dir).sites
     client = connect(settings.redis)
-    windows = Windows(client)
+    store = Store(client)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Slowest()
 
-    counts = count_worker(settings, sites, windows, publisher, progress.loop())
-    deliveries = list(delivery_workers(settings, client, windows, publisher, progress))
+    counts = count_worker(settings, sites, store, publisher, progress.loop())
+    deliveries = list(delivery_workers(settings, client, store, publisher, progress))
     needs = {
         "kafka": counts.ready,
         "redis": lambda: ready(client),
@@ -35,7 +35,7 @@ def run() -> None:
         "blobs": blobs.ready,
     }
 
-    with serve(make_app(windows, sites, blobs, settings.alerting.tokens, progress, needs), settings.http):
+    with serve(make_app(store, sites, blobs, settings.alerting.tokens, progress, needs), settings.http):
         stop = stop_on_signal()
         await_ours(client, progress, stop)
         run_together([counts, *deliveries], stop)

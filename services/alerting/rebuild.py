@@ -1,21 +1,22 @@
 """Rebuilding alerting's state in Redis from the topics.
 
-History comes from the counts, and what consumers were told from the alerts. Nothing is published: where the two differ,
-because alerting was stopped in between, the next count of the site brings consumers up to date.
+History comes from the counts. What consumers were told comes from the alerts. Nothing is published. If alerting was
+stopped in between, the two differ: the next count of the site then brings consumers up to date.
 
-Alerting is to be stopped meanwhile. What each receiver has been sent is left as it is, so nothing is sent again.
+Alerting must be stopped meanwhile. What each receiver has been sent is left as it is, so nothing is sent again.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
-from railwatch.services.alerting.handler import evidence_item, site_status
+from railwatch.services.alerting.handler import evidence_item
 from railwatch.services.alerting.history.history import History, enter
-from railwatch.services.alerting.history.lifecycle import record_of, told
-from railwatch.services.alerting.history.missed import GAPS, promised
+from railwatch.services.alerting.history.lifecycle import record_of, records_after
+from railwatch.services.alerting.history.missed import promised
 from railwatch.services.alerting.history.observations import (
     TileReading,
     check_count,
@@ -26,8 +27,9 @@ from railwatch.services.alerting.history.observations import (
     tracks_by_tile,
 )
 from railwatch.services.alerting.settings import AlertingSettings, Settings
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, SceneRecord, SiteView, Window
+from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
+from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, Transaction
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.errors import RailwatchError, UnprocessableError
@@ -39,7 +41,7 @@ from railwatch.shared.state import connect
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was rebuilt of one site: its looks, and the alerts in its life."""
+    """What was rebuilt of one site: how many looks it has, and how many alerts it ever had."""
 
     site: str
     looks: int
@@ -63,7 +65,7 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     """Forget the state of all sites and make it anew from the topics, site by site.
 
     Raises:
-        TransientError: Kafka or Redis is away; run it again.
+        TransientError: Kafka or Redis does not answer; run it again.
         RailwatchError: the topics hold no look at any site; nothing was forgotten.
     """
     sites = known_sites(settings.sites.dir).sites
@@ -79,15 +81,15 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     first = next(filter(None, found), None)
     if first is None:
         raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
-    windows = Windows(connect(settings.redis))
-    windows.clear()
+    store = Store(connect(settings.redis))
+    store.clear()
     for by_site in chain([first], found):
         for site_id, scenes in by_site.items():
-            yield _restore(windows, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
-    for site_id, said in alerts.items():
-        windows.transact(site_id, lambda view, said=said: [view.keep(event) for event in said])  # type: ignore[misc]
-    for look in missed.values():
-        windows.transact(look.site, lambda view, look=look: view.keep_missed(look))  # type: ignore[misc]
+            yield _restore(store, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
+    for site_id, events in alerts.items():
+        store.transact(site_id, partial(_keep, events=events))
+    for event in missed.values():
+        store.transact(event.site, partial(Transaction.keep_missed, event=event))
 
 
 def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:
@@ -105,33 +107,40 @@ def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> 
     return found
 
 
+def _keep(transaction: Transaction, events: Iterable[AlertEvent]) -> None:
+    for event in sorted(events, key=lambda event: event.sequence):
+        transaction.keep(event)
+
+
 def _restore(
-    windows: Windows, site: Site, scenes: Mapping[str, _Scene], said: list[AlertEvent], settings: AlertingSettings
+    store: Store, site: Site, scenes: Mapping[str, _Scene], events: list[AlertEvent], settings: AlertingSettings
 ) -> Rebuilt:
     tracks_m = tracks_by_tile(site)
     present = now()
     waiting = {name: due_at for name, scene in scenes.items() if (due_at := _due_at(scene, settings)) > present}
-    seen = (observe(name, scene.readings, tracks_m) for name, scene in scenes.items() if name not in waiting)
+    observations = [observe(name, scene.readings, tracks_m) for name, scene in scenes.items() if name not in waiting]
     history = History()
-    for observation in sorted(seen, key=lambda observation: observation.observed_at):
-        history = enter(history, observation, settings.rule, [new.at for new in site.new_normal])
-    last = {event.alert: event for event in sorted(said, key=lambda event: event.sequence)}
-    window = Window(history=history, alerts=told([record_of(event) for event in last.values()], (), history.entries))
+    for seen in sorted(observations, key=lambda seen: seen.observed_at):
+        history = enter(history, seen, settings.rule, [new.at for new in site.new_normal])
+    last = {event.alert: event for event in sorted(events, key=lambda event: event.sequence)}
+    judgements = history.judgements
+    alerts = records_after([record_of(event) for event in last.values()], (), judgements)
+    record = SiteRecord(history=history, alerts=alerts)
 
-    def write(view: SiteView) -> None:
-        for event in sorted(said, key=lambda event: event.sequence):
-            view.keep(event)
-        pictured = {*waiting, *(entry.scene for entry in history.entries[-EVIDENCE_SCENES:])}
+    def write(transaction: Transaction) -> None:
+        _keep(transaction, events)
+        pictured = {*waiting, *(look.scene for look in judgements[-EVIDENCE_SCENES:])}
         for name in history.scenes | waiting.keys():
-            record = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))
-            view.put_scene(name, record, scenes[name].evidence if name in pictured else {})
-        view.put_window(window)
-        if history.entries:
-            arrived_at = max(r.recorded_at for r in scenes[history.entries[-1].scene].readings.values())
-            view.put_status(site_status(window, promised(history.entries.newest(GAPS + 1), arrived_at)))
+            scene = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))
+            transaction.put_scene(name, scene, scenes[name].evidence if name in pictured else {})
+        transaction.put_record(record)
+        if judgements:
+            arrived_at = max(r.recorded_at for r in scenes[judgements[-1].scene].readings.values())
+            look_due_at = promised([look.observed_at for look in judgements], arrived_at)
+            transaction.put_status(site_status(record, look_due_at))
 
-    windows.transact(site.id, write)
-    return Rebuilt(site.id, len(history.entries), len(last))
+    store.transact(site.id, write)
+    return Rebuilt(site.id, len(judgements), len(last))
 
 
 def _due_at(scene: _Scene, settings: AlertingSettings) -> datetime:

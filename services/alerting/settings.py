@@ -34,8 +34,8 @@ def _pairs(value: Any) -> Any:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
+# For a field of several named values, `name=value,name=value`.
 ByName = BeforeValidator(_pairs)
-"""For a field of several named values, `name=value,name=value`."""
 
 
 class AlertingSettings(Group):

@@ -1,15 +1,13 @@
-"""What the API answers with, and what it takes."""
+"""What the API answers with and takes, beside the values that alerting itself works with."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from railwatch.services.alerting.history.entries import Entry
-from railwatch.services.alerting.history.lifecycle import STANDING
-from railwatch.services.alerting.history.missed import Missed, stands
-from railwatch.services.alerting.rule.judgement import State
-from railwatch.services.alerting.state.transaction import SiteStatus
+from railwatch.services.alerting.history.missed import Missed
+from railwatch.services.alerting.rule.judgement import Judgement
+from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Onset, Severity, Transition
 from railwatch.shared.sites import Site
@@ -18,7 +16,7 @@ AlertState = Literal["standing", "resolved", "retracted"]
 
 
 class SiteView(Frozen):
-    """A site and how it stands; the status is null for a site that has not been seen.
+    """A site and how it stands. The status is null for a site that has not been seen.
 
     `missed` are the looks that should have come by now.
     """
@@ -28,16 +26,11 @@ class SiteView(Frozen):
     status: SiteStatus | None
     missed: tuple[Missed, ...]
 
-
-class Observation(JudgedLook):
-    """A look of a site's history, as it was judged."""
-
-    scene: str
-    state: State
-    exceeds: bool
-    sustained: bool
-    archival: bool
-    missing_tiles: tuple[str, ...]
+    @classmethod
+    def of(cls, site: Site, status: SiteStatus | None, known: Iterable[MissedLookEvent]) -> Self:
+        """A site, its status, and the last event about each kind of missed look."""
+        missed = (Missed.model_validate(event, from_attributes=True) for event in known if event.stands)
+        return cls(id=site.id, name=site.name, status=status, missed=tuple(missed))
 
 
 class AlertView(Frozen):
@@ -55,6 +48,12 @@ class AlertView(Frozen):
     sentence: str
     page_url: str
 
+    @classmethod
+    def of(cls, event: AlertEvent) -> Self:
+        """An alert after its last event."""
+        state = "standing" if event.stands else event.transition.value
+        return cls.model_validate({**dict(event), "state": state})
+
 
 class TransitionView(Frozen):
     """A step in an alert's life."""
@@ -70,7 +69,7 @@ class TransitionView(Frozen):
 
 
 class Acknowledgement(BaseModel):
-    """That somebody takes care of an alert: who, and what else they say."""
+    """Somebody takes care of an alert: who, and what they add."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -79,13 +78,13 @@ class Acknowledgement(BaseModel):
 
 
 class Silence(Acknowledgement):
-    """That receivers are not to be told of an alert until a time."""
+    """Receivers hear nothing about an alert until a time."""
 
     until: AwareDatetime
 
 
 class AlertDetail(Frozen):
-    """An alert: how it stands, its last event whole, and the steps that led there, the last 40 of them."""
+    """An alert: how it stands, its whole last event, and its last 40 transitions."""
 
     alert: AlertView
     event: AlertEvent
@@ -105,46 +104,12 @@ class SitePage(Page):
 
 
 class ObservationPage(Page):
-    """Observations, newest first."""
+    """A site's judged observations, newest first."""
 
-    items: tuple[Observation, ...]
+    items: tuple[Judgement, ...]
 
 
 class AlertPage(Page):
     """Alerts, last opened first."""
 
     items: tuple[AlertView, ...]
-
-
-def site_view(site: Site, status: SiteStatus | None, told: Iterable[MissedLookEvent]) -> SiteView:
-    """A site, as the API tells it.
-
-    Args:
-        site: the site.
-        status: how it stands.
-        told: what was last told of its missed looks.
-    """
-    missed = tuple(
-        Missed(miss=event.miss, due_at=event.due_at, last_at=event.last_at) for event in told if stands(event)
-    )
-    return SiteView(id=site.id, name=site.name, status=status, missed=missed)
-
-
-def alert_view(event: AlertEvent) -> AlertView:
-    """How an alert stands after its last event."""
-    stands = event.transition in STANDING
-    return AlertView(
-        state="standing" if stands else "retracted" if event.transition is Transition.RETRACTED else "resolved",
-        **{name: getattr(event, name) for name in AlertView.model_fields if name != "state"},
-    )
-
-
-def observation_view(entry: Entry) -> Observation:
-    """A look of the history, as the API tells it."""
-    look = entry.judgement
-    return Observation(
-        scene=entry.scene,
-        archival=entry.archival,
-        missing_tiles=entry.missing_tiles,
-        **{name: getattr(look, name) for name in (*JudgedLook.model_fields, "state", "exceeds", "sustained")},
-    )

@@ -11,9 +11,9 @@ import redis
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import receivers
 from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.settings import Settings
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.telling import tell_missed
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared import metrics
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.events import CountEvent, Miss, Notice
@@ -58,23 +58,23 @@ def now() -> datetime:
 
 
 def count_worker(
-    settings: Settings, sites: dict[str, Site], windows: Windows, publisher: Publisher, progress: Progress
+    settings: Settings, sites: dict[str, Site], store: Store, publisher: Publisher, progress: Progress
 ) -> Worker[CountEvent]:
     """Counts in, alert events out."""
     alerting = settings.alerting
-    handler = CountHandler(windows, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
+    handler = CountHandler(store, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
 
     def publish_due() -> None:
         handler.settle_due()
-        for event in windows.outbox():
+        for event in store.outbox():
             publisher.publish(event)
-            windows.published(event)
+            store.published(event)
 
     def go_through_sites() -> None:
         # A look whose count still waits in Kafka is not missed.
         if worker.caught_up():
-            tell_missed(windows, sites, alerting.first_wait, alerting.public_url, now())
-        report_sites(sites, windows)
+            announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
+        report_sites(sites, store)
 
     worker = Worker(
         service="alerting",
@@ -90,12 +90,12 @@ def count_worker(
 
 
 def delivery_workers(
-    settings: Settings, client: redis.Redis, windows: Windows, publisher: Publisher, progress: Slowest
+    settings: Settings, client: redis.Redis, store: Store, publisher: Publisher, progress: Slowest
 ) -> Iterator[Worker[Notice]]:
     """What is told in, requests to receivers out: each receiver has a consumer group of its own."""
     rules = settings.delivery
-    for receiver in receivers(settings, windows, now):
-        delivery = Delivery(receiver, client, windows, rules.give_up_after, now)
+    for receiver in receivers(settings, store, now):
+        delivery = Delivery(receiver, client, store, rules.give_up_after, now)
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
@@ -110,15 +110,15 @@ def delivery_workers(
         )
 
 
-def report_sites(sites: Iterable[str], windows: Windows) -> None:
+def report_sites(sites: Iterable[str], store: Store) -> None:
     """Bring the gauges of sites and alerts up to date."""
-    metrics.ALERTS_STANDING.set(len(windows.standing()))
-    missed = windows.standing_missed()
+    metrics.ALERTS_STANDING.set(len(store.standing()))
+    missed = store.standing_missed()
     overdue_s = {(event.site, event.miss): (now() - event.due_at).total_seconds() for event in missed}
     for site in sites:
         for miss in Miss:
             metrics.SITE_OVERDUE_SECONDS.labels(site, miss.value).set(overdue_s.get((site, miss), 0.0))
-    for site, status in windows.statuses().items():
+    for site, status in store.statuses().items():
         if status.judged is None or status.judged.count is None:
             continue
         metrics.SITE_COUNT.labels(site).set(status.judged.count)

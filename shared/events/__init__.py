@@ -4,6 +4,7 @@ The wire form (CloudEvents 1.0 in Kafka's binary mode) is made by `shared.bus.co
 """
 
 from railwatch.shared.events.alerts import (
+    STANDING,
     AlertEvent,
     ContextLag,
     EvidenceItem,
@@ -28,6 +29,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
 
 __all__ = [
     "EVENT_TYPES",
+    "STANDING",
     "AlertEvent",
     "ContextLag",
     "Coordinates",

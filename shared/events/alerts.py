@@ -20,6 +20,10 @@ class Transition(StrEnum):
     SILENCED = "silenced"
 
 
+# After one of these transitions an alert, or a missed look, stands.
+STANDING = frozenset({Transition.OPENED, Transition.UPDATED, Transition.ACKNOWLEDGED, Transition.SILENCED})
+
+
 class Severity(StrEnum):
     """How far the count stands above its threshold."""
 
@@ -64,8 +68,6 @@ class Look(Frozen):
 class JudgedLook(Look):
     """A look, and what the site's history says about it.
 
-    Where a field asks for a judged look, a value that carries more is accepted and cut down to this.
-
     Attributes:
         observed_at: when the satellite saw the site.
         count: railcars on all tiles; null where unobserved.
@@ -77,6 +79,7 @@ class JudgedLook(Look):
         p_value: chance of so high a count if nothing had changed.
     """
 
+    # A field of this type accepts a value that carries more, and cuts it down to this.
     model_config = ConfigDict(revalidate_instances="subclass-instances")
 
     expected: float | None = None
@@ -113,6 +116,11 @@ class Notice(Event):
     def about(self) -> str:
         """The identity of that which takes the step."""
         raise TypeError(f"{type(self).__name__} is about nothing")
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands after this step."""
+        return self.transition in STANDING
 
     @property
     def id(self) -> str:

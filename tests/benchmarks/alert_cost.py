@@ -19,8 +19,8 @@ import redis
 from railwatch.embedded import embedded_redis
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
-from railwatch.services.alerting.state.store import SITE_KEYS, Windows
-from railwatch.services.alerting.state.transaction import alert_key, site_key
+from railwatch.services.alerting.state.keys import alert_key, site_key
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import decode, encode
 from railwatch.shared.counts import Car, Quality, TileCount, TrackCount
 from railwatch.shared.events import CountEvent
@@ -33,6 +33,10 @@ NOW = datetime(2031, 1, 1, tzinfo=UTC)
 USUAL, SURGE = 9.0, 45.0
 EVERY_DAYS = 5.0
 SURGE_LOOKS = 20
+
+
+# What Redis keeps of each site.
+SITE_KEYS = ("record", "judgements", "scenes", "evidence", "caused", "alerts")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def fill(client: redis.Redis, sites: dict[str, Site], looks: int) -> tuple[str, 
 
 def handler_of(client: redis.Redis, sites: dict[str, Site]) -> CountHandler:
     """Alerting's handler at a fixed time."""
-    return CountHandler(Windows(client), sites, Rule(), timedelta(minutes=15), "http://railwatch.example", lambda: NOW)
+    return CountHandler(Store(client), sites, Rule(), timedelta(minutes=15), "http://railwatch.example", lambda: NOW)
 
 
 def costs(handler: CountHandler, events: Sequence[CountEvent]) -> Iterator[Cost]:
@@ -155,7 +159,7 @@ def main() -> None:
                 "with a standing alert": list(costs(handler, standing)),
             }
         )
-        print_memory(client, quiet, Windows(client).alerts(surging)[:1], site_bytes)
+        print_memory(client, quiet, Store(client).alerts(surging)[:1], site_bytes)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.cli.alerts_plot import draw as draw_history
-from railwatch.services.alerting.history.replay import replay
 from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.events import Look
 from tests.benchmarks.alert_series import draw
 
@@ -58,7 +58,7 @@ def main(folder: Path) -> None:
             Look(observed_at=START + timedelta(days=float(day)), count=float(count), low=None, high=None, coverage=1.0)
             for day, count in zip(days, counts, strict=True)
         ]
-        draw_history(replay(looks, Rule()), folder / f"{name}.png", rate=Rule().false_alarm_rate, title=title)
+        draw_history(judge_series(looks, Rule()), folder / f"{name}.png", rate=Rule().false_alarm_rate, title=title)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from railwatch.services.alerting.history.replay import replay
 from railwatch.services.alerting.rule import judgement
 from railwatch.services.alerting.rule.backtest import alarm
 from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
+from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.events import Look
 from tests.benchmarks.alert_peers import Flags, ears_c2, farrington, median_mad, oracle, rolling_mean
 from tests.benchmarks.alert_series import FAMILIES, WARM_UP, Series, draw, simulate
@@ -35,8 +35,8 @@ PEERS: dict[str, Callable[[Series], Flags]] = {
 OURS = "Railwatch, 1 %"
 WITH_COMPANION = "Railwatch with its companion, 1 %"
 START = datetime(2020, 1, 1, tzinfo=UTC)
+# Height in standard deviations, and how many weekly looks it takes.
 SLOW_RISES = ((3, 20), (2, 20), (3, 40))
-"""Height in standard deviations, and how many weekly looks it takes."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def measure(family: str, seed: int) -> Report:
     outcomes = {name: outcome(series, rule(series)) for name, rule in PEERS.items()}
     looks = looks_of(series)
     started = time.process_time()
-    judgements = replay(looks, Rule())
+    judgements = judge_series(looks, Rule())
     cpu_ms = (time.process_time() - started) * 1000 / len(looks)
     outcomes[OURS] = outcome(series, np.array([judged.exceeds for judged in judgements]))
     outcomes[WITH_COMPANION] = outcome(series, np.array([alarm(judged) for judged in judgements]))
@@ -188,7 +188,7 @@ def _replayed(counts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Judg
         Look(observed_at=START + timedelta(weeks=week), count=float(count), low=None, high=None, coverage=1.0)
         for week, count in enumerate(counts)
     ]
-    return replay(looks, Rule())
+    return judge_series(looks, Rule())
 
 
 def main() -> None:

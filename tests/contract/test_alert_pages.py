@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from railwatch.services.alerting.api import make_app
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import AlertEvent, EvidenceItem, Transition
@@ -59,10 +59,10 @@ def open_alert(**fields: Any) -> AlertEvent:
 
 
 def client(redis_settings: RedisSettings, *events: AlertEvent, sites: Mapping[str, Site] | None = None) -> TestClient:
-    windows = Windows(connect(redis_settings))
-    windows.transact("tumangang", lambda view: view.say(events, "counts"))
+    store = Store(connect(redis_settings))
+    store.transact("tumangang", lambda transaction: transaction.announce(events, "counts"))
     blobs = BlobStore.open(BlobSettings(url="memory://"))
-    return TestClient(make_app(windows, sites or {"tumangang": small_site()}, blobs, (), Progress(), {}))
+    return TestClient(make_app(store, sites or {"tumangang": small_site()}, blobs, (), Progress(), {}))
 
 
 def read(app: TestClient, address: str) -> Reader:
@@ -130,10 +130,12 @@ def test_an_alert_without_pictures_or_bound_still_has_a_page(redis_settings: Red
 
 def test_the_overview_says_which_sites_are_overdue(redis_settings: RedisSettings) -> None:
     app = client(redis_settings)
-    windows = Windows(connect(redis_settings))
-    windows.transact("tumangang", lambda view: view.say_missed([missed_look()]))
+    store = Store(connect(redis_settings))
+    store.transact("tumangang", lambda transaction: transaction.announce_missed([missed_look()]))
     assert "overdue" in read(app, "/").text
-    windows.transact("tumangang", lambda view: view.say_missed([missed_look(Transition.RESOLVED, sequence=2)]))
+    store.transact(
+        "tumangang", lambda transaction: transaction.announce_missed([missed_look(Transition.RESOLVED, sequence=2)])
+    )
     assert "overdue" not in read(app, "/").text
 
 

@@ -1,20 +1,18 @@
 """Alerting's JSON API, as a program sees it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from railwatch.services.alerting.api import make_app
-from railwatch.services.alerting.history.alert_event import plain_look
-from railwatch.services.alerting.history.entries import Entries
 from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.history.lifecycle import AlertRecord
 from railwatch.services.alerting.rule.judgement import State
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.state.transaction import SiteStatus, Window
+from railwatch.services.alerting.state.records import SiteRecord, SiteStatus
+from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import EvidenceItem, Severity, Transition
@@ -39,7 +37,7 @@ def picture_ref() -> BlobRef:
 @pytest.fixture
 def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     """Two sites; one of them with thirty looks, an alert that ended and one that stands."""
-    windows = Windows(connect(redis_settings))
+    store = Store(connect(redis_settings))
     looks = tuple(judged(day, 5 + day % 3) for day in range(30))
     record = AlertRecord(
         alert=LATER,
@@ -51,7 +49,7 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
         count=25,
         onset_on=None,
     )
-    status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=plain_look(looks[-1].judgement), alert=LATER)
+    status = SiteStatus(state=State.ALERT, last_look_at=on_day(29), judged=looks[-1], alert=LATER)
     evidence = EvidenceItem(
         tile="r0c0",
         scene="scene-29",
@@ -66,14 +64,14 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
         update={"opened_at": on_day(300), "evidence": (evidence,)}
     )
 
-    def seed(view: Any) -> None:
-        view.put_window(Window(history=History(entries=Entries.of(looks)), alerts=(record,)))
-        view.put_status(status)
-        view.say([opened, ended, standing], "counts")
+    def seed(transaction: Transaction) -> None:
+        transaction.put_record(SiteRecord(history=History(judgements=looks), alerts=(record,)))
+        transaction.put_status(status)
+        transaction.announce([opened, ended, standing], "counts")
 
-    windows.transact("tumangang", seed)
+    store.transact("tumangang", seed)
     sites = {site: small_site(site) for site in ("tumangang", "najin")}
-    return TestClient(make_app(windows, sites, STORE, TOKENS, Progress(), {}))
+    return TestClient(make_app(store, sites, STORE, TOKENS, Progress(), {}))
 
 
 def test_all_sites_are_listed_with_how_they_stand(client: TestClient) -> None:
@@ -183,7 +181,7 @@ def test_what_is_wrong_is_told_as_problem_details(client: TestClient, address: s
 
 def test_redis_being_away_is_told_as_something_that_may_pass() -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1/0"))
-    client = TestClient(make_app(Windows(nobody), {}, STORE, TOKENS, Progress(), {}))
+    client = TestClient(make_app(Store(nobody), {}, STORE, TOKENS, Progress(), {}))
     answer = client.get("/v1/alerts")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "10"

@@ -13,8 +13,7 @@ from railwatch.services.alerting.delivery.formats import (
     cloudevent,
 )
 from railwatch.services.alerting.delivery.signature import sign, verify
-from railwatch.services.alerting.history.lifecycle import STANDING
-from railwatch.shared.events import AlertEvent, MissedLookEvent, Severity, Transition
+from railwatch.shared.events import STANDING, AlertEvent, MissedLookEvent, Severity, Transition
 from railwatch.shared.schemas import schema_path
 from tests.support.alerting import RECORDED, alert_event, missed_look
 

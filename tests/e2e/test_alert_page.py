@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.health import Progress, serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
@@ -35,9 +35,9 @@ def page() -> Iterator[Page]:
 @pytest.fixture
 def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     """A running API with one site, whose alert stands."""
-    windows, blobs = Windows(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
+    store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
     sites = {"tumangang": small_site()}
-    handler = CountHandler(windows, sites, Rule(), timedelta(minutes=15), "http://127.0.0.1", lambda: RECORDED)
+    handler = CountHandler(store, sites, Rule(), timedelta(minutes=15), "http://127.0.0.1", lambda: RECORDED)
     pictures = {
         name: blobs.put(picture(colour), "image/png")
         for name, colour in {"baseline": "#476a4b", "tile": "#7d7468", "difference": "#444", "cars": "#998"}.items()
@@ -47,7 +47,7 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     handler.handle(count_event(63, None))
     for day, count in ((66, 30), (69, 70)):
         handler.handle(count_event(day, count).model_copy(update={"evidence": pictures}))
-    with serve(make_app(windows, sites, blobs, (SecretStr(TOKEN),), Progress(), {}), HttpSettings(port=0)) as url:
+    with serve(make_app(store, sites, blobs, (SecretStr(TOKEN),), Progress(), {}), HttpSettings(port=0)) as url:
         yield url
 
 
@@ -111,11 +111,11 @@ def test_an_alert_is_acknowledged_with_a_token_only(page: Page, site_url: str) -
     page.evaluate("document.querySelector('.summary details').open = true")
     for token, outcome in (
         ("wrong", "document.querySelector('output').innerText.includes('bearer token')"),
-        (TOKEN, "document.querySelector('.said')?.innerText === 'Acknowledged by Ada: on it'"),
+        (TOKEN, "document.querySelector('.acknowledged')?.innerText === 'Acknowledged by Ada: on it'"),
     ):
         page.evaluate(
             f"""(() => {{
-                const form = document.querySelector('form.attention');
+                const form = document.querySelector('form.acknowledge');
                 form.elements.by.value = 'Ada';
                 form.elements.note.value = 'on it';
                 form.elements.token.value = '{token}';

@@ -1,4 +1,4 @@
-"""From counts to alert events, with the windows in Redis."""
+"""From counts to alert events, with the state in Redis."""
 
 import threading
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from railwatch.services.alerting.attention import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.acknowledgements import NotStandingError, acknowledge, silence
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule, State
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.state.transaction import Window
+from railwatch.services.alerting.state.records import SiteRecord
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.counts import RecallCheck
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, Transition
@@ -41,18 +41,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def windows(redis_client: redis.Redis) -> Windows:
-    return Windows(redis_client)
+def store(redis_client: redis.Redis) -> Store:
+    return Store(redis_client)
 
 
 @pytest.fixture
-def handler(windows: Windows, clock: Clock) -> CountHandler:
-    return make_handler(windows, clock)
+def handler(store: Store, clock: Clock) -> CountHandler:
+    return make_handler(store, clock)
 
 
-def make_handler(windows: Windows, clock: Clock) -> CountHandler:
+def make_handler(store: Store, clock: Clock) -> CountHandler:
     sites = {"tumangang": small_site(), "wide": small_site("wide", tile_size_m=1100)}
-    return CountHandler(windows, sites, Rule(minimum_coverage=0.4), WAIT, "https://railwatch.example/", clock)
+    return CountHandler(store, sites, Rule(minimum_coverage=0.4), WAIT, "https://railwatch.example/", clock)
 
 
 def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:
@@ -63,8 +63,8 @@ def transitions(events: Sequence[AlertEvent]) -> list[Transition]:
     return [event.transition for event in events]
 
 
-def decisions(window: Window) -> list[tuple[Any, ...]]:
-    return [(entry.scene, *entry.judgement) for entry in window.history.entries]
+def decisions(record: SiteRecord) -> list[dict[str, Any]]:
+    return [look.model_dump(exclude={"archival"}) for look in record.history.judgements]
 
 
 def tiles_of(day: float, west: float | None, east: float | None, **fields: Any) -> list[CountEvent]:
@@ -101,15 +101,15 @@ def test_a_surge_that_ends_resolves_its_alert_once(handler: CountHandler) -> Non
 
 
 def test_a_count_delivered_again_changes_nothing_and_says_the_same(
-    handler: CountHandler, windows: Windows, clock: Clock
+    handler: CountHandler, store: Store, clock: Clock
 ) -> None:
     first = handle(handler, *QUIET, *SURGE)
-    before = windows.window("tumangang")
+    before = store.record("tumangang")
     clock.turn(hours=1)
-    again = handle(make_handler(windows, clock), *QUIET, *SURGE)
+    again = handle(make_handler(store, clock), *QUIET, *SURGE)
     assert again == first
     assert [event.id for event in again] == [event.id for event in first]
-    assert windows.window("tumangang") == before
+    assert store.record("tumangang") == before
 
 
 def test_a_count_made_again_by_the_detector_says_nothing_new(handler: CountHandler) -> None:
@@ -127,30 +127,30 @@ def test_a_corrected_count_retracts_the_alert_that_it_had_raised(handler: CountH
     assert retracted.reason == "The count of 1 May 2023 was corrected from 30 to 8."
 
 
-def test_the_old_count_arriving_after_its_correction_changes_nothing(handler: CountHandler, windows: Windows) -> None:
+def test_the_old_count_arriving_after_its_correction_changes_nothing(handler: CountHandler, store: Store) -> None:
     corrected = count_event(61, 8, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
     assert handle(handler, *QUIET, corrected, SURGE[0]) == []
-    assert windows.window("tumangang").history.entries[-1].judgement.count == 8
+    assert store.record("tumangang").history.judgements[-1].count == 8
 
 
-def test_an_archival_look_enters_history_at_its_place_without_an_alert(handler: CountHandler, windows: Windows) -> None:
+def test_an_archival_look_enters_history_at_its_place_without_an_alert(handler: CountHandler, store: Store) -> None:
     assert handle(handler, *QUIET, *CALM) == []
     assert handle(handler, SURGE[0]) == []
-    entries = windows.window("tumangang").history.entries
-    times = [entry.judgement.observed_at for entry in entries]
+    looks = store.record("tumangang").history.judgements
+    times = [look.observed_at for look in looks]
     assert times == sorted(times)
-    (late,) = [entry for entry in entries if entry.scene == SURGE[0].scene]
+    (late,) = [look for look in looks if look.scene == SURGE[0].scene]
     assert late.archival
-    assert late.judgement.exceeds
+    assert late.exceeds
 
 
-def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, windows: Windows) -> None:
+def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, store: Store) -> None:
     west, east = tiles_of(1, 3, 4)
     handle(handler, west)
-    assert not windows.window("wide").history.entries
+    assert not store.record("wide").history.judgements
     handle(handler, east)
-    (entry,) = windows.window("wide").history.entries
-    assert entry.judgement.count == 7
+    (look,) = store.record("wide").history.judgements
+    assert look.count == 7
 
 
 def quiet_wide() -> list[CountEvent]:
@@ -158,15 +158,15 @@ def quiet_wide() -> list[CountEvent]:
 
 
 def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
-    handler: CountHandler, windows: Windows, clock: Clock
+    handler: CountHandler, store: Store, clock: Clock
 ) -> None:
     handle(handler, *quiet_wide())
     assert handle(handler, tiles_of(61, 40, 30)[0]) == []
     handler.settle_due()
-    assert windows.outbox() == []
+    assert store.outbox() == []
     clock.turn(minutes=15)
     handler.settle_due()
-    (opened,) = windows.outbox()
+    (opened,) = store.outbox()
     assert isinstance(opened, AlertEvent)
     assert opened.missing_tiles == ("r0c1",)
     assert "Not counted in time: tile r0c1." in opened.sentence
@@ -176,21 +176,21 @@ def test_a_scene_waits_no_longer_than_its_limit_and_says_what_is_missing(
     assert (updated.alert, updated.look.count, updated.missing_tiles) == (opened.alert, 70, ())
     assert [item.tile for item in updated.evidence] == ["r0c0", "r0c1"]
     handler.settle_due()
-    assert windows.outbox() == [opened]
+    assert store.outbox() == [opened]
 
 
 def test_what_a_deadline_brought_about_is_kept_until_it_is_published(
-    handler: CountHandler, windows: Windows, clock: Clock
+    handler: CountHandler, store: Store, clock: Clock
 ) -> None:
     handle(handler, *quiet_wide(), tiles_of(61, 40, 30)[0])
     clock.turn(minutes=15)
     handler.settle_due()
-    make_handler(windows, clock).settle_due()
-    (opened,) = windows.outbox()
+    make_handler(store, clock).settle_due()
+    (opened,) = store.outbox()
     assert opened.transition is Transition.OPENED
-    windows.published(opened)
-    make_handler(windows, clock).settle_due()
-    assert windows.outbox() == []
+    store.published(opened)
+    make_handler(store, clock).settle_due()
+    assert store.outbox() == []
 
 
 def contents(client: redis.Redis) -> dict[str, Any]:
@@ -217,16 +217,16 @@ def test_a_poisoned_count_is_refused_and_leaves_no_trace(
     assert contents(redis_client) == before
 
 
-def test_two_processes_with_one_site_do_not_lose_each_others_counts(windows: Windows, clock: Clock) -> None:
+def test_two_processes_with_one_site_do_not_lose_each_others_counts(store: Store, clock: Clock) -> None:
     halves = [quiet_wide()[0::2], quiet_wide()[1::2]]
-    threads = [threading.Thread(target=handle, args=(make_handler(windows, clock), *half)) for half in halves]
+    threads = [threading.Thread(target=handle, args=(make_handler(store, clock), *half)) for half in halves]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    entries = windows.window("wide").history.entries
-    assert len(entries) == 20
-    assert all(entry.missing_tiles == () for entry in entries)
+    looks = store.record("wide").history.judgements
+    assert len(looks) == 20
+    assert all(look.missing_tiles == () for look in looks)
 
 
 CORRECTION = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
@@ -241,32 +241,32 @@ def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
     found = []
     for order in (STORY, [*shuffled, *repeated]):
         redis_client.flushall()
-        windows = Windows(redis_client)
-        handle(make_handler(windows, Clock(RECORDED)), *order)
-        found.append(windows.window("tumangang"))
+        store = Store(redis_client)
+        handle(make_handler(store, Clock(RECORDED)), *order)
+        found.append(store.record("tumangang"))
     assert decisions(found[0]) == decisions(found[1])
-    assert State.ALERT in {entry.judgement.state for entry in found[0].history.entries}
+    assert State.ALERT in {look.state for look in found[0].history.judgements}
 
 
-def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, windows: Windows, clock: Clock) -> None:
+def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, store: Store, clock: Clock) -> None:
     (opened,) = handle(handler, *QUIET, SURGE[0])
-    silenced = silence(windows, opened, "Ada", "", clock() + timedelta(days=1), clock())
-    assert windows.outbox() == [silenced]
-    assert windows.silenced_until(opened.alert) == clock() + timedelta(days=1)
+    silenced = silence(store, opened, "Ada", "", clock() + timedelta(days=1), clock())
+    assert store.outbox() == [silenced]
+    assert store.silenced_until(opened.alert) == clock() + timedelta(days=1)
     assert (silenced.sequence, silenced.look, silenced.evidence) == (2, opened.look, opened.evidence)
     updated, resolved = handle(handler, SURGE[1], *CALM)
     assert [(event.alert, event.sequence) for event in (updated, resolved)] == [(opened.alert, 3), (opened.alert, 4)]
     assert updated.until is None
     with pytest.raises(NotStandingError):
-        acknowledge(windows, opened, "Ada", "", clock())
+        acknowledge(store, opened, "Ada", "", clock())
 
 
 def test_cars_that_were_painted_to_test_the_detector_change_no_decision(
-    handler: CountHandler, windows: Windows, redis_client: redis.Redis
+    handler: CountHandler, store: Store, redis_client: redis.Redis
 ) -> None:
     looks = QUIET + SURGE + CALM
     plain = handle(handler, *looks)
-    decided = decisions(windows.window("tumangang"))
+    decided = decisions(store.record("tumangang"))
     redis_client.flushdb()
 
     checked = [look.model_copy(update={"recall": RecallCheck(injected=900, recovered=900)}) for look in looks]
@@ -274,4 +274,4 @@ def test_cars_that_were_painted_to_test_the_detector_change_no_decision(
 
     assert plain
     assert alerts == plain
-    assert decisions(windows.window("tumangang")) == decided
+    assert decisions(store.record("tumangang")) == decided

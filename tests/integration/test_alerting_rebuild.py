@@ -9,7 +9,7 @@ import pytest
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rebuild import Rebuilt, rebuild
 from railwatch.services.alerting.settings import Settings
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.events import AlertEvent, CountEvent
@@ -45,9 +45,9 @@ def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
 @pytest.fixture
 def handler(settings: Settings) -> CountHandler:
     alerting = settings.alerting
-    windows = Windows(connect(settings.redis))
+    store = Store(connect(settings.redis))
     return CountHandler(
-        windows, known_sites(settings.sites.dir).sites, alerting.rule, alerting.scene_wait, alerting.public_url, now
+        store, known_sites(settings.sites.dir).sites, alerting.rule, alerting.scene_wait, alerting.public_url, now
     )
 
 
@@ -62,16 +62,16 @@ def take(handler: CountHandler, publisher: Publisher, *counts: CountEvent) -> li
 def test_a_wiped_redis_is_rebuilt_without_telling_anybody(
     settings: Settings, handler: CountHandler, publisher: Publisher, kafka_settings: KafkaSettings
 ) -> None:
-    windows, client = Windows(connect(settings.redis)), connect(settings.redis)
+    store, client = Store(connect(settings.redis)), connect(settings.redis)
     told = take(handler, publisher, *QUIET, CORRECTED, SURGE[0])
     publisher.publish(*POISON)
-    before = windows.window("tumangang"), windows.statuses(), windows.standing(), windows.alert(told[0].alert)
+    before = store.record("tumangang"), store.statuses(), store.standing(), store.alert(told[0].alert)
     client.flushall()
 
     with topic_view(kafka_settings, AlertEvent) as alerts:
         assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
         assert alerts.ids() == {event.id for event in told}
-    after = windows.window("tumangang"), windows.statuses(), windows.standing(), windows.alert(told[0].alert)
+    after = store.record("tumangang"), store.statuses(), store.standing(), store.alert(told[0].alert)
     assert after == before
 
     assert handler.handle(SURGE[0]) == ()
@@ -100,8 +100,8 @@ def test_a_scene_that_waits_for_its_tiles_waits_on(settings: Settings, publisher
         count_event(2, 5, tile="r0c1", tiles=tiles, recorded_at=present),
     )
     list(rebuild(settings))
-    windows = Windows(connect(settings.redis))
-    (entry,) = windows.window("tumangang").history.entries
-    assert (entry.scene, entry.missing_tiles) == ("scene-1", ("r0c0",))
-    assert windows.due(present) == []
-    assert windows.due(present + timedelta(minutes=16)) == [("tumangang", "scene-2")]
+    store = Store(connect(settings.redis))
+    (look,) = store.record("tumangang").history.judgements
+    assert (look.scene, look.missing_tiles) == ("scene-1", ("r0c0",))
+    assert store.due(present) == []
+    assert store.due(present + timedelta(minutes=16)) == [("tumangang", "scene-2")]

@@ -16,7 +16,7 @@ import pytest
 
 from railwatch.embedded import free_port
 from railwatch.services.alerting.delivery.signature import HEADER, verify
-from railwatch.services.alerting.state.transaction import KNOWN_SINCE
+from railwatch.services.alerting.state.keys import KNOWN_SINCE
 from railwatch.shared.bus import Publisher
 from railwatch.shared.events import AlertEvent, DeadLetter, MissedLookEvent
 from railwatch.shared.settings import KafkaSettings, RedisSettings

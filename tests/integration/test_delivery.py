@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import EVENT_ID_HEADER, Alertmanager, webhook
 from railwatch.services.alerting.delivery.signature import HEADER, verify
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import Transition
 from railwatch.shared.settings import RedisSettings
@@ -43,7 +43,7 @@ def desk() -> Iterator[ReceiverLog]:
 @pytest.fixture
 def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
     to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    return Delivery(to_desk, redis_client, Windows(redis_client), timedelta(hours=6), clock)
+    return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock)
 
 
 def metric(name: str, **labels: str) -> float:
@@ -121,15 +121,15 @@ def test_a_topic_replayed_after_months_notifies_nobody(delivery: Delivery, desk:
 def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
-    windows = Windows(redis_client)
-    alertmanager = Alertmanager(desk.url, SecretStr("token"), windows, timedelta(minutes=1), 2.0, clock)
+    store = Store(redis_client)
+    alertmanager = Alertmanager(desk.url, SecretStr("token"), store, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    windows.transact("tumangang", lambda view: view.say([opened], "count-1"))
+    store.transact("tumangang", lambda transaction: transaction.announce([opened], "count-1"))
     alertmanager.send(opened)
     for _ in range(3):
         clock.turn(minutes=1)
         alertmanager.remind()
-    windows.transact("tumangang", lambda view: view.say([resolved], "count-2"))
+    store.transact("tumangang", lambda transaction: transaction.announce([resolved], "count-2"))
     clock.turn(minutes=1)
     alertmanager.remind()
     alertmanager.send(resolved)
@@ -143,10 +143,10 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
 def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
-    windows = Windows(redis_client)
-    alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
+    store = Store(redis_client)
+    alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    windows.transact("tumangang", lambda view: view.say([opened, resolved], "counts"))
+    store.transact("tumangang", lambda transaction: transaction.announce([opened, resolved], "counts"))
     alertmanager.send(resolved)
     alertmanager.send(opened)
     assert [request.json[0]["endsAt"] for request in desk.requests] == [T0.isoformat()] * 2
@@ -158,7 +158,7 @@ def test_a_silenced_alert_leaves_receivers_in_peace_until_its_time(
     silenced = alert_event(Transition.SILENCED, sequence=2, recorded_at=T0).model_copy(
         update={"until": T0 + timedelta(hours=1), "by": "Ada"}
     )
-    Windows(redis_client).transact("tumangang", lambda view: view.say([silenced], cause=None))
+    Store(redis_client).transact("tumangang", lambda transaction: transaction.announce([silenced], cause=None))
     delivery.handle(silenced)
     delivery.handle(alert_event(Transition.UPDATED, sequence=3, recorded_at=T0))
     delivery.handle(alert_event(Transition.OPENED, alert="f" * 32, recorded_at=T0))
@@ -192,15 +192,15 @@ def test_a_missed_look_that_a_receiver_refuses_is_given_up_by_name(delivery: Del
 def test_alertmanager_is_reminded_of_a_missed_look_until_it_ends(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
-    windows = Windows(redis_client)
-    alertmanager = Alertmanager(desk.url, None, windows, timedelta(minutes=1), 2.0, clock)
+    store = Store(redis_client)
+    alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
     missed = missed_look(recorded_at=T0)
     seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    windows.transact("tumangang", lambda view: view.say_missed([missed]))
+    store.transact("tumangang", lambda transaction: transaction.announce_missed([missed]))
     alertmanager.send(missed)
     clock.turn(minutes=1)
     alertmanager.remind()
-    windows.transact("tumangang", lambda view: view.say_missed([seen_again]))
+    store.transact("tumangang", lambda transaction: transaction.announce_missed([seen_again]))
     clock.turn(minutes=1)
     alertmanager.remind()
     alertmanager.send(missed)

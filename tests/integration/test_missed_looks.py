@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.rebuild import rebuild
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.settings import Settings
-from railwatch.services.alerting.state.store import Windows
-from railwatch.services.alerting.telling import tell_missed
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Publisher
 from railwatch.shared.events import Miss, MissedLookEvent
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
@@ -32,8 +32,8 @@ def redis_client(redis_settings: RedisSettings) -> redis.Redis:
 
 
 @pytest.fixture
-def windows(redis_client: redis.Redis) -> Windows:
-    return Windows(redis_client)
+def store(redis_client: redis.Redis) -> Store:
+    return Store(redis_client)
 
 
 @pytest.fixture
@@ -41,88 +41,88 @@ def clock() -> Clock:
     return Clock(on_day(0))
 
 
-def see(windows: Windows, clock: Clock, day: float, count: float | None = 7.0) -> None:
+def see(store: Store, clock: Clock, day: float, count: float | None = 7.0) -> None:
     """A look is taken and counted at once."""
     clock.now = on_day(day) + PROMPT
     coverage = 0.0 if count is None else 1.0
     event = count_event(day, count, coverage=coverage, recorded_at=clock())
-    CountHandler(windows, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(event)
+    CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(event)
 
 
-def told(windows: Windows, clock: Clock, day: float, sites: dict[str, Site] = SITES) -> list[tuple[str, str]]:
+def told(store: Store, clock: Clock, day: float, sites: dict[str, Site] = SITES) -> list[tuple[str, str]]:
     """What is told on a day, as if it were published at once."""
     clock.now = on_day(day)
-    tell_missed(windows, sites, MONTH, PAGE, clock())
-    events = windows.outbox()
+    announce_missed_looks(store, sites, MONTH, PAGE, clock())
+    events = store.outbox()
     for event in events:
-        windows.published(event)
+        store.published(event)
     return [(event.miss.value, event.transition.value) for event in events if isinstance(event, MissedLookEvent)]
 
 
 PAGE = "https://railwatch.example"
 
 
-def test_a_dead_provider_is_told_once_until_it_is_back(windows: Windows, clock: Clock) -> None:
+def test_a_dead_provider_is_told_once_until_it_is_back(store: Store, clock: Clock) -> None:
     for look in range(10):
-        see(windows, clock, 3 * look)
-    assert told(windows, clock, 32) == []
-    assert told(windows, clock, 33.1) == [("look", "opened")]
-    assert told(windows, clock, 50) == []
-    see(windows, clock, 51)
-    assert told(windows, clock, 51.2) == [("look", "resolved")]
-    assert told(windows, clock, 52) == []
+        see(store, clock, 3 * look)
+    assert told(store, clock, 32) == []
+    assert told(store, clock, 33.1) == [("look", "opened")]
+    assert told(store, clock, 50) == []
+    see(store, clock, 51)
+    assert told(store, clock, 51.2) == [("look", "resolved")]
+    assert told(store, clock, 52) == []
 
 
-def test_cloud_without_end_is_told_while_looks_come(windows: Windows, clock: Clock) -> None:
+def test_cloud_without_end_is_told_while_looks_come(store: Store, clock: Clock) -> None:
     for look in range(10):
-        see(windows, clock, 3 * look)
+        see(store, clock, 3 * look)
     found = []
     for look in range(10, 20):
-        see(windows, clock, 3 * look, count=None)
-        found += told(windows, clock, 3 * look + 1)
+        see(store, clock, 3 * look, count=None)
+        found += told(store, clock, 3 * look + 1)
     assert found == [("clear-look", "opened")]
-    assert told(windows, clock, 70) == [("look", "opened")]
-    see(windows, clock, 71)
-    assert sorted(told(windows, clock, 72)) == [("clear-look", "resolved"), ("look", "resolved")]
+    assert told(store, clock, 70) == [("look", "opened")]
+    see(store, clock, 71)
+    assert sorted(told(store, clock, 72)) == [("clear-look", "resolved"), ("look", "resolved")]
 
 
-def test_an_old_image_does_not_end_what_is_missed(windows: Windows, clock: Clock) -> None:
+def test_an_old_image_does_not_end_what_is_missed(store: Store, clock: Clock) -> None:
     for look in range(10):
-        see(windows, clock, 3 * look)
-    assert told(windows, clock, 34) == [("look", "opened")]
+        see(store, clock, 3 * look)
+    assert told(store, clock, 34) == [("look", "opened")]
     clock.now = on_day(40)
     late = count_event(10, 7, recorded_at=clock())
-    CountHandler(windows, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(late)
-    assert told(windows, clock, 41) == []
-    status = windows.status("tumangang")
+    CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(late)
+    assert told(store, clock, 41) == []
+    status = store.status("tumangang")
     assert status
     assert status.look_due_at == on_day(33), "it is as overdue as before"
 
 
-def test_an_archive_that_is_read_tells_of_nothing(windows: Windows, clock: Clock) -> None:
-    handler = CountHandler(windows, SITES, Rule(), timedelta(minutes=15), PAGE, lambda: on_day(400))
+def test_an_archive_that_is_read_tells_of_nothing(store: Store, clock: Clock) -> None:
+    handler = CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, lambda: on_day(400))
     for look in (*range(20, 10, -1), *range(10)):
         handler.handle(count_event(3 * look, None if look % 4 == 0 else 7, coverage=float(look % 4 > 0)))
-    assert told(windows, clock, 400.1) == []
+    assert told(store, clock, 400.1) == []
 
 
-def test_a_site_that_was_never_seen_is_missed_after_a_month(windows: Windows, clock: Clock) -> None:
-    assert told(windows, clock, 0) == []
-    assert told(windows, clock, 29) == []
-    assert told(windows, clock, 31) == [("look", "opened")]
-    assert told(windows, clock, 32, sites={}) == [("look", "resolved")]
-    assert told(windows, clock, 33) == [("look", "opened")]
+def test_a_site_that_was_never_seen_is_missed_after_a_month(store: Store, clock: Clock) -> None:
+    assert told(store, clock, 0) == []
+    assert told(store, clock, 29) == []
+    assert told(store, clock, 31) == [("look", "opened")]
+    assert told(store, clock, 32, sites={}) == [("look", "resolved")]
+    assert told(store, clock, 33) == [("look", "opened")]
 
 
 def test_what_was_not_published_before_a_crash_is_published_after_it(
-    windows: Windows, redis_client: redis.Redis, clock: Clock
+    store: Store, redis_client: redis.Redis, clock: Clock
 ) -> None:
     for look in range(10):
-        see(windows, clock, 3 * look)
-    tell_missed(windows, SITES, MONTH, PAGE, on_day(34))
-    see(windows, clock, 35)
-    restarted = Windows(redis_client)
-    tell_missed(restarted, SITES, MONTH, PAGE, clock())
+        see(store, clock, 3 * look)
+    announce_missed_looks(store, SITES, MONTH, PAGE, on_day(34))
+    see(store, clock, 35)
+    restarted = Store(redis_client)
+    announce_missed_looks(restarted, SITES, MONTH, PAGE, clock())
     first, second = restarted.outbox()
     assert isinstance(first, MissedLookEvent)
     assert (first.transition, second.transition) == ("opened", "resolved")
@@ -140,7 +140,7 @@ def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
 
 def test_a_rebuild_knows_what_was_told_and_tells_nobody(
     tmp_path: Path,
-    windows: Windows,
+    store: Store,
     redis_client: redis.Redis,
     redis_settings: RedisSettings,
     kafka_settings: KafkaSettings,
@@ -155,18 +155,18 @@ def test_a_rebuild_knows_what_was_told_and_tells_nobody(
     )
     for look in range(10):
         publisher.publish(count_event(3 * look, 7, recorded_at=on_day(3 * look) + PROMPT))
-        see(windows, clock, 3 * look)
+        see(store, clock, 3 * look)
     nowhere = small_site("najin")
     sites = {**SITES, "najin": nowhere}
-    tell_missed(windows, sites, MONTH, PAGE, on_day(0))
-    tell_missed(windows, sites, MONTH, PAGE, on_day(34))
-    publisher.publish(*windows.outbox())
-    before = windows.missed()
-    assert {event.site for event in windows.standing_missed()} == {"tumangang", "najin"}
+    announce_missed_looks(store, sites, MONTH, PAGE, on_day(0))
+    announce_missed_looks(store, sites, MONTH, PAGE, on_day(34))
+    publisher.publish(*store.outbox())
+    before = store.missed()
+    assert {event.site for event in store.standing_missed()} == {"tumangang", "najin"}
 
     redis_client.flushall()
     list(rebuild(settings))
-    assert windows.missed() == before
-    assert told(windows, clock, 36, sites) == []
-    see(windows, clock, 37)
-    assert told(windows, clock, 38, sites) == [(Miss.LOOK.value, "resolved")]
+    assert store.missed() == before
+    assert told(store, clock, 36, sites) == []
+    see(store, clock, 37)
+    assert told(store, clock, 38, sites) == [(Miss.LOOK.value, "resolved")]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from railwatch.services.alerting.history.entries import Entry
 from railwatch.services.alerting.rule.judgement import Judgement, State
 from railwatch.shared.counts import BaselineRef, BlobRef, Quality, TileCount
 from railwatch.shared.events import (
@@ -105,30 +104,27 @@ def judged(
     opened_day: float | None = None,
     onset_day: float | None = None,
     threshold: float | None = 20.0,
-) -> Entry:
+) -> Judgement:
     """A look of a history, judged as one likes."""
     onset = None
     if onset_day is not None:
         onset = Onset(at=on_day(onset_day), low=on_day(onset_day - 2), high=on_day(onset_day + 2))
-    return Entry(
+    return Judgement(
         scene=f"scene-{day:g}",
-        judgement=Judgement(
-            observed_at=on_day(day),
-            count=count,
-            low=None if count is None else max(0.0, count - 2),
-            high=None if count is None else count + 2,
-            coverage=0.0 if count is None else 1.0,
-            expected=None if threshold is None else threshold / 2,
-            threshold=threshold,
-            p_value=0.5,
-            exceeds=count is not None and threshold is not None and count > threshold,
-            sustained=False,
-            state=state,
-            transition=transition,
-            reason=f"because of {count}" if transition else "",
-            opened_at=None if opened_day is None else on_day(opened_day),
-            onset=onset,
-        ),
+        observed_at=on_day(day),
+        count=count,
+        low=None if count is None else max(0.0, count - 2),
+        high=None if count is None else count + 2,
+        coverage=0.0 if count is None else 1.0,
+        expected=None if threshold is None else threshold / 2,
+        threshold=threshold,
+        p_value=0.5,
+        exceeds=count is not None and threshold is not None and count > threshold,
+        state=state,
+        transition=transition,
+        reason=f"because of {count}" if transition else "",
+        opened_at=None if opened_day is None else on_day(opened_day),
+        onset=onset,
     )
 
 

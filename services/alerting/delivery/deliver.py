@@ -13,7 +13,7 @@ from functools import partial
 
 import redis
 
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared import metrics
 from railwatch.shared.bus import Timer
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
@@ -48,13 +48,13 @@ class Delivery:
         self,
         receiver: Receiver,
         client: redis.Redis,
-        windows: Windows,
+        store: Store,
         give_up_after: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._receiver = receiver
         self._redis = client
-        self._windows = windows
+        self._windows = store
         self._give_up_after = give_up_after
         self._clock = clock
         self._started_at = clock()

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from railwatch.services.alerting.history.lifecycle import STANDING
 from railwatch.shared.bus.codec import CONTENT_TYPE, context_attributes
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 ALERT_NAME = "RailcarSurge"
 MISSED_NAME = "SiteNotSeen"
+# How Alertmanager's webhook says that an alert has no end yet.
 NEVER = "0001-01-01T00:00:00Z"
-"""How Alertmanager's webhook says that an alert has no end yet."""
 
 
 def alertmanager_alerts(
@@ -31,7 +30,7 @@ def alertmanager_alerts(
     """
     others = sorted({*earlier} - {event.severity})
     ended = [_alert(event.model_copy(update={"severity": severity}), now, ends_at=now) for severity in others]
-    return [_alert(event, now, ends_at=now + hold if event.transition in STANDING else now), *ended]
+    return [_alert(event, now, ends_at=now + hold if event.stands else now), *ended]
 
 
 def alertmanager_missed(event: MissedLookEvent, now: datetime, hold: timedelta) -> dict[str, Any]:
@@ -42,12 +41,12 @@ def alertmanager_missed(event: MissedLookEvent, now: datetime, hold: timedelta) 
         now: the present.
         hold: as above.
     """
-    return _alert(event, now, ends_at=now + hold if event.transition in STANDING else now)
+    return _alert(event, now, ends_at=now + hold if event.stands else now)
 
 
 def alertmanager_webhook(event: Notice, receiver: str) -> dict[str, Any]:
     """The body that Alertmanager itself sends to webhooks, version 4, for one alert."""
-    stands = event.transition in STANDING
+    stands = event.stands
     alert = _alert(event, event.recorded_at, ends_at=None if stands else event.recorded_at)
     status = "firing" if stands else "resolved"
     group = {name: alert["labels"][name] for name in ("alertname", "site")}

@@ -6,11 +6,11 @@ import httpx
 
 from railwatch.shared.errors import TransientError, UnprocessableError
 
+# More of an answer is not read; what a receiver says beyond its status is of no use.
 MAX_ANSWER_BYTES = 65_536
-"""More of an answer is not read; what a receiver says beyond its status is of no use."""
 
+# Statuses by which a receiver says that this very request will never be taken. All others may pass.
 NEVER_TAKEN = frozenset({400, 410, 413, 415, 422})
-"""Statuses by which a receiver says that this very request will never be taken. All others may pass."""
 
 
 def post(url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> None:

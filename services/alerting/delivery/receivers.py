@@ -17,25 +17,25 @@ from railwatch.services.alerting.delivery.formats import (
 from railwatch.services.alerting.delivery.post import post
 from railwatch.services.alerting.delivery.signature import HEADER, sign
 from railwatch.services.alerting.settings import Settings, WebhookFormat
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
+# How many reminders may be lost before Alertmanager takes a standing alert as resolved.
 REMINDERS_MISSED = 4
-"""How many reminders may be lost before Alertmanager takes a standing alert as resolved."""
 
 EVENT_ID_HEADER = "Railwatch-Event-Id"
 
 Clock = Callable[[], datetime]
 
 
-def receivers(settings: Settings, windows: Windows, clock: Clock) -> Iterator[Receiver]:
+def receivers(settings: Settings, store: Store, clock: Clock) -> Iterator[Receiver]:
     """All receivers of the settings."""
     timeout_s = settings.delivery.timeout_s
     every = timedelta(seconds=settings.alertmanager.resend_s)
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        alertmanager = Alertmanager(url, token, windows, every, timeout_s, clock)
+        alertmanager = Alertmanager(url, token, store, every, timeout_s, clock)
         yield Receiver(name, alertmanager.send, Timer(every, alertmanager.remind))
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
@@ -52,7 +52,7 @@ class Alertmanager:
         self,
         url: str,
         token: SecretStr | None,
-        windows: Windows,
+        store: Store,
         every: timedelta,
         timeout_s: float,
         clock: Clock,
@@ -61,7 +61,7 @@ class Alertmanager:
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
-        self._windows = windows
+        self._windows = store
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock

@@ -9,8 +9,8 @@ import hmac
 import re
 
 HEADER = "Railwatch-Signature"
+# A signature older or newer than this is refused.
 TOLERANCE_S = 300.0
-"""A signature older or newer than this is refused."""
 
 _FORM = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 

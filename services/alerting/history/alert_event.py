@@ -1,76 +1,63 @@
-"""The alert event of one transition: everything a consumer needs, without asking back."""
+"""The alert event of one transition: everything that a consumer needs, so that nobody has to ask back."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from railwatch.services.alerting.history.entries import Entries
-from railwatch.services.alerting.history.lifecycle import Step
+from railwatch.services.alerting.history.lifecycle import DueTransition, Judgements
 from railwatch.services.alerting.history.wording import sentence
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.services.alerting.rule.onset import context_lags
-from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, JudgedLook
+from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem
 from railwatch.shared.sites import Site
 
+# An alert carries this many looks from before the one that it is about.
 HISTORY_LOOKS = 40
-"""Looks before the one that an alert speaks of which travel with it."""
 
 
 def alert_event(
     site: Site,
-    step: Step,
-    entries: Entries,
+    due: DueTransition,
+    judgements: Judgements,
     evidence: Sequence[EvidenceItem],
     public_url: str,
     recorded_at: datetime,
 ) -> AlertEvent:
-    """Put together what is said of a step.
+    """The event that announces a transition.
 
     Args:
         site: the site.
-        step: the transition.
-        entries: the site's judged history, oldest first.
-        evidence: pictures and provenance of the look that the step speaks of.
+        due: the transition.
+        judgements: the site's judged history, oldest first.
+        evidence: pictures and provenance of the look that the transition is about.
         public_url: where alerting's pages are reached from outside.
         recorded_at: the present.
     """
-    record, judgement = step.record, step.entry.judgement
-    context = near_onset(site, judgement)
+    record, look = due.record, due.judgement
+    context = near_onset(site, look)
+    before = [earlier for earlier in judgements if earlier.observed_at < look.observed_at]
     return AlertEvent(
         recorded_at=recorded_at,
         alert=record.alert,
         sequence=record.sequence,
         transition=record.transition,
-        reason=step.reason,
+        reason=due.reason,
         site=site.id,
         site_name=site.name,
         opened_at=record.opened_at,
-        look=plain_look(judgement),
+        look=look,
         severity=record.severity,
-        onset=judgement.onset,
+        onset=look.onset,
         context=context,
-        history=entries.before(judgement.observed_at)[-HISTORY_LOOKS:].plain(),
+        history=tuple(before[-HISTORY_LOOKS:]),
         evidence=tuple(evidence),
-        missing_tiles=step.entry.missing_tiles,
-        sentence=sentence(
-            site.name,
-            record.transition,
-            record.opened_at,
-            judgement,
-            context,
-            step.reason,
-            step.entry.missing_tiles,
-        ),
+        missing_tiles=look.missing_tiles,
+        sentence=sentence(site.name, record.transition, record.opened_at, look, context, due.reason),
         page_url=f"{public_url.rstrip('/')}/alerts/{record.alert}",
     )
 
 
-def near_onset(site: Site, judgement: Judgement) -> tuple[ContextLag, ...]:
+def near_onset(site: Site, look: Judgement) -> tuple[ContextLag, ...]:
     """The site's context events near the onset of the rise that a look belongs to, nearest first."""
-    if judgement.onset is None:
+    if look.onset is None:
         return ()
-    return context_lags(judgement.onset, [(event.title, event.at) for event in site.events])
-
-
-def plain_look(judgement: Judgement) -> JudgedLook:
-    """A judged look as it crosses to consumers."""
-    return JudgedLook(**{name: getattr(judgement, name) for name in JudgedLook.model_fields})
+    return context_lags(look.onset, [(event.title, event.at) for event in site.events])

@@ -1,97 +1,97 @@
 """A site's history: its observations in the order in which the satellite saw them, each judged against those before it.
 
-An observation enters at its place, however late it comes, and what follows it is judged anew; so the same observations
-give the same history in whatever order they arrive. Memory is bounded: once a site has more looks than later judgements
-can depend on, the oldest leave, and an observation older than the last `LATE_LOOKS` can no longer be placed.
+A late observation enters at its place, and what follows it is judged anew. So the same observations give the same
+history in whatever order they arrive. Memory is bounded. Once a site has more looks than later judgements can depend
+on, the oldest leave. An observation older than the last `LATE_LOOKS` can then no longer be placed.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from pydantic import ConfigDict
-
-from railwatch.services.alerting.history.entries import FORGET_EVERY, Entries, Entry
-from railwatch.services.alerting.history.observations import Observation
-from railwatch.services.alerting.rule.judgement import Rule, judge
+from railwatch.services.alerting.rule.judge import judge
+from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule
+from railwatch.services.alerting.rule.past import FORGET_EVERY, needed, past_of
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import Look
 
+# A late or corrected observation can still be placed exactly if it is among this many of the last looks.
 LATE_LOOKS = 60
-"""How many looks back a late or corrected observation can still be placed exactly, at least."""
 
 
 class History(Frozen):
     """What is kept of a site's looks.
 
     Attributes:
-        entries: the looks, oldest first, one per `observed_at`.
+        judgements: the looks, oldest first, one per `observed_at`.
         shadowed: observations left out because a better scene shows the same instant.
         horizon: looks before this can no longer be placed; null while nothing has been forgotten.
-        starts: when the history was begun anew; a look is judged against those since the last start only.
+        starts: when the history was begun anew. A look is judged only against those since the last start.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    entries: Entries = Entries.of(())
+    judgements: tuple[Judgement, ...] = ()
     shadowed: tuple[Observation, ...] = ()
     horizon: UtcDatetime | None = None
     starts: tuple[UtcDatetime, ...] = ()
 
     @property
     def scenes(self) -> set[str]:
-        """Ids of the scenes, those left out among them."""
-        return {*self.entries.scenes} | {observation.scene for observation in self.shadowed}
+        """Ids of all scenes, including those left out."""
+        return {seen.scene for seen in (*self.judgements, *self.shadowed)}
+
+    def of_scene(self, scene: str) -> Judgement | None:
+        """The judgement of a scene, if it is there."""
+        return next((judgement for judgement in self.judgements if judgement.scene == scene), None)
 
 
-def enter(history: History, observation: Observation, rule: Rule, starts: Sequence[datetime] = ()) -> History:
+def enter(history: History, seen: Observation, rule: Rule, starts: Sequence[datetime] = ()) -> History:
     """The history with an observation entered, or with the one of its scene replaced.
 
     An observation from beyond the horizon changes nothing.
 
     Args:
         history: what is kept of the site's looks.
-        observation: the new or corrected one.
+        seen: the new or corrected observation.
         rule: the settings of the rule.
-        starts: when the site's history was begun anew. Where they have changed, the looks since are judged anew.
+        starts: when the site's history was begun anew. If they have changed, the looks since are judged anew.
     """
-    if _is_beyond(history, observation):
+    if _is_beyond(history, seen):
         return history
     changed = set(starts) ^ set(history.starts)
     history = history.model_copy(update={"starts": tuple(sorted(starts))})
-    newest = not history.entries or observation.observed_at > history.entries.time(-1)
-    if newest and not changed and observation.scene not in history.scenes:
-        entry = _judged(history.entries, observation, rule, history.starts, archival=False)
-        return _bounded(history.model_copy(update={"entries": history.entries.with_more(Entries.of([entry]))}), rule)
-    return _bounded(_rearranged(history, observation, rule, min(changed, default=None), archival=not newest), rule)
+    newest = not history.judgements or seen.observed_at > history.judgements[-1].observed_at
+    if newest and not changed and seen.scene not in history.scenes:
+        judgement = _judged(history.judgements, seen, rule, history.starts, archival=False)
+        return _bounded(history.model_copy(update={"judgements": (*history.judgements, judgement)}), rule)
+    return _bounded(_rearranged(history, seen, rule, min(changed, default=None), archival=not newest), rule)
 
 
-def _is_beyond(history: History, observation: Observation) -> bool:
-    placed = history.entries.of_scene(observation.scene)
-    earliest = min(observation.observed_at, placed.judgement.observed_at) if placed else observation.observed_at
+def _is_beyond(history: History, seen: Observation) -> bool:
+    placed = history.of_scene(seen.scene)
+    earliest = min(seen.observed_at, placed.observed_at) if placed else seen.observed_at
     return history.horizon is not None and earliest < history.horizon
 
 
 def _rearranged(
-    history: History, observation: Observation, rule: Rule, changed_at: datetime | None, *, archival: bool
+    history: History, seen: Observation, rule: Rule, changed_at: datetime | None, *, archival: bool
 ) -> History:
-    known = {entry.scene: entry.archival for entry in history.entries}
-    held = (*map(_observation, history.entries), *history.shadowed)
-    others = [other for other in held if other.scene != observation.scene]
-    shown, shadowed = _best_of_each_instant([*others, observation])
+    archival_of = {judgement.scene: judgement.archival for judgement in history.judgements}
+    others = [held for held in (*history.judgements, *history.shadowed) if held.scene != seen.scene]
+    shown, shadowed = _best_of_each_instant([*others, seen])
     unchanged = 0
-    for entry, look in zip(history.entries, shown, strict=False):
-        if _observation(entry) != look or (changed_at is not None and look.observed_at >= changed_at):
+    for held, look in zip(history.judgements, shown, strict=False):
+        if held is not look or (changed_at is not None and look.observed_at >= changed_at):
             break
         unchanged += 1
-    entries = history.entries[:unchanged]
+    judgements = list(history.judgements[:unchanged])
     for look in shown[unchanged:]:
-        late = known.get(look.scene, archival or look.scene != observation.scene)
-        entries = entries.with_more(Entries.of([_judged(entries, look, rule, history.starts, archival=late)]))
-    return history.model_copy(update={"entries": entries, "shadowed": tuple(shadowed)})
+        late = archival_of.get(look.scene, archival or look.scene != seen.scene)
+        judgements.append(_judged(judgements, look, rule, history.starts, archival=late))
+    return History(
+        judgements=tuple(judgements), shadowed=tuple(shadowed), horizon=history.horizon, starts=history.starts
+    )
 
 
 def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Observation], list[Observation]]:
-    """The observations in order of time, and those of the same instant as one that shows more of the site."""
+    """The observations in order of time, and those that are left out: another of the same instant shows more."""
     ordered = sorted(observations, key=lambda o: (o.observed_at, o.count is None, -o.coverage, o.scene))
     shown: list[Observation] = []
     shadowed: list[Observation] = []
@@ -102,49 +102,25 @@ def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Obs
 
 
 def _judged(
-    before: Entries, observation: Observation, rule: Rule, starts: Sequence[datetime], *, archival: bool
-) -> Entry:
-    start = max((at for at in starts if at <= observation.observed_at), default=None)
-    look = Look(
-        observed_at=observation.observed_at,
-        count=observation.count,
-        low=observation.low,
-        high=observation.high,
-        coverage=observation.coverage,
-    )
-    return Entry(
-        scene=observation.scene,
-        missing_tiles=observation.missing_tiles,
-        archival=archival,
-        judgement=judge(before.past(since=start), look, rule),
-    )
-
-
-def _observation(entry: Entry) -> Observation:
-    look = entry.judgement
-    return Observation(
-        scene=entry.scene,
-        observed_at=look.observed_at,
-        count=look.count,
-        low=look.low,
-        high=look.high,
-        coverage=look.coverage,
-        missing_tiles=entry.missing_tiles,
-    )
+    before: Sequence[Judgement], seen: Observation, rule: Rule, starts: Sequence[datetime], *, archival: bool
+) -> Judgement:
+    start = max((at for at in starts if at <= seen.observed_at), default=None)
+    since = before if start is None else [judgement for judgement in before if judgement.observed_at >= start]
+    return judge(past_of(since), seen, rule).model_copy(update={"archival": archival})
 
 
 def _bounded(history: History, rule: Rule) -> History:
-    old, recent = history.entries[:-LATE_LOOKS], history.entries[-LATE_LOOKS:]
+    old, recent = history.judgements[:-LATE_LOOKS], history.judgements[-LATE_LOOKS:]
     if not old or len(old) % FORGET_EVERY:
         return history
-    kept = old.needed(rule)
+    kept = needed(old, rule)
     if len(kept) == len(old):
         return history
-    horizon = recent.time(0)
+    horizon = recent[0].observed_at
     return history.model_copy(
         update={
-            "entries": kept.with_more(recent),
-            "shadowed": tuple(o for o in history.shadowed if o.observed_at >= horizon),
+            "judgements": (*kept, *recent),
+            "shadowed": tuple(seen for seen in history.shadowed if seen.observed_at >= horizon),
             "horizon": horizon,
         }
     )

@@ -1,43 +1,42 @@
-"""The life of a site's alerts, as pure functions of its judged history and of what has been said already.
+"""The life of a site's alerts, as pure functions of its judged history and of what consumers were told.
 
 The judged history says which alerts there should be: runs of looks that belong together. The records say what consumers
-were told. `steps` compares the two and gives the transitions that bring consumers up to date; comparing again gives
-none. So a transition is announced once, whatever the order in which counts arrive and however often.
+were told. `transitions_due` compares the two and gives the transitions that bring consumers up to date. After them, it
+gives none. So a transition is announced once, whatever the order in which counts arrive and however often.
 
 An alert keeps the identity under which it was first announced. A run that lies wholly in the past was never announced
-and never is: an archival look cannot open an alert as if it were new.
+and never will be: an archival look cannot open an alert as if it were new.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 
-from railwatch.services.alerting.history.entries import Entries, Entry
 from railwatch.services.alerting.history.wording import day, number
 from railwatch.services.alerting.rule.judgement import Judgement, State
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import AlertEvent, Severity, Transition, derived_id
+from railwatch.shared.events import STANDING, AlertEvent, Severity, Transition, derived_id
 from railwatch.shared.sites import Site
 
-STANDING = frozenset({Transition.OPENED, Transition.UPDATED, Transition.ACKNOWLEDGED, Transition.SILENCED})
-"""Transitions after which an alert stands."""
-
+# Exceedance score, at the low end of the count's interval, from which an alert is critical.
 CRITICAL_EXCEEDANCE = 2.0
-"""Exceedance score, at the low end of the count's interval, from which an alert is critical."""
+
+Judgements = Sequence[Judgement]
 
 
 class AlertRecord(Frozen):
-    """What consumers were last told of an alert.
+    """What consumers were last told about an alert.
 
     Attributes:
         alert: the alert's identity.
         opened_at: `observed_at` of the look that opened it.
-        sequence: of its last transition.
+        sequence: number of its last transition.
         transition: its last transition.
         severity: the highest it has reached.
-        look_at: `observed_at` of the look that the last transition spoke of.
+        look_at: `observed_at` of the look that the last transition was about.
         count: the count of that look.
-        onset_on: the day on which the rise began, as last told.
+        onset_on: the day on which the rise began, as consumers know it.
     """
 
     alert: str
@@ -56,54 +55,46 @@ class AlertRecord(Frozen):
 
 
 @dataclass(frozen=True)
-class Step:
-    """A transition to announce: what the record becomes, why, and the look that it speaks of."""
+class DueTransition:
+    """A transition to announce: the record after it, why it is due, and the look that it is about."""
 
     record: AlertRecord
     reason: str
-    entry: Entry
+    judgement: Judgement
 
 
 @dataclass(frozen=True)
 class _Run:
     """Looks of one alert in the judged history, oldest first, and whether it stands at their end."""
 
-    entries: Entries
+    looks: Judgements
     standing: bool
 
     @property
-    def first_at(self) -> datetime:
-        return self.entries.time(0)
-
-    @property
-    def last_at(self) -> datetime:
-        return self.entries.time(-1)
-
-    @property
-    def spokesman(self) -> Entry:
+    def speaker(self) -> Judgement:
         """The last look at which something happened to the alert."""
-        return next((entry for entry in reversed(self.entries) if entry.judgement.transition), self.entries[0])
+        return next((look for look in reversed(self.looks) if look.transition), self.looks[0])
 
 
-def severity(judgement: Judgement) -> Severity:
-    """How far a look stands above its threshold.
+def severity(look: Judgement) -> Severity:
+    """How far a look is above its threshold.
 
-    The exceedance score (y - expected) / (threshold - expected) is 1 at the threshold; taken at the low end of the
-    count's interval, so that a shaky count does not make an alert critical.
+    The exceedance score (y - expected) / (threshold - expected) is 1 at the threshold. It is taken at the low end of
+    the count's interval, so that an uncertain count does not make an alert critical.
 
     References:
         Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious
         disease. Journal of the Royal Statistical Society A 159, 547-563.
     """
-    if judgement.low is None or judgement.threshold is None or judgement.expected is None:
+    if look.low is None or look.threshold is None or look.expected is None:
         return Severity.WARNING
-    margin = judgement.threshold - judgement.expected
-    critical = judgement.low - judgement.expected >= CRITICAL_EXCEEDANCE * margin > 0
+    margin = look.threshold - look.expected
+    critical = look.low - look.expected >= CRITICAL_EXCEEDANCE * margin > 0
     return Severity.CRITICAL if critical else Severity.WARNING
 
 
 def record_of(event: AlertEvent) -> AlertRecord:
-    """What consumers know of an alert after this event."""
+    """What consumers know about an alert after this event."""
     return AlertRecord(
         alert=event.alert,
         opened_at=event.opened_at,
@@ -116,164 +107,155 @@ def record_of(event: AlertEvent) -> AlertRecord:
     )
 
 
-def steps(site: Site, records: Sequence[AlertRecord], entries: Entries) -> list[Step]:
+def transitions_due(site: Site, records: Sequence[AlertRecord], judgements: Judgements) -> list[DueTransition]:
     """The transitions that bring consumers from what the records say to what the history says.
 
     Args:
         site: the site.
-        records: what was last told of each of the site's alerts, oldest first.
-        entries: the site's judged history, oldest first.
+        records: what consumers were last told about each of the site's alerts, oldest first.
+        judgements: the site's judged history, oldest first.
     """
-    runs = _runs(entries)
-    found: list[Step] = []
+    runs = _runs(judgements)
+    found: list[DueTransition] = []
     taken: set[int] = set()
     for record in sorted(records, key=lambda record: (not record.stands, -record.opened_at.timestamp())):
         index = _run_of(record, runs)
         if index is None:
-            step = _retraction(record, entries)
+            due = _retraction(record, judgements)
         elif index in taken:
-            step = None
+            due = None
         else:
             taken.add(index)
-            step = _continuation(record, runs[index], site, entries)
-        if step:
-            found.append(step)
-    if runs and runs[-1].standing and len(runs) - 1 not in taken and _raises(entries):
+            due = _continuation(record, runs[index], site, judgements)
+        if due:
+            found.append(due)
+    if runs and runs[-1].standing and len(runs) - 1 not in taken and _is_raised(judgements):
         found.append(_opening(site.id, records, runs[-1]))
     return found
 
 
-def told(records: Sequence[AlertRecord], taken: Sequence[Step], entries: Entries) -> tuple[AlertRecord, ...]:
-    """The records after the steps were taken, without alerts that ended before the history that is kept."""
-    merged = {record.alert: record for record in (*records, *(step.record for step in taken))}
-    oldest = entries.time(0) if entries else None
+def records_after(
+    records: Sequence[AlertRecord], due: Sequence[DueTransition], judgements: Judgements
+) -> tuple[AlertRecord, ...]:
+    """The records after the transitions, without alerts that ended before the history that is kept."""
+    merged = {record.alert: record for record in (*records, *(one.record for one in due))}
+    oldest = judgements[0].observed_at if judgements else None
     kept = (r for r in merged.values() if r.stands or oldest is None or r.look_at >= oldest)
     return tuple(sorted(kept, key=lambda record: record.opened_at))
 
 
-def _runs(entries: Entries) -> list[_Run]:
-    return [_Run(run, standing=_stands(run, entries)) for run in entries.of_alerts()]
+def newest_judged(judgements: Judgements) -> Judgement | None:
+    """The newest look that could be judged."""
+    return next((look for look in reversed(judgements) if look.state is not State.UNOBSERVED), None)
 
 
-def _stands(run: Entries, entries: Entries) -> bool:
-    return run.time(-1) == entries.time(-1) and run[-1].judgement.transition is not Transition.RESOLVED
+def _runs(judgements: Judgements) -> list[_Run]:
+    of_alerts = groupby((look for look in judgements if look.opened_at), key=lambda look: look.opened_at)
+    runs = [list(looks) for _, looks in of_alerts]
+    return [
+        _Run(run, standing=run[-1] is judgements[-1] and run[-1].transition is not Transition.RESOLVED) for run in runs
+    ]
 
 
 def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
-    """The last run that has looks in the time of which the record speaks."""
+    """The last run that has looks in the time of the record."""
     for index in reversed(range(len(runs))):
-        if runs[index].first_at <= record.look_at and runs[index].last_at >= record.opened_at:
+        looks = runs[index].looks
+        if looks[0].observed_at <= record.look_at and looks[-1].observed_at >= record.opened_at:
             return index
     return None
 
 
-def _raises(entries: Entries) -> bool:
+def _is_raised(judgements: Judgements) -> bool:
     """Whether the newest look that was judged is itself too high."""
-    newest = next((e.judgement for e in reversed(entries) if e.judgement.state is not State.UNOBSERVED), None)
-    return newest is not None and (newest.exceeds or newest.sustained)
+    newest = newest_judged(judgements)
+    return newest is not None and (newest.exceeds or newest.cusum_exceeds)
 
 
-def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> Step:
-    entry = run.spokesman
-    judgement = entry.judgement
-    alert = derived_id("railwatch.alert", site, judgement.observed_at.isoformat(), entry.scene)
+def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> DueTransition:
+    look = run.speaker
+    alert = derived_id("railwatch.alert", site, look.observed_at.isoformat(), look.scene)
     before = next((record for record in records if record.alert == alert), None)
-    return Step(
-        record=_record(
-            entry, alert, judgement.observed_at, before.sequence if before else 0, Transition.OPENED, Severity.WARNING
-        ),
-        reason=judgement.reason,
-        entry=entry,
-    )
+    sequence = before.sequence if before else 0
+    record = _record(look, alert, look.observed_at, sequence, Transition.OPENED, Severity.WARNING)
+    return DueTransition(record, look.reason, look)
 
 
-def _continuation(record: AlertRecord, run: _Run, site: Site, entries: Entries) -> Step | None:
-    goes_on = run.standing and (record.stands or _raises(entries))
+def _continuation(record: AlertRecord, run: _Run, site: Site, judgements: Judgements) -> DueTransition | None:
+    goes_on = run.standing and (record.stands or _is_raised(judgements))
     if not goes_on and not record.stands:
         return None
-    entry = run.spokesman
-    judgement = entry.judgement
+    look = run.speaker
     if goes_on:
         transition = Transition.UPDATED
-        reason = _reason_for_update(record, entry)
+        reason = _reason_for_update(record, look)
     else:
         transition = Transition.RESOLVED
-        reason = judgement.reason if judgement.transition is Transition.RESOLVED else _ended_without_look(site, entries)
-    if not reason:
-        return None
-    return Step(
-        record=_record(entry, record.alert, record.opened_at, record.sequence, transition, record.severity),
-        reason=reason,
-        entry=entry,
-    )
+        reason = look.reason if look.transition is Transition.RESOLVED else _ended_without_look(site, judgements)
+    return _next(record, transition, reason, look) if reason else None
 
 
-def _reason_for_update(record: AlertRecord, entry: Entry) -> str:
-    """Why consumers should hear of a standing alert again; empty where nothing that they were told has changed."""
-    judgement = entry.judgement
+def _reason_for_update(record: AlertRecord, look: Judgement) -> str:
+    """Why consumers should hear of a standing alert again; empty if nothing that they know has changed."""
     if not record.stands:
-        return f"The history was corrected: the alert had ended, and stands again as of {_on(judgement)}."
-    if judgement.observed_at != record.look_at:
-        later = judgement.observed_at > record.look_at
-        return judgement.reason if later else f"The look of {day(record.look_at)} was corrected and no longer counts."
-    if judgement.count != record.count:
-        return _corrected(record, judgement)
-    if _onset_on(judgement) != record.onset_on:
+        return f"The history was corrected: the alert had ended, and stands again as of {day(look.observed_at)}."
+    if look.observed_at != record.look_at:
+        later = look.observed_at > record.look_at
+        return look.reason if later else f"The look of {day(record.look_at)} was corrected and no longer counts."
+    if look.count != record.count:
+        return _corrected(record, look)
+    if _onset_on(look) != record.onset_on:
         return "A late or corrected look changed the estimate of when the rise began."
     return ""
 
 
-def _retraction(record: AlertRecord, entries: Entries) -> Step | None:
-    if record.transition is Transition.RETRACTED or not entries or entries.time(0) > record.opened_at:
+def _retraction(record: AlertRecord, judgements: Judgements) -> DueTransition | None:
+    if record.transition is Transition.RETRACTED or not judgements or judgements[0].observed_at > record.opened_at:
         return None
-    entry = next((e for e in entries if e.judgement.observed_at == record.look_at), entries[-1])
-    judgement = entry.judgement
-    if judgement.observed_at != record.look_at:
+    look = next((one for one in judgements if one.observed_at == record.look_at), judgements[-1])
+    if look.observed_at != record.look_at:
         reason = f"The look of {day(record.look_at)} no longer counts."
-    elif judgement.count is None:
-        reason = f"The count of {_on(judgement)} was withdrawn."
-    elif judgement.count != record.count:
-        reason = _corrected(record, judgement)
+    elif look.count is None:
+        reason = f"The count of {day(look.observed_at)} was withdrawn."
+    elif look.count != record.count:
+        reason = _corrected(record, look)
     else:
         reason = "The history before it was corrected, and its count is no longer too high."
-    return Step(
-        record=_record(entry, record.alert, record.opened_at, record.sequence, Transition.RETRACTED, record.severity),
-        reason=reason,
-        entry=entry,
-    )
+    return _next(record, Transition.RETRACTED, reason, look)
 
 
-def _corrected(record: AlertRecord, judgement: Judgement) -> str:
-    return f"The count of {_on(judgement)} was corrected from {number(record.count)} to {number(judgement.count)}."
+def _corrected(record: AlertRecord, look: Judgement) -> str:
+    return f"The count of {day(look.observed_at)} was corrected from {number(record.count)} to {number(look.count)}."
 
 
-def _ended_without_look(site: Site, entries: Entries) -> str:
-    newest = entries.time(-1)
+def _ended_without_look(site: Site, judgements: Judgements) -> str:
+    newest = judgements[-1].observed_at
     new = max((new for new in site.new_normal if new.at <= newest), key=lambda new: new.at, default=None)
     if new is None:
         return "The history was corrected, and the alert ended earlier."
     return f"{new.by} let the site's history begin anew on {day(new.at)}: {new.reason}."
 
 
+def _next(record: AlertRecord, transition: Transition, reason: str, look: Judgement) -> DueTransition:
+    after = _record(look, record.alert, record.opened_at, record.sequence, transition, record.severity)
+    return DueTransition(after, reason, look)
+
+
 def _record(
-    entry: Entry, alert: str, opened_at: datetime, sequence: int, transition: Transition, reached: Severity
+    look: Judgement, alert: str, opened_at: datetime, sequence: int, transition: Transition, reached: Severity
 ) -> AlertRecord:
-    critical = Severity.CRITICAL in (reached, severity(entry.judgement))
+    critical = Severity.CRITICAL in (reached, severity(look))
     return AlertRecord(
         alert=alert,
         opened_at=opened_at,
         sequence=sequence + 1,
         transition=transition,
         severity=Severity.CRITICAL if critical else Severity.WARNING,
-        look_at=entry.judgement.observed_at,
-        count=entry.judgement.count,
-        onset_on=_onset_on(entry.judgement),
+        look_at=look.observed_at,
+        count=look.count,
+        onset_on=_onset_on(look),
     )
 
 
-def _onset_on(judgement: Judgement) -> date | None:
-    return judgement.onset.at.date() if judgement.onset else None
-
-
-def _on(judgement: Judgement) -> str:
-    return day(judgement.observed_at)
+def _onset_on(look: Judgement) -> date | None:
+    return look.onset.at.date() if look.onset else None

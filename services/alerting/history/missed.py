@@ -1,10 +1,11 @@
-"""Missed looks: a site that should have been seen by now and was not, because a provider is dead or the cloud endless.
+"""Missed looks: a site that should have been seen by now and was not. A provider is dead, or the cloud does not end.
 
-How often a site is seen is learned from itself. The next look is due after twice the second longest of its last gaps:
-looks come irregularly, and one outage in the past must not hide the next. Looks from an archive promise no next one.
+How often a site is seen is learned from its own looks. The next look is due after twice the second longest of its last
+gaps: looks come irregularly, and one outage in the past must not hide the next. Looks from an archive promise no next
+look.
 
-Consumers are told that a look was missed, and that the site has been seen again. Until then it stays missed, whatever
-late or corrected looks say of the gaps before.
+Consumers hear that a look was missed, and that the site has been seen again. Until then the look stays missed, whatever
+late or corrected looks say about the gaps before.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,12 +17,16 @@ from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import Miss, MissedLookEvent, Transition, derived_id
 from railwatch.shared.sites import Site
 
+# The next look is predicted from this many gaps between looks, and from no fewer than `FEWEST_GAPS`.
 GAPS = 20
 FEWEST_GAPS = 5
+
+# The next look is never due sooner than this.
 SHORTEST_WAIT = timedelta(days=2)
+
+# A site that left the catalogue is reported as missed again no sooner than this. While a new catalogue is rolled out,
+# processes with the old one work beside those with the new one, and they must not contradict each other.
 GIVEN_BACK_AFTER = timedelta(days=1)
-"""A site that was taken from the catalogue is told as missed again no sooner. While that is rolled out, processes that
-still know the site work beside those that do not, and are not to contradict each other."""
 
 
 class Missed(Frozen):
@@ -39,7 +44,7 @@ class Missed(Frozen):
 
 
 def next_due(times: Sequence[datetime]) -> datetime | None:
-    """By when the next look should come; null while too little is known of the site.
+    """By when the next look should come; null while too little is known about the site.
 
     Args:
         times: of the looks so far, oldest first.
@@ -53,7 +58,7 @@ def next_due(times: Sequence[datetime]) -> datetime | None:
 def promised(times: Sequence[datetime], arrived_at: datetime) -> datetime | None:
     """By when the next look should come, after one that has just arrived.
 
-    Null as well where the look was so old when it arrived that the next was due already: then an archive is being read.
+    Also null if the look was so old on arrival that the next one was already due: then an archive is being read.
 
     Args:
         times: of the looks so far, oldest first.
@@ -63,44 +68,39 @@ def promised(times: Sequence[datetime], arrived_at: datetime) -> datetime | None
     return due_at if due_at and due_at > arrived_at else None
 
 
-def steps(
+def missed_look_events(
     site: Site,
     overdue: Iterable[Missed],
-    told: Sequence[MissedLookEvent],
+    known: Sequence[MissedLookEvent],
     seen: Mapping[Miss, datetime | None],
     page_url: str,
     now: datetime,
 ) -> Iterator[MissedLookEvent]:
-    """What is to be told of a site's missed looks.
+    """The events about a site's missed looks that consumers have not had yet.
 
     Args:
         site: the site.
         overdue: looks that should have come by now.
-        told: what was last told, of each kind of look.
+        known: the last event about each kind of look.
         seen: when the site was last seen, by kind of look.
         page_url: where a person sees how sites stand.
         now: the present.
     """
-    last = {event.miss: event for event in told}
-    for event in told:
+    last = {event.miss: event for event in known}
+    for event in known:
         seen_at = seen.get(event.miss)
-        if stands(event) and seen_at is not None and (event.last_at is None or seen_at > event.last_at):
+        if event.stands and seen_at is not None and (event.last_at is None or seen_at > event.last_at):
             last[event.miss] = _ended(event, seen_at, now)
             yield last[event.miss]
     for look in overdue:
         before = last.get(look.miss)
-        if before is None or not (stands(before) or _was_just_taken_away(before, now)):
+        if before is None or not (before.stands or _was_just_taken_away(before, now)):
             yield _begun(site, look, before, page_url, now)
 
 
-def unwatched(told: Sequence[MissedLookEvent], now: datetime) -> Iterator[MissedLookEvent]:
-    """What is to be told of the missed looks of a site that is no longer in the catalogue."""
-    return (_ended(event, None, now) for event in told if stands(event))
-
-
-def stands(event: MissedLookEvent) -> bool:
-    """Whether the look is still missed after this event."""
-    return event.transition is Transition.OPENED
+def events_of_unwatched(known: Sequence[MissedLookEvent], now: datetime) -> Iterator[MissedLookEvent]:
+    """The ends of the missed looks of a site that is no longer in the catalogue."""
+    return (_ended(event, None, now) for event in known if event.stands)
 
 
 def _was_just_taken_away(event: MissedLookEvent, now: datetime) -> bool:
@@ -130,7 +130,7 @@ def _begun(site: Site, look: Missed, before: MissedLookEvent | None, page_url: s
 def _ended(event: MissedLookEvent, seen_at: datetime | None, now: datetime) -> MissedLookEvent:
     due = f"{_what(event.miss)} had been due by {day(event.due_at)}"
     again = f"was seen again on {day(seen_at)}" if seen_at else "is no longer watched"
-    step = {
+    changes = {
         "recorded_at": now,
         "sequence": event.sequence + 1,
         "transition": Transition.RESOLVED,
@@ -138,7 +138,7 @@ def _ended(event: MissedLookEvent, seen_at: datetime | None, now: datetime) -> M
         "seen_at": seen_at,
         "sentence": f"{event.site_name} {again}; {due}.",
     }
-    return event.model_copy(update=step)
+    return event.model_copy(update=changes)
 
 
 def _what(miss: Miss) -> str:

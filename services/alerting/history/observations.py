@@ -1,7 +1,7 @@
 """From the tile counts of one scene over one site to one observation, the unit that alerting works on.
 
-What is known of a scene is a set of tile counts, the last recorded one of each tile. Adding counts to it is commutative
-and idempotent, so the order in which they arrive, and how often, changes nothing.
+What is known of a scene is the last recorded count of each of its tiles. Adding a count is commutative and idempotent:
+the order in which counts arrive, and how often, changes nothing.
 """
 
 import math
@@ -10,60 +10,32 @@ from datetime import datetime, timedelta
 
 from shapely import box
 
-from railwatch.shared.counts import Frozen, UtcDatetime
+from railwatch.services.alerting.rule.judgement import Observation
+from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import CountEvent
+from railwatch.shared.events import CountEvent, Look
 from railwatch.shared.geography import shape_from_lon_lat
 from railwatch.shared.sites import Site
 
+# An image may be dated this far in the future: clocks differ.
 CLOCK_TOLERANCE = timedelta(hours=1)
+
+# A count may be this many times what the tile's tracks hold of the shortest cars.
 CAPACITY_SLACK = 2.0
 
 
-class TileReading(Frozen):
-    """What alerting keeps of one tile's count.
+class TileReading(Look):
+    """What alerting keeps of one tile's count: the look at the tile, and when it was counted.
 
     Attributes:
         event: id of the count event.
-        recorded_at: when it was recorded; of two counts of one tile, the later recorded one holds.
-        observed_at: when the satellite saw it.
+        recorded_at: when it was recorded. Of two counts of one tile, the one that was recorded later is valid.
         tiles_in_scene: every tile of the site that the scene covers.
-        count: railcars in the tile; null where it could not be counted.
-        low: lower end of the 90 % interval.
-        high: upper end of the 90 % interval.
-        coverage: share of the tile's track length that was seen.
     """
 
     event: str
     recorded_at: UtcDatetime
-    observed_at: UtcDatetime
     tiles_in_scene: tuple[str, ...]
-    count: float | None
-    low: float | None
-    high: float | None
-    coverage: float
-
-
-class Observation(Frozen):
-    """All tiles of one scene over one site, summed.
-
-    Attributes:
-        scene: id of the scene.
-        observed_at: when the satellite saw it.
-        count: railcars on the tracks that were seen; null where nothing was.
-        low: lower end of the 90 % interval.
-        high: upper end of the 90 % interval.
-        coverage: share of the site's track length that was seen.
-        missing_tiles: tiles of the scene that have not been counted.
-    """
-
-    scene: str
-    observed_at: UtcDatetime
-    count: float | None
-    low: float | None
-    high: float | None
-    coverage: float
-    missing_tiles: tuple[str, ...] = ()
 
 
 Readings = Mapping[str, TileReading]
@@ -77,7 +49,7 @@ def tracks_by_tile(site: Site) -> dict[str, float]:
 
 
 def check_count(event: CountEvent, tracks_m: Mapping[str, float], shortest_car_m: float, now: datetime) -> None:
-    """Refuse a count that cannot be true, before it touches a site's history.
+    """Refuse a count that cannot be true, before it changes a site's history.
 
     Args:
         event: the count.
@@ -123,7 +95,7 @@ def _recency(reading: TileReading) -> tuple[datetime, str]:
 
 
 def merge(readings: Readings, tile: str, new: TileReading) -> dict[str, TileReading]:
-    """The readings with one more count of a tile: the last recorded one holds."""
+    """The readings with one more count of a tile. The last recorded one is valid."""
     held = readings.get(tile)
     if held is not None and _recency(held) >= _recency(new):
         return dict(readings)
@@ -143,10 +115,10 @@ def complete(readings: Readings) -> bool:
 def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Observation:
     """Sum the tiles of a scene.
 
-    The tiles' errors are taken as independent, and the interval of the sum is built from theirs by the method of
-    variance estimates recovery: the distances of the ends from the counts add in squares, each side for itself. The
-    interval speaks of the track that was seen; how much that was is the coverage, the tiles' coverage weighted by track
-    length over all of the site's track.
+    The tiles' errors are taken as independent. The interval of the sum follows from theirs by the method of variance
+    estimates recovery: the distances of the ends from the counts add in squares, separately for each side. The interval
+    is about the track that was seen. The coverage says how much that was: the tiles' coverage, weighted by track
+    length, over all of the site's track.
 
     Args:
         scene: id of the scene.

@@ -1,11 +1,11 @@
-"""The page of one alert: what is there, how many, since when, and what proves it; readable in ten seconds."""
+"""The page of one alert: how many railcars, since when, and what proves it. It is readable in ten seconds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import day, number
-from railwatch.services.alerting.pages.attention import attention
+from railwatch.services.alerting.pages.acknowledgement import acknowledgement
 from railwatch.services.alerting.pages.markup import Content, document, el, rows
 from railwatch.services.alerting.pages.timeline import timeline
 from railwatch.shared.counts import BlobRef
@@ -35,9 +35,9 @@ def alert_page(
                 "section",
                 _state(event),
                 el("h1", event.site_name),
-                el("p", told(event), class_="sentence"),
+                el("p", short_sentence(event), class_="sentence"),
                 _figures(event),
-                *attention(events, now),
+                *acknowledgement(events, now),
                 class_="summary",
             ),
             el(
@@ -69,8 +69,8 @@ def header(here: str) -> Element:
     )
 
 
-def told(event: AlertEvent) -> str:
-    """The sentence, where the name of the site stands above it."""
+def short_sentence(event: AlertEvent) -> str:
+    """The sentence without the name of the site, which stands above it."""
     sentence = event.sentence.removeprefix(f"{event.site_name}: ")
     return sentence[:1].upper() + sentence[1:]
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import day, number
-from railwatch.services.alerting.pages.alert import header, told
+from railwatch.services.alerting.pages.alert import header, short_sentence
 from railwatch.services.alerting.pages.markup import Content, document, el
 from railwatch.services.alerting.rule.judgement import State
-from railwatch.services.alerting.state.transaction import SiteStatus
+from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
 from railwatch.shared.sites import Site
 
@@ -68,7 +68,7 @@ def _alert(event: AlertEvent) -> Element:
             "a",
             el("strong", event.site_name),
             el("span", event.severity.value, class_=f"state {event.severity}"),
-            el("span", told(event), class_="told"),
+            el("span", short_sentence(event), class_="text"),
             href=f"/alerts/{event.alert}",
         ),
         class_=event.severity.value,

@@ -1,7 +1,7 @@
 """The addresses of the pages and of what is bundled with them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,14 @@ from fastapi.staticfiles import StaticFiles
 from railwatch.services.alerting.pages.alert import alert_page
 from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
-from railwatch.services.alerting.state.store import Windows
+from railwatch.services.alerting.state.records import SiteStatus
+from railwatch.services.alerting.state.store import Store
 from railwatch.shared.events import AlertEvent, JudgedLook, Severity
 from railwatch.shared.sites import Site
 
 SITES_PER_PAGE = 200
+# Looks before the opening that are drawn.
 LOOKS_BEFORE = 60
-"""Looks before the opening that are drawn."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
@@ -30,49 +31,49 @@ HEADERS = {
 }
 
 
-def add_pages(app: FastAPI, windows: Windows, sites: Mapping[str, Site]) -> None:
+def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site]) -> None:
     """Serve the pages."""
     app.mount("/assets", StaticFiles(directory=Path(__file__).parent / "assets"))
-    app.include_router(pages_router(windows, sites))
+    app.include_router(pages_router(store, sites))
 
 
-def pages_router(windows: Windows, sites: Mapping[str, Site]) -> APIRouter:
+def pages_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
     """The overview and the pages of alerts."""
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     @router.get("/")
     def overview(page: Annotated[int, Query(ge=1)] = 1) -> HTMLResponse:
-        statuses = windows.statuses()
+        statuses = store.statuses()
         ordered = sorted(sites.values(), key=lambda site: (_calm(statuses.get(site.id)), site.name))
         pages = range(1, math.ceil(len(ordered) / SITES_PER_PAGE) + 1)
         shown = ordered[(page - 1) * SITES_PER_PAGE : page * SITES_PER_PAGE]
         links = (el("a", str(n), href=f"/?page={n}", aria_current="page" if n == page else None) for n in pages)
         more = el("nav", *links, class_="pages", aria_label="Pages of sites") if len(pages) > 1 else None
-        standing = sorted(windows.standing(), key=lambda event: event.opened_at, reverse=True)
+        standing = sorted(store.standing(), key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        page_text = overview_page(shown, statuses, standing, windows.standing_missed(), more)
+        page_text = overview_page(shown, statuses, standing, store.standing_missed(), more)
         return HTMLResponse(page_text, headers=HEADERS)
 
     @router.get("/alerts/{alert}")
     def one_alert(alert: str) -> HTMLResponse:
-        events = windows.alert(alert)
+        events = store.alert(alert)
         if not events:
             raise HTTPException(404, f"There is no alert {alert!r}.")
         site = sites.get(events[-1].site)
         context = [(event.title, event.at) for event in site.events] if site else []
-        return HTMLResponse(alert_page(events, _looks(windows, events), context, datetime.now(UTC)), headers=HEADERS)
+        return HTMLResponse(alert_page(events, _looks(store, events), context, datetime.now(UTC)), headers=HEADERS)
 
     return router
 
 
-def _calm(status: object) -> bool:
-    return getattr(status, "alert", None) is None
+def _calm(status: SiteStatus | None) -> bool:
+    return status is None or status.alert is None
 
 
-def _looks(windows: Windows, events: list[AlertEvent]) -> list[JudgedLook]:
-    """What to draw: the site's looks from some before the alert on; if they are forgotten, those that came with it."""
+def _looks(store: Store, events: list[AlertEvent]) -> Sequence[JudgedLook]:
+    """The looks to draw: those of the site from some before the alert on, or if they are forgotten, the alert's own."""
     event = events[-1]
-    known = windows.window(event.site).history.entries.plain()
+    known = store.record(event.site).history.judgements
     if not any(look.observed_at == event.look.observed_at for look in known):
         return [*event.history, event.look]
     before = [look for look in known if look.observed_at < event.opened_at]

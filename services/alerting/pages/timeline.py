@@ -11,8 +11,8 @@ from railwatch.shared.events import JudgedLook, Onset
 
 WIDTH, HEIGHT = 960.0, 360.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 46.0, 34.0
+# Least distance between two labels above the plot.
 LABEL_PX = 120.0
-"""Least distance between two labels above the plot."""
 
 
 class Scale:

@@ -52,5 +52,5 @@ def score(judgements: Sequence[Judgement], spans: Sequence[tuple[datetime, datet
 
 
 def alarm(look: Judgement) -> bool:
-    """Whether a look raises an alarm by itself: it exceeds its threshold, or a slow rise signals at it."""
-    return look.exceeds or (look.sustained and look.transition is Transition.OPENED)
+    """Whether a look raises an alarm by itself: it exceeds its threshold, or its cumulative sum opens an alert."""
+    return look.exceeds or (look.cusum_exceeds and look.transition is Transition.OPENED)

@@ -16,12 +16,12 @@ import math
 
 from scipy.special import ndtri
 
+# What a score must be above to add to the sum: half of the smallest rise worth finding, one standard deviation.
 ALLOWANCE = 0.5
-"""What a score must be above to add to the sum: half of the smallest rise worth finding, one standard deviation."""
+# Scores count at most so much.
 SCORE_CAP = 2.5
-"""Scores count at most so much."""
+# Siegmund's correction for a sum that is looked at only at whole steps.
 OVERSHOOT = 0.583
-"""Siegmund's correction for a sum that is looked at only at whole steps."""
 
 
 def next_sum(before: float, p_value: float, standard_error: float) -> float:

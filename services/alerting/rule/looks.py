@@ -11,8 +11,8 @@ from railwatch.shared.events import Look
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 YEAR_S = 365.25 * 86_400
+# Width of a 90 % interval in standard deviations.
 INTERVAL_SD = 2 * 1.6449
-"""Width of a 90 % interval in standard deviations."""
 
 
 def microseconds(at: datetime) -> int:

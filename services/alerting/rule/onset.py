@@ -9,10 +9,10 @@ from scipy.special import logsumexp
 from railwatch.services.alerting.rule.surges import Array, log_likelihood
 from railwatch.shared.events import ContextLag, Onset
 
+# Heights that a rise may have, in standard deviations of the quiet counts; each as likely.
 RISES_SD = np.geomspace(0.75, 30.0, 14)
-"""Heights that a rise may have, in standard deviations of the quiet counts; each as likely."""
+# Chance that is left out at each end of the interval.
 TAIL = 0.05
-"""Chance that is left out at each end of the interval."""
 
 
 def estimate_onset(

@@ -18,22 +18,23 @@ from scipy.linalg.lapack import dposv
 
 from railwatch.services.alerting.rule.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
 
+# Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half.
 DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
-"""Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half."""
 TYPICAL_DISPERSION = 2.6
+# Log-normal, half of it between 1.6 and 4.2: what cuts of a few cars give.
 DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) / 0.7) ** 2
-"""Log-normal, half of it between 1.6 and 4.2: what cuts of a few cars give."""
+# Weak: 95 % of sites hold between a tenth of a car and 330 cars.
 LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
-"""Weak: 95 % of sites hold between a tenth of a car and 330 cars."""
+# Of the change of log level per year: a site with a trend may well double or halve in a year.
 TREND_SD = 0.7
-"""Of the change of log level per year: a site with a trend may well double or halve in a year."""
+# Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way.
 SEASON_SD = 0.3
-"""Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way."""
+# Of a coefficient that is held at zero.
 NEVER_SD = 1e-4
-"""Of a coefficient that is held at zero."""
+# How far beyond the last quiet look a trend is carried on.
 TREND_REACH_YEARS = 30 / 365.25
-"""How far beyond the last quiet look a trend is carried on."""
 LOG_MEAN_LIMIT = 12.0
+# Of each coefficient's prior, by model: a constant level; and one with a trend and a season.
 PRECISIONS = (
     np.array(
         [
@@ -43,16 +44,15 @@ PRECISIONS = (
     )
     ** -2.0
 )
-"""Of each coefficient's prior, by model: a constant level; and one with a trend and a season."""
+# The same as the diagonals of matrices.
 PENALTIES = PRECISIONS[:, :, None] * np.eye(PRECISIONS.shape[1])
-"""The same as the diagonals of matrices."""
 DISPERSIONS_BY_MODEL = np.tile(DISPERSIONS, len(PRECISIONS))
 CHANGING = 1
 PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
+# Between the regression and the weights of the looks.
 ALTERNATIONS = 3
-"""Between the regression and the weights of the looks."""
+# Of one step of the search for the most probable coefficients.
 STEP_LIMIT = 1.5
-"""Of one step of the search for the most probable coefficients."""
 
 
 @dataclass(frozen=True, slots=True)

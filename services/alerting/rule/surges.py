@@ -21,23 +21,23 @@ from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 
+# Chance per look that a surge begins: one in fifty looks, about one a year at a look a week.
 SURGE_BEGINS = 0.02
-"""Chance per look that a surge begins: one in fifty looks, about one a year at a look a week."""
+# Chance per look that a surge goes on, as four of five: surges last five looks on average.
 SURGE_GOES_ON = 4, 5
-"""Chance per look that a surge goes on, as four of five: surges last five looks on average."""
+# Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely.
 SURGE_DENSITY = 1 / 9
-"""Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely."""
+# Of a residual of zero, were it as likely as the others.
 SURGE_LOG_ODDS = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi))
-"""Of a residual of zero, were it as likely as the others."""
+# Anscombe residual below which a look hardly belongs to a surge.
 SURGE_FROM = 1.0
-"""Anscombe residual below which a look hardly belongs to a surge."""
 
+# Looks from which the level of a surge is known.
 SETTLED_LOOKS = 6
-"""Looks from which the level of a surge is known."""
+# Height from which it is told apart from quiet, in standard deviations of the quiet counts.
 SETTLED_SD = 2.0
-"""Height from which it is told apart from quiet, in standard deviations of the quiet counts."""
+# A look of an alert says at most so strongly that the surge is over.
 LEAST_ODDS = 0.1
-"""A look of an alert says at most so strongly that the surge is over."""
 
 
 def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array:

@@ -24,10 +24,10 @@ from scipy.special import betainc
 from railwatch.services.alerting.rule.regression import LOG_MEAN_LIMIT, QuietLooks, levels
 from railwatch.services.alerting.rule.surges import Array
 
+# Of the change of the log level over a year of which no quiet look was seen, as in a surge that lasts.
 DRIFT_SD = 0.25
-"""Of the change of the log level over a year of which no quiet look was seen, as in a surge that lasts."""
+# A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p).
 CONTINUITY = 0.5
-"""A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p)."""
 
 
 @dataclass(frozen=True, slots=True)

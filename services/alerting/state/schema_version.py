@@ -1,7 +1,8 @@
-"""The form of what alerting keeps in Redis: a version that could not read it waits, and spoils nothing.
+"""The schema version of what alerting keeps in Redis: a version that could not read it waits, and spoils nothing.
 
-Versions change the form seldom, but then neither the newer can read what the older wrote nor the older, after a roll
-back, what the newer did. The topics, from which `railwatch rebuild` makes the state anew, are read by all versions.
+Adding a field with a default changes no version: older readers ignore it, and newer readers use the default where it is
+missing. After any other change neither version can read what the other wrote, also after a roll-back. Then the number
+is raised. Every version can read the topics, from which `railwatch rebuild` makes the state anew.
 """
 
 import threading
@@ -9,35 +10,35 @@ import threading
 import redis
 import structlog
 
+from railwatch.services.alerting.state.keys import SCHEMA_VERSION_KEY, SITES
 from railwatch.shared.errors import TransientError
 from railwatch.shared.health import Progress
-from railwatch.shared.state import key, redis_errors
+from railwatch.shared.state import redis_errors
 
-FORM = 3
-"""Raised by each change after which one version cannot read what another wrote."""
+# Raised by each change after which one version cannot read what another wrote.
+SCHEMA_VERSION = 4
 
-FORM_KEY = key("alerting", "form")
-SITES = key("alerting", "sites")
 ASK_EVERY_S = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 def is_ours(client: redis.Redis) -> bool:
-    """Whether the state has the form of this version. Where there is none yet, it takes on that form.
+    """Whether the state has our schema version. Where there is no state yet, it gets our version.
 
     Raises:
-        TransientError: Redis is away.
+        TransientError: Redis does not answer.
     """
+    ours = str(SCHEMA_VERSION)
     with redis_errors():
-        form = client.get(FORM_KEY)
-        if form is None and not client.exists(SITES):
-            return bool(client.set(FORM_KEY, FORM, nx=True)) or client.get(FORM_KEY) == str(FORM)
-        return form == str(FORM)
+        found = client.get(SCHEMA_VERSION_KEY)
+        if found is None and not client.exists(SITES):
+            return bool(client.set(SCHEMA_VERSION_KEY, ours, nx=True)) or client.get(SCHEMA_VERSION_KEY) == ours
+        return found == ours
 
 
 def is_foreign(client: redis.Redis) -> bool:
-    """Whether the state is known to have another form."""
+    """Whether the state is known to have another schema version."""
     try:
         return not is_ours(client)
     except TransientError:
@@ -45,13 +46,13 @@ def is_foreign(client: redis.Redis) -> bool:
 
 
 def await_ours(client: redis.Redis, progress: Progress, stop: threading.Event) -> None:
-    """Wait until the state has the form of this version, or until told to stop."""
+    """Wait until the state has our schema version, or until `stop` is set."""
     while not stop.is_set():
         progress.beat()
         try:
             if is_ours(client):
                 return
-            log.error("another version's state lies in Redis; run `railwatch rebuild alerting`", form=FORM)
+            log.error("Redis holds state of another version: run `railwatch rebuild alerting`", version=SCHEMA_VERSION)
         except TransientError as error:
             log.warning("waiting for Redis", error=str(error))
         stop.wait(ASK_EVERY_S)

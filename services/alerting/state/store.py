@@ -1,27 +1,28 @@
-"""What alerting remembers of each site, in Redis: its history, its scenes, its alerts, and what it said of them.
+"""What alerting remembers about each site, in Redis: its history, its scenes, its alerts, and what it announced.
 
 | key, after `railwatch:alerting:` | type | holds |
 | --- | --- | --- |
-| `looks:<site>` | string | the judged history, a row of numbers a look (`entries.ROW`), as bytes: most are appended |
-| `labels:<site>` | string | what of a look is text (`entries.Label`), JSON arrays, each followed by a comma; likewise |
-| `window:<site>` | string | the rest of the history, and what was last said of each alert (`Window`) |
+| `judgements:<site>` | string | the judged history, oldest first: one line of JSON per look (`Judgement`) |
+| `record:<site>` | string | the rest of the history, and what was last announced of each alert (`SiteRecord`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
-| `said:<site>` | list | by cause, newest first, which transitions a count or a deadline brought about |
-| `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the time at which they no longer do |
-| `outbox` | list | events that no record in Kafka brings about, until published: `<alert>/<sequence>`, or themselves |
-| `silenced` | hash | by alert id, until when it is silenced |
-| `known-since` | hash | by site, since when it is to be seen |
-| `missed` | hash | by `<site>/<kind>`, what was last told of missed looks |
+| `caused:<site>` | list | the transitions that each count brought about, newest first |
+| `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the end of their wait |
+| `outbox` | list | events to publish that no record in Kafka causes: `<alert>/<sequence>`, or the whole event |
+| `silenced` | hash | by alert id, the end of its silence |
+| `known-since` | hash | by site, when it entered the catalogue |
+| `missed` | hash | by `<site>/<kind>`, the last event about missed looks |
 | `sites` | hash | by site, how it stands (`SiteStatus`) |
 | `alert:<id>` | hash | by sequence number, the alert's events |
 | `latest` | hash | by alert id, its last event |
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
 | `standing` | set | ids of the alerts that stand |
-| `form` | string | which form all of this has (`railwatch.services.alerting.state.schema_version`) |
+| `schema-version` | string | the version of all this (`railwatch.services.alerting.state.schema_version`) |
 
-All that one count changes is written in one transaction, or none of it (WATCH, MULTI, EXEC): two processes that handle
-a site at the same time, as may happen while a group rebalances, do not lose each other's work.
+`redis-cli get railwatch:alerting:judgements:<site>` shows a site's history.
+
+All that one count changes is written in one transaction, or none of it (WATCH, MULTI, EXEC). While a consumer group
+rebalances, two processes may handle a site at the same time: they do not lose each other's work.
 """
 
 from collections import defaultdict
@@ -31,66 +32,60 @@ from typing import Any, TypeVar, cast
 
 import redis
 
-from railwatch.services.alerting.history.missed import stands
-from railwatch.services.alerting.state.schema_version import FORM, FORM_KEY
-from railwatch.services.alerting.state.transaction import (
+from railwatch.services.alerting.state.keys import (
     ALERTS,
     DEADLINES,
     KNOWN_SINCE,
     LATEST,
     MISSED,
     OUTBOX,
+    SCHEMA_VERSION_KEY,
     SILENCED,
     SITES,
     STANDING_ALERTS,
-    UNDECODED,
-    SiteStatus,
-    SiteView,
-    Window,
     alert_key,
-    missed_fields,
+    missed_field,
     outbox_item,
-    read_missed,
-    read_window,
+    record_keys,
     site_key,
     waiting_member,
-    window_keys,
 )
-from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice
-from railwatch.shared.state import redis_errors
+from railwatch.services.alerting.state.records import SiteRecord, SiteStatus, read_record
+from railwatch.services.alerting.state.schema_version import SCHEMA_VERSION
+from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
+from railwatch.shared.state import key, redis_errors
 
-SITE_KEYS = ("window", "looks", "labels", "scenes", "evidence", "said", "alerts")
+# A rebuild keeps these: what receivers have been sent, since when they and the sites are known.
+KEPT = ("delivered", "receiver-since", "known-since")
 
 READ_AT_ONCE = 100
 
 T = TypeVar("T")
 
 
-class Windows:
-    """The windows and alerts of all sites."""
+class Store:
+    """The state of all sites and alerts. Every method raises `TransientError` if Redis does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis: Any = client  # redis-py's types do not know that the client decodes what it gets
 
-    def transact(self, site: str, work: Callable[[SiteView], T], *watched: str) -> T:
-        """Do some work on a site and write what it staged, all or nothing; anew if the site changed meanwhile.
+    def transact(self, site: str, work: Callable[[Transaction], T], *watched: str) -> T:
+        """Do some work on a site and write what it staged, all or nothing. If the site changed meanwhile, start again.
 
         Args:
             site: id of the site.
-            work: what is to be done.
-            watched: other keys that are not to change meanwhile.
-
-        Raises:
-            TransientError: Redis is away.
+            work: what to do; it may be called more than once.
+            watched: other keys that must not change meanwhile.
         """
 
         def attempt(pipe: Any) -> T:
-            view = SiteView(pipe, site)
-            result = work(view)
-            view.write()
+            transaction = Transaction(pipe, site)
+            result = work(transaction)
+            transaction.write()
             return result
 
-        site_keys = (*window_keys(site), site_key("scenes", site))
+        site_keys = (*record_keys(site), site_key("scenes", site))
         with redis_errors():
             return cast("T", self._redis.transaction(attempt, *site_keys, *watched, value_from_callable=True))
 
@@ -101,7 +96,7 @@ class Windows:
         return [(site, scene) for site, _, scene in (text.partition("/") for text in waiting)]
 
     def forget_deadline(self, site: str, scene: str) -> None:
-        """The deadline is of no concern any more."""
+        """Forget the deadline of a scene."""
         with redis_errors():
             self._redis.zrem(DEADLINES, waiting_member(site, scene))
 
@@ -118,7 +113,7 @@ class Windows:
         return found
 
     def published(self, event: Notice) -> None:
-        """An event of the outbox has been published."""
+        """Take a published event out of the outbox."""
         with redis_errors():
             self._redis.lrem(OUTBOX, 0, outbox_item(event))
 
@@ -128,10 +123,10 @@ class Windows:
             text = self._redis.hget(SILENCED, alert)
         return datetime.fromisoformat(text) if text else None
 
-    def window(self, site: str) -> Window:
-        """A site's window; an empty one for a site that has not been seen."""
+    def record(self, site: str) -> SiteRecord:
+        """A site's record; an empty one for a site that has not been seen."""
         with redis_errors():
-            return read_window(*self._redis.execute_command("MGET", *window_keys(site), **UNDECODED))
+            return read_record(*self._redis.mget(record_keys(site)))
 
     def alerts(
         self, site: str | None = None, since: datetime | None = None, before: datetime | None = None
@@ -174,7 +169,7 @@ class Windows:
         return {site: SiteStatus.model_validate_json(text) for site, text in found.items()}
 
     def known_since(self, sites: Collection[str], now: datetime) -> dict[str, datetime]:
-        """Since when each of these sites is to be seen: those that were not known are from now on."""
+        """When each of these sites entered the catalogue. Those that were not known enter now."""
         with redis_errors():
             held = self._redis.hgetall(KNOWN_SINCE)
             unknown = {site: now.isoformat() for site in sites if site not in held}
@@ -183,27 +178,28 @@ class Windows:
         return {site: datetime.fromisoformat(at) for site, at in {**held, **unknown}.items()}
 
     def missed(self) -> dict[str, list[MissedLookEvent]]:
-        """What was last told of missed looks, of each kind, by site; sites that never missed one have none."""
+        """The last event about each kind of missed look, by site; sites that never missed one are left out."""
         found: dict[str, list[MissedLookEvent]] = defaultdict(list)
         with redis_errors():
-            for event in read_missed(self._redis.hvals(MISSED)):
-                found[event.site].append(event)
+            events = self._redis.hvals(MISSED)
+        for event in map(MissedLookEvent.model_validate_json, events):
+            found[event.site].append(event)
         return found
 
     def standing_missed(self) -> list[MissedLookEvent]:
-        """What was told of each look that is missed by now."""
-        return [event for told in self.missed().values() for event in told if stands(event)]
+        """The last event about each look that is missed by now."""
+        return [event for events in self.missed().values() for event in events if event.stands]
 
     def missed_at(self, site: str) -> list[MissedLookEvent]:
-        """What was last told of a site's missed looks, of each kind."""
+        """The last event about each kind of missed look of a site."""
         with redis_errors():
-            return read_missed(self._redis.hmget(MISSED, missed_fields(site)))
+            events = self._redis.hmget(MISSED, [missed_field(site, miss) for miss in Miss])
+        return [MissedLookEvent.model_validate_json(event) for event in events if event]
 
     def clear(self) -> None:
-        """Forget the state of all sites and alerts, but not what receivers have been sent."""
+        """Forget the state of all sites and alerts, of whatever version, but not what receivers have been sent."""
         with redis_errors():
-            for pattern in (*(site_key(kind, "*") for kind in SITE_KEYS), alert_key("*")):
-                for name in self._redis.scan_iter(pattern, count=1000):
+            for name in self._redis.scan_iter(key("alerting", "*"), count=1000):
+                if not name.startswith(tuple(key("alerting", kept) for kept in KEPT)):
                     self._redis.delete(name)
-            self._redis.delete(DEADLINES, OUTBOX, SILENCED, ALERTS, LATEST, STANDING_ALERTS, SITES, MISSED)
-            self._redis.set(FORM_KEY, FORM)
+            self._redis.set(SCHEMA_VERSION_KEY, SCHEMA_VERSION)

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.counts_csv import Row, read_counts, read_spans
-from railwatch.services.alerting.history.replay import replay
 from railwatch.services.alerting.rule.backtest import score
 from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
+from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.events import Transition
 
 PLOT_TYPES = (".png", ".svg")
@@ -60,7 +60,7 @@ def alerts(
     if surges:
         _print_backtest(rows, surges, as_json=as_json)
         return
-    judged = {one.observed_at: one for one in replay((row.look for row in rows), Rule(false_alarm_rate=rate))}
+    judged = {one.observed_at: one for one in judge_series((row.look for row in rows), Rule(false_alarm_rate=rate))}
     if plot:
         from railwatch.cli.alerts_plot import draw
 
@@ -110,7 +110,7 @@ def _print_table(judged: Sequence[tuple[str, Judgement]]) -> None:
 
 def _event(judgement: Judgement) -> str:
     events = [judgement.transition.value] if judgement.transition in (Transition.OPENED, Transition.RESOLVED) else []
-    if judgement.sustained and not judgement.exceeds:
+    if judgement.cusum_exceeds and not judgement.exceeds:
         events.append("slow rise")
     return ", ".join(events)
 
@@ -137,7 +137,7 @@ def _print_backtest(rows: Sequence[Row], surges: Path, *, as_json: bool) -> None
     for heading in ("nominal rate", "false alarms", "of quiet looks", "rate", "false alerts", "surges found", "delay"):
         table.add_column(heading, justify="right")
     for rate in BACKTEST_RATES:
-        result = score(replay((row.look for row in rows), Rule(false_alarm_rate=rate)), spans)
+        result = score(judge_series((row.look for row in rows), Rule(false_alarm_rate=rate)), spans)
         false_alarm_rate = result.false_alarms / result.quiet_looks if result.quiet_looks else math.nan
         delay = sum(result.delays) / len(result.delays) if result.delays else math.nan
         if as_json:

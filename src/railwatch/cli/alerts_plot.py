@@ -101,7 +101,7 @@ def _draw_looks(axes: Any, judgements: Sequence[Judgement]) -> None:
     unobserved = [j.observed_at for j in judgements if j.state is State.UNOBSERVED]
     if unobserved:
         axes.plot(unobserved, [0] * len(unobserved), "|", color=GREY, ms=10, label="unobserved", clip_on=False)
-    opened = [j for j in observed if j.transition is Transition.OPENED and j.sustained and not j.exceeds]
+    opened = [j for j in observed if j.transition is Transition.OPENED and j.cusum_exceeds and not j.exceeds]
     if opened:
         axes.plot(
             [j.observed_at for j in opened],

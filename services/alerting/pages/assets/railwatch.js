@@ -1,7 +1,7 @@
 "use strict";
 
-// The slider between before and after: how much of the earlier picture is shown follows the range input, which the
-// keyboard moves as well.
+// The slider between before and after: the range input, which the keyboard moves too, sets how much of the earlier
+// picture is shown.
 for (const slider of document.querySelectorAll(".slider")) {
   const range = slider.querySelector("input");
   const follow = () => slider.style.setProperty("--shown", `${range.value}%`);
@@ -9,20 +9,20 @@ for (const slider of document.querySelectorAll(".slider")) {
   follow();
 }
 
-// Acknowledge and silence: the form posts to the API with the token that was typed in, and the page is read anew.
-for (const form of document.querySelectorAll("form.attention")) {
+// Acknowledge and silence: the form posts to the API with the token that was typed in, and the page is loaded again.
+for (const form of document.querySelectorAll("form.acknowledge")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const fields = new FormData(form);
-    const said = { by: fields.get("by"), note: fields.get("note") };
+    const body = { by: fields.get("by"), note: fields.get("note") };
     const action = event.submitter.value;
     if (action === "silence") {
-      said.until = new Date(Date.now() + fields.get("hours") * 3600e3).toISOString();
+      body.until = new Date(Date.now() + fields.get("hours") * 3600e3).toISOString();
     }
     const answer = await fetch(`/v1/alerts/${form.dataset.alert}/${action}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${fields.get("token")}`, "Content-Type": "application/json" },
-      body: JSON.stringify(said),
+      body: JSON.stringify(body),
     }).catch((error) => ({ ok: false, json: async () => ({ detail: error.message }) }));
     if (answer.ok) {
       location.reload();
@@ -32,7 +32,7 @@ for (const form of document.querySelectorAll("form.attention")) {
   });
 }
 
-// Where a picture is wider than the screen, its end is what matters: the newest look.
+// If a picture is wider than the screen, show its end first: the newest look.
 for (const scroller of document.querySelectorAll(".to-end")) {
   scroller.scrollLeft = scroller.scrollWidth;
 }

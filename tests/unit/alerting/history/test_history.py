@@ -6,10 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from railwatch.services.alerting.history.history import LATE_LOOKS, History, enter
-from railwatch.services.alerting.history.observations import Observation
-from railwatch.services.alerting.history.replay import replay
-from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
-from railwatch.shared.events import Look
+from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule, State
+from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.sites import load_sites
 from tests.support.alerting import on_day, write_site
 
@@ -27,7 +25,8 @@ def observation(day: float, count: float | None, *, scene: str | None = None, co
 
 
 def judgements(history: History) -> list[Judgement]:
-    return [entry.judgement for entry in history.entries]
+    """What was decided of each look, whether it came late or not."""
+    return [look.model_copy(update={"archival": False}) for look in history.judgements]
 
 
 def history_of(*seen: Observation, starts: Sequence[datetime] = (), rule: Rule = RULE) -> History:
@@ -38,7 +37,7 @@ def history_of(*seen: Observation, starts: Sequence[datetime] = (), rule: Rule =
 
 
 def scenes(history: History) -> list[str]:
-    return [entry.scene for entry in history.entries]
+    return [look.scene for look in history.judgements]
 
 
 @settings(max_examples=8, deadline=None)
@@ -61,7 +60,7 @@ def test_a_correction_changes_what_follows_as_if_it_had_been_so_all_along() -> N
 
 def test_a_late_look_is_archival_and_a_correction_is_not() -> None:
     history = history_of(observation(1, 5), observation(3, 5), observation(2, 5), observation(3, 6, scene="scene-3"))
-    assert [(entry.scene, entry.archival) for entry in history.entries] == [
+    assert [(look.scene, look.archival) for look in history.judgements] == [
         ("scene-1", False),
         ("scene-2", True),
         ("scene-3", False),
@@ -85,7 +84,7 @@ def test_memory_is_bounded_and_what_is_forgotten_cannot_be_changed() -> None:
     looks = [observation(day, 6 + day % 5) for day in range(240)]
     history = history_of(*looks, rule=FORGETFUL)
     assert history.horizon is not None
-    assert len(history.entries) < 200
+    assert len(history.judgements) < 200
     too_late = observation(0.5, 70)
     assert enter(history, too_late, FORGETFUL) == history
     redated = looks[-1].model_copy(update={"observed_at": too_late.observed_at})
@@ -97,12 +96,8 @@ def test_memory_is_bounded_and_what_is_forgotten_cannot_be_changed() -> None:
 def test_forgetting_changes_no_decision() -> None:
     looks = [observation(day, 6 + (day * 7) % 5) for day in range(220)]
     history = history_of(*looks, rule=FORGETFUL)
-    assert len(history.entries) < len(looks)
-    assert judgements(history)[-1] == replay(history_looks(looks), FORGETFUL)[-1]
-
-
-def history_looks(observations: Sequence[Observation]) -> list[Look]:
-    return [Look(**observation.model_dump(include=set(Look.model_fields))) for observation in observations]
+    assert len(history.judgements) < len(looks)
+    assert judgements(history)[-1].p_value == judge_series(looks, FORGETFUL)[-1].p_value
 
 
 def test_a_new_normal_is_learned_from_the_looks_since() -> None:

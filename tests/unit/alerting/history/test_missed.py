@@ -2,10 +2,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from railwatch.services.alerting.history.alert_event import plain_look
-from railwatch.services.alerting.history.missed import Missed, next_due, promised, steps, unwatched
+from railwatch.services.alerting.history.missed import (
+    Missed,
+    events_of_unwatched,
+    missed_look_events,
+    next_due,
+    promised,
+)
 from railwatch.services.alerting.rule.judgement import State
-from railwatch.services.alerting.state.transaction import SiteStatus
+from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.events import Miss, MissedLookEvent
 from tests.support.alerting import RECORDED, judged, on_day, small_site
 
@@ -18,15 +23,15 @@ def status(look_due: float | None, clear_due: float | None, *, last_look: float 
     return SiteStatus(
         state=State.NORMAL,
         last_look_at=on_day(last_look),
-        judged=plain_look(judged(30, 5).judgement),
+        judged=judged(30, 5),
         alert=None,
         look_due_at=None if look_due is None else on_day(look_due),
         clear_due_at=None if clear_due is None else on_day(clear_due),
     )
 
 
-def told(now: datetime, of: SiteStatus, before: list[MissedLookEvent]) -> list[MissedLookEvent]:
-    return list(steps(small_site(), of.missed(now), before, of.seen, PAGE, now))
+def announced(now: datetime, of: SiteStatus, before: list[MissedLookEvent]) -> list[MissedLookEvent]:
+    return list(missed_look_events(small_site(), of.missed(now), before, of.seen, PAGE, now))
 
 
 def test_the_next_look_is_due_after_twice_the_usual_longest_gap() -> None:
@@ -67,53 +72,53 @@ def test_a_site_that_was_clear_when_last_seen_is_not_said_to_be_hidden_besides()
 
 def test_a_missed_look_is_told_once_and_ends_when_the_site_is_seen() -> None:
     overdue = status(look_due=40, clear_due=None)
-    (missed,) = told(on_day(41), overdue, [])
+    (missed,) = announced(on_day(41), overdue, [])
     assert (missed.transition, missed.sequence, missed.miss) == ("opened", 1, Miss.LOOK)
     assert missed.sentence == ("Tumangang: a look at the site was due by 10 April 2023; the last was on 3 April 2023.")
-    assert told(on_day(60), overdue, [missed]) == []
+    assert announced(on_day(60), overdue, [missed]) == []
 
     seen = status(look_due=70, clear_due=None, last_look=61)
-    (ended,) = told(on_day(62), seen, [missed])
+    (ended,) = announced(on_day(62), seen, [missed])
     assert (ended.missed, ended.transition, ended.sequence) == (missed.missed, "resolved", 2)
     assert (ended.seen_at, ended.recorded_at) == (on_day(61), on_day(62))
-    assert told(on_day(63), seen, [ended]) == []
+    assert announced(on_day(63), seen, [ended]) == []
 
 
 def test_what_says_otherwise_of_the_gaps_ends_no_missed_look() -> None:
-    (missed,) = told(on_day(41), status(look_due=40, clear_due=None), [])
+    (missed,) = announced(on_day(41), status(look_due=40, clear_due=None), [])
     for corrected in (status(look_due=None, clear_due=None), status(look_due=80, clear_due=None)):
-        assert told(on_day(42), corrected, [missed]) == []
+        assert announced(on_day(42), corrected, [missed]) == []
 
 
 def test_the_identity_comes_from_site_kind_and_due_time() -> None:
-    first, again = (told(on_day(day), status(look_due=40, clear_due=None), [])[0] for day in (41, 50))
+    first, again = (announced(on_day(day), status(look_due=40, clear_due=None), [])[0] for day in (41, 50))
     assert (first.missed, first.id) == (again.missed, again.id)
-    (later,) = told(on_day(50), status(look_due=49, clear_due=None), [])
-    (hidden,) = told(on_day(50), status(look_due=None, clear_due=40), [])
+    (later,) = announced(on_day(50), status(look_due=49, clear_due=None), [])
+    (hidden,) = announced(on_day(50), status(look_due=None, clear_due=40), [])
     assert len({first.missed, later.missed, hidden.missed}) == 3
 
 
 def test_one_look_ends_and_the_next_is_missed_in_one_step() -> None:
-    (missed,) = told(on_day(41), status(look_due=40, clear_due=None), [])
-    ended, next_missed = told(on_day(90), status(look_due=70, clear_due=None, last_look=61), [missed])
+    (missed,) = announced(on_day(41), status(look_due=40, clear_due=None), [])
+    ended, next_missed = announced(on_day(90), status(look_due=70, clear_due=None, last_look=61), [missed])
     assert (ended.missed, ended.transition) == (missed.missed, "resolved")
     assert (next_missed.transition, next_missed.sequence, next_missed.last_at) == ("opened", 1, on_day(61))
 
 
 def test_a_site_that_is_taken_away_and_given_back_goes_on_under_its_identity() -> None:
     overdue = status(look_due=40, clear_due=None)
-    (missed,) = told(on_day(41), overdue, [])
-    (ended,) = unwatched([missed], on_day(42))
+    (missed,) = announced(on_day(41), overdue, [])
+    (ended,) = events_of_unwatched([missed], on_day(42))
     assert (ended.transition, ended.seen_at, ended.reason) == ("resolved", None, "The site is no longer watched.")
-    assert list(unwatched([ended], on_day(43))) == []
-    assert told(on_day(42.5), overdue, [ended]) == [], "another process may not know yet that it was taken away"
-    (again,) = told(on_day(44), overdue, [ended])
+    assert list(events_of_unwatched([ended], on_day(43))) == []
+    assert announced(on_day(42.5), overdue, [ended]) == [], "another process may not know yet that it was taken away"
+    (again,) = announced(on_day(44), overdue, [ended])
     assert (again.missed, again.transition, again.sequence) == (missed.missed, "opened", 3)
 
 
 def test_a_site_that_was_never_seen_is_told_as_such() -> None:
     never = Missed(miss=Miss.LOOK, due_at=on_day(30), last_at=None)
-    (missed,) = steps(small_site(), [never], [], {}, PAGE, RECORDED)
+    (missed,) = missed_look_events(small_site(), [never], [], {}, PAGE, RECORDED)
     assert missed.sentence == "Tumangang: a look at the site was due by 31 March 2023; there has never been one."
-    (ended,) = steps(small_site(), [], [missed], {Miss.LOOK: on_day(50)}, PAGE, RECORDED)
+    (ended,) = missed_look_events(small_site(), [], [missed], {Miss.LOOK: on_day(50)}, PAGE, RECORDED)
     assert ended.seen_at == on_day(50)

@@ -15,6 +15,7 @@ def september(day: int) -> datetime:
 
 
 LOOK = Judgement(
+    scene="scene-1",
     observed_at=datetime(2023, 10, 5, 2, tzinfo=UTC),
     count=70.2,
     low=64,
@@ -32,17 +33,20 @@ LOOK = Judgement(
 )
 
 
-def told(
+def judged(**changes: object) -> Judgement:
+    return LOOK.model_copy(update=changes)
+
+
+def in_words(
     judgement: Judgement,
     transition: Transition = Transition.UPDATED,
     context: tuple[ContextLag, ...] = (MEETING,),
-    missing: tuple[str, ...] = (),
 ) -> str:
-    return sentence("Tumangang", transition, OPENED_AT, judgement, context, "It was wrong.", missing)
+    return sentence("Tumangang", transition, OPENED_AT, judgement, context, "It was wrong.")
 
 
 def test_a_surge_is_told_with_its_interval_its_bound_and_when_the_rise_began() -> None:
-    assert told(LOOK) == (
+    assert in_words(LOOK) == (
         "Tumangang: 70 railcars (64 to 76) on 5 October 2023, where at most 24 were expected. "
         "The rise began about 18 September (16 to 20), 5 days after the Kim-Putin meeting."
     )
@@ -50,12 +54,12 @@ def test_a_surge_is_told_with_its_interval_its_bound_and_when_the_rise_began() -
 
 def test_an_interval_over_the_end_of_a_month_names_both() -> None:
     onset = Onset(at=september(30), low=september(28), high=september(30) + timedelta(days=3))
-    assert "about 30 September (28 September to 3 October)" in told(LOOK._replace(onset=onset), context=())
+    assert "about 30 September (28 September to 3 October)" in in_words(judged(onset=onset), context=())
 
 
 def test_a_year_is_told_where_it_is_another() -> None:
     at = datetime(2022, 12, 30, tzinfo=UTC)
-    assert "about 30 December 2022." in told(LOOK._replace(onset=Onset(at=at, low=at, high=at)), context=())
+    assert "about 30 December 2022." in in_words(judged(onset=Onset(at=at, low=at, high=at)), context=())
 
 
 @pytest.mark.parametrize(
@@ -67,25 +71,25 @@ def test_a_year_is_told_where_it_is_another() -> None:
     ],
 )
 def test_a_lag_is_told_in_days(lag_days: float, words: str) -> None:
-    assert words in told(LOOK, context=(MEETING.model_copy(update={"lag_days": lag_days}),))
+    assert words in in_words(LOOK, context=(MEETING.model_copy(update={"lag_days": lag_days}),))
 
 
 def test_what_could_not_be_seen_and_what_is_missing_is_told() -> None:
-    text = told(LOOK._replace(coverage=0.62), missing=("r0c0", "r0c1"))
+    text = in_words(judged(coverage=0.62, missing_tiles=("r0c0", "r0c1")))
     assert text.endswith("Only 62% of the track could be seen. Not counted in time: tiles r0c0, r0c1.")
 
 
 def test_a_slow_rise_is_not_told_as_one_count_above_its_bound() -> None:
-    text = told(LOOK._replace(count=20, low=17, high=23, exceeds=False, sustained=True))
+    text = in_words(judged(count=20, low=17, high=23, exceeds=False, cusum_exceeds=True))
     assert "20 railcars (17 to 23) on 5 October 2023, where about 10 were expected" in text
     assert "at most" not in text
 
 
 def test_the_end_and_the_withdrawal_of_an_alert_are_told() -> None:
-    ended = LOOK._replace(count=12, low=10, high=14, exceeds=False, onset=None)
-    assert told(ended, Transition.RESOLVED) == (
+    ended = judged(count=12, low=10, high=14, exceeds=False, onset=None)
+    assert in_words(ended, Transition.RESOLVED) == (
         "Tumangang: the alert of 22 September 2023 has ended. "
         "12 railcars (10 to 14) on 5 October 2023, where up to 24 are expected."
     )
     withdrawn = "Tumangang: the alert of 22 September 2023 is withdrawn. It was wrong."
-    assert told(ended, Transition.RETRACTED) == withdrawn
+    assert in_words(ended, Transition.RETRACTED) == withdrawn

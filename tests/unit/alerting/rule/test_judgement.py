@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from railwatch.services.alerting.history.entries import Entries, Entry
-from railwatch.services.alerting.history.replay import replay
 from railwatch.services.alerting.rule.backtest import score
-from railwatch.services.alerting.rule.judgement import Judgement, Rule, State, judge
+from railwatch.services.alerting.rule.judge import judge
+from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule, State
+from railwatch.services.alerting.rule.past import needed, past_of
+from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.events import Look, Transition
 
 DAY_0 = datetime(2022, 1, 1, 2, tzinfo=UTC)
@@ -20,12 +21,13 @@ RULE = Rule()
 CALM = [8.0, 12, 10, 7, 11, 13, 9, 10, 6, 12, 9, 11]
 
 
-def look(day: float, count: float | None, *, spread: float | None = None, coverage: float = 1.0) -> Look:
+def look(day: float, count: float | None, *, spread: float | None = None, coverage: float = 1.0) -> Observation:
     ends = (None, None) if count is None or spread is None else (max(count - spread, 0), count + spread)
-    return Look(observed_at=DAY_0 + timedelta(days=day), count=count, low=ends[0], high=ends[1], coverage=coverage)
+    at = DAY_0 + timedelta(days=day)
+    return Observation(scene=at.isoformat(), observed_at=at, count=count, low=ends[0], high=ends[1], coverage=coverage)
 
 
-def weekly(counts: Sequence[float | None]) -> list[Look]:
+def weekly(counts: Sequence[float | None]) -> list[Observation]:
     return [look(7 * i, count) for i, count in enumerate(counts)]
 
 
@@ -41,7 +43,7 @@ SERIES = st.lists(st.one_of(st.none(), st.integers(0, 12).map(float), st.integer
 def test_the_order_of_arrival_changes_nothing(counts: list[float | None], seed: int) -> None:
     looks = weekly([*CALM, *counts])
     shuffled = random.Random(seed).sample(looks, len(looks))  # noqa: S311
-    assert replay(shuffled, RULE) == replay(looks, RULE)
+    assert judge_series(shuffled, RULE) == judge_series(looks, RULE)
 
 
 @settings(max_examples=12, deadline=None)
@@ -49,14 +51,14 @@ def test_the_order_of_arrival_changes_nothing(counts: list[float | None], seed: 
 def test_looks_that_saw_nothing_change_no_decision(counts: list[float | None], places: list[int]) -> None:
     looks = weekly([*CALM, *(count for count in counts if count is not None)])
     clouds = [look(7 * place + 1, None) for place in set(places)]
-    darkened = replay([*looks, *clouds], RULE)
-    assert [j for j in darkened if j.state is not State.UNOBSERVED] == replay(looks, RULE)
+    darkened = judge_series([*looks, *clouds], RULE)
+    assert [j for j in darkened if j.state is not State.UNOBSERVED] == judge_series(looks, RULE)
 
 
 @settings(max_examples=12, deadline=None)
 @given(counts=SERIES)
 def test_what_is_told_of_a_look_is_consistent(counts: list[float | None]) -> None:
-    for judged in replay(weekly([*CALM, *counts]), RULE):
+    for judged in judge_series(weekly([*CALM, *counts]), RULE):
         assert judged.exceeds == (judged.p_value is not None and judged.p_value < RULE.false_alarm_rate)
         assert judged.exceeds == (judged.threshold is not None and (judged.count or 0) > judged.threshold)
         assert (judged.state is State.ALERT) == (judged.transition in (Transition.OPENED, Transition.UPDATED))
@@ -71,34 +73,34 @@ def test_only_what_is_retained_matters() -> None:
     counts[40:75] += 40
     counts[110] += 30
     counts[130:140] += 40
-    history = Entries.of(())
+    history: list[Judgement] = []
     for each in weekly(counts.tolist()):
-        judged = judge(history.past(), each, rule)
-        assert judge(history.needed(rule).past(), each, rule) == judged
-        history = history.with_more(Entries.of([Entry("", judged)]))
-    assert len(history.needed(rule)) < 100
+        judged = judge(past_of(history), each, rule)
+        assert judge(past_of(needed(history, rule)), each, rule) == judged
+        history.append(judged)
+    assert len(needed(history, rule)) < 100
 
 
 def test_a_site_learns_before_it_may_raise_an_alert() -> None:
-    judgements = replay(weekly([*CALM[:7], 80.0, 90.0]), RULE)
+    judgements = judge_series(weekly([*CALM[:7], 80.0, 90.0]), RULE)
     assert [judged.state for judged in judgements[:8]] == [State.LEARNING] * 8
     assert judgements[7].threshold is None
     assert judgements[8].state is not State.LEARNING
 
 
 def test_the_ninth_look_can_raise_an_alert() -> None:
-    assert openings(replay(weekly([*CALM[:8], 60.0]), RULE)) == [8]
+    assert openings(judge_series(weekly([*CALM[:8], 60.0]), RULE)) == [8]
 
 
 def test_a_single_high_look_opens_one_alert_that_ends_with_the_next() -> None:
-    judgements = replay(weekly([*CALM, 45.0, 10.0, 9.0]), RULE)
+    judgements = judge_series(weekly([*CALM, 45.0, 10.0, 9.0]), RULE)
     assert [judged.transition for judged in judgements[12:]] == [Transition.OPENED, Transition.RESOLVED, None]
     assert {judged.opened_at for judged in judgements[12:14]} == {judgements[12].observed_at}
     assert judgements[14].opened_at is None
 
 
 def test_a_dip_within_a_surge_does_not_end_its_alert() -> None:
-    judgements = replay(weekly([*CALM * 2, 50.0, 55.0, 16.0, 52.0, 49.0]), RULE)
+    judgements = judge_series(weekly([*CALM * 2, 50.0, 55.0, 16.0, 52.0, 49.0]), RULE)
     assert openings(judgements) == [24]
     assert not judgements[26].exceeds
     assert [judged.state for judged in judgements[24:]] == [State.ALERT] * 5
@@ -109,7 +111,7 @@ def test_a_surge_of_a_year_keeps_its_alert(every_days: int) -> None:
     rng = np.random.default_rng(every_days)
     surge = rng.negative_binomial(20, 0.4, size=round(365 / every_days)) + 10.0
     looks = [look(every_days * i, float(c)) for i, c in enumerate([*CALM * 3, *surge])]
-    judgements = replay(looks, RULE)
+    judgements = judge_series(looks, RULE)
     assert openings(judgements) == [36]
     assert judgements[-1].state is State.ALERT
     assert judgements[-1].opened_at == looks[36].observed_at
@@ -117,7 +119,7 @@ def test_a_surge_of_a_year_keeps_its_alert(every_days: int) -> None:
 
 def test_no_single_look_ends_a_surge_that_has_lasted_but_two_do() -> None:
     surge = [count + 40 for count in CALM * 3]
-    judgements = replay(weekly([*CALM * 2, *surge, 0.0, *surge, 8.0, 9.0]), RULE)
+    judgements = judge_series(weekly([*CALM * 2, *surge, 0.0, *surge, 8.0, 9.0]), RULE)
     assert openings(judgements) == [24]
     assert judgements[60].state is State.ALERT
     assert judgements[-1].transition is Transition.RESOLVED
@@ -125,7 +127,7 @@ def test_no_single_look_ends_a_surge_that_has_lasted_but_two_do() -> None:
 
 def test_a_rebaseline_makes_a_surge_the_new_normal() -> None:
     looks = weekly([*CALM * 2, *[count + 40 for count in CALM] * 3])
-    judgements = replay(looks, RULE, rebaselined_at=[looks[24].observed_at])
+    judgements = judge_series(looks, RULE, new_normal_at=[looks[24].observed_at])
     assert judgements[23].state is State.NORMAL
     assert judgements[24].state is State.LEARNING
     assert judgements[-1].state is State.NORMAL
@@ -136,27 +138,27 @@ def test_a_slow_rise_is_caught_and_named() -> None:
     rng = np.random.default_rng(4)
     quiet = rng.poisson(20, 60)
     rise = [rng.poisson(20 + 0.7 * week) for week in range(26)]
-    judgements = replay(weekly([float(c) for c in [*quiet, *rise]]), RULE)
-    assert any(judged.sustained for judged in judgements[60:])
+    judgements = judge_series(weekly([float(c) for c in [*quiet, *rise]]), RULE)
+    assert any(judged.cusum_exceeds for judged in judgements[60:])
     assert any(judged.state is State.ALERT for judged in judgements[60:])
 
 
 def test_a_rise_of_which_no_look_is_too_high_by_itself_is_caught_by_the_companion() -> None:
     rise = [12 + 0.2 * week + (count - 10) / 2 for week, count in enumerate(CALM * 3)]
-    judgements = replay(weekly([*CALM * 5, *rise]), RULE)
+    judgements = judge_series(weekly([*CALM * 5, *rise]), RULE)
     assert not any(judged.exceeds for judged in judgements)
     assert len(openings(judgements)) == 1
     opened = judgements[openings(judgements)[0]]
-    assert opened.sustained
+    assert opened.cusum_exceeds
     assert opened.reason.endswith("the last looks together are too high.")
 
 
 def test_an_alert_of_a_slow_rise_stands_while_the_companion_signals_and_ends_soon_after() -> None:
     rise = [12 + 0.2 * week + (count - 10) / 2 for week, count in enumerate(CALM * 3)]
-    opened = openings(replay(weekly([*CALM * 5, *rise]), RULE))[0]
+    opened = openings(judge_series(weekly([*CALM * 5, *rise]), RULE))[0]
     stays = [15.0, 17.0, 16.0, 15.0, 17.0, 16.0] * 4
     counts = [*[*CALM * 5, *rise][: opened + 1], *stays, *CALM]
-    judgements = replay(weekly(counts), RULE)
+    judgements = judge_series(weekly(counts), RULE)
     assert openings(judgements) == [opened]
     assert all(judged.state is State.ALERT for judged in judgements[opened : opened + 1 + len(stays)])
     after = [judged.state for judged in judgements[opened + 1 + len(stays) :]]
@@ -165,18 +167,18 @@ def test_an_alert_of_a_slow_rise_stands_while_the_companion_signals_and_ends_soo
 
 def test_too_little_of_the_track_is_unobserved_and_never_low() -> None:
     looks = [*weekly(CALM), look(90, 0.0, coverage=0.3)]
-    assert replay(looks, RULE)[-1].state is State.UNOBSERVED
+    assert judge_series(looks, RULE)[-1].state is State.UNOBSERVED
 
 
 def test_an_open_alert_stays_through_looks_that_saw_nothing() -> None:
-    judgements = replay(weekly([*CALM, 50.0, None, None, 52.0]), RULE)
+    judgements = judge_series(weekly([*CALM, 50.0, None, None, 52.0]), RULE)
     assert [judged.state for judged in judgements[13:15]] == [State.UNOBSERVED] * 2
     assert {judged.opened_at for judged in judgements[12:]} == {judgements[12].observed_at}
     assert judgements[15].transition is Transition.UPDATED
 
 
 def test_a_doubtful_count_does_not_raise_an_alert_that_a_sure_one_does() -> None:
-    sure, doubtful = (replay([*weekly(CALM * 2), look(200, 27.0, spread=s)], RULE)[-1] for s in (1.0, 25.0))
+    sure, doubtful = (judge_series([*weekly(CALM * 2), look(200, 27.0, spread=s)], RULE)[-1] for s in (1.0, 25.0))
     assert sure.exceeds
     assert not doubtful.exceeds
 
@@ -198,7 +200,7 @@ def test_tumangang_opens_by_22_september_and_dates_the_rise() -> None:
     for month, day, count in ((9, 18, 18.0), (9, 22, 25.0), (9, 27, 42.0), (10, 1, 56.0), (10, 5, 70.0)):
         at = datetime(2023, month, day, 2, tzinfo=UTC)
         looks.append(Look(observed_at=at, count=count, low=0.93 * count, high=1.07 * count, coverage=1.0))
-    judgements = replay(looks, RULE)
+    judgements = judge_series(looks, RULE)
     opened = [judged.observed_at for judged in judgements if judged.transition is Transition.OPENED]
     assert len(opened) == 1
     assert opened[0] <= datetime(2023, 9, 22, 3, tzinfo=UTC)
@@ -208,25 +210,25 @@ def test_tumangang_opens_by_22_september_and_dates_the_rise() -> None:
 
 
 def test_a_look_out_of_order_is_refused() -> None:
-    history = replay(weekly(CALM), RULE)
+    history = judge_series(weekly(CALM), RULE)
     with pytest.raises(ValueError, match="later than the history"):
-        judge(Entries.of(Entry("", judged) for judged in history).past(), look(3, 10.0), RULE)
+        judge(past_of(history), look(3, 10.0), RULE)
 
 
 def test_two_looks_at_one_time_are_refused() -> None:
     with pytest.raises(ValueError, match="later than the history"):
-        replay([look(1, 3.0), look(1, 4.0)], RULE)
+        judge_series([look(1, 3.0), look(1, 4.0)], RULE)
 
 
 def test_a_negative_count_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
-        judge(Entries.of(()).past(), look(1, -1.0), RULE)
+        judge(past_of(()), look(1, -1.0), RULE)
 
 
 def test_a_back_test_counts_false_alarms_and_finds_surges() -> None:
     looks = weekly([*CALM * 2, 50.0, 10.0, 9.0, *CALM, 16.0, 60.0, 55.0, *CALM])
     start, end = looks[39].observed_at, looks[41].observed_at
-    came = score(replay(looks, RULE), [(start, end), (end + timedelta(days=900), end + timedelta(days=910))])
+    came = score(judge_series(looks, RULE), [(start, end), (end + timedelta(days=900), end + timedelta(days=910))])
     assert (came.false_alarms, came.false_alerts) == (1, 1)
     assert (came.spans, came.found, came.delays) == (1, 1, (1,))
     assert came.quiet_looks == len(looks) - 8 - 3

@@ -1,27 +1,26 @@
-"""What people have said of an alert, and the form in which they say it."""
+"""Who has acknowledged or silenced an alert, and the form to do so."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.lifecycle import STANDING
 from railwatch.services.alerting.pages.markup import el
 from railwatch.shared.events import AlertEvent, Transition
 
+# The lengths of a silence that the form offers, in hours.
 HOURS = {1: "1 hour", 8: "8 hours", 24: "1 day", 168: "1 week"}
 
 
-def attention(events: Sequence[AlertEvent], now: datetime) -> Iterator[Element]:
-    """The last acknowledgement, the silence if one holds, and the form while the alert stands."""
-    event = events[-1]
-    said = {step.transition: step for step in events if step.by is not None}
-    acknowledged, silenced = said.get(Transition.ACKNOWLEDGED), said.get(Transition.SILENCED)
+def acknowledgement(events: Sequence[AlertEvent], now: datetime) -> Iterator[Element]:
+    """The last acknowledgement, the silence if it has not ended, and the form while the alert stands."""
+    by_people = {event.transition: event for event in events if event.by is not None}
+    acknowledged, silenced = by_people.get(Transition.ACKNOWLEDGED), by_people.get(Transition.SILENCED)
     if acknowledged:
-        yield el("p", acknowledged.reason, class_="said")
+        yield el("p", acknowledged.reason, class_="acknowledged")
     if silenced and silenced.until and now < silenced.until:
-        yield el("p", silenced.reason, class_="said")
-    if event.transition in STANDING:
-        yield el("details", el("summary", "Acknowledge or silence"), _form(event.alert))
+        yield el("p", silenced.reason, class_="acknowledged")
+    if events[-1].stands:
+        yield el("details", el("summary", "Acknowledge or silence"), _form(events[-1].alert))
 
 
 def _form(alert: str) -> Element:
@@ -37,7 +36,7 @@ def _form(alert: str) -> Element:
         ),
         el("button", "Silence", name="action", value="silence"),
         el("output", role="status"),
-        class_="attention",
+        class_="acknowledge",
         data_alert=alert,
     )
 

@@ -1,0 +1,163 @@
+"""One look judged against its site's past: whether it is too high, and what that does to the site's alert."""
+
+from typing import Any
+
+import numpy as np
+
+from railwatch.services.alerting.rule import looks
+from railwatch.services.alerting.rule.cusum import limit, next_sum
+from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule, State
+from railwatch.services.alerting.rule.onset import estimate_onset
+from railwatch.services.alerting.rule.past import RISING_LOOKS, SURGE_LOOKS, Past, Times, baseline
+from railwatch.services.alerting.rule.regression import QuietLooks
+from railwatch.services.alerting.rule.surges import Array, surge_probability
+from railwatch.services.alerting.rule.threshold import Prediction, predict
+from railwatch.shared.events import Look, Onset, Transition
+
+# False-alarm rate of the CUSUM, as a share of the rule's.
+CUSUM_SHARE = 0.1
+
+# From this cumulative sum on, the looks since it was zero are suspected to belong to a rise.
+SUSPICION = 2.0
+
+# The sum goes no further beyond its limit than this. So it shows within a look or two that a rise is over.
+OVER_LIMIT = 1.0
+
+# The threshold's baseline leaves out at most this many suspected looks. Most surges are shorter, and a season that sets
+# in is still learned.
+SUSPECTED_LOOKS = 8
+
+# The onset of an alert is sought among this many looks before it.
+BEFORE_LOOKS = 20
+
+
+def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
+    """Judge one observation against the looks before it. The result depends on nothing but the arguments.
+
+    Args:
+        past: the looks before. Those that `past.needed` keeps are enough.
+        seen: the new observation. One that was judged before is judged anew.
+        rule: the settings.
+
+    Raises:
+        ValueError: the look is not after those before, or its count is negative.
+    """
+    if past.last_at is not None and seen.observed_at <= past.last_at:
+        raise ValueError("a look must be later than the history that it is judged against")
+    if seen.count is not None and seen.count < 0:
+        raise ValueError("a count cannot be negative")
+    alert = past.alert
+    before, lasted = alert.start, alert.stop - alert.start
+    first_us = int(past.at_us[before]) if lasted else looks.microseconds(seen.observed_at)
+    opened_at = looks.moment(first_us) if lasted else None
+    if seen.count is None or seen.coverage < rule.minimum_coverage:
+        return _judgement(seen, state=State.UNOBSERVED, opened_at=opened_at, onset=past.onset if lasted else None)
+    suspected = _suspected(past.cusum[:before])
+    slow = bool(lasted) and bool(past.cusum_exceeds[before])
+    quiet = baseline(past, before, first_us, rule, suspected if slow else min(suspected, SUSPECTED_LOOKS))
+    if len(quiet) < rule.minimum_looks:
+        return _judgement(seen, state=State.LEARNING)
+
+    prediction = _predict(past, quiet, seen)
+    p_value = prediction.p_value(seen.count)
+    exceeds = p_value < rule.false_alarm_rate
+    reference, p_reference = prediction, p_value
+    if not lasted and suspected > SUSPECTED_LOOKS:
+        reference = _predict(past, baseline(past, before, first_us, rule, suspected), seen)
+        p_reference = reference.p_value(seen.count)
+    uncertain = reference.standard_error / reference.sd
+    highest = limit(CUSUM_SHARE * rule.false_alarm_rate)
+    cusum = min(next_sum(float(past.cusum[-1]), p_reference, uncertain), highest + OVER_LIMIT)
+    cusum_exceeds = cusum > highest
+    ended = bool(lasted) and not exceeds and not (slow and cusum_exceeds) and _has_ended(past, alert, seen, prediction)
+    if ended and not slow:
+        cusum, cusum_exceeds = 0.0, False
+    findings: dict[str, Any] = {
+        "expected": prediction.expected,
+        "threshold": prediction.threshold(rule.false_alarm_rate),
+        "p_value": p_value,
+        "exceeds": exceeds,
+        "cusum": cusum,
+        "cusum_exceeds": cusum_exceeds,
+    }
+    if ended:
+        return _judgement(
+            seen,
+            **findings,
+            state=State.NORMAL,
+            transition=Transition.RESOLVED,
+            reason=f"{_short(seen.count)} railcars are what the site's history makes plausible.",
+            opened_at=opened_at,
+        )
+    if not lasted and not exceeds and not cusum_exceeds:
+        return _judgement(seen, **findings, state=State.NORMAL)
+    return _judgement(
+        seen,
+        **findings,
+        state=State.ALERT,
+        transition=Transition.UPDATED if lasted else Transition.OPENED,
+        reason=_reason(seen, prediction, findings),
+        opened_at=opened_at or seen.observed_at,
+        onset=_onset(past, alert, seen, prediction),
+    )
+
+
+def _predict(past: Past, quiet: Times, look: Look) -> Prediction:
+    against = QuietLooks(
+        years=looks.years(past.at_us[quiet]),
+        counts=past.counts[quiet],
+        coverage=past.coverage[quiet],
+        error_variance=past.error_variance[quiet],
+    )
+    return predict(against, looks.year(look.observed_at), look.coverage, looks.error_variance(look))
+
+
+def _judgement(seen: Observation, **findings: Any) -> Judgement:
+    return Judgement(**{name: getattr(seen, name) for name in Observation.model_fields}, **findings)
+
+
+def _suspected(cusum: Array) -> int:
+    """How many of the last looks may belong to a rise: those since the sum was zero, if it is high now."""
+    recent = cusum[-RISING_LOOKS:]
+    if not len(recent) or recent[-1] < SUSPICION:
+        return 0
+    zeros = np.flatnonzero(recent == 0)
+    return len(recent) - 1 - int(zeros[-1]) if len(zeros) else len(recent)
+
+
+def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction) -> bool:
+    """Whether it is more probable than not that the surge is over, given the alert's looks up to this one."""
+    recent = slice(max(alert.start, alert.stop - SURGE_LOOKS), alert.stop)
+    counts = np.append(past.counts[recent], look.count or 0.0)
+    means = prediction.expected / look.coverage * np.append(past.coverage[recent], look.coverage)
+    lasted = min(alert.stop - alert.start, 2 * SURGE_LOOKS)
+    return surge_probability(counts, means, prediction.sd**2 / prediction.expected, lasted) < 0.5
+
+
+def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:
+    seen = f"{_short(look.count)} railcars"
+    if findings["exceeds"]:
+        return f"{seen} exceed the threshold of {_short(findings['threshold'])}."
+    if findings["cusum_exceeds"]:
+        return f"{seen}, where {_short(prediction.expected)} are expected: the last looks together are too high."
+    return f"{seen} do not exceed the threshold, but the surge has not clearly ended."
+
+
+def _short(count: float | None) -> str:
+    return f"{count or 0.0:.1f}".removesuffix(".0")
+
+
+def _onset(past: Past, alert: slice, look: Look, prediction: Prediction) -> Onset | None:
+    if alert.stop - alert.start >= SURGE_LOOKS:
+        return past.onset
+    resolved = np.flatnonzero(past.resolved[: alert.start])
+    around = slice(max(int(resolved[-1]) if len(resolved) else 0, alert.start - BEFORE_LOOKS), alert.stop)
+    if around.start == around.stop:
+        return past.onset
+    return estimate_onset(
+        [*map(looks.moment, past.at_us[around].tolist()), look.observed_at],
+        np.append(past.counts[around], look.count or 0.0),
+        prediction.expected / look.coverage * np.append(past.coverage[around], look.coverage),
+        prediction.dispersion,
+        np.append(past.error_variance[around], looks.error_variance(look)),
+    )

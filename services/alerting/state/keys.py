@@ -1,0 +1,45 @@
+"""The names under which alerting keeps its state in Redis. `alerting.state.store` describes what they hold."""
+
+from railwatch.shared.events import AlertEvent, Miss, Notice
+from railwatch.shared.state import key
+
+DEADLINES = key("alerting", "deadlines")
+OUTBOX = key("alerting", "outbox")
+SILENCED = key("alerting", "silenced")
+SITES = key("alerting", "sites")
+KNOWN_SINCE = key("alerting", "known-since")
+MISSED = key("alerting", "missed")
+ALERTS = key("alerting", "alerts")
+LATEST = key("alerting", "latest")
+STANDING_ALERTS = key("alerting", "standing")
+SCHEMA_VERSION_KEY = key("alerting", "schema-version")
+
+
+def site_key(kind: str, site: str) -> str:
+    """The name of a key that holds one kind of state of one site."""
+    return key("alerting", kind, site)
+
+
+def record_keys(site: str) -> tuple[str, str]:
+    """The names of the keys that hold a site's record: all but the judgements, and the judgements."""
+    return site_key("record", site), site_key("judgements", site)
+
+
+def alert_key(alert: str) -> str:
+    """The name of the key that holds an alert's events."""
+    return key("alerting", "alert", alert)
+
+
+def missed_field(site: str, miss: Miss) -> str:
+    """Where the last event about missed looks of one kind is kept."""
+    return f"{site}/{miss}"
+
+
+def waiting_member(site: str, scene: str) -> str:
+    """The name of a scene that waits for its tiles, among the deadlines."""
+    return f"{site}/{scene}"
+
+
+def outbox_item(event: Notice) -> str:
+    """An event in the outbox. That of an alert is kept elsewhere, so its name is enough."""
+    return f"{event.alert}/{event.sequence}" if isinstance(event, AlertEvent) else event.model_dump_json()

@@ -1,0 +1,112 @@
+"""What alerting keeps of a site, and the plain text in which Redis holds it.
+
+All of it is JSON of pydantic models. Unknown fields are ignored, and missing ones take their defaults. So a later
+version may add fields with a default without a rebuild.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from railwatch.services.alerting.history.history import History
+from railwatch.services.alerting.history.lifecycle import AlertRecord, newest_judged
+from railwatch.services.alerting.history.missed import Missed, next_due
+from railwatch.services.alerting.history.observations import TileReading
+from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.shared.counts import Frozen, UtcDatetime
+from railwatch.shared.events import JudgedLook, Miss
+
+_JUDGEMENTS = TypeAdapter(tuple[Judgement, ...])
+_WITHOUT_JUDGEMENTS = {"history": {"judgements"}}
+
+
+class SceneRecord(Frozen):
+    """What is known of one scene.
+
+    Attributes:
+        readings: the last recorded reading of each tile.
+        due_at: when to stop waiting for the missing tiles; null once the scene has entered the history.
+    """
+
+    readings: dict[str, TileReading]
+    due_at: UtcDatetime | None
+
+
+class SiteRecord(Frozen):
+    """A site's judged history, and what consumers were last told about each of its alerts."""
+
+    history: History = History()
+    alerts: tuple[AlertRecord, ...] = ()
+
+
+class SiteStatus(Frozen):
+    """How a site stands, in short.
+
+    Attributes:
+        state: how it stands after its newest look.
+        last_look_at: when the satellite last saw it, even if it saw only clouds.
+        judged: its newest look that could be judged.
+        alert: id of the alert that stands.
+        look_due_at: by when the next look should come; null while too little is known.
+        clear_due_at: by when the next look should come that can be judged; null while too little is known.
+    """
+
+    state: State
+    last_look_at: UtcDatetime
+    judged: JudgedLook | None
+    alert: str | None
+    look_due_at: UtcDatetime | None = None
+    clear_due_at: UtcDatetime | None = None
+
+    @property
+    def seen(self) -> dict[Miss, datetime | None]:
+        """When the site was last seen, by kind of look."""
+        return {Miss.LOOK: self.last_look_at, Miss.CLEAR_LOOK: self.judged.observed_at if self.judged else None}
+
+    def missed(self, now: datetime) -> Iterator[Missed]:
+        """The looks that should have come by now. If none came since the last clear one, a clear one is not missed."""
+        due = {Miss.LOOK: self.look_due_at}
+        if self.seen[Miss.CLEAR_LOOK] != self.last_look_at:
+            due[Miss.CLEAR_LOOK] = self.clear_due_at
+        for miss, due_at in due.items():
+            if due_at is not None and due_at < now:
+                yield Missed(miss=miss, due_at=due_at, last_at=self.seen[miss])
+
+
+def site_status(record: SiteRecord, look_due_at: datetime | None) -> SiteStatus:
+    """The status of a site that has been seen at least once.
+
+    Args:
+        record: its history and alerts.
+        look_due_at: by when its next look should come. If none is promised, a clear one is not promised either.
+    """
+    judgements = record.history.judgements
+    clear = [look.observed_at for look in judgements if look.state is not State.UNOBSERVED]
+    return SiteStatus(
+        state=judgements[-1].state,
+        last_look_at=judgements[-1].observed_at,
+        judged=newest_judged(judgements),
+        alert=next((alert.alert for alert in record.alerts if alert.stands), None),
+        look_due_at=look_due_at,
+        clear_due_at=next_due(clear) if look_due_at else None,
+    )
+
+
+def record_text(record: SiteRecord) -> str:
+    """The record without its judgements, as Redis holds it."""
+    return record.model_dump_json(exclude=_WITHOUT_JUDGEMENTS, exclude_defaults=True)
+
+
+def judgement_lines(judgements: Iterable[Judgement]) -> str:
+    """Judgements as Redis holds them: one line of JSON each, so that later ones can be appended."""
+    return "".join(judgement.model_dump_json(exclude_defaults=True) + "\n" for judgement in judgements)
+
+
+def read_record(text: str | None, lines: str | None) -> SiteRecord:
+    """A site's record from what Redis holds; an empty one for a site that has not been seen."""
+    if text is None:
+        return SiteRecord()
+    record = SiteRecord.model_validate_json(text)
+    judgements = _JUDGEMENTS.validate_json("[" + (lines or "").removesuffix("\n").replace("\n", ",") + "]")
+    return record.model_copy(update={"history": record.history.model_copy(update={"judgements": judgements})})
