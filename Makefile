@@ -32,7 +32,7 @@ $(READY): pyproject.toml uv.lock
 	@touch $@
 
 .PHONY: demo
-demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the alert (KEEP=1 leaves it running)
+demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the alert (KEEP=1 keeps it running)
 	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
 
 .PHONY: test
@@ -44,35 +44,8 @@ test-kafka: $(READY) ## Run the integration and end-to-end tests against real Ap
 	tests/kafka/fetch
 	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
 
-# Real yards with a label for every wagon, where there are any; docs/accuracy.md says what such a folder holds.
-IMAGERY ?= $(wildcard ../shared/imagery)
-
-.PHONY: bench
-bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all benchmarks; each prints its tables
-
-.PHONY: bench-accuracy
-bench-accuracy: $(READY) ## How right the counts are, by data set and condition (IMAGERY=... names real yards)
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
-
-.PHONY: bench-alerts
-bench-alerts: $(READY) ## How far alerts can be trusted, beside rules in use, and what an observation costs
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alert_cost
-
-.PHONY: bench-registration
-bench-registration: $(READY) ## How well baselines are registered, by condition
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.registration
-
-.PHONY: bench-speed
-bench-speed: $(READY) ## How long a count takes on one core, by stage, and its memory
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
-
-.PHONY: train
-train: $(READY) ## Make the detector's model file from rendered scenes and the yards in IMAGERY
-	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
-
 .PHONY: lint
-lint: $(READY) ## Check format, lint, types, who imports whom, and that every dependency is declared
+lint: $(READY) ## Check format, lint, types, the direction of imports and the declared dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -80,11 +53,38 @@ lint: $(READY) ## Check format, lint, types, who imports whom, and that every de
 	$(BIN)/deptry --no-ansi src services shared
 
 .PHONY: format
-format: $(READY) ## Format the code and mend what the linter can mend
+format: $(READY) ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# A build of the same commit on the same base gives the same image: times are the commit's.
+# Real yards with a label for every wagon, if there are any; docs/accuracy.md says what such a folder contains.
+IMAGERY ?= $(wildcard ../shared/imagery)
+
+.PHONY: bench
+bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all benchmarks; each prints tables
+
+.PHONY: bench-accuracy
+bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
+
+.PHONY: bench-alerts
+bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alert_cost
+
+.PHONY: bench-registration
+bench-registration: $(READY) ## Measure the registration of baselines, by condition
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.registration
+
+.PHONY: bench-speed
+bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and its memory
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
+
+.PHONY: train
+train: $(READY) ## Make the detector's model file from rendered scenes and the yards in IMAGERY
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
+
+# The same commit on the same base gives the same image: all times are the commit's.
 COMMITTED = $(shell git log -1 --format=%ct)
 
 .PHONY: image
@@ -95,7 +95,7 @@ image: ## Build the container image with Podman or Docker (BASE=... names anothe
 		$(if $(SSL_CERT_FILE),--secret id=ca-certificates$(comma)src=$(SSL_CERT_FILE)) .
 
 .PHONY: deploy-files
-deploy-files: $(READY) ## Write the dashboards and manifests that are made from something else
+deploy-files: $(READY) ## Write the generated dashboards and manifests
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
 	$(BIN)/python -m deploy
 

@@ -1,6 +1,6 @@
 """A renderer of rail yards: pairs of pictures (baseline and tile) with the truth of every car.
 
-It trains and tests mechanisms; it is no evidence of accuracy on real pictures. No service imports it.
+It serves training and tests. It does not show how accurate counts are on real pictures. No service imports it.
 
     import numpy as np
     from railwatch.render import random_scene, render_pair, write_pair
@@ -18,13 +18,13 @@ It trains and tests mechanisms; it is no evidence of accuracy on real pictures. 
     spec.site.tracks[0].drawn_m # the centreline as a user drew it
     write_pair(pair, directory) # tile.tif, baseline.tif, tracks.geojson, cars.geojson, truth.json
 
-Local metres have their origin at the picture's upper left corner, so pixel = metres / gsd. The tile lies where its
-georeference says; the baseline is off by its `geolocation`. Several looks at one yard: `site_ground` once, then
+Local metres have their origin at the picture's upper left corner, so pixel = metres / gsd. The tile's georeference is
+correct; the baseline is off by its `geolocation`. For several looks at one yard call `site_ground` once, then
 `render_look` for each.
 
-How it is made: the ground is painted as reflectance on a grid two or three times finer than the picture; cars and
-structures are stamped on as relief and reflectance; sun, sky, shadow, slope and lean follow from the relief; then
-optics, sampling, cloud, haze, noise, tone and coding. Everything is drawn from seeds: the same spec, the same pixels.
+The steps: the ground is painted as reflectance on a grid two or three times finer than the picture. Cars and
+structures are added as relief and reflectance. Sun, sky, shadow, slope and lean follow from the relief. Then come
+optics, sampling, cloud, haze, noise, tone and coding. All chance comes from seeds: the same spec gives the same pixels.
 """
 
 from railwatch.render.conditions import CONDITIONS, random_scene

@@ -1,4 +1,4 @@
-"""The fine grid that a look is painted on: reflectance, height and slope of what the sensor would see.
+"""The fine grid on which a look is painted: reflectance, height and slope of the ground and of all objects.
 
 Local coordinates are metres, x to the east and y to the south, with the origin at the picture's upper left corner.
 The grid reaches beyond the picture by a margin, so that shadows, lean and misregistration bring in real ground.
@@ -27,7 +27,7 @@ class Frame:
         size_px: rows and columns of the finished picture.
         gsd_m: ground sample distance of the finished picture.
         supersample: fine cells per picture pixel, along each axis.
-        margin_m: what is painted beyond the picture's edge.
+        margin_m: width of the painted margin around the picture.
     """
 
     size_px: tuple[int, int]
@@ -54,7 +54,7 @@ class Frame:
 
 @dataclass
 class Canvas:
-    """What stands on the ground at one moment, by fine cell.
+    """The ground and what stands on it at one moment, by fine cell.
 
     Attributes:
         frame: the grid.
@@ -74,7 +74,7 @@ class Canvas:
         return int(self.reflectance.shape[0])
 
     def copy(self) -> "Canvas":
-        """A canvas that can be painted on without changing this one."""
+        """A copy that can be painted on without changing this one."""
         return Canvas(self.frame, self.reflectance.copy(), self.height_m.copy(), self.slope.copy())
 
 
@@ -115,10 +115,10 @@ def coordinates(frame: Frame, where: tuple[slice, slice]) -> tuple[Array, Array]
 
 @dataclass(frozen=True)
 class Surface:
-    """What a painter puts on a window.
+    """What a painter adds to a window.
 
     Attributes:
-        height_m: (rows, cols), defined beyond the object's outline too, so that its slope has no edge.
+        height_m: (rows, cols), also defined beyond the object's outline, so that its slope has no edge.
         reflectance: (bands, rows, cols).
         cover: (rows, cols), share of the cell that the object fills.
     """

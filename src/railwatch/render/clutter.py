@@ -1,4 +1,4 @@
-"""What stands in and beside a yard and is no car: buildings, trees, lorries, containers, gantries, masts, bridges."""
+"""Objects in and beside a yard that are not cars: buildings, trees, lorries, containers, gantries, masts, bridges."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from railwatch.shared.counts import Sun
 
 
 class Kind(StrEnum):
-    """What a structure is."""
+    """The kinds of structure."""
 
     BUILDING = "building"
     TREE = "tree"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Structure:
-    """Something that stands on the ground: place, heading, size, and a seed for the rest of its looks."""
+    """An object on the ground: place, heading, size, and a seed for the details of its appearance."""
 
     kind: Kind
     x_m: float
@@ -54,7 +54,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Overhead:
-    """Something slender in the air, that light passes under: a gantry's beam, a footbridge, a mast (from foot to top).
+    """A thin object in the air, with light below it: a gantry's beam, a footbridge, a mast (from foot to top).
 
     Attributes:
         start_m: one end: x, y and height, metres.
@@ -142,7 +142,7 @@ FORMS: dict[Kind, Callable[[Structure, Array, Array, float, np.random.Generator]
 
 
 def shade_under(overheads: tuple[Overhead, ...], canvas: Canvas, lit: Array, sun: Sun, convergence_deg: float) -> None:
-    """Take from `lit` (rows, cols) the thin shadows of what hangs in the air, wherever they fall, roofs included."""
+    """Subtract from `lit` (rows, cols) the thin shadows of objects in the air. They fall on roofs, too."""
     x, y = towards(sun.azimuth_deg, convergence_deg)
     per_metre = 1 / float(np.tan(np.radians(max(sun.elevation_deg, 4.0))))
     for overhead in overheads:
@@ -154,7 +154,7 @@ def shade_under(overheads: tuple[Overhead, ...], canvas: Canvas, lit: Array, sun
 def draw_over(
     overheads: tuple[Overhead, ...], frame: Frame, radiance: Array, lean_xy: tuple[float, float], light: float
 ) -> None:
-    """Draw what hangs in the air onto a finished view, displaced by the view's lean (metres per metre of height)."""
+    """Draw objects in the air onto a finished view, displaced by the view's lean (metres per metre of height)."""
     for overhead in overheads:
         where, share, off = _along_line(frame, overhead, lean_xy, None)
         if where is None:
@@ -167,7 +167,7 @@ def draw_over(
 def _along_line(
     frame: Frame, overhead: Overhead, per_metre: tuple[float, float], receiver_m: Array | None
 ) -> tuple[tuple[slice, slice] | None, Array, Array]:
-    """The window of the line's image at a displacement, whether a cell lies between its ends, and how far off."""
+    """For a displaced line: its window, whether a cell is between its ends, and the cell's distance from it."""
     move = np.array(per_metre)
     start, end = (np.array(point[:2]) + move * point[2] for point in (overhead.start_m, overhead.end_m))
     back = float(np.hypot(*move)) * (0.0 if receiver_m is None else 5.0)

@@ -1,4 +1,4 @@
-"""Random scenes by condition: what a pair is meant to show, everything else drawn at large."""
+"""Random scenes by condition: the condition is what a pair must show, everything else is random."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from railwatch.render.scene import SceneSpec
 from railwatch.render.sensor import Geolocation, Product
 from railwatch.render.yard import RenderedTrack
 
-# What `random_scene` can be asked for; `any` mixes them.
+# The conditions of `random_scene`. `any` mixes them.
 CONDITIONS = (
     "clear",
     "shift",
@@ -119,7 +119,7 @@ def _trains(
     wanted: float,
     shapes: tuple[Shape, ...],
 ) -> tuple[tuple[RenderedCar, ...], tuple[RenderedCar, ...]]:
-    """Cars in the baseline and in the tile: some stay, some leave, some come."""
+    """Cars in the baseline and in the tile: some stay, some leave, some arrive."""
     count = max(1, round(wanted))
     if condition.startswith("empty"):
         return (), ()

@@ -1,24 +1,24 @@
-"""Trains: cuts of coupled cars set down on tracks, block or mixed, with stretches of empty track between them."""
+"""Trains: cuts of coupled cars on tracks, block or mixed, with empty track between them."""
 
 import numpy as np
 
 from railwatch.render.rolling_stock import FLEETS, LOCOMOTIVES, CarType, RenderedCar, Shape
 from railwatch.render.yard import RenderedTrack, distances, position
 
-# Distance of the bogies as a share of the body's length: a car on a curve lies on the chord between them.
+# Distance of the bogies as a share of the body's length. On a curve a car stands on the chord between them.
 BOGIE_SHARE = 0.7
 
 
 def couple(
     rng: np.random.Generator, fleet: str, cars: int, *, shapes: tuple[Shape, ...] = ()
 ) -> list[tuple[CarType, int]]:
-    """A cut: types with their livery. About half are block trains; the others are made of runs of like cars.
+    """A cut: types with their livery. About half of the cuts are block trains; the others are runs of equal cars.
 
     Args:
         rng: source of chance.
         fleet: a key of `FLEETS`.
         cars: how many.
-        shapes: if given, only cars that look like this.
+        shapes: if given, only cars of these shapes.
     """
     types = [kind for kind in FLEETS[fleet] if not shapes or kind.shape in shapes]
     types = types or [kind for fleet_types in FLEETS.values() for kind in fleet_types if kind.shape in shapes]
@@ -36,7 +36,7 @@ def couple(
 def set_down(
     rng: np.random.Generator, track: RenderedTrack, start_m: float, end_m: float, cut: list[tuple[CarType, int]]
 ) -> list[RenderedCar]:
-    """Put a cut on a track from `start_m` on, as many of its cars as end before `end_m`."""
+    """Put a cut on a track from `start_m` on. Cars that would end after `end_m` are left out."""
     cars: list[RenderedCar] = []
     at = start_m
     previous_half_gap = 0.0
@@ -88,15 +88,15 @@ def park(
     shapes: tuple[Shape, ...] = (),
     beside: tuple[RenderedCar, ...] = (),
 ) -> tuple[RenderedCar, ...]:
-    """Set down about `cars` cars in cuts on whatever track is free.
+    """Put about `cars` cars in cuts on free track.
 
     Args:
         rng: source of chance.
         tracks: the yard.
-        cars: how many at most; fewer where the tracks are full.
+        cars: the largest number; fewer if the tracks are full.
         fleet: a key of `FLEETS`.
-        shapes: if given, only cars that look like this.
-        beside: cars that stand there already and stay.
+        shapes: if given, only cars of these shapes.
+        beside: cars that are already there and stay.
     """
     free = [(track, float(a), float(b)) for track in tracks for a, b in _free_stretches(track, beside)]
     parked: list[RenderedCar] = []

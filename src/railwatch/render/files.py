@@ -1,4 +1,4 @@
-"""A rendered pair as files: two GeoTIFFs, the tracks as drawn, the cars as they stand, and the truth."""
+"""A rendered pair as files: two GeoTIFFs, the tracks as drawn, the true cars, and the truth about the pair."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def geotiff(picture: Picture) -> bytes:
 
 
 def tracks_geojson(site: RenderedSite, *, drawn: bool = True) -> dict[str, Any]:
-    """The tracks as a FeatureCollection: as a user drew them, or as they lie."""
+    """The tracks as a FeatureCollection: as a user drew them, or as they really are."""
     features = [
         feature("LineString", _degrees(site, track.drawn_m if drawn else track.points_m), {"track": track.id})
         for track in site.tracks

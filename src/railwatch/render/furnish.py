@@ -1,4 +1,4 @@
-"""Put things beside and over the tracks of a yard, where such things stand."""
+"""Put objects beside and over the tracks of a yard, in plausible places."""
 
 from itertools import pairwise
 
@@ -11,10 +11,10 @@ from railwatch.render.clutter import Kind, Overhead, Structure
 from railwatch.render.ground import Road
 from railwatch.render.yard import RenderedTrack, distances, position, resample
 
-# From a track's centreline to the nearest fixed thing.
+# Metres from a track's centreline to the nearest fixed object.
 CLEARANCE_M = 2.4
 
-# No road crosses more tracks than this on the level.
+# Tracks. No road crosses more than this on the level.
 MOST_CROSSED = 4
 
 
@@ -84,7 +84,7 @@ def structures(
 
 
 def parked(rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], count: int) -> tuple[Structure, ...]:
-    """Lorries, containers and piles beside the tracks, that come and go: the things most like cars."""
+    """Lorries, containers and piles beside the tracks that come and go: the objects most like cars."""
     tree = cKDTree(_track_points(tracks))
     things = []
     for _ in range(count):
@@ -108,7 +108,7 @@ def parked(rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], count: i
 def beside(
     rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], tree: cKDTree, near_m: float, far_m: float
 ) -> tuple[float, float, float]:
-    """A place beside a track, clear of the others if one is found, and the track's heading there."""
+    """A place beside a track, away from other tracks if possible, and the track's heading there."""
     for _ in range(12):
         track = tracks[int(rng.integers(len(tracks)))]
         along = float(rng.uniform(0, track.length_m))
@@ -125,7 +125,7 @@ def beside(
 def overheads(
     rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], size_m: tuple[float, float], electrified: bool
 ) -> tuple[Overhead, ...]:
-    """Gantries and wires over electrified tracks, lamp masts, now and then a footbridge."""
+    """Gantries and wires over electrified tracks, lamp masts, sometimes a footbridge."""
     heading = _heading(tracks)
     axis, normal = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
     points = _track_points(tracks)
@@ -176,7 +176,7 @@ def overheads(
 def roads(
     rng: np.random.Generator, tracks: tuple[RenderedTrack, ...], size_m: tuple[float, float], count: int
 ) -> tuple[Road, ...]:
-    """Service roads along the yard, and a level crossing now and then."""
+    """Service roads along the yard, and sometimes a level crossing."""
     points = _track_points(tracks)
     made = []
     for _ in range(count):

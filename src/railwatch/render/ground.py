@@ -29,7 +29,7 @@ SINCE_LAST = 0.02
 
 @dataclass(frozen=True)
 class Road:
-    """A strip of made ground: `points_m` (n, 2), its width and its colour."""
+    """A road or path: `points_m` (n, 2), its width and its colour."""
 
     points_m: Points
     width_m: float
@@ -43,13 +43,13 @@ class GroundStyle:
     Attributes:
         ballast: key of `palette.BALLAST`, of the track beds.
         patches: key of `palette.BALLAST`, of renewed or spoilt stretches.
-        patch_share: how much of the bed is such.
-        between: what lies between the tracks: as the bed, dirt, or grass.
+        patch_share: share of the bed with patches.
+        between: what is between the tracks: ballast like the bed, dirt, or grass.
         bed_half_width_m: of a track's own bed.
         dirt: colour of bare soil.
         grass_share: share of open ground under grass.
         weeds: share of the bed under weeds.
-        concrete_sleepers: or wooden ones.
+        concrete_sleepers: whether sleepers are concrete; otherwise they are wood.
         sleeper_contrast: 0 (buried) to 1.
         polished: share of tracks with bright rails.
         oil: strength of the dark stripe between the rails.
@@ -80,7 +80,7 @@ class GroundStyle:
 
 
 DEFAULT_GROUND = GroundStyle()
-# What brake dust and rust make of ballast, by band: darker and browner.
+# Factor on the ballast's reflectance under brake dust and rust, by band: darker and browner.
 RUST_TONE = (0.78, 0.62, 0.50, 0.85)
 
 
@@ -184,8 +184,8 @@ def dress(
         ground: its layers.
         greenness: 0 for winter straw to 1 for June.
         moisture: 0 dry to 1 soaked; wet soil reflects about half (Lobell and Asner, 2002).
-        rng: where it is wet today.
-        sheltered: (rows, cols), share of each cell that a car, gone since, kept dry.
+        rng: source of chance: where it is wet today.
+        sheltered: (rows, cols), share of each cell that a departed car kept dry.
     """
     leaf = palette.vary(rng, palette.blend(palette.DRY_GRASS, palette.GREEN_GRASS, greenness), 0.12)
     dark = 0.5 * moisture * (0.6 + 0.4 * np.tanh(ground.mottle + float(rng.normal(0, 0.5))))

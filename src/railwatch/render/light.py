@@ -1,4 +1,4 @@
-"""Sunlight: where the sun stands, what it lights, what lies in shadow, and how relief leans in an oblique view."""
+"""Sunlight: position of the sun, light and shadow, and how relief leans in an oblique view."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ SKYLIGHT = np.array([0.72, 0.93, 1.30, 0.45], np.float32)
 
 
 def sun_position(when: datetime, longitude_deg: float, latitude_deg: float) -> Sun:
-    """Where the sun stands, to about 0.02 degrees.
+    """Position of the sun, to about 0.02 degrees.
 
     Source: J. J. Michalsky, The Astronomical Almanac's algorithm for approximate solar position (1950-2050), Solar
     Energy 40 (1988). Refraction is left out.
@@ -50,7 +50,7 @@ def towards(azimuth_deg: float, convergence_deg: float = 0.0) -> tuple[float, fl
 
 
 def shift(field: Array, rows: int, cols: int, fill: float) -> Array:
-    """A field moved down by `rows` and right by `cols`, what comes in from outside being `fill`."""
+    """A field moved down by `rows` and right by `cols`. Cells from outside are `fill`."""
     moved = np.full_like(field, fill)
     height, width = field.shape
     if abs(rows) >= height or abs(cols) >= width:
@@ -65,7 +65,7 @@ def direct_light(height_m: Array, step_m: float, sun: Sun, convergence_deg: floa
     """Share of the sun's disc that each cell of a relief sees, (rows, cols).
 
     The ceiling of shadow over the relief is max over t of h(x - t s) - t tan(elevation). It is found by doubling: the
-    ceiling over 2 n steps is the greater of that over n steps and the same, n steps on and so much lower.
+    ceiling over 2 n steps is the maximum of the ceiling over n steps and of that ceiling, moved n steps and lowered.
     """
     x, y = towards(sun.azimuth_deg, convergence_deg)
     fall_m = step_m * float(np.tan(np.radians(max(sun.elevation_deg, 2.0))))
@@ -110,7 +110,7 @@ def shade(
 def lean(
     canvas: Canvas, radiance: Array, off_nadir_deg: float, view_azimuth_deg: float, wall_light: float
 ) -> tuple[Array, Mask]:
-    """What an oblique view sees: tops displaced away from the sensor, walls that face it, ground hidden behind.
+    """An oblique view: tops are displaced away from the sensor, walls face it, and ground behind them is hidden.
 
     Args:
         canvas: for its relief.

@@ -1,7 +1,7 @@
-"""Reflectances of what is found in a rail yard: red, green, blue, near infrared.
+"""Reflectances of materials in a rail yard: red, green, blue, near infrared.
 
-Orders of magnitude from the USGS Spectral Library (Kokaly et al., 2017) and the ECOSTRESS library;
-every use varies them.
+Orders of magnitude are from the USGS Spectral Library (Kokaly et al., 2017) and the ECOSTRESS library.
+Every use varies them.
 """
 
 import numpy as np
@@ -60,7 +60,7 @@ ROOF: tuple[Colour, ...] = (
     (0.58, 0.575, 0.55, 0.6),
     (0.19, 0.16, 0.14, 0.2),
 )
-# Tarpaulins: blue and green polyethylene and grey PVC above all.
+# Tarpaulins: mostly blue and green polyethylene and grey PVC.
 TARP: tuple[Colour, ...] = (
     (0.085, 0.145, 0.31, 0.4),
     (0.085, 0.145, 0.31, 0.4),

@@ -1,4 +1,4 @@
-"""Random looks: date and sun, season, weather, view, and what the sensor and the provider do to the light."""
+"""Random looks: date and sun, season, weather, view, sensor, and the provider's processing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,10 +28,10 @@ def random_look(
     Args:
         rng: source of chance.
         site: where.
-        condition: what the weather, the light or the season should be.
-        cars: what stands on the tracks.
-        product: what the sensor delivers.
-        near: another look, whose season and moisture this one may share.
+        condition: the condition, which decides weather, light or season.
+        cars: the cars on the tracks.
+        product: bands and depth that the sensor delivers.
+        near: another look; this one may have the same season and moisture.
     """
     winter = condition in WINTER
     when, sun = _daylight(rng, site, (4, 18) if condition == "low-sun" else (18, 75), winter)

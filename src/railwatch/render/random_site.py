@@ -1,4 +1,4 @@
-"""Random yards: layout, ground, and what stands beside and over the tracks."""
+"""Random yards: layout, ground, and objects beside and over the tracks."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Render a look: put together ground, weather, bodies, light and sensor, and say what is true of the picture."""
+"""Render a look from ground, weather, bodies, light and sensor, and record the truth about the picture."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def render_pair(spec: SceneSpec) -> RenderedPair:
 
 
 def site_ground(site: RenderedSite, bands: int = 3) -> Ground:
-    """The ground of a site, which all its looks share."""
+    """The ground of a site. All looks at the site share it."""
     return lay_ground(site.frame, site.tracks, site.ground, site.roads, site.seed, bands)
 
 
@@ -47,8 +47,8 @@ def render_look(site: RenderedSite, look: RenderedLook, ground: Ground) -> Pictu
     missing = sensor.missing_data(look.sensor, site.frame.size_px)
     pixels[:, missing] = 0
     tracks_m = {track.id: look.sensor.geolocation.apparent(track.points_m, site.frame) for track in site.tracks}
-    untold = Picture(pixels, ~missing, hidden, shadowed, (), tracks_m, look, site)
-    return replace(untold, cars=_truths(site, look, untold))
+    empty = Picture(pixels, ~missing, hidden, shadowed, (), tracks_m, look, site)
+    return replace(empty, cars=_truths(site, look, empty))
 
 
 def _view(site: RenderedSite, look: RenderedLook, canvas: Canvas) -> Array:
@@ -70,7 +70,7 @@ def _view(site: RenderedSite, look: RenderedLook, canvas: Canvas) -> Array:
 
 
 def _open_sky(height_m: Array, step_m: float) -> Array:
-    """Share of the sky each cell sees: less beside and between bodies. Blurred relief stands for the horizon."""
+    """Share of the sky that each cell sees: less beside and between bodies. Blurred relief replaces the horizon."""
     small = height_m[::4, ::4]
     around = ndimage.gaussian_filter(small, 1.8 / (4 * step_m), mode="nearest")
     spread = np.repeat(np.repeat(around, 4, axis=0), 4, axis=1)[: height_m.shape[0], : height_m.shape[1]]

@@ -1,4 +1,4 @@
-"""Freight cars and locomotives by their real dimensions, and the fleets they run in.
+"""Freight cars and locomotives with their real dimensions, and the fleets that they form.
 
 Sources, lengths over couplers (or buffers) in metres:
 - Russian gauge: gondola 12-132 13.92, box car 11-280 16.97 and 11-217 14.73, tank 15-1443 12.02, cement hopper 19-758
@@ -22,7 +22,7 @@ import numpy as np
 
 
 class Shape(StrEnum):
-    """How a car looks from above."""
+    """Shapes of cars, as seen from above."""
 
     BOX = "boxcar"
     GONDOLA = "gondola"
@@ -119,7 +119,7 @@ FLEETS: dict[str, tuple[CarType, ...]] = {
 
 @dataclass(frozen=True)
 class RenderedCar:
-    """One car where it stands.
+    """One car on its track.
 
     Attributes:
         kind: its class or model.
@@ -132,9 +132,9 @@ class RenderedCar:
         length_m: of the body.
         width_m: of the body.
         height_m: of the roof, rim or deck.
-        tarped: whether its load lies under a tarp.
+        tarped: whether its load is under a tarp.
         livery: a number; cars of one block train share it.
-        seed: everything else about its looks.
+        seed: decides everything else about its appearance.
     """
 
     kind: str
@@ -152,7 +152,7 @@ class RenderedCar:
 
     @property
     def tarped(self) -> bool:
-        """Whether its load lies under a tarp."""
+        """Whether its load is under a tarp."""
         return self.shape is Shape.TARPED
 
     def outline_m(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

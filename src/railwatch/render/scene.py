@@ -1,4 +1,4 @@
-"""A site, a look at it, and the picture that the look gives, with what is true of it."""
+"""A site, a look at it, and the rendered picture with its truth."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from railwatch.shared.geography import from_lon_lat, to_lon_lat, utm_zone
 
 @dataclass(frozen=True)
 class RenderedSite:
-    """A yard on the Earth, and what stays there from look to look.
+    """A yard on the Earth: everything that stays the same from look to look.
 
     Attributes:
         frame: size and sampling of its pictures.
@@ -31,9 +31,9 @@ class RenderedSite:
         latitude_deg: of the picture's upper left corner.
         tracks: the tracks, in local metres.
         ground: what the ground looks like.
-        roads: strips of made ground.
-        structures: what stands beside the tracks.
-        overheads: what spans them.
+        roads: roads and paths.
+        structures: objects beside the tracks.
+        overheads: objects above the tracks.
         seed: of the ground.
     """
 
@@ -79,14 +79,14 @@ class RenderedSite:
 
 @dataclass(frozen=True)
 class RenderedLook:
-    """One acquisition: what stands there, the light, the weather, the view and the sensor.
+    """One acquisition to render: the objects, the light, the weather, the view and the sensor.
 
     Attributes:
-        observed_at: when.
-        sun: where the sun stands.
-        cars: what stands on the tracks.
-        departed: cars that stood there while it snowed or rained, and have gone: the ground they kept dry shows.
-        parked: lorries, containers and the like that are there this time.
+        observed_at: time of the acquisition.
+        sun: position of the sun.
+        cars: cars on the tracks.
+        departed: cars that stood there while it snowed or rained and have left: the ground below them is still dry.
+        parked: lorries, containers and similar objects that are there this time.
         greenness: of plants, 0 to 1.
         moisture: of the ground, 0 to 1.
         sky_share: light of the sky as a share of all light: 0.1 on a clear day, more in haze or with a low sun.
@@ -118,12 +118,12 @@ class RenderedLook:
 
 @dataclass(frozen=True)
 class CarTruth:
-    """A car that stands in a picture, and where it appears there.
+    """A car in a picture, and where it appears.
 
     Attributes:
         car: the car.
         outline_m: (4, 2), corners of its body at half its height as they appear in the picture, local metres.
-        inside: whether its centre lies in the picture: only these count.
+        inside: whether its centre is in the picture. Only these cars count.
         cut_by_edge: whether the picture's edge cuts it.
         visible: share of its centre line that neither cloud nor missing data hides.
     """
@@ -137,7 +137,7 @@ class CarTruth:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a look gives, with its truth.
+    """The picture of a look, with its truth.
 
     Attributes:
         pixels: (bands, rows, cols), uint8 or uint16; 0 where there is no data.
@@ -146,8 +146,8 @@ class Picture:
         shadowed: (rows, cols), depth of cloud shadow, 0 to 1.
         cars: every car that touches the picture.
         tracks_m: true centrelines as they appear in the picture, by id, local metres.
-        look: what was looked at.
-        site: where.
+        look: the look.
+        site: the site.
     """
 
     pixels: NDArray[Any]
@@ -189,7 +189,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """Everything a pair is rendered from: site, tile, baseline, and what the scene is meant to show."""
+    """Everything that a pair is rendered from: site, tile, baseline, and the condition that the pair must show."""
 
     site: RenderedSite
     tile: RenderedLook

@@ -18,13 +18,13 @@ PAN_WEIGHTS = np.array([0.36, 0.36, 0.28], np.float32)
 
 @dataclass(frozen=True)
 class Geolocation:
-    """Where a picture says things are, against where they are: a similarity about the picture's centre.
+    """The error of a picture's georeference: a similarity about the picture's centre, from true to apparent places.
 
     Attributes:
-        dx_px: things appear so far to the right.
-        dy_px: and so far down.
-        rotation_deg: and turned counter-clockwise as seen.
-        scale: and enlarged.
+        dx_px: shift to the right.
+        dy_px: shift down.
+        rotation_deg: rotation, counter-clockwise as seen on the picture.
+        scale: enlargement.
     """
 
     dx_px: float = 0.0
@@ -47,7 +47,7 @@ class Geolocation:
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the camera and the provider do to the light.
+    """The camera and the provider's processing.
 
     Attributes:
         product: bands and depth delivered.
@@ -55,11 +55,11 @@ class Sensor:
             0.3 at Nyquist that sensors are specified to.
         sharpening: strength of the provider's sharpening.
         snr: signal to noise of mid grey.
-        exposure: 8 bit: what white (radiance 1) becomes before gamma; 16 bit: likewise, of 2047.
+        exposure: value of white (radiance 1), for 8 bit before gamma, for 16 bit as a share of 2047.
         offset: added to radiance by band.
         gain: relative gain by band.
         gamma: exponent of the 8 bit tone curve; 1 for linear.
-        jpeg_quality: of lossy coding on the way, if any.
+        jpeg_quality: quality of lossy coding, if any.
         geolocation: error of the position.
         band_shift_px: sigma of the bands' shifts against each other.
         wobble_px: sigma of a smooth warp that a similarity does not explain: attitude jitter, terrain.

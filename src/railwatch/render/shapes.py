@@ -1,6 +1,6 @@
-"""What each shape of car looks like from above: its relief in metres and its reflectance, in its own coordinates.
+"""The appearance of each shape of car from above: relief in metres and reflectance, in the car's own coordinates.
 
-Light and shadow are not painted here: they follow from the relief.
+This module paints no light and no shadow: they follow from the relief.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from railwatch.render import palette
 from railwatch.render.canvas import Array, Colour, box_cover, ramp, tint, white_noise
 from railwatch.render.rolling_stock import RenderedCar, Shape
 
-# Floor or deck above the rail's foot: wheels of 0.92 to 0.957 m under a frame.
+# Metres from the rail's foot to the floor or deck: wheels of 0.92 to 0.957 m under a frame.
 FLOOR_M = 1.25
 
 
@@ -25,9 +25,9 @@ class Body:
         along: distance from the middle along the car, metres.
         across: distance from the axis, metres.
         step_m: side of a cell.
-        livery: chance shared by the cars of a block train.
-        own: chance of this car alone.
-        bands: how many to paint.
+        livery: source of chance that the cars of a block train share.
+        own: source of chance of this car alone.
+        bands: number of bands to paint.
     """
 
     car: RenderedCar

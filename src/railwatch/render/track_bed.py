@@ -1,4 +1,4 @@
-"""Where each cell of the grid lies with respect to the tracks, and what rails and sleepers cover of it."""
+"""The position of each cell relative to the tracks, and the share of it that rails and sleepers cover."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,18 @@ from numpy.typing import NDArray
 from railwatch.render.canvas import Array, Frame, coordinates, is_empty, window
 from railwatch.render.yard import RenderedTrack, distances, resample
 
-# Stands for the distance from a track beyond `TRACK_REACH_M`.
+# Metres. The distance from a track of every cell beyond `TRACK_REACH_M`.
 FAR_M = 99.0
 
 TRACK_REACH_M = 3.4
 CHUNK_M = 12.0
 RAILHEAD_M = 0.07
-# Foot, fastenings and the shade beside them.
+# Metres. Width of foot, fastenings and the shade beside them.
 RAIL_FOOT_M = 0.30
 
 
 def sleeper_wave(along: Array, spacing_m: float, step_m: float) -> Array:
-    """A square wave of sleepers 0.26 m wide, as its first harmonics that the grid can carry."""
+    """A square wave of sleepers 0.26 m wide, as the first harmonics that the grid can show."""
     duty = 0.26 / spacing_m
     wave = np.full(along.shape, duty, np.float32)
     for harmonic in (1, 2, 3):
@@ -30,7 +30,7 @@ def sleeper_wave(along: Array, spacing_m: float, step_m: float) -> Array:
 def track_fields(
     frame: Frame, tracks: tuple[RenderedTrack, ...]
 ) -> tuple[Array, Array, NDArray[np.int16], Array, Array]:
-    """What the grid holds of the tracks, (rows, cols) each.
+    """The layers of the grid that describe the tracks, (rows, cols) each.
 
     Returns:
         Signed distance across and distance along the nearest track, its index (the number of tracks where there is

@@ -1,4 +1,4 @@
-"""Snow on the ground, haze and cloud in the air, and what the cloud hides."""
+"""Snow on the ground, haze and cloud in the air, and the pixels that cloud hides."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Snow:
 
     Attributes:
         cover: share of the ground it covers, 0 to 1.
-        swept: 0 where it lies on the rails too, 1 where trains have swept them.
-        one_sided: -1 or 1 if it lies on one side of each track only (drift, plough, sun); 0 if on both.
+        swept: 0 if it also covers the rails, 1 if trains have swept them.
+        one_sided: -1 or 1 if it covers one side of each track only (drift, plough, sun); 0 if it covers both.
         edge_m: distance of a one-sided edge from the centreline.
         on_cars: share of a car's roof under snow.
     """
@@ -56,7 +56,7 @@ NO_SNOW = Snow()
 def snow_over(
     ground: Ground, reflectance: Array, snow: Snow, rng: np.random.Generator, sheltered: Array | None = None
 ) -> Array:
-    """The ground under snow, (bands, rows, cols), but for what a car, gone since, kept free of it."""
+    """The ground under snow, (bands, rows, cols). Places that departed cars sheltered have none."""
     if snow.cover <= 0:
         return reflectance
     drift = 0.3 * ground.mottle + 0.95 * fractal_noise(rng, ground.mottle.shape, ground.frame.step_m, 60, 3.0)

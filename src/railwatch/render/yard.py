@@ -1,4 +1,4 @@
-"""Where the tracks lie: parallel tracks, ladders with their throat, mains, sidings; straight or curved; and as drawn.
+"""The layout of tracks: parallel tracks, ladders with their throat, mains, sidings; straight or curved; and as drawn.
 
 Yards are laid out along a straight axis, then bent along an arc, turned and moved onto the picture. Dimensions: track
 spacing in yards 4.0 to 6 m (UIC 4.5 m and more, SNiP 2.05.07 4.8 to 5.3 m), turnouts 1:8 to 1:11, curves from 190 m.
@@ -15,15 +15,15 @@ from shapely.geometry import LineString
 from railwatch.render.canvas import Points
 
 YardKind = Literal["parallel", "ladder", "double-ended", "main", "siding"]
-# Cars do not stand where another track comes nearer than this: a vehicle of 3.2 m and some air.
+# Metres. No car stands where another track is nearer than this: a vehicle of 3.2 m and some space.
 FOULING_M = 3.8
 
 VERTEX_M = 4.0
 TURNOUT_RADIUS_M = 220.0
-# A yard of more tracks branches to both sides of its main track, or its throat would be longer than its tracks.
+# A yard with more tracks branches to both sides of its main track. Otherwise its throat is longer than its tracks.
 ONE_SIDED_TRACKS = 6
 
-# Of the longest track of a ladder, between its throats; yards with less have one throat.
+# Metres. Length of the longest track of a ladder, between its throats. Yards with less have one throat.
 SHORTEST_BODY_TRACK_M = 30.0
 
 
@@ -36,7 +36,7 @@ class RenderedTrack:
         points_m: (n, 2), the true centreline, vertices about 4 m apart, local metres.
         drawn_m: (k, 2), the centreline as a user drew it.
         gauge_m: 1.435 or 1.520.
-        clear: (m, 2), stretches of the true centreline, as distances along it, where cars may stand.
+        clear: (m, 2), begin and end of the stretches where cars may stand, as distances along the true centreline.
     """
 
     id: str
@@ -92,9 +92,9 @@ def lay_tracks(
         curve_radius_m: radius the yard is bent to; drawn if None (mostly straight or wide).
         heading_rad: direction of the tracks, from east towards south; drawn if None.
         spacing_m: distance of neighbouring tracks; drawn for each pair if None.
-        lateral_error_m: how far at most a drawn centreline lies beside the true one.
+        lateral_error_m: largest distance of a drawn centreline from the true one.
         gauge_m: distance between the rails.
-        beyond_m: how far tracks go on beyond the picture.
+        beyond_m: length of the tracks beyond the picture.
         throats: where a ladder's near and far throat begin, as shares of half the picture's diagonal; drawn if None.
     """
     height, width = size_m
@@ -167,8 +167,8 @@ def _ladder_track(
 ) -> Points:
     """One track of a ladder from its throat, and into the far throat if there is one.
 
-    The lead runs from the main track across to the last track. The others begin on it, so their first vertex lies on
-    another line, as in a map.
+    The lead runs from the main track to the last track. The others begin on it, so their first vertex is on another
+    line, as in a map.
     """
     near = _diverge(throat, y0, y, slope, leads=leads)
     if far is None:
@@ -234,7 +234,7 @@ def _clear_stretches(lines: list[Points]) -> list[Points]:
 
 
 def _as_drawn(rng: np.random.Generator, line: Points, common: Points, error_m: float) -> Points:
-    """Few vertices, moved: by the map's own shift, which tracks share, and by a hand that wanders."""
+    """The line with few vertices, moved by the map's shift, which all tracks share, and by the error of a hand."""
     dense = resample(line, 5.0)
     at = distances(dense)
     direction = np.gradient(dense, axis=0)
