@@ -65,7 +65,8 @@ bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all ben
 
 .PHONY: bench-accuracy
 bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.real_yards $(dir $(wildcard $(IMAGERY)/*/truth.json)) --seen muttenz-west
 
 .PHONY: bench-alerts
 bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation

@@ -1,37 +1,27 @@
-"""`make bench-accuracy`: how right the count is, by data set and condition, beside an afternoon's pipeline.
+"""`make bench-accuracy`, its first part: rendered scenes by condition, beside an afternoon's pipeline.
 
-Rendered scenes come from seeds that training never uses; they prove mechanisms, not accuracy on real pictures. Real
-pictures are used where a folder is given (`--real`, or `RAILWATCH_IMAGERY`): with `--folds`, by models that learned
-from other tracks of it only, which is the figure to believe; and by the model as shipped, which learned from all of it.
+The scenes come from seeds that training never uses. They prove a mechanism; they say nothing of real pictures
+(`real_yards` does).
 """
 
 import argparse
-import json
-import os
-import pickle
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from railwatch.render import CONDITIONS
-from railwatch.services.detector.cars.evidence import Models, load_models
-from railwatch.services.detector.cars.features import structure
+from railwatch.services.detector.cars.evidence import Models
 from railwatch.services.detector.counting import count_tile
-from railwatch.services.detector.imagery.geotiff import read_raster
-from railwatch.services.detector.tracks.centrelines import Centreline, project
-from railwatch.training.cases import Case, middles, rendered_case, tracks_of
-from railwatch.training.examples import real_scene, strips_of, with_neighbours
-from railwatch.training.fit import Sample, fit_network
-from railwatch.training.model import EVIDENCE_CHANNELS, Recipe
+from railwatch.services.detector.tracks.centrelines import project
+from railwatch.training.cases import Case, rendered_case
 from tests.benchmarks.afternoon import count_cars
+from tests.benchmarks.matching import MATCH_M, matches
 
 FIRST_SEED = 900_000
-MATCH_M = 5.0
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")
 
 
@@ -53,12 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", type=int, default=3, help="rendered scenes per condition (default: 3)")
     parser.add_argument("--size", type=int, default=640, help="pixels of a rendered scene's side")
-    parser.add_argument("--real", type=Path, action="append", default=[], help="a folder of real imagery with truth")
-    parser.add_argument("--folds", type=int, default=0, help="groups of real tracks to hold out, a model for each")
-    parser.add_argument("--cache", type=Path, default=Path("build/training"), help="strips that training kept")
-    parser.add_argument("--steps", type=int, default=1000, help="steps of each such model's optimiser")
     arguments = parser.parse_args()
-    folders = arguments.real or [Path(name) for name in os.environ.get("RAILWATCH_IMAGERY", "").split(":") if name]
 
     head = (
         "data",
@@ -88,24 +73,6 @@ def main() -> None:
         ours, theirs = ([s for c, part in each.items() if c != hidden for s in part] for each in (everything, peers))
         if ours:
             print(_line(name, ours, theirs))
-    for folder in folders:
-        case = real_case(folder)
-        if arguments.folds:
-            unseen, others = held_out(folder, arguments.cache, arguments.folds, arguments.steps)
-            print(_line(f"{folder.name}, tracks not learned from", unseen, others), flush=True)
-        print(_line(f"{folder.name}, shipped model (has seen it)", [score(case)], [peer(case)]))
-        alone = replace(case, baseline=None)
-        print(_line(f"{folder.name}, without its baseline (has seen it)", [score(alone)], []))
-
-
-def real_case(folder: Path) -> Case:
-    """A folder of `tile.tif`, `baseline.tif`, `tracks.geojson` and `cars.geojson`."""
-    tile = read_raster(folder / "tile.tif")
-    cars = json.loads((folder / "cars.geojson").read_text(encoding="utf-8"))["features"]
-    tracks = json.loads((folder / "tracks.geojson").read_text(encoding="utf-8"))["features"]
-    found = middles(tile, [feature["geometry"]["coordinates"][0][:4] for feature in cars])
-    on = tuple(feature["properties"]["track"] for feature in cars)
-    return Case(tile, read_raster(folder / "baseline.tif"), tracks_of(tracks), found, on=on)
 
 
 def score(case: Case, models: Models | None = None) -> Score:
@@ -118,43 +85,6 @@ def score(case: Case, models: Models | None = None) -> Score:
     return _scored(case, found, (low or 0.0, high or 0.0), seconds)
 
 
-def held_out(folder: Path, cache: Path, folds: int, steps: int) -> tuple[list[Score], list[Score]]:
-    """Each group of neighbouring tracks, by a model that learned from rendered scenes and the other groups only.
-
-    What finds the axis of a track, and the grammar, are the shipped ones.
-    """
-    case, scene, shipped = real_case(folder), real_scene(folder), load_models()
-    wide = with_neighbours(scene, shipped.axis)
-    kept = (pickle.loads(path.read_bytes()) for path in sorted(cache.glob("*.pickle")))  # noqa: S301 - training's own
-    rendered = [
-        Sample(strips.pair, strips.labels, 1 / len(scene)) for scene in kept if scene is not None for strips in scene
-    ]
-    names = sorted({track.id for track in case.tracks})
-    scores, others = [], []
-    for number in range(folds):
-        held = set(names[number * len(names) // folds : (number + 1) * len(names) // folds])
-        zone = shapely.union_all([shapely.LineString(line.xy_px) for line in scene.lines if line.id in held])
-        zone = zone.buffer(6.0 / case.tile.gsd_m)
-        parts = [
-            Centreline(line.id, np.asarray(part.coords))
-            for line in wide.lines
-            for part in shapely.get_parts(shapely.LineString(line.xy_px).difference(zone))
-            if part.length * case.tile.gsd_m > 12
-        ]
-        rng = np.random.default_rng(number)
-        real = [strips_of(replace(wide, lines=tuple(parts)), rng, 0.35) for _ in range(3)]
-        samples = rendered + [Sample(strips.pair, strips.labels, Recipe.real_weight) for strips in real]
-        figures = structure(with_baseline=True)
-        network = fit_network(samples, figures, seed=number, steps=steps, channels=EVIDENCE_CHANNELS)
-        models = replace(shipped, pair=replace(shipped.pair, network=network))
-        tracks = tuple(track for track in case.tracks if track.id in held)
-        cars = np.array([car for car, track in zip(case.cars, case.on, strict=True) if track in held]).reshape(-1, 2)
-        part = replace(case, tracks=tracks, cars=cars)
-        scores.append(score(part, models))
-        others.append(peer(part))
-    return scores, others
-
-
 def peer(case: Case) -> Score:
     """The afternoon's pipeline on a case."""
     if case.baseline is None:
@@ -162,23 +92,6 @@ def peer(case: Case) -> Score:
     began = time.perf_counter()
     found = count_cars(case.tile, case.baseline, project(case.tracks, case.tile))
     return _scored(case, found, (len(found), len(found)), time.perf_counter() - began)
-
-
-def matches(found: NDArray[np.float64], true: NDArray[np.float64], within_px: float) -> int:
-    """How many cars were found: pairs of middles no farther apart than this, nearest first, each used once."""
-    apart = (
-        np.hypot(*(found[:, None] - true[None]).transpose(2, 0, 1)) if len(found) and len(true) else np.empty((0, 1))
-    )
-    taken_found: set[int] = set()
-    taken_true: set[int] = set()
-    for place in np.argsort(apart, axis=None):
-        one, other = divmod(int(place), apart.shape[1])
-        if apart[one, other] > within_px:
-            break
-        if one not in taken_found and other not in taken_true:
-            taken_found.add(one)
-            taken_true.add(other)
-    return len(taken_true)
 
 
 def _scored(case: Case, found: NDArray[np.float64], interval: tuple[float, float], seconds: float) -> Score:
