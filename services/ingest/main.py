@@ -1,8 +1,8 @@
 """The ingest service: takes scenes in, cuts out the tiles of every site they show, and publishes them."""
 
-from railwatch.services.ingest.api import make_app
+from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.settings import Settings
-from railwatch.services.ingest.sources import run_sources
+from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import redis
 from obstore.store import from_url
 
-from railwatch.services.ingest.bucket import WatchedBucket
-from railwatch.services.ingest.claims import Claims
-from railwatch.services.ingest.directory import WatchedDirectory
-from railwatch.services.ingest.intake import Intake
+from railwatch.services.ingest.scenes.claims import Claims
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import Settings
-from railwatch.services.ingest.sources import Source
-from railwatch.services.ingest.stac import PolledCatalogue
+from railwatch.services.ingest.sources.bucket import WatchedBucket
+from railwatch.services.ingest.sources.directory import WatchedDirectory
+from railwatch.services.ingest.sources.polling import Source
+from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.settings import KafkaSettings
@@ -28,12 +28,12 @@ def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
     """The sources that the settings name."""
     ingest = settings.ingest
     if ingest.watch_dir:
-        yield Source("directory", WatchedDirectory(ingest.watch_dir, intake).look, ingest.poll_s)
+        yield Source("directory", WatchedDirectory(ingest.watch_dir, intake).poll, ingest.poll_s)
     if ingest.watch_bucket:
         bucket = WatchedBucket(ingest.watch_bucket, from_url(ingest.watch_bucket), intake)
-        yield Source("bucket", bucket.look, ingest.poll_s)
+        yield Source("bucket", bucket.poll, ingest.poll_s)
     if settings.stac.url:
-        yield Source("stac", PolledCatalogue(settings.stac, intake).look, settings.stac.poll_s)
+        yield Source("stac", PolledCatalogue(settings.stac, intake).poll, settings.stac.poll_s)
 
 
 def kafka_answers(settings: KafkaSettings) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from railwatch.services.ingest import problems
+from railwatch.services.ingest.http import problems
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import DeadLetter, TileEvent, TileRole

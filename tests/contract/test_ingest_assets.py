@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from railwatch.services.ingest.assets import allowed, fetched, scene_href
+from railwatch.services.ingest.scenes.assets import allowed, fetched, scene_href
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
 

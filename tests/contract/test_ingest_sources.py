@@ -12,11 +12,12 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from railwatch.services.ingest.bucket import WatchedBucket
-from railwatch.services.ingest.directory import WatchedDirectory
 from railwatch.services.ingest.settings import SceneSettings, StacSettings
-from railwatch.services.ingest.sources import Source, pairs, run_sources
-from railwatch.services.ingest.stac import PolledCatalogue
+from railwatch.services.ingest.sources.bucket import WatchedBucket
+from railwatch.services.ingest.sources.directory import WatchedDirectory
+from railwatch.services.ingest.sources.pairs import pairs
+from railwatch.services.ingest.sources.polling import Source, run_sources
+from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.errors import TransientError
 from railwatch.shared.health import Progress
 from tests.support.geotiff import NoiseScene
@@ -42,9 +43,9 @@ def lay(inbox: Path, name: str = "a", data: bytes | None = None, metadata: str =
     (inbox / f"{name}.json").write_text(metadata)
 
 
-def look_twice(watched: WatchedDirectory) -> None:
-    watched.look(GOING_ON)
-    watched.look(GOING_ON)
+def poll_twice(watched: WatchedDirectory) -> None:
+    watched.poll(GOING_ON)
+    watched.poll(GOING_ON)
 
 
 def files(directory: Path) -> list[str]:
@@ -67,7 +68,7 @@ def test_files_are_paired_by_name() -> None:
 
 def test_a_scene_in_the_directory_is_published_and_put_away(desk: Desk, inbox: Path) -> None:
     lay(inbox)
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "directory")]
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
 
@@ -77,16 +78,16 @@ def test_a_file_that_still_grows_is_left_alone(desk: Desk, inbox: Path) -> None:
     data = NoiseScene().geotiff()
     for end in (1000, 2000, len(data)):
         lay(inbox, data=data[:end])
-        watched.look(GOING_ON)
+        watched.poll(GOING_ON)
     assert desk.published == []
-    watched.look(GOING_ON)
+    watched.poll(GOING_ON)
     assert len(desk.tiles) == 1
 
 
 def test_a_bad_scene_is_put_aside_with_its_reason(desk: Desk, inbox: Path) -> None:
     lay(inbox, "bad", data=b"not a picture")
     lay(inbox, "good")
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert len(desk.tiles) == 1
     (letter,) = desk.dead_letters
     assert (letter.reason, letter.subject) == ("format-unsupported", "bad.tif")
@@ -101,9 +102,9 @@ def test_a_file_without_its_partner_waits_and_is_refused_in_the_end(
 ) -> None:
     lay(inbox)
     (inbox / missing).unlink()
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert desk.published == []
-    look_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
     assert [letter.reason for letter in desk.dead_letters] == [reason]
     assert [name for name in files(inbox) if not name.startswith("rejected/")] == []
 
@@ -113,19 +114,19 @@ def test_a_scene_waits_for_the_broker(desk: Desk, inbox: Path) -> None:
     lay(inbox)
     lay(inbox, "bad", data=b"not a picture")
     desk.broker_is_away = True
-    look_twice(watched)
+    poll_twice(watched)
     assert len([name for name in files(inbox) if "/" not in name]) == 4
     desk.broker_is_away = False
-    watched.look(GOING_ON)
+    watched.poll(GOING_ON)
     assert (len(desk.tiles), len(desk.dead_letters)) == (1, 1)
 
 
 def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: Path) -> None:
     lay(inbox)
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     for name in ("a.tif", "a.json"):
         (inbox / "processed" / name).rename(inbox / name)
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert len(desk.tiles) == 1
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
 
@@ -137,7 +138,7 @@ def test_a_crash_while_putting_away_is_made_up_for(desk: Desk, inbox: Path, move
     (inbox / "a.json").rename(inbox / "a.json.processed")
     for name in moved_before_the_crash:
         (inbox / name).rename(inbox / "processed" / name)
-    look_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
     assert desk.published == []
 
@@ -146,9 +147,9 @@ def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkey
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("railwatch.services.ingest.intake.overlapped", broken)
+    monkeypatch.setattr("railwatch.services.ingest.scenes.intake.cutouts", broken)
     lay(inbox)
-    look_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert [letter.reason for letter in desk.dead_letters] == ["internal-error"]
     assert "ZeroDivision" not in desk.dead_letters[0].detail
 
@@ -163,7 +164,7 @@ def test_scenes_in_a_bucket_are_taken_once(desk: Desk) -> None:
     obstore.put(store, "bad.tif", b"not a picture")
     obstore.put(store, "bad.json", METADATA.encode())
     for _ in range(2):
-        WatchedBucket("s3://scenes", store, desk.intake()).look(GOING_ON)
+        WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
     assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "bucket")]
     assert [(letter.reason, letter.subject) for letter in desk.dead_letters] == [("format-unsupported", "bad.tif")]
 
@@ -173,21 +174,21 @@ def test_an_object_that_is_written_anew_is_looked_at_anew(desk: Desk) -> None:
     watched = WatchedBucket("s3://scenes", store, desk.intake())
     obstore.put(store, "a.json", METADATA.encode())
     obstore.put(store, "a.tif", b"not a picture")
-    watched.look(GOING_ON)
+    watched.poll(GOING_ON)
     obstore.put(store, "a.tif", NoiseScene().geotiff())
-    watched.look(GOING_ON)
+    watched.poll(GOING_ON)
     assert (len(desk.dead_letters), len(desk.tiles)) == (1, 1)
 
 
 def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
     store = MemoryStore()
     obstore.put(store, "a.tif", NoiseScene().geotiff())
-    WatchedBucket("s3://scenes", store, desk.intake()).look(GOING_ON)
+    WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
     assert desk.published == []
     desk.broker_is_away = True
-    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).look(GOING_ON)
+    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
     desk.broker_is_away = False
-    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).look(GOING_ON)
+    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
     assert [letter.reason for letter in desk.dead_letters] == ["metadata-missing"]
 
 
@@ -274,7 +275,7 @@ def stac() -> Iterator[StacApi]:
 def polled(desk: Desk, stac: StacApi) -> Callable[[], None]:
     desk.limits = SceneSettings(asset_roots=(stac.url,))
     settings = StacSettings.model_validate({"url": stac.url, "collections": ["optical"], "token": "secret"})
-    return lambda: PolledCatalogue(settings, desk.intake()).look(GOING_ON)
+    return lambda: PolledCatalogue(settings, desk.intake()).poll(GOING_ON)
 
 
 def test_items_over_a_site_are_taken_once(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 from structlog.contextvars import get_contextvars
 
-from railwatch.services.ingest.directory import WatchedDirectory
+from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.shared.bus import Lineage, Publisher, Worker, lineage, tracing
 from railwatch.shared.bus.codec import header_text
 from railwatch.shared.errors import UnprocessableError
@@ -143,7 +143,7 @@ def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collec
     (tmp_path / "inbox" / "a.json").write_text(METADATA)
     inbox = WatchedDirectory(tmp_path / "inbox", desk.intake())
     for _ in range(2):
-        inbox.look(threading.Event())
+        inbox.poll(threading.Event())
     eventually(collector.spans, "the collector has the span")
     (span,) = collector.spans()
     assert not span.parent_span_id

@@ -9,9 +9,9 @@ import redis
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from railwatch.services.ingest.api import make_app
-from railwatch.services.ingest.claims import Claims
-from railwatch.services.ingest.intake import Intake
+from railwatch.services.ingest.http.api import make_app
+from railwatch.services.ingest.scenes.claims import Claims
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus.lineage import Lineage, current_lineage

@@ -1,11 +1,12 @@
-"""Bring the asset of a STAC Item here, from addresses that the operator allows and no others."""
+"""The asset of a STAC Item is brought here, from addresses that the operator allows and from no others."""
 
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpx
@@ -14,21 +15,42 @@ import pystac
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from railwatch.services.ingest.intake import too_large
+from railwatch.services.ingest.scenes.intake import Intake, Receipt, too_large
+from railwatch.services.ingest.scenes.metadata import read_item
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import TransientError, UnprocessableError
 
 CHUNK_BYTES = 1024**2
+# Seconds that a server may be silent.
 TIMEOUT_S = 30.0
+# Seconds that a whole asset may take.
 FETCH_WITHIN_S = 900.0
 MAX_REDIRECTS = 3
+
+
+def take_item(intake: Intake, document: dict[str, Any], asset: str | None, source: str) -> Receipt:
+    """Publishes the tiles of the scene that a STAC Item describes.
+
+    Args:
+        intake: takes the scene.
+        document: the STAC Item.
+        asset: name of the asset to take, where the item has several GeoTIFFs.
+        source: where the item comes in.
+
+    Raises:
+        UnprocessableError: the item or its scene is refused.
+        TransientError: the asset's server, broker, store or Redis are away.
+    """
+    metadata, item = read_item(document, datetime.now(UTC))
+    with fetched(scene_href(item, asset), intake.limits) as path:
+        return intake.take(path, metadata, source)
 
 
 def scene_href(item: pystac.Item, asset: str | None = None) -> str:
     """The absolute address of an item's scene: of the named asset, or of its only GeoTIFF.
 
     Raises:
-        UnprocessableError: `asset-missing` or `asset-ambiguous`.
+        UnprocessableError: `asset-missing`, `asset-ambiguous` or `asset-refused`.
     """
     geotiffs = {
         name: found
@@ -55,7 +77,7 @@ def scene_href(item: pystac.Item, asset: str | None = None) -> str:
 
 @contextmanager
 def fetched(href: str, limits: SceneSettings) -> Iterator[Path]:
-    """The asset as a local file, which is removed afterwards if it had to be brought here.
+    """The asset as a local file. A file that was brought here is removed afterwards.
 
     Raises:
         UnprocessableError: `asset-refused`, `asset-not-found` or `scene-too-large`.
@@ -75,7 +97,7 @@ def fetched(href: str, limits: SceneSettings) -> Iterator[Path]:
 
 @contextmanager
 def spooled(chunks: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
-    """Bytes as a temporary file; the limit holds while they come in.
+    """Bytes as a temporary file. The limit holds while they come in.
 
     Raises:
         UnprocessableError: `scene-too-large`.
@@ -156,7 +178,7 @@ def _s3_chunks(href: str) -> Iterator[bytes]:
 
 
 def _http_chunks(href: str, limits: SceneSettings) -> Iterator[bytes]:
-    """Redirects are followed by hand: each must lie below an allowed root, too."""
+    """The bytes at an address. Each redirect is checked, too: it must lead below an allowed root."""
     deadline = time.monotonic() + FETCH_WITHIN_S
     try:
         with httpx.Client(timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client:

@@ -7,13 +7,13 @@ import pytest
 import rasterio
 from affine import Affine
 
-from railwatch.services.ingest.scene import open_scene
+from railwatch.services.ingest.scenes.scene import open_scene
+from railwatch.services.ingest.scenes.tiling import Tile, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
-from railwatch.services.ingest.tiling import Tile, cut, overlapped
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import Grid
 from railwatch.shared.sites import Site, load_sites
-from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, write_site
+from tests.support.geotiff import NoiseScene, read_tile, write_site
 
 LIMITS = SceneSettings()
 
@@ -30,34 +30,9 @@ def tiles(tmp_path: Path, site: Site) -> Callable[[bytes], list[Tile]]:
         path = tmp_path / "scene.tif"
         path.write_bytes(data)
         with open_scene(path, LIMITS) as scene:
-            return list(cut(scene, overlapped(scene, site)))
+            return list(cut(scene, cutouts(scene, site)))
 
     return of
-
-
-def refusal(path: Path, data: bytes, limits: SceneSettings = LIMITS) -> str:
-    path.write_bytes(data)
-    with pytest.raises(UnprocessableError) as refused, open_scene(path, limits):
-        pass
-    assert refused.value.detail.endswith((".", ")."))
-    return refused.value.reason
-
-
-@pytest.mark.parametrize(
-    ("reason", "data"),
-    [
-        ("format-unsupported", b"not a picture"),
-        ("too-many-pixels", bare_tiff(1_000_000)),
-        ("block-too-large", bare_tiff(20_000)),
-        ("dtype-unsupported", NoiseScene(dtype="int16").geotiff()),
-        ("dtype-unsupported", NoiseScene(dtype="float64").geotiff()),
-        ("crs-unusable", NoiseScene(origin=(-30_000_000, 4_696_100)).geotiff()),
-        ("gsd-out-of-range", NoiseScene(gsd=10).geotiff()),
-        ("gsd-out-of-range", NoiseScene(gsd=0.01).geotiff()),
-    ],
-)
-def test_an_unfit_raster_is_refused_with_its_reason(tmp_path: Path, reason: str, data: bytes) -> None:
-    assert refusal(tmp_path / "scene.tif", data) == reason
 
 
 def test_a_tile_holds_its_cell_and_margin_pixel_for_pixel(site: Site, tiles: Callable[[bytes], list[Tile]]) -> None:
@@ -134,8 +109,7 @@ def test_a_bigger_site_is_cut_into_its_cells(tmp_path: Path) -> None:
     path = tmp_path / "scene.tif"
     path.write_bytes(NoiseScene(width=960).geotiff())
     with open_scene(path, LIMITS) as scene:
-        cells = overlapped(scene, site)
-        found = list(cut(scene, cells))
+        found = list(cut(scene, cutouts(scene, site)))
     assert [cell.id for cell in site.cells()] == ["r0c0", "r0c1", "r0c2"]
     assert [tile.cell for tile in found] == ["r0c0", "r0c1"]
 
@@ -146,7 +120,7 @@ def test_a_rotated_scene_is_cut_by_its_own_grid(tmp_path: Path, site: Site) -> N
     with rasterio.open(path, "r+") as dataset:
         dataset.transform = Affine.translation(467_900, 4_696_150) @ Affine.rotation(-20) @ Affine.scale(0.5, -0.5)
     with open_scene(path, LIMITS) as scene:
-        (tile,) = cut(scene, overlapped(scene, site))
+        (tile,) = cut(scene, cutouts(scene, site))
         lons, lats = np.array(site.cells()[0].polygon.exterior.coords).T
         with rasterio.MemoryFile(tile.data) as memory, memory.open() as dataset:
             columns, rows = Grid(dataset.transform, dataset.crs).to_pixels(lons, lats)

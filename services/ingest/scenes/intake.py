@@ -1,24 +1,24 @@
-"""The way of a scene: checked, cut into its sites' tiles, stored, published, claimed; or refused with a dead letter."""
+"""A scene is checked, cut into its sites' tiles, stored, published and claimed, or refused with a dead letter."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from railwatch.services.ingest.claims import Claims
-from railwatch.services.ingest.metadata import SceneMetadata
-from railwatch.services.ingest.scene import Scene, open_scene
+from railwatch.services.ingest.scenes.claims import Claims
+from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.scene import Scene, open_scene
+from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
-from railwatch.services.ingest.tiling import cut, overlapped
 from railwatch.shared import metrics
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
-from railwatch.shared.sites import Cell, Site, SiteCatalogue
+from railwatch.shared.sites import Site, SiteCatalogue
 
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 
@@ -30,7 +30,7 @@ class TileReceipt(Frozen):
 
     Attributes:
         tile: id of the site's cell.
-        event: id of the event that announced it.
+        event: id of its event.
         sha256: checksum of its image.
     """
 
@@ -47,14 +47,14 @@ class SiteReceipt(Frozen):
 
 
 class Receipt(Frozen):
-    """What became of a scene.
+    """The outcome of a scene that was taken.
 
     Attributes:
-        scene: its id, given by the sender or derived from the pixels.
+        scene: its id, given by the sender or derived from the file.
         observed_at: when the satellite saw it, in UTC.
         role: an observation, or a baseline.
-        published: how many events this very request published; 0 where the scene was known.
-        sites: every site that the scene shows, with the tiles that were published now or before.
+        published: how many events were published this time; 0 if the scene was known.
+        sites: every site that the scene shows, with the tiles that were published now or earlier.
     """
 
     scene: Slug
@@ -66,29 +66,29 @@ class Receipt(Frozen):
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A scene that came in: its id, the checksum of its file, what its sender said, and where it came from."""
+    """A scene that comes in: its id, the checksum of its file, its metadata, and its source."""
 
     id: str
     sha256: str
     metadata: SceneMetadata
     source: str
 
-    def claim(self, site: Site, cells: tuple[Cell, ...]) -> str:
-        """This scene over one site, as the site is drawn now."""
-        grid = [(cell.id, cell.crs, cell.bounds_m) for cell in cells]
+    def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
+        """The claim of this scene over one site, with the cells that the site has now."""
+        grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
         return derived_id("scene", self.id, self.sha256, self.metadata.model_dump_json(), site.id, grid)
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What all sources of scenes hand them to.
+    """Takes scenes from all sources.
 
     Attributes:
         sites: the sites to cut tiles for.
         limits: what a scene may be.
         blobs: where tiles are stored.
-        claims: what was already taken.
-        publish: sends events, and returns once the broker has acknowledged them all.
+        claims: which scenes were taken.
+        publish: sends events, and returns when the broker has acknowledged them all.
     """
 
     sites: SiteCatalogue
@@ -98,9 +98,9 @@ class Intake:
     publish: Callable[..., None]
 
     def take(self, path: Path, metadata: SceneMetadata, source: str) -> Receipt:
-        """Publish the tiles of a scene that lies in a local file.
+        """Publishes the tiles of a scene that lies in a local file.
 
-        All tiles are cut and stored before the first is announced, so that a damaged scene is refused as a whole.
+        All tiles are cut and stored before the first event is published, so that a damaged scene is refused as a whole.
 
         Raises:
             UnprocessableError: the scene is refused.
@@ -122,10 +122,10 @@ class Intake:
         return receipt
 
     def refuse(self, error: UnprocessableError, subject: str, source: str) -> None:
-        """Keep a refused scene as a dead letter.
+        """Publishes the dead letter of a scene that is refused.
 
         Raises:
-            TransientError: the broker is away; the refusal is not on record yet.
+            TransientError: the broker is away, and there is no dead letter yet.
         """
         self.publish(
             DeadLetter(
@@ -140,18 +140,18 @@ class Intake:
         log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
 
     def _publish(self, scene: Scene, arrival: _Arrival) -> Receipt:
-        covered = [(site, overlapped(scene, site)) for site in self.sites.touching(scene.footprint)]
-        covered = [(site, cells) for site, cells in covered if cells]
+        shown = [(site, cutouts(scene, site)) for site in self.sites.touching(scene.footprint)]
+        covered = [(site, parts) for site, parts in shown if parts]
         if not covered:
             raise self._shows_no_site(scene)
         receipts: list[SiteReceipt] = []
         claimed: dict[str, SiteReceipt] = {}
         events: list[TileEvent] = []
-        for site, cells in covered:
-            claim = arrival.claim(site, cells)
+        for site, parts in covered:
+            claim = arrival.claim(site, parts)
             if receipt := self._known(claim):
                 receipts.append(receipt)
-            elif tiles := self._tiles(scene, site, cells, arrival):
+            elif tiles := self._tiles(scene, site, parts, arrival):
                 events += tiles
                 claimed[claim] = _receipt(site, tiles)
         if not receipts and not claimed:
@@ -174,15 +174,15 @@ class Intake:
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:
-        """What came of the claim. A scene whose tiles were lost from the store since is taken again."""
+        """What was published under a claim; null if the store has lost a tile, so that the scene is taken again."""
         note = self.claims.get(claim)
         if note is None:
             return None
         receipt = SiteReceipt.model_validate_json(note)
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
-    def _tiles(self, scene: Scene, site: Site, cells: tuple[Cell, ...], arrival: _Arrival) -> list[TileEvent]:
-        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in cut(scene, cells)]
+    def _tiles(self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival) -> list[TileEvent]:
+        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in cut(scene, parts)]
         return [
             TileEvent(
                 recorded_at=datetime.now(UTC),
@@ -210,7 +210,7 @@ class Intake:
 
 
 def too_large(max_bytes: int) -> UnprocessableError:
-    """The file is larger than it may be."""
+    """The fault of a file that is larger than allowed."""
     return UnprocessableError("scene-too-large", f"The file is larger than {max_bytes} bytes; cut it to the sites.")
 
 

@@ -1,4 +1,4 @@
-"""The arrival of a scene: its clock starts here, and its trace begins or goes on from its sender's."""
+"""The arrival of a scene: its clock starts here. Its trace begins here, or continues the sender's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from railwatch.shared.bus.tracing import span
 
 @contextmanager
 def arriving(source: str, traceparent: str = "") -> Iterator[None]:
-    """What is published inside was made from a scene that arrives now.
+    """A block in which everything that is published comes from a scene that arrives now.
 
     Args:
-        source: where it comes in: `api`, `directory`, `bucket` or `stac`.
-        traceparent: what its sender said of a trace; something malformed is as good as nothing.
+        source: where the scene comes in: `api`, `directory`, `bucket` or `stac`.
+        traceparent: the sender's trace; it is ignored if it is malformed.
     """
     arrived = Lineage(datetime.now(UTC), traceparent if TRACEPARENT.match(traceparent) else None)
     with span("ingest", "take scene", "producer", arrived, railwatch__source=source) as origin, lineage(origin):

@@ -1,7 +1,7 @@
-"""What was already taken, kept in Redis: so that the same scene publishes once, over restarts and replicas.
+"""Which scenes were taken, kept in Redis: the same scene publishes once, over restarts and replicas.
 
-A claim is set only after the broker acknowledged the events. Whoever dies in between publishes the same events again,
-under the same content-derived ids, which changes nothing. So does a scene that two replicas take at the same moment.
+A claim is set only after the broker has acknowledged the events. If ingest dies in between, or if two replicas take a
+scene at the same moment, the same events are published again under the same ids. This changes nothing.
 """
 
 from datetime import timedelta
@@ -10,12 +10,12 @@ import redis
 
 from railwatch.shared.state import key, redis_errors
 
+# Long enough for a provider's late repeats. A scene that comes again after this time publishes the same ids again.
 KEPT_FOR = timedelta(days=90)
-"""Long enough for a provider's late repeats; a scene pushed again later publishes the same ids again."""
 
 
 class Claims:
-    """Ids derived from content, each with a note of what came of it."""
+    """Ids that are derived from content, each with a note on its outcome."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -31,7 +31,7 @@ class Claims:
         return None if note is None else str(note)
 
     def put(self, claim: str, note: str) -> None:
-        """Remember a claim.
+        """Keeps a claim.
 
         Raises:
             TransientError: Redis does not answer.

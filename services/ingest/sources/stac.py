@@ -1,7 +1,7 @@
-"""A poll of a STAC API: its items over the sites are taken, once each.
+"""A STAC API that is polled: each of its items over the sites is taken once.
 
-Each search reaches back some days, because providers publish late and correct what they published; what was settled is
-noted in Redis under the item's id and its `updated` time.
+Each search reaches back some days, because providers publish late and correct what they published. Redis holds which
+items are done, by their id and their `updated` time.
 """
 
 import threading
@@ -14,11 +14,10 @@ from pystac import STACError
 from pystac_client import Client
 from pystac_client.exceptions import APIError
 
-from railwatch.services.ingest.assets import fetched, scene_href
-from railwatch.services.ingest.intake import Intake, Receipt
-from railwatch.services.ingest.metadata import read_item, read_metadata
+from railwatch.services.ingest.scenes.assets import take_item
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import StacSettings
-from railwatch.services.ingest.sources import offer
+from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import derived_id
 
@@ -27,14 +26,14 @@ TIMEOUT_S = 30.0
 
 
 class PolledCatalogue:
-    """A STAC API whose items are taken."""
+    """A STAC API from which scenes are taken."""
 
     def __init__(self, settings: StacSettings, intake: Intake) -> None:
         self._settings = settings
         self._intake = intake
 
-    def look(self, stop: threading.Event) -> None:
-        """Search over every site and take what was not settled before.
+    def poll(self, stop: threading.Event) -> None:
+        """Searches over every site and takes what is not done yet.
 
         Raises:
             TransientError: the API does not answer as it should, or Redis is away.
@@ -49,14 +48,10 @@ class PolledCatalogue:
         collection, name = document.get("collection"), str(document.get("id"))
         note = derived_id(SOURCE, self._settings.url, collection, name, properties.get("updated"))
         if self._intake.claims.get(note) is None:
-            outcome = offer(self._intake, name[:200], SOURCE, partial(self._take, document))
+            take = partial(take_item, self._intake, document, self._settings.asset, SOURCE)
+            outcome = offer(self._intake, name[:200], SOURCE, take)
             if outcome is not None:
                 self._intake.claims.put(note, "settled")
-
-    def _take(self, document: dict[str, Any]) -> Receipt:
-        metadata = read_metadata(document, datetime.now(UTC))
-        with fetched(scene_href(read_item(document), self._settings.asset), self._intake.limits) as path:
-            return self._intake.take(path, metadata, SOURCE)
 
     def _items(self) -> Iterator[dict[str, Any]]:
         now = datetime.now(UTC)

@@ -1,9 +1,7 @@
 """The HTTP API: `POST /v1/scenes`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -12,21 +10,21 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
-from railwatch.services.ingest import openapi
-from railwatch.services.ingest.arrival import arriving
-from railwatch.services.ingest.assets import CHUNK_BYTES, fetched, scene_href, spooled
-from railwatch.services.ingest.intake import Intake, Receipt
-from railwatch.services.ingest.metadata import read_item, read_metadata
-from railwatch.services.ingest.problems import problem_response, unavailable_response
-from railwatch.services.ingest.upload import Upload, read_upload
+from railwatch.services.ingest.http import openapi
+from railwatch.services.ingest.http.problems import problem_response, unavailable_response
+from railwatch.services.ingest.http.upload import Upload, read_upload
+from railwatch.services.ingest.scenes.arrival import arriving
+from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled, take_item
+from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.metadata import read_metadata
 from railwatch.shared import metrics
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check, problem
 
 SOURCE = "api"
+# Each scene in work takes a core and holds a tile's pixels in memory. Other requests wait.
 SCENES_AT_ONCE = 2
-"""Each scene in work holds a core and a tile's pixels; further requests wait their turn."""
 
 log = structlog.get_logger()
 
@@ -34,7 +32,7 @@ log = structlog.get_logger()
 def make_app(
     intake: Intake, tokens: Sequence[SecretStr], progress: Progress, ready: Mapping[str, Callable[[], bool]]
 ) -> FastAPI:
-    """The whole of ingest's HTTP: scenes, health and metrics."""
+    """All HTTP routes of ingest: scenes, health and metrics."""
     app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION)
     answer_with_problems(app)
     app.include_router(scenes_router(intake, tokens))
@@ -68,7 +66,7 @@ def make_app(
 
 
 def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
-    """The one route by which scenes are pushed."""
+    """The route by which scenes are pushed."""
     router = APIRouter(tags=["scenes"])
     at_once = CapacityLimiter(SCENES_AT_ONCE)
 
@@ -102,18 +100,9 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
 
 
 def _take(intake: Intake, upload: Upload, asset: str | None) -> Receipt:
+    file = upload.file
+    if file is None:
+        return take_item(intake, upload.document, asset, SOURCE)
     metadata = read_metadata(upload.document, datetime.now(UTC))
-    with _local_file(intake, upload, asset) as path:
+    with spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes) as path:
         return intake.take(path, metadata, SOURCE)
-
-
-@contextmanager
-def _local_file(intake: Intake, upload: Upload, asset: str | None) -> Iterator[Path]:
-    if upload.file is None:
-        href = scene_href(read_item(upload.document), asset)
-        with fetched(href, intake.limits) as path:
-            yield path
-    else:
-        file = upload.file
-        with spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes) as path:
-            yield path

@@ -1,9 +1,11 @@
 """A watched directory: a GeoTIFF and `<same name>.json` beside it go to `processed/` or `rejected/` below it.
 
-A file is complete once it looks the same in two looks. Write the GeoTIFF first and the metadata last, or move both in.
+A file is complete when its size and time are the same in two polls. Senders write the GeoTIFF first and the metadata
+last, or move both in.
 
-What became of a pair is settled by one rename, of `<name>.json` to `<name>.json.processed` or `.rejected`; the moves
-that follow are made up for after a crash. A crash before it offers the scene again, and its claim says it is known.
+One rename decides a pair: `<name>.json` becomes `<name>.json.processed` or `.rejected`. If ingest crashes after it, the
+next poll makes up for the moves that are missing. If it crashes before, the scene is offered again, and its claim says
+that it is known.
 """
 
 import json
@@ -13,23 +15,25 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from railwatch.services.ingest.intake import Intake, Receipt
-from railwatch.services.ingest.metadata import parse_json, read_metadata
-from railwatch.services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
+from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.metadata import parse_json, read_metadata
+from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
+from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import UnprocessableError
 
 SOURCE = "directory"
 PROCESSED, REJECTED = "processed", "rejected"
 
+# A file's size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int]
 
 
 class WatchedDirectory:
-    """The directory, and what it looked like the last time.
+    """The directory, and how its files were at the last poll.
 
     Attributes:
-        directory: where senders lay their scenes.
-        partner_within_s: how long a file may wait for the other of its pair.
+        directory: where senders put their scenes.
+        partner_within_s: how long a file may wait for the other one of its pair.
     """
 
     def __init__(self, directory: Path, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S) -> None:
@@ -39,8 +43,8 @@ class WatchedDirectory:
         self._stamps: dict[str, Stamp] = {}
         self._since: dict[str, float] = {}
 
-    def look(self, stop: threading.Event) -> None:
-        """Take every complete pair.
+    def poll(self, stop: threading.Event) -> None:
+        """Takes every complete pair.
 
         Raises:
             OSError: the directory cannot be read or written.
@@ -49,7 +53,7 @@ class WatchedDirectory:
             (self._directory / outcome).mkdir(exist_ok=True)
             for marker in sorted(self._directory.glob(f"*.json.{outcome}")):
                 self._finish(marker, outcome)
-        before, self._stamps = self._stamps, self._look_around()
+        before, self._stamps = self._stamps, self._list()
         now = time.monotonic()
         self._since = {
             name: self._since.get(name, now) for name in self._stamps if before.get(name) == self._stamps[name]
@@ -60,7 +64,7 @@ class WatchedDirectory:
             if all(name in self._since for name in pair.names):
                 self._settle(pair, now)
 
-    def _look_around(self) -> dict[str, Stamp]:
+    def _list(self) -> dict[str, Stamp]:
         stamps = {}
         for path in self._directory.iterdir():
             if path.is_file():

@@ -1,5 +1,4 @@
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from railwatch.services.ingest.metadata import read_metadata, slug
-from railwatch.services.ingest.problems import PROBLEMS
+from railwatch.services.ingest.scenes.metadata import read_metadata, slug
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
 
@@ -64,9 +62,3 @@ def test_half_a_sun_is_none() -> None:
         "assets": {},
     }
     assert read_metadata(item, NOW).sun is None
-
-
-def test_the_documentation_lists_every_reason() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "ingest.md").read_text()
-    rows = [f"| `{reason}` | {problem.status} | {problem.title} |" for reason, problem in PROBLEMS.items()]
-    assert [row for row in rows if row not in page] == []

@@ -1,11 +1,11 @@
-"""What a sender says of a scene: a short JSON object of ours, or a STAC Item."""
+"""What a sender says about a scene: a short JSON object of our own form, or a STAC Item."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pystac
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,7 +24,7 @@ class SceneMetadata(Frozen):
     """One acquisition, as its sender describes it.
 
     Attributes:
-        scene: id of the scene; null where the sender gave none, and it will be derived from the pixels.
+        scene: id of the scene; null if the sender gave none, and then it is derived from the file.
         observed_at: when the satellite saw it, in UTC.
         role: an observation to count, or a baseline given by an operator.
         sun: where the sun stood.
@@ -34,6 +34,13 @@ class SceneMetadata(Frozen):
     observed_at: datetime
     role: TileRole
     sun: Sun | None
+
+
+class DescribedItem(NamedTuple):
+    """A STAC Item, and the metadata in it."""
+
+    metadata: SceneMetadata
+    item: pystac.Item
 
 
 class _Sidecar(BaseModel):
@@ -73,7 +80,7 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
 
 
 def is_stac_item(document: Mapping[str, Any]) -> bool:
-    """Whether a document is a STAC Item, not our own short form."""
+    """Whether a document is a STAC Item and not of our own short form."""
     return document.get("type") == "Feature"
 
 
@@ -84,22 +91,29 @@ def read_metadata(document: dict[str, Any], now: datetime) -> SceneMetadata:
         UnprocessableError: `metadata-invalid`, `stac-item-invalid`, or one of the `timestamp-*` reasons.
     """
     if is_stac_item(document):
-        return _of_item(document, now)
+        return read_item(document, now).metadata
     form = _checked(_Sidecar, document, "metadata-invalid")
     return SceneMetadata(
         scene=form.scene, observed_at=_moment(form.observed_at, "observed_at", now), role=form.role, sun=form.sun
     )
 
 
-def read_item(document: dict[str, Any], href: str | None = None) -> pystac.Item:
-    """A STAC Item; `href` is where it lies, for the relative addresses in it.
+def read_item(document: dict[str, Any], now: datetime) -> DescribedItem:
+    """A STAC Item and the metadata in it.
 
     Raises:
-        UnprocessableError: `stac-item-invalid`.
+        UnprocessableError: `stac-item-invalid`, or one of the `timestamp-*` reasons.
     """
+    form = _checked(_Item, document, "stac-item-invalid")
+    view = form.properties
+    observed_at = _moment(view.datetime, "properties.datetime", now)
+    sun = None
+    if view.azimuth_deg is not None and view.elevation_deg is not None:
+        sun = Sun(azimuth_deg=view.azimuth_deg, elevation_deg=view.elevation_deg)
+    metadata = SceneMetadata(scene=slug(form.id), observed_at=observed_at, role=view.role, sun=sun)
     try:
-        return pystac.Item.from_dict(document, href=href)
-    except Exception as error:  # pystac lets whatever a malformed document provokes through
+        return DescribedItem(metadata, pystac.Item.from_dict(document))
+    except Exception as error:  # pystac lets every error through that a malformed document provokes
         problem = (
             f"The document is no STAC Item ({type(error).__name__}); it must follow the specification of STAC 1.x."
         )
@@ -107,22 +121,11 @@ def read_item(document: dict[str, Any], href: str | None = None) -> pystac.Item:
 
 
 def slug(name: str) -> str:
-    """A name as events may carry it. What had to be changed is told apart by a digest of the original."""
+    """A name in the form that events allow. If it has to be changed, a digest of the original keeps it distinct."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
         return name
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
     return f"{kept or 'scene'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _of_item(document: dict[str, Any], now: datetime) -> SceneMetadata:
-    item = _checked(_Item, document, "stac-item-invalid")
-    view = item.properties
-    observed_at = _moment(view.datetime, "properties.datetime", now)
-    sun = None
-    if view.azimuth_deg is not None and view.elevation_deg is not None:
-        sun = Sun(azimuth_deg=view.azimuth_deg, elevation_deg=view.elevation_deg)
-    read_item(document)
-    return SceneMetadata(scene=slug(item.id), observed_at=observed_at, role=view.role, sun=sun)
 
 
 def _moment(text: str | None, field: str, now: datetime) -> datetime:

@@ -1,9 +1,9 @@
-"""What the OpenAPI document says beyond what FastAPI finds out by itself."""
+"""The parts of the OpenAPI document that FastAPI does not find out by itself."""
 
 from typing import Any
 
-from railwatch.services.ingest.problems import PROBLEMS
-from railwatch.services.ingest.upload import JSON_TYPES
+from railwatch.services.ingest.http.problems import PROBLEMS
+from railwatch.services.ingest.http.upload import JSON_TYPES
 from railwatch.shared.http import PROBLEM_TYPE
 
 DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail sites, and publishes them to be counted."
@@ -11,8 +11,9 @@ DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail site
 PUSH_DESCRIPTION = """\
 Send a GeoTIFF with its metadata as `multipart/form-data`, or a STAC Item whose asset Railwatch may read.
 
-The answer names every tile that was published. The same scene again is answered with 200 and publishes nothing.
-A scene that is refused is answered with problem details (RFC 9457) whose `reason` is stable, and kept as a dead letter.
+The answer names every tile that was published. If the same scene comes again, the answer is 200 and nothing is
+published.
+If a scene is refused, the answer is problem details (RFC 9457) whose `reason` is stable, and a dead letter keeps it.
 """
 
 _METADATA = {

@@ -1,6 +1,6 @@
-"""Cut a site's tiles out of a scene, with windowed reads and without resampling."""
+"""A site's tiles are cut out of a scene, with windowed reads and without resampling."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,25 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from railwatch.services.ingest.scene import Scene
+from railwatch.services.ingest.scenes.scene import Scene
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.sites import Cell, Site
 
+# Of the decoded pixels. One tile at a time is in memory.
 MAX_TILE_BYTES = 512 * 1024**2
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """The part of a scene over one cell.
+
+    Attributes:
+        cell: the cell.
+        window: the pixels that show the cell with its margin, as far as the scene reaches.
+    """
+
+    cell: Cell
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class Tile:
 
     Attributes:
         cell: id of the cell.
-        data: a GeoTIFF in the scene's own grid, dtype and bands; equal pixels give equal bytes.
+        data: a GeoTIFF in the scene's own grid, dtype and bands. Equal pixels give equal bytes.
         gsd_m: ground sample distance at its centre.
     """
 
@@ -31,31 +45,30 @@ class Tile:
     gsd_m: float
 
 
-def overlapped(scene: Scene, site: Site) -> tuple[Cell, ...]:
-    """The cells of which the scene covers some track."""
+def cutouts(scene: Scene, site: Site) -> tuple[Cutout, ...]:
+    """The cells of a site in which the scene shows track."""
     return tuple(
-        cell
+        Cutout(cell, window)
         for cell in site.cells()
-        if scene.footprint.intersects(_track_in(cell, site)) and _window(scene, cell) is not None
+        if scene.footprint.intersects(_track_in(cell, site)) and (window := _window(scene, cell)) is not None
     )
 
 
-def cut(scene: Scene, cells: tuple[Cell, ...]) -> Iterator[Tile]:
-    """The tiles that have any valid pixel, one at a time.
+def cut(scene: Scene, parts: Iterable[Cutout]) -> Iterator[Tile]:
+    """The tiles that have a valid pixel, one at a time.
 
-    A tile ends where the scene ends: what lies beyond is not padded.
+    A tile ends where the scene ends. Nothing is padded.
 
     Raises:
         UnprocessableError: `tile-too-large`.
         RasterioIOError: the pixels cannot be decoded.
     """
-    for cell in cells:
-        window = _window(scene, cell)
-        if window is not None:
-            data = _encode(scene.dataset, window, cell)
-            if data is not None:
-                gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
-                yield Tile(cell.id, data, gsd_m)
+    for part in parts:
+        window = part.window
+        data = _encode(scene.dataset, window, part.cell)
+        if data is not None:
+            gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
+            yield Tile(part.cell.id, data, gsd_m)
 
 
 def _track_in(cell: Cell, site: Site) -> BaseGeometry:
@@ -65,7 +78,7 @@ def _track_in(cell: Cell, site: Site) -> BaseGeometry:
 
 
 def _window(scene: Scene, cell: Cell) -> Window | None:
-    """The pixels that show the cell with its margin, as far as the scene reaches."""
+    """See `Cutout.window`; null where the scene does not reach the cell."""
     lons, lats = np.array(cell.tile_polygon.exterior.coords).T
     columns, rows = scene.grid.to_pixels(lons, lats)
     if not (np.isfinite(columns).all() and np.isfinite(rows).all()):

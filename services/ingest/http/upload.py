@@ -1,4 +1,4 @@
-"""The body of `POST /v1/scenes`: read with a limit that holds while the bytes come in."""
+"""The body of `POST /v1/scenes`. The size limit holds while the bytes come in."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from railwatch.services.ingest.intake import too_large
-from railwatch.services.ingest.metadata import is_stac_item, parse_json
+from railwatch.services.ingest.scenes.intake import too_large
+from railwatch.services.ingest.scenes.metadata import is_stac_item, parse_json
 from railwatch.shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
@@ -19,7 +19,7 @@ MAX_NAME = 200
 
 @dataclass(frozen=True)
 class Upload:
-    """What a request brought.
+    """What a request contains.
 
     Attributes:
         document: the metadata, or a STAC Item.
@@ -31,7 +31,7 @@ class Upload:
 
 
 async def read_upload(request: Request, max_bytes: int) -> Upload:
-    """Read a request's body, and note in `request.state.subject` what it is about as soon as that is known.
+    """Reads a request's body. `request.state.subject` says what it is about as soon as that is known.
 
     Raises:
         UnprocessableError: `unsupported-media-type`, `scene-too-large`, `body-malformed`, `file-missing`,
@@ -61,7 +61,7 @@ async def _read_item(request: Request) -> Upload:
 
 
 async def _read_form(request: Request, max_bytes: int) -> Upload:
-    stream = _limited(request, max_bytes + 2 * MAX_DOCUMENT_BYTES, told=max_bytes)
+    stream = _limited(request, max_bytes + 2 * MAX_DOCUMENT_BYTES, stated=max_bytes)
     parser = MultiPartParser(request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_DOCUMENT_BYTES)
     try:
         form = await parser.parse()
@@ -81,8 +81,8 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
     return Upload(parse_json(text), scene.file)
 
 
-async def _limited(request: Request, max_bytes: int, told: int | None = None) -> AsyncGenerator[bytes, None]:
-    refusal = too_large(told or max_bytes)
+async def _limited(request: Request, max_bytes: int, stated: int | None = None) -> AsyncGenerator[bytes, None]:
+    refusal = too_large(stated or max_bytes)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise refusal

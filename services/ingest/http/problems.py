@@ -1,4 +1,4 @@
-"""What can be wrong with a scene: every reason, its HTTP status and its title. `docs/ingest.md` lists them."""
+"""All that can be wrong with a scene: each reason with its HTTP status and title. `docs/ingest.md` lists them."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from railwatch.shared.http import PROBLEM_TYPE, RETRY_AFTER_S
 
 
 class Problem(NamedTuple):
-    """How a reason is told over HTTP."""
+    """The HTTP status and the title of a reason."""
 
     status: int
     title: str
@@ -53,7 +53,7 @@ def problem_response(reason: str, detail: str) -> JSONResponse:
 
 
 def unavailable_response(detail: str) -> JSONResponse:
-    """RFC 9457 problem details for something that may pass: the sender should try again."""
+    """RFC 9457 problem details for a fault that may pass: the sender should try again."""
     headers = {"Retry-After": RETRY_AFTER_S}
     return _response("unavailable", 503, "Railwatch cannot take the scene now", detail, headers)
 

@@ -1,7 +1,7 @@
 """A watched bucket prefix: a GeoTIFF and `<same name>.json` beside it, as in the watched directory.
 
-Nothing is moved or written: what was settled is noted in Redis under the objects' entity tags, so that an object that
-is written anew is looked at anew. If Redis is wiped, all scenes are read again and publish the same ids again.
+The bucket is only read. Redis holds which objects are done, by their entity tags, so that an object that is written
+again is looked at again. If Redis is wiped, all scenes are read again and publish the same ids again.
 """
 
 import threading
@@ -12,10 +12,11 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from railwatch.services.ingest.assets import CHUNK_BYTES, spooled
-from railwatch.services.ingest.intake import Intake, Receipt
-from railwatch.services.ingest.metadata import parse_json, read_metadata
-from railwatch.services.ingest.sources import PARTNER_WITHIN_S, Pair, offer, pairs
+from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled
+from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.metadata import parse_json, read_metadata
+from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
+from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import derived_id
 
@@ -23,12 +24,12 @@ SOURCE = "bucket"
 
 
 class WatchedBucket:
-    """A store of objects whose scenes are taken.
+    """A store of objects from which scenes are taken.
 
     Attributes:
-        name: tells this bucket's notes from those of others.
-        store: the objects; only reading is asked of it.
-        partner_within_s: how long an object may wait for the other of its pair.
+        name: distinguishes this bucket's notes in Redis from those of other buckets.
+        store: the objects.
+        partner_within_s: how long an object may wait for the other one of its pair.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class WatchedBucket:
         self._intake = intake
         self._partner_within = timedelta(seconds=partner_within_s)
 
-    def look(self, stop: threading.Event) -> None:
-        """Take every pair that was not settled before.
+    def poll(self, stop: threading.Event) -> None:
+        """Takes every pair that is not done yet.
 
         Raises:
             TransientError: the bucket cannot be listed, or Redis is away.

@@ -1,0 +1,1 @@
+"""The HTTP API by which scenes are pushed."""
