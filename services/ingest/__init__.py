@@ -1,1 +1,1 @@
-"""Turns scenes into tiles: takes images in, checks them, cuts them up and publishes them."""
+"""Turns scenes into tiles: takes scenes in, checks them, cuts out the tiles and publishes them."""

@@ -1,4 +1,4 @@
-"""The ingest service: takes scenes in, cuts out the tiles of every site they show, and publishes them."""
+"""The ingest service: takes scenes in, cuts out the tiles of every site in them, and publishes them."""
 
 from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.settings import Settings
@@ -14,7 +14,7 @@ from railwatch.shared.state import connect, ready
 
 
 def run() -> None:
-    """Run until told to stop."""
+    """Runs until a signal stops it."""
     settings = load(Settings)
     configure_logging("ingest", settings.log.level)
     client = connect(settings.redis)

@@ -24,11 +24,11 @@ class SceneSettings(Group):
 
     Attributes:
         max_bytes: largest file.
-        max_pixels: largest raster, width times height, refused from the header alone.
+        max_pixels: largest raster, width times height. The header is enough to refuse a larger one.
         gsd_min_m: finest ground sample distance.
-        gsd_max_m: coarsest one; a freight car is 3 m wide.
-        asset_roots: addresses below which the asset of a STAC Item may lie, `file:///directory`, `s3://bucket/prefix`
-            or `https://host/path`. None by default: only files that are pushed or laid into the inbox are read.
+        gsd_max_m: coarsest ground sample distance; a freight car is 3 m wide.
+        asset_roots: addresses below which the asset of a STAC Item may lie: `file:///directory`, `s3://bucket/prefix`
+            or `https://host/path`. None by default: then only pushed files and files in the inbox are read.
     """
 
     max_bytes: int = Field(default=4 * 1024**3, gt=0)
@@ -45,10 +45,10 @@ class IngestSettings(Group):
     """How scenes come in: `RAILWATCH_INGEST_*`.
 
     Attributes:
-        tokens: bearer tokens of those who may push scenes, at least 16 characters each.
-        watch_dir: a directory whose scenes are taken.
-        watch_bucket: a bucket prefix whose scenes are taken, `s3://bucket/prefix`.
-        poll_s: how often the directory and the bucket are looked through.
+        tokens: bearer tokens of the senders who may push scenes, at least 16 characters each.
+        watch_dir: a directory from which scenes are taken.
+        watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`.
+        poll_s: the pause between two polls of the directory and the bucket.
     """
 
     tokens: Annotated[tuple[Token, ...], Separated, Field(min_length=1, description="bearer tokens, comma-separated")]
@@ -61,12 +61,12 @@ class StacSettings(Group):
     """A STAC API to poll for scenes over the sites: `RAILWATCH_STAC_*`.
 
     Attributes:
-        url: the API's landing page; no poll without it.
-        collections: which collections to search; all by default.
-        asset: the asset to take, where an item has several GeoTIFFs.
-        poll_s: how often to search.
-        lookback_days: how far back each search reaches, so that what is published late is found.
-        token: bearer token, where the API asks for one.
+        url: the API's landing page; without it, no API is polled.
+        collections: the collections to search; all by default.
+        asset: the asset to take from items with several GeoTIFFs.
+        poll_s: the pause between two searches.
+        lookback_days: how far back each search reaches, so that items that are published late are found.
+        token: bearer token, if the API asks for one.
     """
 
     url: str | None = Field(default=None, pattern=r"^https?://", description="https://host/path of a STAC API")

@@ -1,4 +1,4 @@
-"""How the parts of ingest are put together."""
+"""Puts the parts of ingest together."""
 
 import socket
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from railwatch.shared.sites import known_sites
 
 
 def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher) -> Intake:
-    """What scenes are handed to."""
+    """The part that takes scenes from all sources."""
     return Intake(known_sites(settings.sites.dir), settings.scenes, blobs, Claims(client), publisher.publish)
 
 
@@ -37,7 +37,7 @@ def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
 
 
 def kafka_answers(settings: KafkaSettings) -> bool:
-    """Whether any broker can be reached."""
+    """Whether a broker can be reached."""
     for server in settings.bootstrap_servers.split(","):
         host, _, port = server.rpartition(":")
         try:

@@ -1,6 +1,6 @@
-"""Sites: what is monitored, where its tracks lie, and the cells that its scenes are cut into.
+"""Sites: the rail facilities that are monitored, their tracks, and the cells into which their scenes are cut.
 
-A site is one YAML file and one GeoJSON file of track centrelines; `load_sites` reads a directory of them.
+A site is one YAML file and one GeoJSON file of track centrelines. `load_sites` reads a directory of them.
 """
 
 from railwatch.shared.sites.load import SiteCatalogue, known_sites, load_sites, load_tracks

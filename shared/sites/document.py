@@ -1,4 +1,4 @@
-"""A YAML or JSON file that knows on which line each of its fields stands."""
+"""A YAML or JSON file that knows the line of each of its fields."""
 
 import json
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from railwatch.shared.errors import ConfigurationError
 
+# PyYAML's safe loader in C is several times faster, where it is built in.
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Location = tuple[int | str, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -18,14 +19,14 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Document:
-    """A file's text and the data in it."""
+    """The text of a file, and the data in it."""
 
     path: Path
     text: str
     data: Any
 
     def fault(self, location: Location, message: str) -> str:
-        """One sentence on what is wrong, with the file, the line and the field."""
+        """One sentence that says what is wrong, with the file, the line and the field."""
         line, known = self._find(location)
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in known).lstrip(".")
         return f"{self.path}:{line}: {field}{': ' if field else ''}{message}"
@@ -36,8 +37,8 @@ class Document:
         """The data as `model`.
 
         Args:
-            model: what the data should be.
-            subject: what the data at a location is about, to begin the sentence with.
+            model: the type that the data must have.
+            subject: the beginning of the sentence: what the data at a location is about.
 
         Raises:
             ConfigurationError: one line per fault.
@@ -52,7 +53,10 @@ class Document:
             raise ConfigurationError("\n".join(faults)) from None
 
     def _find(self, location: Location) -> tuple[int, Location]:
-        """The line of a location, and the location without the names of union members that pydantic puts into it."""
+        """The line of a location, and the location itself.
+
+        Pydantic puts the names of union members into locations. They are left out.
+        """
         node: Any = yaml.compose(self.text.replace("\t", " "), Loader=Loader)
         line = 1
         known: Location = ()
@@ -72,15 +76,15 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read a YAML file.
+    """Reads a YAML file.
 
     Raises:
-        ConfigurationError: it cannot be read, is no YAML, or gives a field twice.
+        ConfigurationError: it cannot be read, it is not YAML, or it gives a field twice.
     """
     text = _read(path)
     try:
         root = yaml.compose(text, Loader=Loader)
-        document = Document(path, text, yaml.load(text, Loader=Loader))  # noqa: S506 - a safe loader, in C where there is one
+        document = Document(path, text, yaml.load(text, Loader=Loader))  # noqa: S506 - both loaders are safe
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(f"{path}:{line}: not valid YAML: {error.problem}") from None
@@ -96,10 +100,10 @@ def read_yaml(path: Path) -> Document:
 
 
 def read_json(path: Path) -> Document:
-    """Read a JSON file.
+    """Reads a JSON file.
 
     Raises:
-        ConfigurationError: it cannot be read, or is no JSON.
+        ConfigurationError: it cannot be read, or it is not JSON.
     """
     text = _read(path)
     try:

@@ -1,4 +1,4 @@
-"""What a site's files look like: its YAML, and the GeoJSON of its tracks and its area."""
+"""The forms of a site's files: its YAML, and the GeoJSON of its tracks and its area."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
@@ -33,7 +33,7 @@ class _NewNormal(_Form):
 
 
 class SiteFile(_Form):
-    """A site's YAML. `tracks` and `area` are names of GeoJSON files, relative to it."""
+    """A site's YAML. `tracks` and `area` are the names of GeoJSON files beside it."""
 
     id: Slug
     name: str = Field(min_length=1)
@@ -46,7 +46,7 @@ class SiteFile(_Form):
 
 
 class _GeoJson(BaseModel):
-    """GeoJSON allows foreign members everywhere; only a coordinate system other than its own is refused."""
+    """GeoJSON allows foreign members everywhere. Only a `crs` that is not WGS 84 is refused."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Read sites from files. A fault names its file, line and field, and a broken site never stops the others."""
+"""Reads sites from files. A fault names its file, line and field. A broken site never stops the others."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -25,11 +25,10 @@ from railwatch.shared.sites.model import (
     grid_crs,
 )
 
+# The longest yard in the world, Bailey Yard, is 13 km long. Beyond 50 km a coordinate is wrong.
 MAX_EXTENT_KM = 50.0
-"""The longest yard in the world, Bailey Yard, is 13 km long: beyond 50 km a coordinate is wrong."""
-
+# About 0.2 m: a hand-drawn or rounded line may cross itself by so much without being meant to.
 DRAWING_NOISE_DEG = 2e-6
-"""Wobble of a hand-drawn or rounded line, some 0.2 m, that is not meant as a crossing of itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,15 +38,15 @@ class SiteCatalogue:
     """The sites of a directory.
 
     Attributes:
-        sites: the sound ones, by id.
-        faults: what is wrong with the others, one sentence each, with file, line and field.
+        sites: the sites without a fault, by id.
+        faults: what is wrong with the others: one sentence for each fault, with file, line and field.
     """
 
     sites: dict[str, Site]
     faults: tuple[str, ...] = ()
 
     def touching(self, ground: BaseGeometry) -> list[Site]:
-        """The sites whose area touches some ground (longitude and latitude), by id."""
+        """The sites whose area touches a shape in longitude and latitude, in the order of their ids."""
         return sorted((self._listed[index] for index in self._index.query(ground, "intersects")), key=lambda s: s.id)
 
     @cached_property
@@ -60,13 +59,13 @@ class SiteCatalogue:
 
 
 def known_sites(directory: Path) -> SiteCatalogue:
-    """The sites that a service is to know; what is wrong with others is in its log.
+    """The sites that a service works with. Faults in site files go to its log.
 
     Raises:
-        ConfigurationError: there is no such directory.
+        ConfigurationError: the directory does not exist.
     """
     if not directory.is_dir():
-        raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {directory} is no directory.")
+        raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {directory} is not a directory.")
     catalogue = load_sites(directory)
     for fault in catalogue.faults:
         log.error("a site file is wrong", fault=fault)
@@ -74,10 +73,10 @@ def known_sites(directory: Path) -> SiteCatalogue:
 
 
 def load_sites(directory: Path) -> SiteCatalogue:
-    """Read every `*.yaml` and `*.yml` of a directory as a site.
+    """Reads every `*.yaml` and `*.yml` file of a directory as a site.
 
     Raises:
-        ConfigurationError: there is no such directory.
+        ConfigurationError: the directory does not exist.
     """
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory; it must hold one YAML file per site.")
@@ -99,16 +98,16 @@ def load_sites(directory: Path) -> SiteCatalogue:
 
 
 def load_tracks(path: Path) -> tuple[Track, ...]:
-    """Read centrelines from a GeoJSON FeatureCollection of lines with a `track` property.
+    """Reads centrelines from a GeoJSON FeatureCollection of lines with a property `track`.
 
-    OpenStreetMap splits one track into several lines of one name: the second `T1` becomes `T1/2`.
+    OpenStreetMap splits one track into several lines with the same name. The second `T1` becomes `T1/2`.
 
     Raises:
-        ConfigurationError: one line per fault, with file, line, field and track.
+        ConfigurationError: one line for each fault, with file, line, field and track.
     """
     document = read_json(path)
     features = document.validate(TrackFile, subject=_named_track).features
-    faults = [] if features else [document.fault(("features",), "holds no track")]
+    faults = [] if features else [document.fault(("features",), "there is no track in it")]
     tracks: list[Track] = []
     seen: Counter[str] = Counter()
     for index, feature in enumerate(features):
@@ -130,7 +129,7 @@ def load_tracks(path: Path) -> tuple[Track, ...]:
 
 
 def _named_track(data: Any, location: Location) -> str:
-    """Which track a fault is about, as far as so broken a file tells."""
+    """The track that a fault is about, if the broken file names it."""
     match location, data:
         case ("features", int(index), *_), {"features": list(features)}:
             match features[index]:
@@ -177,7 +176,9 @@ def _load_area(path: Path) -> tuple[LonLat, ...]:
     document = read_json(path)
     features = document.validate(AreaFile).features
     if len(features) != 1:
-        raise ConfigurationError(document.fault(("features",), f"holds {len(features)} areas, must hold one"))
+        raise ConfigurationError(
+            document.fault(("features",), f"there are {len(features)} areas in it, and there must be one")
+        )
     ring = features[0].geometry.coordinates[0]
     if not Polygon(ring).is_valid:
         where = ("features", 0, "geometry", "coordinates")
@@ -191,7 +192,7 @@ def _extent_m(shapes: list[BaseGeometry]) -> float:
 
 
 def _ground_around(tracks: tuple[Track, ...]) -> tuple[LonLat, ...]:
-    """The convex hull of the tracks' corridor, which is a site's area where none is given."""
+    """The area of a site that gives none: the convex hull of its tracks' corridor."""
     crs = grid_crs([vertex for track in tracks for vertex in track.coordinates])
     lines = shape_from_lon_lat(crs, MultiLineString([track.coordinates for track in tracks]))
     hull = shape_to_lon_lat(crs, lines.buffer(CORRIDOR_M).convex_hull)

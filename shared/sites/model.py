@@ -14,23 +14,20 @@ from railwatch.shared.counts import Frozen
 from railwatch.shared.events import Slug
 from railwatch.shared.geography import GEOD, from_lon_lat, shape_from_lon_lat, shape_to_lon_lat, utm_zone
 
+# Over the buffers: two-axle wagons are about 9 m long, the longest car carriers about 27 m.
 CAR_LENGTHS_M = (9.0, 27.0)
-"""Two-axle wagons are some 9 m long over buffers, the longest car carriers some 27 m."""
-
+# The longest side of a cell: about 3300 px at 0.3 m, which one core counts in seconds.
 TILE_SIZE_M = 1000.0
-"""Largest side of a cell: some 3300 px at 0.3 m, which one core counts in seconds."""
-
+# How far a tile reaches beyond its cell: half of the longest car, the largest shift of a baseline, and some ground.
 MARGIN_M = 50.0
-"""How far a tile reaches beyond its cell: half of the longest car, a shift of the registration, and ground beside."""
-
+# A cell shows track if it has any ground within this distance of a centreline.
 CORRIDOR_M = 10.0
-"""Ground on both sides of a centreline that decides whether a cell, or a scene, has anything of the track."""
 
 LonLat = tuple[float, float]
 
 
 def _lon_lat(value: Any) -> Any:
-    """Drop a position's altitude, and tell projected coordinates from degrees."""
+    """A position without its altitude. Projected coordinates are refused."""
     if not isinstance(value, list | tuple) or len(value) < 2 or not all(isinstance(v, int | float) for v in value[:2]):
         raise ValueError("must be a position [longitude, latitude] in degrees")
     lon, lat = float(value[0]), float(value[1])
@@ -46,7 +43,7 @@ class Track(Frozen):
     """One track's centreline.
 
     Attributes:
-        id: the track's name at its site.
+        id: the track's name, unique at its site.
         coordinates: longitude and latitude of its vertices, WGS 84 degrees, in order along the track.
     """
 
@@ -66,11 +63,11 @@ class Track(Frozen):
 
 
 class ContextEvent(Frozen):
-    """Something that happened in the world, which a rise may follow.
+    """Something that happened in the world. A rise in the count may follow it.
 
     Attributes:
-        title: as it should read in an alert: "Kim-Putin meeting".
-        at: when. A site file may give a date alone, which means its first moment in UTC.
+        title: the words for it in an alert, such as "Kim-Putin meeting".
+        at: when it happened. A date alone means its first moment in UTC.
     """
 
     title: str = Field(min_length=1)
@@ -78,12 +75,12 @@ class ContextEvent(Frozen):
 
 
 class NewNormal(Frozen):
-    """An operator's decision that a site's history begins anew: what was there before is no measure any more.
+    """An operator's decision that a site's history begins again: earlier looks are not used any more.
 
     Attributes:
-        at: from when. A site file may give a date alone, which means its first moment in UTC.
+        at: when the new history begins. A date alone means its first moment in UTC.
         by: who decided it.
-        reason: why, as it should read in an alert that ends by it: "a second yard was opened".
+        reason: the words for it in an alert that it ends, such as "a second yard was opened".
     """
 
     at: AwareDatetime
@@ -92,15 +89,15 @@ class NewNormal(Frozen):
 
 
 class Cell(Frozen):
-    """One tile's share of a site: a car belongs to the cell that holds its centre, so no car is counted twice.
+    """One square of a site's grid. A car belongs to the cell that contains its centre, so no car is counted twice.
 
-    A tile's image reaches `MARGIN_M` beyond its cell, so that a car on the edge is seen whole in both tiles; the
-    detector counts it only in the one whose `contains` holds for its centre.
+    A tile reaches `MARGIN_M` beyond its cell, so that a car on the edge of two cells is whole in both tiles. The
+    detector counts it in the one whose cell contains its centre.
 
     Attributes:
         id: `r<row>c<column>`, rows from the north, columns from the west; `r0c0` for a site of one cell.
-        crs: the grid's projection, the site's UTM zone, such as `EPSG:32652`.
-        bounds_m: left, bottom, right, top in that projection; left and bottom belong to the cell, right and top do not.
+        crs: the grid's projection: the site's UTM zone, such as `EPSG:32652`.
+        bounds_m: left, bottom, right, top in that projection. Left and bottom belong to the cell, right and top do not.
     """
 
     id: Slug
@@ -114,7 +111,7 @@ class Cell(Frozen):
 
     @cached_property
     def tile_polygon(self) -> Polygon:
-        """The cell with its margin, in longitude and latitude: what a tile's image shows."""
+        """The cell with its margin, in longitude and latitude: the ground that a tile shows."""
         left, bottom, right, top = self.bounds_m
         return shape_to_lon_lat(self.crs, box(left - MARGIN_M, bottom - MARGIN_M, right + MARGIN_M, top + MARGIN_M))
 
@@ -134,14 +131,14 @@ class Site(Frozen):
     """A monitored rail facility.
 
     Attributes:
-        id: names the site in events, keys and metrics.
-        name: what people call it.
-        area: outer ring of the monitored ground, longitude and latitude; parts of tracks beyond it are not counted.
+        id: the site's name in events, keys and metrics.
+        name: the site's name for people.
+        area: outer ring of the monitored ground, longitude and latitude. Parts of tracks beyond it are not counted.
         tracks: the centrelines on which cars are counted.
-        car_lengths_m: shortest and longest car to expect.
+        car_lengths_m: the shortest and the longest car to expect.
         events: what a rise may be related to.
-        tile_size_m: longest side of a cell. A change of it, or of the area, gives other cells, and so new baselines.
-        new_normal: when the site's history was begun anew, and by whom.
+        tile_size_m: longest side of a cell. If it or the area changes, there are other cells and new baselines.
+        new_normal: the operators' decisions that the site's history begins again.
     """
 
     model_config = ConfigDict(ignored_types=(cached_property,))
@@ -167,14 +164,14 @@ class Site(Frozen):
 
     @property
     def track_length_m(self) -> float:
-        """Length of all tracks together."""
+        """Length of all tracks on the ellipsoid, added up."""
         return sum(track.length_m for track in self.tracks)
 
     def cells(self) -> tuple[Cell, ...]:
-        """The cells that hold anything of a track, from the north-west, row by row.
+        """The cells that show track, row by row from the north-west.
 
-        The area's bounding box in the site's UTM zone is divided evenly into the fewest cells no longer than
-        `tile_size_m`.
+        The area's bounding box in the site's UTM zone is divided evenly into the fewest cells whose sides are no longer
+        than `tile_size_m`.
         """
         return self._cells
 

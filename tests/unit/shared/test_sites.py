@@ -157,7 +157,7 @@ def test_a_fault_names_file_line_and_field(tmp_path: Path, yaml: str, fault: str
         (tracks_json([[0, 0], [0.01, 0.01], [0.01, 0], [0, 0.01]]), r"track `T1` crosses itself"),
         (tracks_json(WEST_EAST, [[130.61, 42.4], [130.61001, 42.4]]), r"yard.yaml:3: tracks: track `T2` is 0.8 m long"),
         (tracks_json(WEST_EAST, [[30.61, 42.4], [30.62, 42.4]]), r"yard.yaml:3: tracks: the site is \d+ km long"),
-        (tracks_json(), r"tracks.geojson:3: features: holds no track"),
+        (tracks_json(), r"tracks.geojson:3: features: there is no track in it"),
         ('{"type": "FeatureCollection",\n "features": [}', "tracks.geojson:2: not valid JSON"),
     ],
 )
