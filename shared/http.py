@@ -19,10 +19,21 @@ PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = "10"
 
 
-def problem(status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """RFC 9457 problem details: what is wrong, and in `detail` what would be right."""
-    body = {"type": "about:blank", "title": title, "status": status, **({"detail": detail} if detail else {})}
-    return JSONResponse(body, status, headers, PROBLEM_TYPE)
+def problem(
+    status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None, reason: str = ""
+) -> JSONResponse:
+    """Problem details (RFC 9457).
+
+    Args:
+        status: the HTTP status.
+        title: what is wrong, the same words for each problem of one kind.
+        detail: what is wrong this time, and what would be right.
+        headers: further HTTP headers.
+        reason: a short, stable word for the kind of problem, for programs.
+    """
+    body = {"type": f"urn:railwatch:problem:{reason}" if reason else "about:blank", "title": title, "status": status}
+    members = {"detail": detail, "reason": reason}
+    return JSONResponse(body | {name: text for name, text in members.items() if text}, status, headers, PROBLEM_TYPE)
 
 
 def answer_with_problems(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from fastapi.responses import JSONResponse
 
-from railwatch.shared.http import PROBLEM_TYPE, RETRY_AFTER_S
+from railwatch.shared.http import RETRY_AFTER_S, problem
 
 
 class Problem(NamedTuple):
@@ -48,22 +48,12 @@ PROBLEMS = {
 
 
 def problem_response(reason: str, detail: str) -> JSONResponse:
-    """RFC 9457 problem details for a scene that is refused."""
-    return _response(reason, *PROBLEMS[reason], detail)
+    """Problem details (RFC 9457) for a scene that is refused."""
+    status, title = PROBLEMS[reason]
+    return problem(status, title, detail, reason=reason)
 
 
 def unavailable_response(detail: str) -> JSONResponse:
-    """RFC 9457 problem details for a fault that may pass: the sender should try again."""
+    """Problem details (RFC 9457) for a fault that may pass: the sender should try again."""
     headers = {"Retry-After": RETRY_AFTER_S}
-    return _response("unavailable", 503, "Railwatch cannot take the scene now", detail, headers)
-
-
-def _response(reason: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    body = {
-        "type": f"urn:railwatch:problem:{reason}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "reason": reason,
-    }
-    return JSONResponse(body, status, headers, PROBLEM_TYPE)
+    return problem(503, "Railwatch cannot take the scene now", detail, headers, "unavailable")

@@ -14,6 +14,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
 MAX_DOCUMENT_BYTES = 1024**2
+# Characters of a file's or an item's name that dead letters and logs keep.
 MAX_NAME = 200
 
 

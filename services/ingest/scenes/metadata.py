@@ -16,7 +16,9 @@ from railwatch.shared.events import Slug, TileRole
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+# Sputnik 1: nothing was seen from orbit before.
 FIRST_SATELLITE = datetime(1957, 10, 4, tzinfo=UTC)
+# A sender's clock may be fast by this much.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
