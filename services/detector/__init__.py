@@ -1,1 +1,1 @@
-"""Turns tiles into counts: differences each tile against its baseline and counts the railcars on the tracks."""
+"""From tiles to counts: compares each tile with its baseline and counts the railcars on the tracks."""

@@ -1,9 +1,9 @@
 """Which baseline a look is counted against: a pointer in Redis for each tile, its history, and what was decided.
 
-A handler may be killed at any point and run again, also after the baseline has moved on. So the version that a look is
-counted against is written down before it is counted, and never changes while it is remembered. What is forgotten, and
-Redis altogether, can be made anew from the topics (`rebuild`): each count says what it was counted against and whether
-it became a baseline, and a baseline that an operator gave is a tile event.
+A handler may be killed at any point and run again, even when there is a newer baseline by then. So the version that a
+look is counted against is stored before it is counted, and does not change while it is remembered. Everything in Redis
+can be made again from the topics (`rebuild`). Each count says what it was counted against and whether it became a
+baseline, and a baseline that an operator gave is a tile event.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import CountEvent, TileEvent, derived_id
 from railwatch.shared.state import key, redis_errors
 
-# A look that comes again after this long is counted against the baseline of the day.
+# How long a decision is remembered. A look that is repeated later is counted against the baseline of that day.
 REMEMBER = timedelta(days=90)
 
 Origin = Literal["first-good-look", "operator"]
@@ -28,9 +28,9 @@ class Baselines:
         self._redis = client
 
     def of_look(self, look: TileEvent) -> BaselineRef | None:
-        """What a look is, and at every repetition will be, counted against; None where there is no baseline yet.
+        """The baseline that a look is counted against; None where there is no baseline yet.
 
-        A look that itself became a baseline is counted against the one before.
+        A repetition gives the same. A look that itself became a baseline is counted against the one before.
 
         Raises:
             TransientError: Redis is away.
@@ -46,9 +46,10 @@ class Baselines:
         return next((ref for ref in versions if ref.version == decided), None)
 
     def adopt(self, tile: TileEvent, origin: Origin) -> BaselineRef | None:
-        """Makes a tile the baseline of the looks that follow; None where another is, and the tile is no operator's.
+        """Makes a tile the baseline of the looks that follow.
 
-        Doing it again changes nothing and gives the same.
+        The baseline is adopted once. Doing it again returns the same version. Only an operator's tile replaces an
+        earlier baseline; for any other tile the result is then None.
 
         Raises:
             TransientError: Redis is away.
@@ -64,7 +65,7 @@ class Baselines:
                     return ref
 
     def restore(self, site: str, tile: str, versions: list[BaselineRef], looks: list[CountEvent]) -> None:
-        """Writes what a tile's history was found to be, in place of what is there.
+        """Replaces the stored history of a tile's baselines, and the decisions about its looks.
 
         Raises:
             TransientError: Redis is away.
@@ -97,7 +98,7 @@ def baseline_of(tile: TileEvent, version: int, origin: Origin) -> BaselineRef:
 
 
 def is_of(ref: BaselineRef, tile: TileEvent) -> bool:
-    """Whether a baseline is this very look."""
+    """Whether a baseline was made from this look."""
     return ref.image.sha256 == tile.image.sha256 and ref.observed_at == tile.observed_at
 
 
@@ -106,6 +107,6 @@ def _versions_key(site: str, tile: str) -> str:
 
 
 def _decision_key(look: TileEvent | CountEvent) -> str:
-    """Equal for a look and for the count that was made of it."""
+    """The same for a look and for the count made of it."""
     name = derived_id(look.site, look.tile, look.observed_at.isoformat(), look.image.sha256)
     return key("detector", "look", name)

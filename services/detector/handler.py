@@ -1,4 +1,4 @@
-"""From a tile event to a count event: fetch, count, draw, and keep the baseline."""
+"""From a tile event to a count event: fetch the pictures, count, draw, and keep the baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.sites import Cell, Site
 
-# What a first look must show to become a baseline: nearly all of the track, in a light without endless shadows.
+# A first look becomes a baseline if it shows nearly all of the track, in a light without very long shadows.
 BASELINE_COVERAGE = 0.95
 BASELINE_SUN_DEG = 15.0
-# Intervals of fewer cars than this are wide for no fault of the detector's.
+# Intervals of fewer cars than this are wide for any detector, and stay out of the metric.
 FEWEST_FOR_WIDTH = 5
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class TileHandler:
 
     Attributes:
         sites: the sites, by id.
-        blobs: where pixels lie.
+        blobs: the object store with the pixels.
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
         max_pixels: rows times columns that a tile may have.
@@ -58,7 +58,7 @@ class TileHandler:
     def handle(self, event: TileEvent) -> Sequence[CountEvent]:
         """Counts a look, or takes the baseline that an operator gave.
 
-        Doing it again gives the same event, whatever has become of the baseline in the meantime.
+        A repetition gives the same event, even if there is a newer baseline by then.
 
         Raises:
             UnprocessableError: the site or its cell is not known, or the tile cannot be decoded.
@@ -69,18 +69,18 @@ class TileHandler:
         if event.role is TileRole.BASELINE:
             self._take_baseline(event, tile)
             return ()
-        baseline = self.baselines.of_look(event)
-        reference = self._fetch(baseline.image) if baseline else None
+        against = self.baselines.of_look(event)
+        baseline = self._fetch(against.image) if against else None
         sun = event.sun or sun_over(tile, event.observed_at)
-        counted = count_tile(tile, reference, site.tracks, sun=sun, cell=cell)
+        counted = count_tile(tile, baseline, site.tracks, sun=sun, cell=cell)
         adopted = None
-        if baseline is None and is_good_look(counted.count, sun):
+        if against is None and is_good_look(counted.count, sun):
             adopted = self.baselines.adopt(event, "first-good-look")
         if adopted:
             metrics.BASELINES_SET.labels(adopted.origin).inc()
         self.unregistered.note(event, counted.count)
-        _measure(counted.count, reference is not None)
-        recall = self._recall(event, tile, reference, counted)
+        _measure(counted.count, baseline is not None)
+        recall = self._recall(event, tile, baseline, counted)
         log.info("counted", count=counted.count.count, quality=counted.count.quality, reasons=counted.count.reasons)
         return (
             CountEvent(
@@ -92,9 +92,9 @@ class TileHandler:
                 observed_at=event.observed_at,
                 result=counted.count,
                 image=event.image,
-                baseline=baseline,
+                baseline=against,
                 new_baseline=adopted,
-                evidence=self._evidence(event, site, tile, counted, baseline),
+                evidence=self._evidence(event, site, tile, counted, against),
                 recall=recall,
             ),
         )
@@ -124,25 +124,25 @@ class TileHandler:
         metrics.BASELINES_SET.labels("operator").inc()
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
 
-    def _recall(self, event: TileEvent, tile: Raster, reference: Raster | None, counted: Counted) -> RecallCheck | None:
+    def _recall(self, event: TileEvent, tile: Raster, baseline: Raster | None, counted: Counted) -> RecallCheck | None:
         if not is_sampled(event.id, self.recall_share):
             return None
         site, cell = self._place(event)
         seed = int(event.image.sha256, 16)
         with metrics.STAGE_SECONDS.labels("recall").time():
-            recall = check_recall(tile, reference, site.tracks, counted, seed=seed, cell=cell)
+            recall = check_recall(tile, baseline, site.tracks, counted, seed=seed, cell=cell)
         if recall:
             metrics.RECALL_CARS_INJECTED.labels(event.site).inc(recall.injected)
             metrics.RECALL_CARS_RECOVERED.labels(event.site).inc(recall.recovered)
         return recall
 
     def _evidence(
-        self, event: TileEvent, site: Site, tile: Raster, counted: Counted, baseline: BaselineRef | None
+        self, event: TileEvent, site: Site, tile: Raster, counted: Counted, against: BaselineRef | None
     ) -> dict[str, BlobRef]:
         caption = Caption(
             f"{site.name}, {event.tile}" if len(site.cells()) > 1 else site.name,
             event.observed_at,
-            baseline.observed_at if baseline else None,
+            against.observed_at if against else None,
         )
         with metrics.STAGE_SECONDS.labels("pictures").time():
             pictures = evidence_pictures(tile, counted, project(site.tracks, tile), caption)

@@ -1,4 +1,4 @@
-"""The detector service: counts the railcars on each tile against its baseline, and says how sure it is."""
+"""The detector service: counts the railcars on each tile against its baseline, with an interval."""
 
 from fastapi import FastAPI
 
@@ -14,7 +14,7 @@ from railwatch.shared.state import connect, ready
 
 
 def run() -> None:
-    """Run until told to stop."""
+    """Runs until a signal stops it."""
     settings = load(Settings)
     configure_logging("detector", settings.log.level)
     client = connect(settings.redis)

@@ -1,8 +1,8 @@
 """Rebuilding the detector's pointers in Redis from the topics: `railwatch rebuild`.
 
-Each count says what it was counted against and whether it became a baseline; baselines that operators gave are tile
-events. An operator's baseline that no look was counted against yet takes its place in the order of the topic. The
-detector is to be stopped meanwhile.
+Each count says what it was counted against and whether it became a baseline. Baselines that operators gave are tile
+events. An operator's baseline that no look was counted against yet takes its place in the order of the topic. Stop the
+detector before a rebuild.
 """
 
 from collections import defaultdict
@@ -30,46 +30,46 @@ class RebuiltBaselines:
 
 
 @dataclass
-class _Told:
+class _Known:
     """What the topics say of one tile."""
 
-    known: dict[int, BaselineRef] = field(default_factory=dict)
+    versions: dict[int, BaselineRef] = field(default_factory=dict)
     given: list[TileEvent] = field(default_factory=list)
     looks: list[CountEvent] = field(default_factory=list)
 
 
 def run() -> Iterator[RebuiltBaselines]:
-    """Rebuild what the settings of the environment name, tile by tile."""
+    """Rebuilds the baselines in the Redis that the environment names, tile by tile."""
     yield from rebuild_baselines(load(Settings))
 
 
 def rebuild_baselines(settings: Settings) -> Iterator[RebuiltBaselines]:
-    """Makes the baselines of all tiles anew from the topics, tile by tile.
+    """Makes the baselines of all tiles again from the topics, tile by tile.
 
     Raises:
         TransientError: Kafka or Redis is away; run it again.
     """
-    tiles: dict[tuple[str, str], _Told] = defaultdict(_Told)
+    tiles: dict[tuple[str, str], _Known] = defaultdict(_Known)
     for counts in read_topic(settings.kafka, CountEvent):
         for look in counts:
-            told = tiles[look.site, look.tile]
-            told.looks.append(look)
-            told.known |= {ref.version: ref for ref in (look.baseline, look.new_baseline) if ref}
+            known = tiles[look.site, look.tile]
+            known.looks.append(look)
+            known.versions |= {ref.version: ref for ref in (look.baseline, look.new_baseline) if ref}
     for events in read_topic(settings.kafka, TileEvent):
         for event in events:
             if event.role is TileRole.BASELINE:
                 tiles[event.site, event.tile].given.append(event)
     baselines = Baselines(connect(settings.redis))
-    for (site, tile), told in tiles.items():
-        versions = _versions(told)
-        baselines.restore(site, tile, versions, told.looks)
-        yield RebuiltBaselines(site, tile, len(versions), len(told.looks))
+    for (site, tile), known in tiles.items():
+        versions = _versions(known)
+        baselines.restore(site, tile, versions, known.looks)
+        yield RebuiltBaselines(site, tile, len(versions), len(known.looks))
 
 
-def _versions(told: _Told) -> list[BaselineRef]:
-    """The history of one tile's baselines: what counts name, and between and after it what operators gave."""
-    versions = dict(told.known)
-    given = {event.id: event for event in told.given}.values()
+def _versions(known: _Known) -> list[BaselineRef]:
+    """The history of one tile's baselines: those that counts name, and operators' baselines in the free places."""
+    versions = dict(known.versions)
+    given = {event.id: event for event in known.given}.values()
     unnamed = [event for event in given if not any(is_of(ref, event) for ref in versions.values())]
     free = (version for version in count(1) if version not in versions)
     for event in unnamed:

@@ -1,25 +1,22 @@
-"""What the detector says of a tile: cars by track, counts with their intervals, and the outlines for the pictures."""
+"""The result of a count: cars by track, counts with their intervals, and the outlines for the pictures."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars.intervals import Calibration, Posterior, of_all
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
+from railwatch.services.detector.imagery.arrays import Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.pieces import Piece
-from railwatch.services.detector.tracks.strips import CELL_M, PAD, Layout
+from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout
 from railwatch.shared.counts import Car, Quality, Sun, TileCount, TrackCount
 
-Mask = NDArray[np.bool_]
-Corners = NDArray[np.float64]
-
-# From this share of track in sight on, the count stands for the whole tile.
+# With at least this share of track in sight, the count stands for the whole tile.
 WHOLE_COVERAGE = 0.95
-# What a car is drawn as: bodies are 2.6 to 3.3 m wide.
+# Width of a car in the outlines, in metres. Bodies are 2.6 to 3.3 m wide.
 DRAWN_WIDTH_M = 3.0
 
 
@@ -30,28 +27,28 @@ class Counted:
     Attributes:
         count: the count.
         baseline: the baseline, registered and in the tile's radiometry; None without one, or where it does not match.
-        seen: bool (rows, cols), what could be seen; None where the tile is rejected before that is known.
+        seen: (rows, cols), what could be seen; None where the tile is rejected before that is known.
         outlines: track, number within it, and corners (4, 2) in pixels of each counted car, in the order of the count.
-        sun: where the sun was taken to stand; None where it is not known.
-        layout: the cells of its tracks; None where the tile is rejected before they are known.
+        sun: the position of the sun that was assumed; None where it is not known.
+        reading: what was read along its tracks; None where the tile is rejected.
         posterior: what the evidence says of the number of cars; None where the tile is rejected.
     """
 
     count: TileCount
     baseline: Raster | None = None
     seen: Mask | None = None
-    outlines: tuple[tuple[str, int, Corners], ...] = ()
+    outlines: tuple[tuple[str, int, Points], ...] = ()
     sun: Sun | None = None
-    layout: Layout | None = None
+    reading: Reading | None = None
     posterior: Posterior | None = None
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """What was found on one piece of track: its cells, and what stands there."""
+    """What was found on one piece of track: its samples, and what stands there."""
 
     piece: Piece
-    cells: slice
+    samples: slice
     decoded: Decoded
 
     @property
@@ -72,20 +69,20 @@ def tallied(
     Args:
         algorithm: name and version of the method.
         tile: the tile.
-        ground: what the count stands on.
+        ground: the tile and baseline in agreement.
         reading: what was found.
         calibration: how far intervals reach.
     """
     layout = reading.layout
     stretches = [
         Stretch(piece, layout.track(number), decoded)
-        for number, (piece, decoded) in enumerate(zip(reading.pieces, reading.decoded, strict=True))
+        for number, (piece, decoded) in enumerate(zip(reading.placing.pieces, reading.decoded, strict=True))
     ]
     tracks: list[TrackCount] = []
-    outlines: list[tuple[str, int, Corners]] = []
+    outlines: list[tuple[str, int, Points]] = []
     for name in dict.fromkeys(stretch.piece.track for stretch in stretches):
         parts = [stretch for stretch in stretches if stretch.piece.track == name]
-        corners = [_corners(layout, part.cells, car.start, car.stop) for part in parts for car in part.cars]
+        corners = [_corners(layout, part.samples, car.start, car.stop) for part in parts for car in part.cars]
         outlines += [(name, number, shape) for number, shape in enumerate(corners, start=1)]
         tracks.append(_track(name, parts, corners, tile, reading, calibration))
     count = float(len(outlines))
@@ -104,7 +101,7 @@ def tallied(
         timings_ms=ground.stages.ms,
         algorithm=algorithm,
     )
-    return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), posterior=posterior)
+    return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), reading=reading, posterior=posterior)
 
 
 def rejected(
@@ -113,7 +110,7 @@ def rejected(
     ground: Ground | None = None,
     coverage: float = 0.0,
 ) -> TileCount:
-    """A tile that is not counted, and why."""
+    """The count of a tile that cannot be counted, with the reason."""
     return TileCount(
         count=None,
         low=None,
@@ -130,7 +127,7 @@ def rejected(
 def _track(
     name: str,
     parts: list[Stretch],
-    corners: list[Corners],
+    corners: list[Points],
     tile: Raster,
     reading: Reading,
     calibration: Calibration,
@@ -138,33 +135,33 @@ def _track(
     found = [car for part in parts for car in part.cars]
     places = tile.to_lonlat(np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2))
     cars = tuple(
-        Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * CELL_M, probability=round(car.probability, 3))
+        Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * SAMPLE_M, probability=round(car.probability, 3))
         for car, (lon, lat) in zip(found, places.tolist(), strict=True)
     )
-    cells = [int(reading.ours[part.cells].sum()) for part in parts]
-    visible = any((reading.ours & reading.seen)[part.cells].any() for part in parts)
+    samples = [int(reading.ours[part.samples].sum()) for part in parts]
+    visible = any((reading.ours & reading.seen)[part.samples].any() for part in parts)
     low, high = calibration.interval(len(cars), of_all(part.decoded.posterior for part in parts))
-    lengths = [part.cells.stop - part.cells.start for part in parts]
+    lengths = [part.samples.stop - part.samples.start for part in parts]
     shift_m = np.average([part.piece.shift_m for part in parts], weights=lengths)
     return TrackCount(
         track=name,
         count=float(len(cars)) if visible else None,
         low=low if visible else None,
         high=high if visible else None,
-        length_m=sum(cells) * CELL_M,
+        length_m=sum(samples) * SAMPLE_M,
         occupied_m=sum(car.length_m for car in cars),
         shift_m=round(float(shift_m), 2),
         cars=cars,
     )
 
 
-def _corners(layout: Layout, cells: slice, start: int, stop: int) -> Corners:
-    """Corners (4, 2) in pixels of a car given in padded cells; one cut by the tile's edge reaches beyond it."""
-    ends = np.array([start, stop - 1]) - PAD + cells.start
-    at = np.clip(ends, cells.start, cells.stop - 1)
+def _corners(layout: Layout, samples: slice, start: int, stop: int) -> Points:
+    """Corners (4, 2) in pixels of a car given in padded samples. A car cut by the tile's edge reaches beyond it."""
+    ends = np.array([start, stop - 1]) - PAD + samples.start
+    at = np.clip(ends, samples.start, samples.stop - 1)
     right = layout.right_px[at]
     forward = np.column_stack([right[:, 1], -right[:, 0]])
     beyond = (ends - at)[:, None] + np.array([[-0.5], [0.5]])
-    axis = layout.xy_px[at] + beyond * forward * (CELL_M / layout.gsd_m)
+    axis = layout.xy_px[at] + beyond * forward * (SAMPLE_M / layout.gsd_m)
     side = right * (DRAWN_WIDTH_M / 2 / layout.gsd_m)
     return np.array([axis[0] + side[0], axis[1] + side[1], axis[1] - side[1], axis[0] - side[0]])

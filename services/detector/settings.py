@@ -17,9 +17,9 @@ class DetectorSettings(Group):
     """How tiles are counted: `RAILWATCH_DETECTOR_*`.
 
     Attributes:
-        max_pixels: largest tile, rows times columns, refused from its header alone.
-        threads: tiles counted at the same time in this process; one more pays only with one more core.
-        recall_share: share of tiles, 0 to 1, that are counted a second time with known cars painted in; 0 for none.
+        max_pixels: largest tile, rows times columns. A larger one is refused from its header alone.
+        threads: tiles counted at the same time in this process. One more pays only with one more core.
+        recall_share: share of tiles, 0 to 1, that are counted a second time with known cars painted in.
     """
 
     max_pixels: int = Field(default=67_108_864, gt=0)

@@ -20,7 +20,7 @@ class Stages:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Time a block that belongs to the stage. The times of several blocks of one stage are summed."""
+        """Times a block that belongs to the stage. The times of several blocks of one stage are summed."""
         began = perf_counter()
         try:
             yield

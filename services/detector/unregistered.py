@@ -1,4 +1,4 @@
-"""Which sites' newest looks did not match their baselines: such a site is not being watched."""
+"""Looks that did not match their baselines, by site. A site whose looks do not match is not being watched."""
 
 import redis
 
@@ -7,17 +7,18 @@ from railwatch.shared.counts import TileCount
 from railwatch.shared.events import TileEvent
 from railwatch.shared.state import key, redis_errors
 
+# Reasons of a tile that did not match its baseline.
 FAILURES = frozenset({"registration-unreliable", "shift-too-large", "wrong-place"})
 
 
 class UnregisteredLooks:
-    """The scenes, by site, that did not match since one last did."""
+    """The scenes of each site that did not match, since the last one that did."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
     def note(self, look: TileEvent, count: TileCount) -> None:
-        """Takes a look into account; doing it again changes nothing.
+        """Takes a look into account. Doing it again changes nothing.
 
         Raises:
             TransientError: Redis is away.

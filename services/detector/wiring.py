@@ -14,7 +14,9 @@ from railwatch.shared.events import TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.sites import known_sites
 
+# The consumer group of all detectors.
 GROUP = "railwatch-detector"
+# How often the gauges of the sites are brought up to date.
 GAUGES_EVERY = timedelta(seconds=15)
 
 

@@ -20,7 +20,7 @@ from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.tracks.centrelines import corridor, project
 from railwatch.services.detector.tracks.pieces import clip
 from railwatch.services.detector.tracks.refinement import refine
-from railwatch.services.detector.tracks.strips import ACROSS_M, CELL_M, PAD, lay_out, straighten
+from railwatch.services.detector.tracks.strips import ACROSS_M, PAD, SAMPLE_M, lay_out, straighten
 from railwatch.training.cases import Case, rendered_case
 
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
@@ -109,20 +109,23 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
     layout = lay_out(
         [piece.xy_px for piece in refine(drawn, case.tile, ground.baseline, ground.seen, models.axis)], case.tile.gsd_m
     )
-    figures, seen = measure(case.tile, ground.baseline, ground.seen, layout, case.sun)
-    evidence = by_track(weigh(models.pair.network, figures, with_baseline=True), seen, layout.on_track, layout)
-    decoded = decode(evidence, models.pair.grammar)
+    features, seen = measure(case.tile, ground.baseline, ground.seen, layout, case.sun)
+    evidence = by_track(weigh(models.pair.network, features, with_baseline=True), seen, layout.on_track, layout)
+    decoded = decode(evidence, models.pair.weights)
     number = int(np.argmax([len(track.cars) for track in decoded]))
-    cells = layout.track(number)
+    samples = layout.track(number)
     strips, _ = straighten([_fitted(ground), case.tile], layout)
-    along = np.arange(cells.stop - cells.start) * CELL_M
+    along = np.arange(samples.stop - samples.start) * SAMPLE_M
     figure, (before, now, says, stands) = plt.subplots(
         4, 1, figsize=(12, 7), height_ratios=(1, 1, 2, 0.7), sharex=True, layout="constrained"
     )
     extent = (0.0, float(along[-1]), float(ACROSS_M[0]), float(ACROSS_M[-1]))
     for axis, strip, title in ((before, strips[0], "baseline"), (now, strips[1], "tile")):
         axis.imshow(
-            _stretched(strip[cells], strips[1][cells]).transpose(1, 0, 2), extent=extent, aspect="auto", origin="lower"
+            _stretched(strip[samples], strips[1][samples]).transpose(1, 0, 2),
+            extent=extent,
+            aspect="auto",
+            origin="lower",
         )
         axis.set_ylabel(f"{title}\nacross (m)")
     inside = slice(PAD, PAD + len(along))
@@ -132,7 +135,7 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
     says.set_ylabel("log-odds")
     says.legend(loc="lower right", ncols=2)
     for car in decoded[number].cars:
-        start, length = (car.start - PAD) * CELL_M, (car.stop - car.start) * CELL_M
+        start, length = (car.start - PAD) * SAMPLE_M, (car.stop - car.start) * SAMPLE_M
         stands.broken_barh([(start, length)], (0, 1), color=GREEN, alpha=0.3 + 0.7 * car.probability)
         stands.text(
             start + length / 2, 0.5, f"{car.probability:.2f}", ha="center", va="center", fontsize=8, clip_on=True

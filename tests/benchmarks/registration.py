@@ -48,8 +48,8 @@ def measure(scene: Rendered) -> Result:
     took_ms = 1000 * (process_time() - began)
     middle = np.array([(tile.shape[1] - 1) / 2, (tile.shape[0] - 1) / 2, 1])
     return Result(
-        float(np.hypot(*((match.matrix - scene.matrix) @ middle))),
-        corner_error_px(match.matrix, scene.matrix, tile.shape),
+        float(np.hypot(*((match.transform.params[:2] - scene.matrix) @ middle))),
+        corner_error_px(match.transform, scene.matrix, tile.shape),
         match.registration.reliability,
         took_ms,
     )

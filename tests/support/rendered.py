@@ -6,6 +6,7 @@ from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.transform import SimilarityTransform
 
 from railwatch.render import RenderedPair, geotiff, random_scene, render_pair, tracks_geojson
 from railwatch.services.detector.imagery.geotiff import read_raster
@@ -76,11 +77,11 @@ def rendered(condition: str, seed: int = 1, *, gsd_m: float = 0.5, size_px: int 
     return Rendered(pair, geotiff(pair.tile), geotiff(pair.baseline))
 
 
-def corner_error_px(found: NDArray[np.float64], true: NDArray[np.float64], shape: tuple[int, int]) -> float:
-    """How far two transforms (2, 3) are apart at a picture's corners, at the most."""
+def corner_error_px(found: SimilarityTransform, true: NDArray[np.float64], shape: tuple[int, int]) -> float:
+    """The largest distance of a transform from the true matrix (2, 3), over the corners of a picture."""
     rows, cols = shape
     corners = np.array([[0, 0, 1], [cols - 1, 0, 1], [0, rows - 1, 1], [cols - 1, rows - 1, 1]])
-    return float(np.hypot(*(corners @ (found - true).T).T).max())
+    return float(np.hypot(*(corners @ (found.params[:2] - true).T).T).max())
 
 
 def site_of(scene: Rendered, site_id: str = "yard") -> Site:

@@ -1,1 +1,1 @@
-"""Tile and baseline brought into agreement: registration, radiometry, and what can be seen."""
+"""Tile and baseline brought into agreement: registration, radiometry and visibility."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from railwatch.services.detector.alignment.placing import PLACED_BY_TRACKS, placed_by_tracks
 from railwatch.services.detector.alignment.radiometry import fit_radiometry
 from railwatch.services.detector.alignment.registration import Match, register
-from railwatch.services.detector.alignment.visibility import Mask, Visibility, featureless, visible_ground
+from railwatch.services.detector.alignment.visibility import Visibility, featureless, visible_ground
+from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.imagery.rejection import TileRejectedError
@@ -16,29 +17,29 @@ from railwatch.services.detector.tracks.centrelines import Centreline, corridor
 from railwatch.services.detector.tracks.network import Network
 from railwatch.shared.counts import Registration
 
-# Half of the ground that cars and their shadows change: tracks lie 4 to 5 m apart.
+# Half of the width, in metres, of ground that cars and their shadows change. Tracks lie 4 to 5 m apart.
 CORRIDOR_HALF_WIDTH_M = 4.0
-# A tile that shares less of its ground than this with the baseline is not of the same place.
+# A tile that shares less of its ground than this with the baseline is of another place.
 LEAST_COMMON_GROUND = 0.05
-# What a tile may be rejected for where more than this of it is under cloud, or white and smooth as if.
+# Reasons that become `ground-hidden` where more than this share of the tile is under cloud, or looks as if it were.
 CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable", "shift-too-large"})
 MOSTLY_HIDDEN = 0.5
-# What registration says of a tile that shows none of the baseline's ground: another place, or this one under snow.
+# Reasons of a tile that shows nothing of the baseline's ground: another place, or this one under snow.
 UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
-# Where more than this of a tile looks like cloud and still matched its baseline, it is likely snow: unless the tracks
-# are nearly as white and smooth as the rest, as under cloud (0.77 times as much at the least in 16 rendered tiles);
-# through snow, rails and cars show (0.67 times at the most in 29).
+# A tile of which more than this looks like cloud, and which still matched its baseline, likely shows snow.
 LIKELY_SNOW = 0.7
+# Under cloud the tracks look like cloud nearly as much as the rest does (0.77 times as much or more in 16 rendered
+# tiles). Through snow, rails and cars show (0.67 times or less in 29).
 TRACKS_AS_SMOOTH = 0.7
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What the later steps stand on.
+    """The common ground of tile and baseline, from which all later steps start.
 
     Attributes:
         baseline: registered onto the tile and in its radiometry; None for a single-image count.
-        seen: bool (rows, cols), what of the ground the tile shows.
+        seen: (rows, cols), the ground that the tile shows.
         registration: how the baseline was moved; None without one.
         reasons: remarks, such as `no-baseline`.
         stages: wall time by stage. The later steps add theirs.
@@ -60,27 +61,28 @@ def prepare(
         tile: the tile.
         baseline: the baseline as delivered, if there is one.
         centrelines: the tracks as drawn.
-        axis: finds the axis of a track, and so a place under snow by its tracks; without one such a tile is rejected.
+        axis: finds the axis of a track, and so recognises a place under snow by its tracks. Without it such a tile is
+            rejected.
 
     Raises:
         TileRejectedError: the tile cannot be counted, with the reason.
     """
     stages = Stages()
-    # What is computed of whole pictures here is not needed later, and goes with these.
+    # Rasters remember what was computed from them. These copies forget it when this function ends.
     tile = replace(tile)
-    with stages.timed("visibility" if baseline is None else "registration"), _told_from_cloud(tile):
-        remarks = check_quality(tile)
     if baseline is None:
         with stages.timed("visibility"):
+            remarks = _remarks(tile)
             visibility = visible_ground(tile, None)
         return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
 
     with stages.timed("registration"):
+        remarks = _remarks(tile)
         along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
         match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
     with stages.timed("radiometry"):
-        look = visible_ground(tile, None)
-        clear = tile.valid if _snow(look, tile.valid, along_tracks) else look.seen
+        alone = visible_ground(tile, None)
+        clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
         fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
         match = replace(match, baseline=fit.apply(match.baseline))
     with stages.timed("visibility"):
@@ -88,12 +90,17 @@ def prepare(
     return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), stages)
 
 
-def _snow(look: Visibility, valid: Mask, along_tracks: Mask) -> bool:
+def _remarks(tile: Raster) -> tuple[str, ...]:
+    with _cloud_named(tile):
+        return check_quality(tile)
+
+
+def _snow(alone: Visibility, valid: Mask, along_tracks: Mask) -> bool:
     """Whether it is snow that looks like cloud in a tile that matched its baseline."""
-    if look.cloud < LIKELY_SNOW:
+    if alone.cloud < LIKELY_SNOW:
         return False
     tracks, rest = (
-        (part & ~look.seen).sum() / max(part.sum(), 1) for part in (valid & along_tracks, valid & ~along_tracks)
+        (part & ~alone.seen).sum() / max(part.sum(), 1) for part in (valid & along_tracks, valid & ~along_tracks)
     )
     return bool(tracks < TRACKS_AS_SMOOTH * rest)
 
@@ -113,15 +120,15 @@ def _matched(
         if axis is not None and error.reason in UNMATCHED:
             match = placed_by_tracks(tile, on_grid, centrelines, axis)
         if match is None:
-            with _told_from_cloud(tile):
+            with _cloud_named(tile):
                 raise
         return match, (PLACED_BY_TRACKS,)
 
 
 def _check_baseline(baseline: Raster) -> None:
-    """A baseline without contrast, data or resolution shows nothing to compare with.
+    """Refuses a baseline without contrast, data or resolution: it shows nothing to compare with.
 
-    Blur is left to registration: an empty yard without a steep edge looks as if it were blurred.
+    Blur is left to registration. An empty yard without a steep edge looks blurred and is not.
     """
     try:
         check_quality(baseline)
@@ -131,8 +138,8 @@ def _check_baseline(baseline: Raster) -> None:
 
 
 @contextmanager
-def _told_from_cloud(tile: Raster) -> Iterator[None]:
-    """Names cloud, or snow as deep, as the reason where it is why a tile looks blurred or matches nothing."""
+def _cloud_named(tile: Raster) -> Iterator[None]:
+    """Names cloud, or snow as deep, as the reason where it makes a tile look blurred or match nothing."""
     try:
         yield
     except TileRejectedError as error:

@@ -6,31 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask
 from railwatch.services.detector.imagery.quantiles import median
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.structure import block_all, common_structure
+from railwatch.services.detector.imagery.structure import COARSE, block_all, common_structure
 
-# Blocks of so many cells a side are compared: about 1.8 m, so that what is left of the displacement matters little.
-BLOCK = 2
-# Ground is compared with itself over this distance to see whether it is the same ground, in sight.
+# Ground is compared over this distance, in metres, to see whether it is the same ground and in sight.
 WINDOW_M = 12.0
-# Within a window, structure agrees this much by chance (two standard deviations).
+# Within such a window, structure agrees this much by chance (two standard deviations).
 CHANCE_AGREEMENT = 0.15
 # Tukey's bisquare at 95 % efficiency for normal residuals.
 BISQUARE = 4.685
 ROUNDS = 8
-# Blocks that the fit sees; the pairs of them it starts from, and the blocks it tries those on.
-SAMPLE = 3000
+# Number of blocks in the fit, of pairs of blocks from which it starts, and of blocks on which these are tried.
+DRAWN = 3000
 TRIALS = 50
 TRIED_ON = 300
-# Fewer blocks than this say too little of a gain.
+# Fewer blocks than this do not determine a gain.
 MIN_BLOCKS = 100
-# No sensor or sun makes more of a difference between two looks; beyond lies a fit that went wrong.
+# No sensor or sun makes a larger difference between two looks. A larger gain is a fit that went wrong.
 MAX_GAIN = 5.0
-
-Floats = NDArray[np.float32]
-Blocks = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,9 +38,9 @@ class Fit:
         residual: (bands,), robust standard deviation of what the fit leaves, over blocks.
     """
 
-    gain: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    residual: NDArray[np.float64]
+    gain: Doubles
+    offset: Doubles
+    residual: Doubles
 
     def apply(self, baseline: Raster) -> Raster:
         """The baseline in the tile's radiometry."""
@@ -59,16 +54,16 @@ class Fit:
 def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask, clear: Mask | None = None) -> Fit:
     """A robust line per band: least median of squares, then Tukey's bisquare (Holland and Welsch, 1977).
 
-    Ground counts the more, the better its structure agrees between the pictures: not at all where cloud or fresh snow
+    Ground has more weight the better its structure agrees between the pictures, and none where cloud or fresh snow
     hides it. Ground that changed its tone, by season or by what stands on it, loses its weight in the fit.
 
     Args:
         tile: the tile.
         baseline: the baseline, registered onto the tile.
-        corridor: bool (rows, cols), true along the tracks, where cars come and go.
-        clear: bool (rows, cols), where the tile does not look like cloud; everywhere if not given.
+        corridor: (rows, cols), true along the tracks, where cars come and go.
+        clear: (rows, cols), where the tile does not look like cloud; everywhere if not given.
     """
-    side = BLOCK * tile.cells.side_px
+    side = COARSE * tile.blocks.side_px
     usable = block_all(tile.valid & baseline.valid if clear is None else clear & baseline.valid, side)
     weight = np.clip(_agreement(tile, baseline) - CHANCE_AGREEMENT, 0, None) ** 2 * usable
     outside = weight * ~block_all(corridor, side)
@@ -82,14 +77,14 @@ def fit_radiometry(tile: Raster, baseline: Raster, corridor: Mask, clear: Mask |
 
 
 def _agreement(tile: Raster, baseline: Raster) -> Floats:
-    """How well the pictures' structure agrees around each block: about 0 by chance, 1 at the most."""
-    common, there = common_structure(tile.cells, baseline.cells)
-    window = max(3, round(WINDOW_M / (BLOCK * tile.cells.side_px * tile.gsd_m)))
+    """How well the pictures' structure agrees around each coarse block: about 0 by chance, at most 1."""
+    common, there = common_structure(tile.blocks, baseline.blocks)
+    window = max(3, round(WINDOW_M / (COARSE * tile.blocks.side_px * tile.gsd_m)))
     common, there = ndimage.uniform_filter(common, window), ndimage.uniform_filter(there, window)
     return np.asarray(common / np.maximum(there, 1e-6), dtype=np.float32)
 
 
-def _means(pixels: Floats, blocks: tuple[NDArray[np.intp], ...], side: int) -> Blocks:
+def _means(pixels: Floats, blocks: tuple[NDArray[np.intp], ...], side: int) -> Doubles:
     """Means (bands, n) of the bands over square blocks, given by their rows and columns."""
     within = np.arange(side)
     rows, cols = (side * at[:, None] + within for at in blocks)
@@ -97,14 +92,14 @@ def _means(pixels: Floats, blocks: tuple[NDArray[np.intp], ...], side: int) -> B
 
 
 def _drawn(weight: Floats) -> NDArray[np.intp]:
-    """Blocks drawn with a chance that is their weight; always the same ones."""
-    places = (np.arange(SAMPLE) + 0.5) / SAMPLE
+    """Blocks drawn with a chance equal to their weight; the same ones each time."""
+    places = (np.arange(DRAWN) + 0.5) / DRAWN
     total = np.cumsum(weight, dtype=np.float64)
     return np.asarray(np.searchsorted(total, places * total[-1]))
 
 
-def _lines(x: Blocks, y: Blocks) -> Fit:
-    """The lines y over x of all bands (bands, n); what is an outlier in one band weighs less in all."""
+def _lines(x: Doubles, y: Doubles) -> Fit:
+    """The lines y over x of all bands (bands, n). A block that is an outlier in one band loses weight in all bands."""
     gain, offset = _start(x, y)
     for _ in range(ROUNDS):
         error = np.abs(y - gain[:, None] * x - offset[:, None])
@@ -118,8 +113,8 @@ def _lines(x: Blocks, y: Blocks) -> Fit:
     return Fit(gain, offset, spread)
 
 
-def _start(x: Blocks, y: Blocks) -> tuple[Blocks, Blocks]:
-    """Lines through two blocks each, and flat ones: in each band that of the least median error (Rousseeuw, 1984)."""
+def _start(x: Doubles, y: Doubles) -> tuple[Doubles, Doubles]:
+    """The line with the least median error in each band (Rousseeuw, 1984): flat, or through two blocks."""
     first, second = np.random.default_rng(0).integers(x.shape[1], size=(2, TRIALS))
     run = x[:, second] - x[:, first]
     slopes = np.clip((y[:, second] - y[:, first]) / np.where(np.abs(run) < 1e-6, np.inf, run), 0, MAX_GAIN)

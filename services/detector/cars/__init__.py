@@ -1,1 +1,1 @@
-"""From the strips of the tracks to cars: evidence, segmentation and intervals."""
+"""Cars: from the strips of the tracks to features, evidence, segmentation and intervals."""

@@ -3,27 +3,26 @@
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from railwatch.services.detector.imagery.arrays import Floats, Integers, Mask, Points
 from railwatch.services.detector.imagery.quantiles import median
-from railwatch.services.detector.tracks.strips import CELL_M, Layout
+from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout
 
-Floats = NDArray[np.float32]
-
-# Ballast changes along a track over tens of metres; a block is shorter, and longer than a car.
-BLOCK_CELLS = round(30.0 / CELL_M)
-# Blocks and tracks lean on the picture's common profile as if it had been seen over this many metres more.
-PRIOR_CELLS = round(10.0 / CELL_M)
+# Samples in a section of a track. Ballast changes over tens of metres along a track. A section is shorter than that,
+# and longer than a car.
+SECTION = round(30.0 / SAMPLE_M)
+# Samples for which the profile that a track or section is drawn towards counts: as if seen over 10 m more.
+PRIOR = round(10.0 / SAMPLE_M)
 ITERATIONS = 2
-# Cells, evenly spread, whose median is the common profile.
-SAMPLE_CELLS = 4000
+# So many samples, evenly spread, give the common profile as their median.
+ENOUGH = 4000
 
 
-def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, scale: float) -> Floats:
-    """The profile across of each track's bed, at each cell.
+def ballast_profile(values: Floats, seen: Mask, layout: Layout, scale: float) -> Floats:
+    """The profile across of each track's bed, at each sample.
 
-    A weighted mean over blocks along the track. Cells far from the picture's common profile (its median over all
-    tracks) get little weight, after Cauchy, so that a train that fills a block leaves the common profile in place.
+    A weighted mean over sections of the track. Samples far from the picture's common profile (its median over all
+    tracks) get little weight, after Cauchy. So a train that fills a section leaves the common profile in place.
 
     Args:
         values: (n, w, channels), the strips; the first channel is luminance.
@@ -38,21 +37,21 @@ def ballast_profile(values: Floats, seen: NDArray[np.bool_], layout: Layout, sca
     if not whole.any():
         return np.zeros_like(values)
     known = np.flatnonzero(whole)
-    common = median(values[known[:: max(1, len(known) // SAMPLE_CELLS)]], axis=0)
+    common = median(values[known[:: max(1, len(known) // ENOUGH)]], axis=0)
     profile = np.zeros_like(values)
     for number in range(len(layout.starts)):
-        cells = layout.track(number)
-        of_track = _shrunk(values[cells], whole[cells], common, scale)
-        edges = np.rint(
-            np.linspace(cells.start, cells.stop, max(1, round((cells.stop - cells.start) / BLOCK_CELLS)) + 1)
-        )
-        blocks = [slice(*ends) for ends in pairwise(edges.astype(int))]
-        of_block = np.stack([_shrunk(values[block], whole[block], of_track, 0.7 * scale) for block in blocks])
-        profile[cells] = _interpolated(of_block, (edges[:-1] + edges[1:] - 1) / 2, np.arange(cells.start, cells.stop))
+        samples = layout.track(number)
+        length = samples.stop - samples.start
+        of_track = _shrunk(values[samples], whole[samples], common, scale)
+        edges = np.rint(np.linspace(samples.start, samples.stop, max(1, round(length / SECTION)) + 1))
+        sections = [slice(*ends) for ends in pairwise(edges.astype(int))]
+        of_section = np.stack([_shrunk(values[part], whole[part], of_track, 0.7 * scale) for part in sections])
+        middles = (edges[:-1] + edges[1:] - 1) / 2
+        profile[samples] = _interpolated(of_section, middles, np.arange(samples.start, samples.stop))
     return profile
 
 
-def _shrunk(values: Floats, whole: NDArray[np.bool_], prior: Floats, scale: float) -> Floats:
+def _shrunk(values: Floats, whole: Mask, prior: Floats, scale: float) -> Floats:
     """(w, channels): the weighted mean of one stretch, drawn towards `prior`."""
     inner = slice(values.shape[1] // 5, -(values.shape[1] // 5))
     estimate = prior
@@ -61,16 +60,16 @@ def _shrunk(values: Floats, whole: NDArray[np.bool_], prior: Floats, scale: floa
         distance = np.sqrt(np.einsum("nwc,nwc->n", off, off) / off.shape[1]) / scale
         weight = (whole / (1 + (2 * distance) ** 4)).astype(np.float32)
         total = np.tensordot(weight, values, 1)
-        estimate = (total + PRIOR_CELLS * prior) / (weight.sum() + PRIOR_CELLS)
+        estimate = (total + PRIOR * prior) / (weight.sum() + PRIOR)
     return estimate
 
 
-def _interpolated(profiles: Floats, at: NDArray[np.float64], cells: NDArray[np.int64]) -> Floats:
-    """Profiles (k, ...) that hold at places (k,), at each of the cells; beyond the outermost, as there."""
+def _interpolated(profiles: Floats, at: Points, samples: Integers) -> Floats:
+    """Profiles (k, ...) that hold at places (k,), at each of the samples; constant beyond the outermost places."""
     if len(profiles) == 1:
         return profiles
-    left = np.clip(np.searchsorted(at, cells) - 1, 0, len(at) - 2)
-    share = np.clip((cells - at[left]) / (at[left + 1] - at[left]), 0, 1).astype(np.float32)[:, None, None]
+    left = np.clip(np.searchsorted(at, samples) - 1, 0, len(at) - 2)
+    share = np.clip((samples - at[left]) / (at[left + 1] - at[left]), 0, 1).astype(np.float32)[:, None, None]
     between = np.diff(profiles, axis=0)[left]
     between *= share
     between += profiles[left]

@@ -1,7 +1,7 @@
 """Evidence at each half metre of track that a car's body, or a coupling gap, is there now.
 
-A small network turns the figures of each cell and its surroundings into log-likelihood ratios. There is one for a tile
-with its baseline and one for a tile alone; both were fitted by `railwatch.training`.
+A small network turns the features of each sample and its surroundings into log-likelihood ratios. There is one network
+for a tile with its baseline and one for a tile alone. Both were fitted by `railwatch.training`.
 """
 
 import json
@@ -10,32 +10,39 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from railwatch.services.detector.cars.features import Strip, features, strip_of, structure
+from railwatch.services.detector.cars.features import Strip, features_of, strip_of, structure
 from railwatch.services.detector.cars.intervals import Calibration
 from railwatch.services.detector.cars.levelling import levelled
-from railwatch.services.detector.cars.segmentation import Evidence, Grammar
+from railwatch.services.detector.cars.scores import Evidence, Weights
+from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster, luminance
 from railwatch.services.detector.imagery.sun import shadow_px
 from railwatch.services.detector.tracks.network import Network, load_network
-from railwatch.services.detector.tracks.strips import PAD, Layout, straighten
+from railwatch.services.detector.tracks.strips import PAD, STEP_M, Layout, straighten
 from railwatch.shared.counts import Sun
 
 MODEL_FILE = Path(__file__).with_name("model") / "evidence.npz"
-# A cell counts as seen where this share of the strip is, within a body's half width of the track.
+# A sample counts as seen where this share of the strip is seen, within half the width of a body of the track.
 SEEN_SHARE = 0.7
 BODY_HALF_WIDTH_M = 1.5
+# The classes of the network.
 EMPTY, BODY, GAP = range(3)
 
 
 @dataclass(frozen=True)
 class Model:
-    """What one way of looking needs: a network, the grammar that goes with it, and how far its intervals reach."""
+    """The parts of the model for tiles with a baseline, or for tiles alone.
+
+    Attributes:
+        network: gives the evidence.
+        weights: of the segmentation.
+        calibration: of the intervals.
+    """
 
     network: Network
-    grammar: Grammar
+    weights: Weights
     calibration: Calibration
 
 
@@ -57,7 +64,7 @@ def load_models(path: Path = MODEL_FILE) -> Models:
         pair, single = (
             Model(
                 load_network(arrays, f"{name}."),
-                Grammar(**made[name]["grammar"]),
+                Weights(**made[name]["weights"]),
                 Calibration(**made[name]["calibration"]),
             )
             for name in ("pair", "single")
@@ -66,8 +73,27 @@ def load_models(path: Path = MODEL_FILE) -> Models:
     return Models(pair, single, axis, made["version"])
 
 
-def seen_cells(mask: NDArray[np.bool_], strip_seen: NDArray[np.bool_], layout: Layout) -> NDArray[np.bool_]:
-    """(n,), whether each cell of track can be seen: inside the picture, and under no cloud.
+def measure(tile: Raster, baseline: Raster | None, seen: Mask, layout: Layout, sun: Sun | None) -> tuple[Floats, Mask]:
+    """The features of every sample (n, f), and which samples can be seen (n,).
+
+    Args:
+        tile: the tile.
+        baseline: the baseline, registered and in the tile's radiometry, or None.
+        seen: (rows, cols), what can be seen of the tile.
+        layout: the tracks.
+        sun: its position, if known.
+    """
+    # Cloud is left out. It must not set the scale, the ballast or the levels of the ground in sight.
+    tile = replace(tile, valid=tile.valid & seen)
+    now, before, levelled_before = _strips(tile, baseline, layout)
+    shadow = shadow_px(sun, tile) if sun else None
+    shadow_m = None if shadow is None else shadow * tile.gsd_m
+    features = features_of(now, before, levelled_before, layout, shadow_m)
+    return features, seen_samples(seen, now.seen, layout)
+
+
+def seen_samples(mask: Mask, strip_seen: Mask, layout: Layout) -> Mask:
+    """(n,), whether each sample of track can be seen: inside the picture, and not under cloud.
 
     Args:
         mask: (rows, cols), what can be seen.
@@ -75,45 +101,22 @@ def seen_cells(mask: NDArray[np.bool_], strip_seen: NDArray[np.bool_], layout: L
         layout: the tracks.
     """
     centre = strip_seen.shape[1] // 2
-    reach = round(BODY_HALF_WIDTH_M / 0.25)
+    reach = round(BODY_HALF_WIDTH_M / STEP_M)
     data = strip_seen[:, centre - reach : centre + reach + 1].mean(axis=1) >= SEEN_SHARE
     x, y = np.round(np.nan_to_num(layout.xy_px)).astype(np.int64).T
     rows, cols = mask.shape
     return np.asarray(data & layout.on_track & mask[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)])
 
 
-def measure(
-    tile: Raster, baseline: Raster | None, seen: NDArray[np.bool_], layout: Layout, sun: Sun | None
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The figures of every cell (n, f), and which cells can be seen (n,).
-
-    Args:
-        tile: the tile.
-        baseline: the baseline, registered and in the tile's radiometry, or None.
-        seen: (rows, cols), what of the tile can be seen.
-        layout: the tracks.
-        sun: where it stood, if known.
-    """
-    # What hides the ground is no ground: it must not set the scale, the ballast or the levels of what is in sight.
-    tile = replace(tile, valid=tile.valid & seen)
-    now, before, levelled_before = _strips(tile, baseline, layout)
-    shadow = shadow_px(sun, tile) if sun else None
-    shadow_m = None if shadow is None else shadow * tile.gsd_m
-    figures = features(now, before, levelled_before, layout, shadow_m)
-    return figures, seen_cells(seen, now.seen, layout)
-
-
-def weigh(network: Network, figures: NDArray[np.float32], *, with_baseline: bool) -> NDArray[np.float32]:
+def weigh(network: Network, features: Floats, *, with_baseline: bool) -> Floats:
     """Logits (n, 3) of empty track, body and gap: the mean over both directions in which a track can be run."""
-    figure = structure(with_baseline=with_baseline)
-    turned = (figures[:, figure.order] * (figure.across * figure.along))[::-1]
-    return np.asarray(0.5 * (network(figures) + network(turned)[::-1]))
+    parts = structure(with_baseline=with_baseline)
+    turned = (features[:, parts.order] * (parts.across * parts.along))[::-1]
+    return np.asarray(0.5 * (network(features) + network(turned)[::-1]))
 
 
-def by_track(
-    logits: NDArray[np.float32], seen: NDArray[np.bool_], counts: NDArray[np.bool_], layout: Layout
-) -> Evidence:
-    """The evidence of each track on a row of its own, with `PAD` unseen cells before and after it.
+def by_track(logits: Floats, seen: Mask, counts: Mask, layout: Layout) -> Evidence:
+    """The evidence of each track on a row of its own, with `PAD` unseen samples before and after it.
 
     Args:
         logits: (n, 3).

@@ -1,32 +1,32 @@
-"""What each cell of track looks like, in figures that do not depend on the scene's brightness.
+"""Features of each sample of track: numbers that do not depend on the scene's brightness.
 
-Every figure is a difference from a reference, in units of the scene's own contrast: the tile against the baseline's
-pixels, against the baseline's ballast and against its own ballast, and the baseline against its own ballast (which
-shows the cars that stood there then). Without a baseline, only the tile's own ballast remains.
+Every feature is a difference, in units of the scene's own contrast. The tile is compared with the baseline's pixels,
+with the baseline's ballast and with its own ballast. The baseline is compared with its own ballast, which shows the
+cars that stood there then. Without a baseline, only the tile's own ballast remains.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from railwatch.services.detector.cars.ballast import ballast_profile
+from railwatch.services.detector.imagery.arrays import Floats, Integers, Mask, Points
 from railwatch.services.detector.imagery.quantiles import median, quantile
-from railwatch.services.detector.tracks.strips import ACROSS_M, BLOCK, Layout
-
-Floats = NDArray[np.float32]
+from railwatch.services.detector.imagery.raster import luminance
+from railwatch.services.detector.tracks.strips import ACROSS_M, CHUNK, Layout
 
 # Zones across the track, symmetric about it, by their outer edges in metres: between the rails, the rails, the body's
 # edge (cars are 2.6 to 3.3 m wide), shadow and gap to the next track.
 EDGES_M = (0.3, 0.55, 0.95, 1.3, 1.6, 2.1, 2.9, 4.05)
 ZONES = 2 * len(EDGES_M) - 1
+# Half of the width of a body, and of the ground that is compared around it, in metres.
 INSIDE_M = 1.45
 AROUND_M = 2.1
-# Windows along the track over which the pattern of rails and sleepers is compared: 1.5 and 5.5 m.
+# Windows along the track, in samples, over which the pattern of rails and sleepers is compared: 1.5 and 5.5 m.
 WINDOWS = (3, 11)
-# Shadow is given as metres on the ground, of a body 3 m high, and cut off here.
+# Shadow is given as metres on the ground, of a body so high, and cut off at this length.
 BODY_HEIGHT_M = 3.0
 LONGEST_SHADOW_M = 9.0
 
@@ -42,27 +42,26 @@ class Strip:
     """
 
     values: Floats
-    seen: NDArray[np.bool_]
+    seen: Mask
     dark: float
 
 
-def strip_of(values: Floats, seen: NDArray[np.bool_], dark: float) -> Strip:
-    """From bands (n, w, 1 | 3) to luminance and colour differences."""
-    if values.shape[2] == 1:
-        return Strip(np.concatenate([values, np.zeros((*values.shape[:2], 2), np.float32)], axis=2), seen, dark)
-    red, green, blue = np.moveaxis(values, 2, 0)
-    channels = np.stack([0.2126 * red + 0.7152 * green + 0.0722 * blue, red - green, blue - green], axis=2)
+def strip_of(values: Floats, seen: Mask, dark: float) -> Strip:
+    """From bands (n, w, 1 | 3) to luminance and colour differences. One band has no colour."""
+    bands = values.transpose(2, 0, 1)
+    channels = np.zeros((*values.shape[:2], 3), np.float32)
+    channels[..., 0] = luminance(bands)
+    if len(bands) == 3:
+        red, green, blue = bands
+        channels[..., 1] = red - green
+        channels[..., 2] = blue - green
     return Strip(channels, seen, dark)
 
 
-def features(
-    tile: Strip,
-    baseline: Strip | None,
-    levelled: Strip | None,
-    layout: Layout,
-    shadow_m: NDArray[np.float64] | None,
+def features_of(
+    tile: Strip, baseline: Strip | None, levelled: Strip | None, layout: Layout, shadow_m: Points | None
 ) -> Floats:
-    """Figures of every cell, (n, f).
+    """Features of every sample, (n, f).
 
     Args:
         tile: the tile along the tracks.
@@ -93,17 +92,17 @@ def features(
 
 @dataclass(frozen=True)
 class Structure:
-    """How the figures hang together.
+    """How the features depend on each other and on the direction of the track.
 
     Attributes:
-        order: (f,), the figures of a strip whose left and right are swapped, as places in the figures of the strip.
+        order: (f,), the features of a strip whose left and right are swapped, as places in the features of the strip.
         across: (f,), the signs they take with it.
         along: (f,), the signs they take where the strip is run from its other end.
-        groups: the figures that come from one look at one pair of pictures, group by group.
-        signed: figures whose sign, which of two things is brighter, says nothing; those of a group change it together.
+        groups: the features that come from one comparison of one pair of pictures, group by group.
+        signed: features whose sign only says which of two things is brighter; those of a group change it together.
     """
 
-    order: NDArray[np.int64]
+    order: Integers
     across: Floats
     along: Floats
     groups: tuple[tuple[int, ...], ...] = ()
@@ -112,7 +111,7 @@ class Structure:
 
 @lru_cache
 def structure(*, with_baseline: bool) -> Structure:
-    """The structure of what `features` gives."""
+    """The structure of what `features_of` gives."""
     contrast = [*range(ZONES)[::-1], ZONES + 2, ZONES + 1, ZONES]
     texture, likeness, light = [0, 1, 2, 3], [0, 1], [0, 1, 2, 3]
     parts = [contrast, texture, likeness, light]
@@ -127,8 +126,8 @@ def structure(*, with_baseline: bool) -> Structure:
     return Structure(np.array(order), across, along, tuple(group for number, group in enumerate(groups) if number != 3))
 
 
-def _averages(*parts: NDArray[np.bool_]) -> Floats:
-    """(w, parts): a product with it gives the mean over each part of what lies across."""
+def _averages(*parts: Mask) -> Floats:
+    """(w, parts): a product with it gives the mean over each part across the track."""
     return np.column_stack([part / part.sum() for part in parts]).astype(np.float32)
 
 
@@ -145,28 +144,28 @@ THIRD_TABLE = _averages(ACROSS_M < -INSIDE_M, INSIDE, ACROSS_M > INSIDE_M)
 PART_TABLE = _averages(INSIDE, AROUND & ~INSIDE)
 
 
-def _against_ballast(strip: Strip, layout: Layout, unit: float, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _against_ballast(strip: Strip, layout: Layout, unit: float, seen: Mask) -> tuple[Floats, Floats]:
     """Contrast and likeness of a strip to its own ballast."""
     own = ballast_profile(strip.values, strip.seen, layout, unit)
     return _contrast(strip.values, own, unit, seen), _likeness(strip.values[..., 0], own[..., 0], unit)
 
 
-def _contrast(values: Floats, reference: Floats, unit: float, seen: NDArray[np.bool_]) -> Floats:
-    """(n, ZONES + 3): luminance by zone, and how far colour is off to the left, inside and to the right."""
-    figures = np.empty((len(values), ZONES + 3), np.float32)
-    for first in range(0, len(values), BLOCK):
-        block = slice(first, first + BLOCK)
-        difference = (values[block] - reference[block]) * (seen[block, :, None] / np.float32(unit))
-        figures[block, :ZONES] = difference[..., 0] @ ZONE_TABLE
-        figures[block, ZONES:] = np.hypot(difference[..., 1], difference[..., 2]) @ THIRD_TABLE
-    return _squashed(figures)
+def _contrast(values: Floats, expected: Floats, unit: float, seen: Mask) -> Floats:
+    """(n, ZONES + 3): difference of luminance by zone, and of colour to the left, inside and to the right."""
+    features = np.empty((len(values), ZONES + 3), np.float32)
+    for first in range(0, len(values), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        difference = (values[chunk] - expected[chunk]) * (seen[chunk, :, None] / np.float32(unit))
+        features[chunk, :ZONES] = difference[..., 0] @ ZONE_TABLE
+        features[chunk, ZONES:] = np.hypot(difference[..., 1], difference[..., 2]) @ THIRD_TABLE
+    return _squashed(features)
 
 
-def _texture(luminance: Floats) -> Floats:
+def _texture(light: Floats) -> Floats:
     """(n, 4): steps along and across, inside the body's width and beside it."""
-    along = np.abs(np.diff(luminance, axis=0, prepend=luminance[:1])) @ PART_TABLE
+    along = np.abs(np.diff(light, axis=0, prepend=light[:1])) @ PART_TABLE
     along += np.concatenate([along[1:], along[-1:]])
-    across = np.abs(np.diff(luminance, axis=1)) @ (PART_TABLE[1:] + PART_TABLE[:-1])
+    across = np.abs(np.diff(light, axis=1)) @ (PART_TABLE[1:] + PART_TABLE[:-1])
     return _squashed(2 * np.concatenate([along, across], axis=1))
 
 
@@ -176,39 +175,39 @@ def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
     width = a.shape[1]
     products = [np.einsum("nw,nw->n", one, other) / width for one, other in ((a, a), (b, b), (a, b))]
     moments = np.stack([a.mean(axis=1), b.mean(axis=1), *products])
-    figures = []
+    features = []
     for window in WINDOWS:
         mean_a, mean_b, aa, bb, ab = ndimage.uniform_filter1d(moments, window)
         spread = np.sqrt(np.maximum(aa - mean_a**2, 0) * np.maximum(bb - mean_b**2, 0))
-        figures.append((ab - mean_a * mean_b) / (spread + 0.02))
-    return np.column_stack(figures).astype(np.float32)
+        features.append((ab - mean_a * mean_b) / (spread + 0.02))
+    return np.column_stack(features).astype(np.float32)
 
 
-def _light(layout: Layout, shadow_m: NDArray[np.float64] | None) -> Floats:
+def _light(layout: Layout, shadow_m: Points | None) -> Floats:
     """(n, 4): shadow across and along, both known or not, sampling distance."""
-    figures = np.zeros((len(layout.xy_px), 4), np.float32)
+    features = np.zeros((len(layout.xy_px), 4), np.float32)
     if shadow_m is not None:
         right = np.nan_to_num(layout.right_px)
         cast = shadow_m * min(BODY_HEIGHT_M, LONGEST_SHADOW_M / max(float(np.hypot(*shadow_m)), 1e-6))
-        figures[:, 0] = right @ cast / BODY_HEIGHT_M
-        figures[:, 1] = (right[:, 1] * cast[0] - right[:, 0] * cast[1]) / BODY_HEIGHT_M
-        figures[:, 2] = 1
-    figures[:, 3] = layout.gsd_m
-    return figures
+        features[:, 0] = right @ cast / BODY_HEIGHT_M
+        features[:, 1] = (right[:, 1] * cast[0] - right[:, 0] * cast[1]) / BODY_HEIGHT_M
+        features[:, 2] = 1
+    features[:, 3] = layout.gsd_m
+    return features
 
 
-def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, seen: NDArray[np.bool_]) -> Floats:
-    """(n, 2): how far the baseline can be trusted in this scene: how like it is, and how much of it changed."""
-    figures = np.zeros((len(seen), 2), np.float32)
+def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, seen: Mask) -> Floats:
+    """(n, 2): how far the baseline can be trusted in this scene: how alike it is, and how much of it changed."""
+    features = np.zeros((len(seen), 2), np.float32)
     if seen.any():
-        figures[:, 0] = median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
+        features[:, 0] = median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
         change = np.abs(tile.values[..., 0] - levelled.values[..., 0])[seen]
-        figures[:, 1] = np.arcsinh(quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
-    return figures
+        features[:, 1] = np.arcsinh(quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
+    return features
 
 
-def _contrast_unit(values: Floats, dark: float, seen: NDArray[np.bool_]) -> float:
-    """A quarter of the way from the deepest shade to the tracks' common brightness."""
+def _contrast_unit(values: Floats, dark: float, seen: Mask) -> float:
+    """A quarter of the difference between the deepest shade and the common brightness of the tracks."""
     middle = float(median(values[..., 0][seen])) if seen.any() else 1.0
     return max(0.25 * (middle - dark), 0.01)
 

@@ -1,10 +1,9 @@
-"""The interval of a count: what the decoder is unsure of, and what all cars of a scene have in common.
+"""The interval of a count: what the segmentation leaves open, and the errors that all cars of a scene share.
 
-Errors within a scene go together (light, blur, a kind of car the model does not know), so the posterior alone is too
-sure of itself. A share of the count is added to it as a scene-level term, the larger the less the evidence can tell
-track from train: a scene that the model does not know well shows itself by that. The whole is stretched until it
-covered the truth in nine of ten scenes that no part of the model had seen (split conformal prediction: Lei et al.,
-JASA 2018).
+Errors within a scene go together (light, blur, a kind of car that the model does not know), so the posterior alone is
+too narrow. A share of the count is added to it as a scene-level term. It grows with the entropy of the evidence between
+track and train: entropy is high in a scene that the model does not know well. The result is stretched until it covers
+the truth in nine of ten scenes that no part of the model has seen (split conformal prediction: Lei et al., JASA 2018).
 """
 
 from collections.abc import Iterable
@@ -20,19 +19,19 @@ class Posterior:
     Attributes:
         mean: of the number.
         variance: of the number.
-        doubt: entropy of the evidence between track and train, in nats, summed over cells.
-        cells: how many cells of track were seen.
+        entropy: of the evidence between track and train, in nats, summed over samples.
+        samples: how many samples of track were seen.
     """
 
     mean: float
     variance: float
-    doubt: float
-    cells: int
+    entropy: float
+    samples: int
 
     @property
-    def doubt_per_cell(self) -> float:
-        """Nats: 0 where all is clear, ln 2 where nothing can be told."""
-        return self.doubt / max(self.cells, 1)
+    def entropy_per_sample(self) -> float:
+        """Nats: 0 where all is clear, ln 2 where nothing is known."""
+        return self.entropy / max(self.samples, 1)
 
 
 @dataclass(frozen=True)
@@ -43,21 +42,21 @@ class Calibration:
         below: towards fewer cars.
         above: towards more cars.
         scene: the scene-level term, as a share of the count.
-        doubt: what is added to that share for each nat of doubt that a cell holds on average.
+        entropy: what is added to that share for each nat of entropy per sample.
         floor: spread of a count of cars that seem certain.
     """
 
     below: float = 1.645
     above: float = 1.645
     scene: float = 0.02
-    doubt: float = 0.2
+    entropy: float = 0.2
     floor: float = 0.2
 
     def spread(self, count: float, posterior: Posterior) -> float:
         """Standard deviation of a count's error."""
         if count == 0 and posterior.mean < 0.05:
             return float(np.sqrt(posterior.variance))
-        share = self.scene + self.doubt * posterior.doubt_per_cell
+        share = self.scene + self.entropy * posterior.entropy_per_sample
         away = posterior.mean - count
         return float(np.sqrt(posterior.variance + away**2 + (share * count) ** 2 + self.floor**2))
 
@@ -68,11 +67,11 @@ class Calibration:
 
 
 def of_all(posteriors: Iterable[Posterior]) -> Posterior:
-    """What the evidence says of all cars, from what it says of those on each track."""
+    """The posterior of all cars together, from those of each track."""
     each = list(posteriors)
     return Posterior(
         sum(posterior.mean for posterior in each),
         sum(posterior.variance for posterior in each),
-        sum(posterior.doubt for posterior in each),
-        sum(posterior.cells for posterior in each),
+        sum(posterior.entropy for posterior in each),
+        sum(posterior.samples for posterior in each),
     )

@@ -1,36 +1,34 @@
 """The baseline's strips in the radiometry of the tile's strips."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import median, quantile
+from railwatch.services.detector.imagery.raster import luminance
 from railwatch.services.detector.tracks.strips import ACROSS_M
 
-Floats = NDArray[np.float32]
-
-# Enough pixels for a histogram.
-SAMPLE = 40_000
+# So many pixels are enough for the histogram, which has so many bins.
+ENOUGH = 40_000
 BINS = 256
-# Sleepers are 2.4 to 2.7 m long; the bed's shoulders are not looked at.
+# Half of the width of the bed that is compared, in metres. Sleepers are 2.4 to 2.7 m long; the shoulders are left out.
 BED_M = 1.5
 SMOOTHING_BINS = 6.0
-# A peak of the histogram counts from this share of the highest on.
+# A peak of the histogram counts if it is at least this share of the highest.
 PEAK_SHARE = 0.5
-# The share of pixels nearest to the peak that is taken as bed that did not change.
+# The share of pixels nearest to the peak that is taken as unchanged bed.
 UNCHANGED = 0.3
 MOST_GAIN = 2.0
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
+def levelled(baseline: Floats, tile: Floats, seen: Mask) -> Floats:
     """The baseline's strips under a gain and offset per band that hold on the bed of the tracks.
 
-    The fit on the ground beside the tracks need not hold between the rails: grass turns, snow is swept. Bed that did
-    not change differs from the baseline by the same everywhere, and what changed differs anyhow; so the mode of the
-    difference is the bed's. Shadow makes a second mode: of modes alike in height the brighter is the bed in the sun.
-    Around it, the gain is the slope of tile over baseline; where they have nothing in common it is 0, and the baseline
-    becomes an even bed.
+    The fit on the ground beside the tracks does not always hold between the rails: grass turns, snow is swept. Bed that
+    did not change differs from the baseline by the same amount everywhere, and the rest differs by anything. So the
+    mode of the difference is that of the bed. Shadow makes a second mode; of modes alike in height, the brighter one is
+    the bed in the sun. Around it, the gain is the slope of tile over baseline. Where they have nothing in common it is
+    0, and the baseline becomes an even bed.
 
     Args:
         baseline: (n, w, bands).
@@ -40,10 +38,9 @@ def levelled(baseline: Floats, tile: Floats, seen: NDArray[np.bool_]) -> Floats:
     within = seen & (np.abs(ACROSS_M) < BED_M)
     if within.sum() < BINS:
         return baseline
-    step = max(1, int(within.sum()) // SAMPLE)
+    step = max(1, int(within.sum()) // ENOUGH)
     before, after = baseline[within][::step], tile[within][::step]
-    weights = LUMINANCE if before.shape[1] == 3 else np.ones(1, np.float32)
-    change = np.asarray((after - before) @ weights, np.float32)
+    change = luminance((after - before).T)
     distance = np.abs(change - _bed_mode(change))
     bed = distance <= quantile(distance, UNCHANGED)
     before, after = before[bed], after[bed]

@@ -1,1 +1,1 @@
-"""Pictures: georeferenced rasters, their quality, and where the sun stood."""
+"""Pictures: georeferenced rasters, their quality, the structure of the ground, and the position of the sun."""

@@ -1,23 +1,26 @@
-"""Whether a picture can be counted at all, told from the picture alone."""
+"""Whether a picture can be counted at all, judged from the picture alone."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.rejection import TileRejectedError
 
-# Couplings leave gaps of about 1.2 m between bodies; pixels coarser than this do not show them.
+# Couplings leave gaps of about 1.2 m between bodies. Coarser pixels do not show them.
 MAX_GSD_M = 1.3
-# One digital number of 8 bits: less contrast than this is no picture.
+# One digital number of 8 bits. A picture with less contrast shows nothing.
 MIN_CONTRAST = 1 / 255
-# A point image this wide (standard deviation) closes the gaps; and this many pixels are wider than any sensor's own.
+# Limits of the point image (standard deviation). A wider one closes the gaps, in metres, and is wider than any sensor's
+# own, in pixels.
 MAX_BLUR_M = 1.6
 MAX_BLUR_PX = 2.5
-# At full scale there is no contrast left. Sunlit snow may be, and cars still stand out of it.
+# Share of full scale at which a pixel is saturated. A saturated area shows no contrast. Sunlit snow may be saturated,
+# and cars still stand out from it.
 FULL_SCALE = 0.998
-# So many pixels, in rows evenly spread, say what all would.
+# A picture is judged from about so many pixels, in evenly spaced rows.
 ENOUGH_PX = 250_000
+# Shares of saturated pixels from which on a tile gets a remark, and is rejected.
 SATURATED_SHARE = 0.3
 WHITED_OUT_SHARE = 0.95
 
@@ -47,12 +50,12 @@ def check_quality(tile: Raster) -> tuple[str, ...]:
     return ("saturated",) if saturated > SATURATED_SHARE else ()
 
 
-def blur(light: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
-    """Standard deviation, in pixels, of a Gaussian point image that makes the picture's steepest edges as they are.
+def blur(light: Floats, valid: Mask) -> float:
+    """Standard deviation, in pixels, of the Gaussian point image that explains the picture's steepest edges.
 
-    A step blurred by it has a slope of its height over sqrt(2 pi) standard deviations; the steepest edges of a yard
-    (shadows, rails, roofs) are nearly as high as its contrast. On rendered yards, most of which are sharp to 0.8 px,
-    it gives 0.7 to 1.7, and 3.5 to 7 where they were blurred by 5 px more.
+    A step blurred by it has a slope of its height over sqrt(2 pi) standard deviations. The steepest edges of a yard
+    (shadows, rails, roofs) are nearly as high as its contrast. Most rendered yards are sharp to 0.8 px. On these the
+    result is 0.7 to 1.7, and 3.5 to 7 after a further blur of 5 px.
     """
     step = _step(light.shape)
     rows, above, below = np.s_[1:-1:step], np.s_[:-2:step], np.s_[2::step]

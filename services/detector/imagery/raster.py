@@ -16,7 +16,7 @@ from rasterio.enums import Resampling
 from rasterio.transform import array_bounds
 from rasterio.warp import calculate_default_transform, reproject
 
-from railwatch.services.detector.imagery.structure import Cells, on_cells
+from railwatch.services.detector.imagery.structure import Blocks, on_blocks
 from railwatch.shared.geography import Grid, utm_zone
 
 # GDAL warps so much at a time: what stays in the processor's cache.
@@ -64,9 +64,9 @@ class Raster:
         return luminance(self.pixels)
 
     @cached_property
-    def cells(self) -> Cells:
-        """Brightness on cells of ground."""
-        return on_cells(self.luminance(), self.gsd_m)
+    def blocks(self) -> Blocks:
+        """Brightness on blocks of ground."""
+        return on_blocks(self.luminance(), self.gsd_m)
 
     def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""

@@ -1,10 +1,10 @@
-"""Why a tile is not counted."""
+"""The error that says why a tile is not counted."""
 
 from railwatch.shared.errors import RailwatchError
 
 
 class TileRejectedError(RailwatchError):
-    """This tile cannot be counted; it gets a count of null, with the reason.
+    """A tile that cannot be counted. Its count is null and carries the reason.
 
     Attributes:
         reason: a short, stable word that goes into the count's `reasons` and labels a metric.

@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
+from railwatch.services.detector.imagery.arrays import Points
 from railwatch.services.detector.imagery.raster import Raster, north_px
 from railwatch.shared.counts import Sun
 
+# The epoch from which the almanac counts days.
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
-# Below this the shadow of a car is longer than 50 m and says nothing of where the car stands.
+# Elevation in degrees. Below it the shadow of a car is longer than 50 m and does not show where the car stands.
 LOWEST_USEFUL_SUN_DEG = 5.0
 
 
 def sun_position(observed_at: datetime, lon: float, lat: float) -> Sun:
-    """The sun as seen from a place, to 0.01 degrees from 1950 to 2050, without refraction.
+    """The sun as seen from a place. It is right to 0.01 degrees from 1950 to 2050, and leaves refraction out.
 
     The Astronomical Almanac's algorithm, as given by J. J. Michalsky, Solar Energy 40 (1988), 227-235.
 
@@ -50,7 +51,7 @@ def sun_over(tile: Raster, observed_at: datetime) -> Sun:
     return sun_position(observed_at, lon, lat)
 
 
-def shadow_px(sun: Sun, raster: Raster) -> NDArray[np.float64] | None:
+def shadow_px(sun: Sun, raster: Raster) -> Points | None:
     """The shadow (x, y), in pixels, of a point one metre above flat ground; None where the sun is too low for one."""
     if sun.elevation_deg < LOWEST_USEFUL_SUN_DEG:
         return None

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Points = NDArray[np.float64]
+from railwatch.services.detector.imagery.arrays import Floats, Points
+
+# Red, green and blue.
 Colour = tuple[float, float, float]
 
-# Weathered ballast of granite or limestone, to which the reflectances below relate.
+# Reflectance of weathered ballast of granite or limestone, to which those below relate.
 BALLAST_REFLECTANCE = 0.2
-# The deck of a flat, above the ground.
+# Height of the deck of a flat above the ground.
 FLOOR_M = 1.2
-# Freight car paints and rust, weathered: red, green and blue reflectance (USGS Spectral Library, orders of magnitude).
+# Reflectances of weathered freight car paints and rust (USGS Spectral Library, orders of magnitude).
 PAINTS = (
     (0.17, 0.08, 0.05),
     (0.12, 0.09, 0.07),
@@ -28,11 +28,12 @@ PAINTS = (
     (0.57, 0.56, 0.54),
     (0.05, 0.05, 0.05),
 )
+# Reflectances of what cars carry, and of roofs.
 LOADS = ((0.04, 0.04, 0.04), (0.15, 0.09, 0.06), (0.37, 0.32, 0.23), (0.27, 0.26, 0.25), (0.16, 0.13, 0.11))
 
 
 class Kind(StrEnum):
-    """What is painted."""
+    """The kinds of painted cars."""
 
     BOX = "box"
     GONDOLA = "gondola"
@@ -52,7 +53,7 @@ class Dimensions:
     share: float
 
 
-# Bodies, that is without couplers or buffers, of common freight cars (UIC 571, AAR plates, VNIIZhT's album).
+# Bodies of common freight cars, without couplers or buffers (UIC 571, AAR plates, VNIIZhT's album).
 DIMENSIONS: dict[Kind, Dimensions] = {
     Kind.BOX: Dimensions((12.8, 15.8), (2.8, 3.2), (4.0, 4.6), 0.25),
     Kind.GONDOLA: Dimensions((12.4, 12.9), (2.9, 3.2), (3.1, 3.5), 0.3),
@@ -64,16 +65,16 @@ DIMENSIONS: dict[Kind, Dimensions] = {
 
 
 @dataclass(frozen=True)
-class Car:
-    """A car.
+class PaintedCar:
+    """A railcar of known size, to be painted into a tile.
 
     Attributes:
-        kind: what it is.
+        kind: the kind of car.
         length_m: of the body.
         width_m: of the body.
         height_m: of its roof or rim.
         paint: reflectance, red, green and blue.
-        load: reflectance of what it carries, or of its roof's other half.
+        load: reflectance of what it carries, or of the other half of its roof.
         fill_m: depth of the load, or of the floor, below the rim of an open wagon.
     """
 
@@ -90,46 +91,46 @@ class Car:
 class Body:
     """A car where it stands: `centre_px` (2,) in pixel coordinates, `forward` (2,) the unit vector along it."""
 
-    car: Car
+    car: PaintedCar
     centre_px: Points
     forward: Points
 
 
-def random_cut(rng: np.random.Generator, cars: int) -> list[Car]:
-    """Cars as they run together: every other cut a block train of one kind, one length and one paint."""
+def random_cut(rng: np.random.Generator, cars: int) -> list[PaintedCar]:
+    """Cars of one cut. Every other cut is a block train of one kind, one length and one paint."""
     first = _random_car(rng)
     block = rng.random() < 0.5
     return [first, *(first if block else _random_car(rng) for _ in range(cars - 1))]
 
 
-def _random_car(rng: np.random.Generator) -> Car:
+def _random_car(rng: np.random.Generator) -> PaintedCar:
     kind = list(DIMENSIONS)[int(rng.choice(len(DIMENSIONS), p=[part.share for part in DIMENSIONS.values()]))]
     size = DIMENSIONS[kind]
     length_m, width_m, height_m = (float(rng.uniform(*reach)) for reach in (size.length_m, size.width_m, size.height_m))
     paint, load = PAINTS[int(rng.integers(len(PAINTS)))], LOADS[int(rng.integers(len(LOADS)))]
     fill_m = float(rng.choice([rng.uniform(0.2, 0.8), height_m - FLOOR_M]))
-    return Car(kind, length_m, width_m, height_m, paint, load, fill_m)
+    return PaintedCar(kind, length_m, width_m, height_m, paint, load, fill_m)
 
 
+# Height in metres, and the share of `load` in the colour.
 Relief = tuple[Floats, Floats]
-"""Height in metres, and the share of `load` in the colour."""
 
 
-def _box(car: Car, along: Floats, across: Floats) -> Relief:
+def _box(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """An arched roof, 0.3 m higher in the middle, with ribs."""
     arch = 0.3 * (1 - (across / (car.width_m / 2)) ** 2)
     ribs = 0.03 * (np.mod(along, 1.2) < 0.2)
     return car.height_m - 0.3 + arch + ribs, np.full_like(along, 0.5)
 
 
-def _open(car: Car, along: Floats, across: Floats) -> Relief:
+def _open(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """Walls around a load, or around the floor."""
     wall = (np.abs(along) > car.length_m / 2 - 0.15) | (np.abs(across) > car.width_m / 2 - 0.15)
     heap = car.fill_m * 0.3 * np.cos(np.pi * across / car.width_m)
     return np.where(wall, car.height_m, car.height_m - car.fill_m + heap), (~wall).astype(np.float32)
 
 
-def _tank(car: Car, along: Floats, across: Floats) -> Relief:
+def _tank(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """A barrel between two platforms, with a dome."""
     radius = car.width_m / 2
     barrel = np.abs(along) < car.length_m / 2 - 0.6
@@ -138,25 +139,25 @@ def _tank(car: Car, along: Floats, across: Floats) -> Relief:
     return np.where(barrel, round_ - 0.3 + dome, FLOOR_M), np.where(np.hypot(along, across) < 0.7, 1.0, 0.0)
 
 
-def _hopper(car: Car, along: Floats, across: Floats) -> Relief:
+def _hopper(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """A covered hopper: a roof with a walkway and hatches."""
     hatch = (np.abs(across) < 0.4) & (np.mod(along, 2.4) < 1.2)
     arch = 0.4 * (1 - (across / (car.width_m / 2)) ** 2)
     return car.height_m - 0.4 + arch + 0.1 * hatch, 0.5 * hatch.astype(np.float32)
 
 
-def _container(car: Car, along: Floats, across: Floats) -> Relief:
+def _container(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """A flat that carries two containers."""
     box = (np.abs(along) > 0.3) & (np.abs(along) < car.length_m / 2 - 0.4) & (np.abs(across) < 1.22)
     return np.where(box, car.height_m, FLOOR_M), (box & (along > 0)).astype(np.float32)
 
 
-def _flat(car: Car, along: Floats, across: Floats) -> Relief:
+def _flat(car: PaintedCar, along: Floats, across: Floats) -> Relief:
     """A bare deck of planks."""
     return np.full_like(along, car.height_m), 0.5 + 0.2 * (np.mod(along, 0.6) < 0.3)
 
 
-RELIEFS: dict[Kind, Callable[[Car, Floats, Floats], Relief]] = {
+RELIEFS: dict[Kind, Callable[[PaintedCar, Floats, Floats], Relief]] = {
     Kind.BOX: _box,
     Kind.GONDOLA: _open,
     Kind.TANK: _tank,

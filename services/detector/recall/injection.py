@@ -1,9 +1,8 @@
 """Painting known railcars into a real tile, for the detector to find.
 
 The cars are bodies of real dimensions with a relief: the sun lights roof and slopes, and throws shadow on the ground,
-into open wagons and into the gaps between them. Everything else is the tile's own: the ballast they stand on is the
-measure of their brightness, its deepest shade that of their shadows, its blur and its noise theirs. The view is taken
-as vertical.
+into open wagons and into the gaps between them. Everything else is taken from the tile: brightness from the ballast
+under the cars, the darkness of shadows from the deepest shade, and blur and noise. The view is assumed to be vertical.
 """
 
 from collections.abc import Sequence
@@ -11,40 +10,40 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import erfinv
 
-from railwatch.services.detector.imagery.raster import LUMINANCE, Raster
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
+from railwatch.services.detector.imagery.raster import Raster, luminance
+from railwatch.services.detector.imagery.structure import block_mean
 from railwatch.services.detector.recall.bodies import BALLAST_REFLECTANCE, RELIEFS, Body
 
-Floats = NDArray[np.float32]
-Points = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-# The relief is painted on cells of about this size.
+# The relief is painted on a grid of about this size, in metres.
 FINE_M = 0.15
-# Light of a clear sky as a share of all light on flat ground, the sun at 30 to 60 degrees (Iqbal, An Introduction to
-# Solar Radiation, 1983).
+# Light of a clear sky as a share of all light on flat ground, with the sun at 30 to 60 degrees (Iqbal, An Introduction
+# to Solar Radiation, 1983).
 SKY_SHARE = 0.2
-# At the foot of a wall as high as a car, where the blurred relief stands half as high, half of the sky is lost.
+# Share of the sky lost for each metre by which the blurred relief rises above the ground, and the reach of the blur in
+# metres. At the foot of a wall as high as a car, half of the sky is lost.
 SKY_LOST_PER_M = 0.25
 SKY_REACH_M = 1.8
-# Shadows are followed so far.
+# Shadows are followed so far, in metres.
 LONGEST_SHADOW_M = 12.0
+# Size of a coupler, in metres.
 COUPLER_HALF_WIDTH_M, COUPLER_HEIGHT_M = 0.2, 0.95
-# What sensors and their processing give; the pixel's own extent alone is 0.29.
+# Limits of the blur of sensors and their processing, in pixels. The pixel's own extent alone is 0.29.
 SHARPEST_PX, BLURREDEST_PX = 0.35, 1.5
+# Noise is measured where the picture is smoothest: at this quantile of its roughness.
 NOISE_QUANTILE = 0.1
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a tile shows things.
+    """How a tile shows objects.
 
     Attributes:
         shadow_m: (2,), shadow (x, y) of a point one metre high, in metres on the picture's axes; None without sun.
-        blur_px: standard deviation of its point image, the pixel's own extent included.
+        blur_px: standard deviation of its point image, including the pixel's own extent.
         dark: (bands,), its deepest shade.
         noise: (bands,), standard deviation of its noise.
     """
@@ -58,8 +57,8 @@ class Setting:
 def setting_of(tile: Raster, shadow_m: Points | None) -> Setting:
     """Blur, shade and noise as the tile itself shows them.
 
-    Blur: between the neighbours of a pixel on a step that a Gaussian blurred lies the share erf(1 / sqrt(2) sigma) of
-    its height; the steepest edges are measured. Noise: after Immerkaer (Computer Vision and Image Understanding 64,
+    Blur: the neighbours of a pixel on a step that a Gaussian blurred differ by the share erf(1 / sqrt(2) sigma) of the
+    step's height. The steepest edges are measured. Noise: after Immerkaer (Computer Vision and Image Understanding 64,
     1996), where the picture is smoothest, because ballast is rough.
     """
     light = tile.luminance()
@@ -85,10 +84,10 @@ def paint(
     """The tile with cuts of coupled cars standing in it.
 
     Args:
-        tile: the tile; it is not changed.
+        tile: the tile, which is not changed.
         cuts: the cars of each cut, neighbours next to each other.
-        setting: how the tile shows things.
-        standing: (rows, cols), where real cars stand: as high as the painted ones, they are not in their shadow.
+        setting: how the tile shows objects.
+        standing: (rows, cols), where real cars stand. They are as high as the painted ones, and not in their shadow.
         rng: of the noise.
     """
     pixels = tile.pixels.copy()
@@ -106,7 +105,7 @@ class _Grid:
     gsd_m: float
 
     def relative_to(self, body: Body) -> tuple[Floats, Floats]:
-        """Metres along and across a body of each cell."""
+        """Metres along and across a body, of each point of the grid."""
         middle = (body.centre_px + 0.5) * self.gsd_m
         dx, dy = self.x_m[None, :] - middle[0], self.y_m[:, None] - middle[1]
         along = dx * body.forward[0] + dy * body.forward[1]
@@ -117,18 +116,20 @@ class _Grid:
 def _paint_cut(
     pixels: Floats, tile: Raster, cut: Sequence[Body], setting: Setting, standing: Mask, rng: np.random.Generator
 ) -> None:
-    """Paints one cut onto `pixels`, which it changes."""
+    """Paints one cut into `pixels`."""
     rows, cols = _window(tile, cut, setting)
     scale = max(1, int(np.ceil(tile.gsd_m / FINE_M)))
     step_m = tile.gsd_m / scale
     y, x = ((np.arange(span.start * scale, span.stop * scale) + 0.5) * step_m for span in (rows, cols))
     height, cover, ratio = _relief(cut, _Grid(np.asarray(x), np.asarray(y), tile.gsd_m))
     light = _light(height, setting.shadow_m, step_m)
-    tones = ratio if len(pixels) == 3 else np.tensordot(LUMINANCE, ratio, 1)[None].astype(np.float32)
+    tones = ratio if len(pixels) == 3 else luminance(ratio)[None]
     blur_px = np.sqrt(max(setting.blur_px**2 - 1 / 12, 0.01))
-    covered = _seen(cover[None], scale, blur_px)
-    ground = np.where(standing[rows, cols], 1 - covered, _seen(((1 - cover) * light)[None], scale, blur_px))
-    bodies = _seen(cover * tones * light, scale, blur_px)
+    covered = _blurred(block_mean(cover[None], scale), blur_px)
+    ground = np.where(
+        standing[rows, cols], 1 - covered, _blurred(block_mean(((1 - cover) * light)[None], scale), blur_px)
+    )
+    bodies = _blurred(block_mean(cover * tones * light, scale), blur_px)
     part = pixels[:, rows, cols]
     dark = setting.dark[:, None, None]
     bright = _sunlit_bed(part, covered[0], tile.valid[rows, cols])[:, None, None] - dark
@@ -175,7 +176,7 @@ def _relief(cut: Sequence[Body], grid: _Grid) -> tuple[Floats, Floats, Floats]:
 
 
 def _light(height: Floats, shadow_m: Points | None, step_m: float) -> Floats:
-    """Light on each cell of a relief, 1 on open flat ground: the sky's, and the sun's where it gets."""
+    """Light on each point of a relief, 1 on open flat ground: that of the sky, and that of the sun outside shadow."""
     around = ndimage.gaussian_filter(height, SKY_REACH_M / step_m, mode="nearest")
     sky = np.clip(1 - SKY_LOST_PER_M * np.clip(around - height, 0, None), 0.25, 1)
     if shadow_m is None:
@@ -191,20 +192,18 @@ def _light(height: Floats, shadow_m: Points | None, step_m: float) -> Floats:
     slope_y, slope_x = np.gradient(height, step_m)
     gentle = np.hypot(slope_x, slope_y) < 1.5
     rise = np.where(gentle, slope_x * direction[0] + slope_y * direction[1], 0) * length
-    # Ground that rises along the shadow's direction faces the sun.
+    # Ground that rises in the direction of the shadow faces the sun.
     facing = np.clip(1 + rise, 0, 2.5) / np.sqrt(1 + np.where(gentle, slope_x**2 + slope_y**2, 0))
     return np.asarray(SKY_SHARE * sky + (1 - SKY_SHARE) * lit * facing, dtype=np.float32)
 
 
-def _seen(layers: Floats, scale: int, blur_px: float) -> Floats:
-    """Layers (n, rows, cols) on the tile's pixels, blurred."""
-    depth, rows, cols = layers.shape
-    means = layers.reshape(depth, rows // scale, scale, cols // scale, scale).mean(axis=(2, 4))
-    return np.asarray(ndimage.gaussian_filter(means, (0, blur_px, blur_px), mode="nearest"))
+def _blurred(layers: Floats, blur_px: float) -> Floats:
+    """Layers (n, rows, cols), each blurred by itself."""
+    return np.asarray(ndimage.gaussian_filter(layers, (0, blur_px, blur_px), mode="nearest"))
 
 
-def _sunlit_bed(part: Floats, covered: Floats, valid: NDArray[np.bool_]) -> Floats:
-    """(bands,), what the bed below the bodies is like in the sun: the upper quartile, as shadow may lie on some."""
+def _sunlit_bed(part: Floats, covered: Floats, valid: Mask) -> Floats:
+    """(bands,), brightness of the sunlit bed below the bodies: the upper quartile, as some of it may be in shadow."""
     below = valid & (covered > 0.5)
     if not below.any():
         return np.zeros(len(part), np.float32)

@@ -1,1 +1,1 @@
-"""The tracks on a picture: centrelines, straightened strips, and lines moved onto the rails."""
+"""Tracks: centrelines, their refinement, bridges over them, and strips along them."""

@@ -1,23 +1,23 @@
-"""Track centrelines laid onto a tile."""
+"""Track centrelines in the pixel coordinates of a tile."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from shapely import LineString, Polygon, box
 
+from railwatch.services.detector.imagery.arrays import Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.shared.sites import Track
 
 
 @dataclass(frozen=True)
 class Centreline:
-    """A track on a tile: `xy_px` is (n, 2), in the tile's pixel coordinates; parts of it may lie outside the tile."""
+    """A track on a tile: `xy_px` is (n, 2), in the tile's pixel coordinates. Parts of it may lie outside the tile."""
 
     id: str
-    xy_px: NDArray[np.float64]
+    xy_px: Points
 
 
 def project(tracks: Iterable[Track], tile: Raster) -> tuple[Centreline, ...]:
@@ -35,9 +35,10 @@ def distance_m(track: Track, tile: Raster) -> float:
     return float(LineString(xy_px).distance(_frame(tile))) * tile.gsd_m
 
 
-def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> NDArray[np.bool_]:
+def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> Mask:
     """True (rows, cols) within `half_width_m` of a centreline."""
     rows, cols = tile.shape
+    # PIL draws lines of any width. scikit-image draws only polygons and lines one pixel wide.
     mask = Image.new("1", (cols, rows))
     draw = ImageDraw.Draw(mask)
     width_px = max(1, round(2 * half_width_m / tile.gsd_m))

@@ -1,4 +1,4 @@
-"""A small convolutional network along the track, at run time: plain matrix products."""
+"""A small convolutional network along one axis. At run time it is plain matrix products."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from railwatch.services.detector.imagery.arrays import Floats
 
-BLOCK = 2048
+# So many inputs are computed at a time, few enough that they stay in the processor's cache.
+CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Network:
     leave: Floats
 
     def __call__(self, inputs: Floats) -> Floats:
-        """Logits (n, classes) of figures (n, f), a block at a time that stays in the processor's cache."""
+        """Logits (n, classes) of inputs (n, f)."""
         logits = np.empty((len(inputs), self.leave.shape[1]), np.float32)
         reach = 2 ** len(self.blocks) - 1
-        for first in range(0, len(inputs), BLOCK):
+        for first in range(0, len(inputs), CHUNK):
             start = max(first - reach, 0)
-            around = self._logits(inputs[start : first + BLOCK + reach])
-            logits[first : first + BLOCK] = around[first - start :][:BLOCK]
+            around = self._logits(inputs[start : first + CHUNK + reach])
+            logits[first : first + CHUNK] = around[first - start :][:CHUNK]
         return logits
 
     def _logits(self, inputs: Floats) -> Floats:
@@ -57,13 +58,13 @@ def load_network(arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Netw
     return Network(part["mean"], part["scale"], part["enter"], blocks, part["leave"])
 
 
-def _convolved(hidden: Floats, weights: Floats, reach: int) -> Floats:
-    """(n, c): of each row and those `reach` before and after it, 0 beyond the ends."""
+def _convolved(hidden: Floats, weights: Floats, dilation: int) -> Floats:
+    """(n, c): a convolution of each row with the rows `dilation` before and after it; 0 beyond the ends."""
     c = hidden.shape[1]
     out = _affine(hidden, weights[[*range(c, 2 * c), -1]])
-    if reach < len(hidden):
-        out[reach:] += hidden[:-reach] @ weights[:c]
-        out[:-reach] += hidden[reach:] @ weights[2 * c : 3 * c]
+    if dilation < len(hidden):
+        out[dilation:] += hidden[:-dilation] @ weights[:c]
+        out[:-dilation] += hidden[dilation:] @ weights[2 * c : 3 * c]
     return out
 
 

@@ -1,20 +1,21 @@
-"""Centrelines on a tile: clipped to it, and each car left to one track only."""
+"""Centrelines clipped to a tile. Where two lines run together, one of them owns the cars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from railwatch.services.detector.imagery.arrays import Mask, Points
 from railwatch.services.detector.tracks.centrelines import Centreline
 from railwatch.services.detector.tracks.strips import Layout
 
-# A piece of track shorter than this inside the tile holds no car's centre and says nothing.
+# A shorter piece of track inside the tile cannot hold the centre of a car, and is left out.
 SHORTEST_PIECE_M = 4.0
-# Lines nearer than a car's width share their cars.
+# Lines nearer to each other than the width of a car share their cars.
 CAR_WIDTH_M = 3.0
+# Lines are parallel where the cosine of the angle between them is larger.
 PARALLEL_COSINE = 0.9
 
 
@@ -24,14 +25,14 @@ class Piece:
 
     Attributes:
         track: the track's id.
-        xy_px: (n, 2), in the tile's pixel coordinates, from left to right, so that it does not matter from which end a
-            track was drawn.
+        xy_px: (n, 2), in the tile's pixel coordinates, from left to right. So it does not matter from which end a track
+            was drawn.
         turned: whether the track itself runs from right to left.
         shift_m: how far the line was moved sideways, on average, positive to the right of the track's own direction.
     """
 
     track: str
-    xy_px: NDArray[np.float64]
+    xy_px: Points
     turned: bool = False
     shift_m: float = 0.0
 
@@ -50,8 +51,8 @@ def clip(lines: Sequence[Centreline], shape: tuple[int, int], gsd_m: float) -> t
     return tuple(pieces)
 
 
-def owned(layout: Layout) -> NDArray[np.bool_]:
-    """(n,), false where a longer track lies nearer than a car's width: its cars are counted there."""
+def owned(layout: Layout) -> Mask:
+    """(n,), false where a longer track lies nearer than the width of a car. The cars there belong to that track."""
     on = np.flatnonzero(layout.on_track)
     piece = np.repeat(np.arange(len(layout.starts)), layout.lengths)
     mine = np.ones(len(layout.xy_px), dtype=bool)
@@ -59,7 +60,7 @@ def owned(layout: Layout) -> NDArray[np.bool_]:
     pairs = pairs[piece[pairs[:, 0]] != piece[pairs[:, 1]]]
     right = layout.right_px[on]
     parallel = np.abs((right[pairs[:, 0]] * right[pairs[:, 1]]).sum(axis=1)) > PARALLEL_COSINE
-    # Longest first; of equally long pieces the first given.
+    # The longest piece comes first. Of pieces with the same length, the first one given does.
     rank = np.empty(len(layout.lengths), np.int64)
     rank[np.argsort(-layout.lengths, kind="stable")] = np.arange(len(layout.lengths))
     for one, other in (pairs[parallel].T, pairs[parallel].T[::-1]):
@@ -67,6 +68,6 @@ def owned(layout: Layout) -> NDArray[np.bool_]:
     return mine
 
 
-def _left_to_right(track: str, xy_px: NDArray[np.float64]) -> Piece:
+def _left_to_right(track: str, xy_px: Points) -> Piece:
     turned = bool(tuple(xy_px[-1]) < tuple(xy_px[0]))
     return Piece(track, xy_px[::-1] if turned else xy_px, turned)

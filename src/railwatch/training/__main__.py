@@ -54,7 +54,7 @@ def main() -> None:
         rendered = [strips for strips in gathered if strips is not None]
         recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
         axis = fit_axis(rendered, real, recipe)
-        rendered = [tuple(strips.without_looks() for strips in scene) for scene in rendered]
+        rendered = [tuple(strips.without_sections() for strips in scene) for scene in rendered]
         models, made = make_model(axis, rendered, real, _cases(pool, others), recipe)
     write_model(arguments.out, models, made)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer

@@ -1,7 +1,7 @@
-"""What the model learns from: strips of rendered pairs, and of real ones where a folder of them is at hand.
+"""The examples from which the model learns: strips of rendered pairs, and of real ones where there is a folder of them.
 
-Everything goes through the detector's own steps, so that the model sees what it will see. Only the centrelines differ:
-true ones, moved a little sideways, for the evidence; moved as far as people draw them for the axis.
+All examples pass through the detector's own steps, so that the model learns from what it will be given. Only the
+centrelines differ: true ones moved a little sideways for the evidence, and as far as people draw them for the axis.
 """
 
 from dataclasses import dataclass, replace
@@ -16,32 +16,36 @@ from scipy.spatial import cKDTree
 from railwatch.render import RenderedPair, cars_geojson, geotiff
 from railwatch.services.detector.alignment.ground import Ground, prepare
 from railwatch.services.detector.cars import evidence
-from railwatch.services.detector.cars.segmentation import SHORTEST
+from railwatch.services.detector.cars.lengths import SHORTEST
+from railwatch.services.detector.imagery.arrays import Integers, Mask, Points
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.tracks.axes import ACROSS_M, REACH_M, knots_along, sections_across
 from railwatch.services.detector.tracks.centrelines import Centreline, project
 from railwatch.services.detector.tracks.network import Network
 from railwatch.services.detector.tracks.pieces import clip
-from railwatch.services.detector.tracks.refinement import ACROSS_M, REACH_M, across_looks, knot_cells, refine
-from railwatch.services.detector.tracks.strips import CELL_M, PAD, Layout, lay_out
+from railwatch.services.detector.tracks.refinement import refine
+from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout, lay_out
 from railwatch.shared.counts import Sun
 from railwatch.shared.sites import load_tracks
 
 Halves = NDArray[np.float16]
-Floats = NDArray[np.float32]
-Points = NDArray[np.float64]
+Labels = NDArray[np.int8]
 
+# The labels of samples.
 EMPTY, BODY, GAP, UNKNOWN = 0, 1, 2, -1
-# A cell belongs to a car whose axis lies so near; a car that is farther off makes it unknown up to the second distance.
+# A sample belongs to a car whose axis lies so near, in metres. A car farther away makes it unknown, up to the second
+# distance.
 ON_AXIS_M = 1.3
 BESIDE_M = 2.6
-# Two bodies on one track no farther apart than this are coupled.
-COUPLED_CELLS = 5
-# How far a position may lie from an axis to be called one, and from where on it is none.
+# Two bodies on one track are coupled if no more samples lie between them.
+COUPLED = 5
+# A position nearer than this to an axis is one, and a position farther than the second distance is none. In metres.
 IS_AXIS_M = 0.2
 NO_AXIS_M = 0.45
 FAR_PX = 1e6
-# Tracks in yards lie 4.0 to 5 m apart; what is shorter than this is no track but a remainder.
+# Where tracks are repeated beside drawn ones, in metres: in yards they lie 4.0 to 5 m apart. Remainders shorter than
+# the second figure are left out.
 REPEATED_M = tuple(sign * 4.5 * number for number in range(1, 9) for sign in (-1, 1))
 LEAST_NEIGHBOUR_M = 25.0
 
@@ -85,42 +89,42 @@ class Strips:
 
     Attributes:
         name: the scene's.
-        pair: (n, f), figures with the baseline.
-        single: (n, g), figures without.
+        pair: (n, f), features with the baseline.
+        single: (n, g), features without.
         labels: (n,), `EMPTY`, `BODY`, `GAP` or `UNKNOWN`.
-        car: (n,), number of the car on each cell, -1 where there is none.
-        seen: (n,), which cells could be seen.
+        car: (n,), number of the car on each sample, -1 where there is none.
+        seen: (n,), which samples could be seen.
         starts: (tracks,), as in the layout.
         lengths: (tracks,).
-        looks: (m, channels), looks across the tracks, knot after knot.
+        sections: (m, channels), sections across the tracks, knot after knot.
         axes: (m,), 1 on an axis, 0 off it, -1 unknown.
     """
 
     name: str
     pair: Halves
     single: Halves
-    labels: NDArray[np.int8]
-    car: NDArray[np.int64]
-    seen: NDArray[np.bool_]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    looks: Halves
-    axes: NDArray[np.int8]
+    labels: Labels
+    car: Integers
+    seen: Mask
+    starts: Integers
+    lengths: Integers
+    sections: Halves
+    axes: Labels
 
-    def without_looks(self) -> "Strips":
-        """What evidence is learned from, at little more than half the memory."""
-        return replace(self, looks=np.empty((0, self.looks.shape[1]), np.float16), axes=np.empty(0, np.int8))
+    def without_sections(self) -> "Strips":
+        """The strips for learning evidence, with little more than half the memory."""
+        return replace(self, sections=np.empty((0, self.sections.shape[1]), np.float16), axes=np.empty(0, np.int8))
 
     def cars_by_track(self) -> list[list[tuple[int, int]]]:
-        """Each track's cars that can be counted, in padded cells: first, and one past the last.
+        """Each track's cars that can be counted, in padded samples: first, and one past the last.
 
         Left out is what is hidden for the most part, and what the tile's edge cuts to less than the shortest car.
         """
         tracks = []
         for start, length in zip(self.starts, self.lengths, strict=True):
             car, seen = self.car[start : start + length], self.seen[start : start + length]
-            cells = [np.flatnonzero(car == number) for number in np.unique(car[car >= 0])]
-            whole = [at for at in cells if (at[0] > 0 and at[-1] < length - 1) or len(at) >= SHORTEST]
+            samples = [np.flatnonzero(car == number) for number in np.unique(car[car >= 0])]
+            whole = [at for at in samples if (at[0] > 0 and at[-1] < length - 1) or len(at) >= SHORTEST]
             tracks.append(sorted((int(at[0]) + PAD, int(at[-1]) + 1 + PAD) for at in whole if seen[at].mean() > 0.5))
         return tracks
 
@@ -180,7 +184,7 @@ def with_neighbours(scene: Scene, axis: Network) -> Scene:
 
 
 def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -> Strips:
-    """The strips of a scene along its true lines, moved sideways by about so much; and looks across lines as drawn."""
+    """Strips of a scene along its true lines, moved sideways by about so much, and sections across lines as drawn."""
     tile, ground = scene.tile, scene.ground
     layout = _laid(tuple(_moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines), tile)
     pair, seen = evidence.measure(tile, ground.baseline, ground.seen, layout, scene.sun)
@@ -189,8 +193,8 @@ def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -
     labels[~seen] = UNKNOWN
     common = float(rng.normal(0, 0.6))
     drawn = _laid(tuple(_moved(line, tile.gsd_m, rng, 0.9, 0.5, common) for line in scene.lines), tile)
-    looks = across_looks(drawn, tile, ground.baseline)
-    axes = _axes(drawn, scene, looks.shape[1])
+    sections = sections_across(drawn, tile, ground.baseline)
+    axes = _axes(drawn, scene, sections.shape[1])
     return Strips(
         scene.name,
         pair.astype(np.float16),
@@ -200,13 +204,13 @@ def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -
         seen,
         layout.starts,
         layout.lengths,
-        looks.reshape(-1, looks.shape[2]).astype(np.float16),
+        sections.reshape(-1, sections.shape[2]).astype(np.float16),
         axes,
     )
 
 
-def label(layout: Layout, cars: tuple[Box, ...]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """What stands on each cell, (n,), and which car, (n,)."""
+def label(layout: Layout, cars: tuple[Box, ...]) -> tuple[Labels, Integers]:
+    """What stands on each sample, (n,), and which car, (n,)."""
     on = layout.on_track
     labels = np.where(on, EMPTY, UNKNOWN).astype(np.int8)
     car = np.full(len(labels), -1)
@@ -222,10 +226,10 @@ def label(layout: Layout, cars: tuple[Box, ...]) -> tuple[NDArray[np.int8], NDAr
         here = beside & (across < ON_AXIS_M)
         labels[here], car[here] = BODY, number
     for track in range(len(layout.starts)):
-        cells = layout.track(track)
-        bodies = np.flatnonzero(labels[cells] == BODY) + cells.start
+        samples = layout.track(track)
+        bodies = np.flatnonzero(labels[samples] == BODY) + samples.start
         for before, after in pairwise(bodies):
-            if 1 < after - before <= COUPLED_CELLS + 1:
+            if 1 < after - before <= COUPLED + 1:
                 labels[before + 1 : after] = GAP
             elif after - before == 1 and car[before] != car[after]:
                 labels[before] = GAP
@@ -283,15 +287,15 @@ def _moved(
     return Centreline(line.id, points + right * (sideways / gsd_m)[:, None])
 
 
-def _axes(drawn: Layout, scene: Scene, width: int) -> NDArray[np.int8]:
+def _axes(drawn: Layout, scene: Scene, width: int) -> Labels:
     """Where across each drawn line an axis lies, knot after knot; near known lines only, unless all are known."""
     gsd = scene.tile.gsd_m
     at = np.concatenate(
-        [start + knot_cells(int(length)) for start, length in zip(drawn.starts, drawn.lengths, strict=True)]
+        [start + knots_along(int(length)) for start, length in zip(drawn.starts, drawn.lengths, strict=True)]
     )
     places = drawn.xy_px[at][:, None] + drawn.right_px[at][:, None] * (ACROSS_M[:, None] / gsd)
     truth = np.concatenate(
-        [np.asarray(shapely.LineString(line.xy_px).segmentize(CELL_M / 2 / gsd).coords) for line in scene.lines]
+        [np.asarray(shapely.LineString(line.xy_px).segmentize(SAMPLE_M / 2 / gsd).coords) for line in scene.lines]
     )
     apart = cKDTree(truth).query(places.reshape(-1, 2))[0].reshape(places.shape[:2]) * gsd
     axes = np.full((len(at), width), UNKNOWN, np.int8)

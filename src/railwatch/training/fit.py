@@ -1,4 +1,4 @@
-"""Fits the evidence network: cross-entropy per cell, Adam, by hand in numpy."""
+"""Fits the evidence network: cross-entropy per sample of track, Adam, by hand in numpy."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,21 @@ from railwatch.services.detector.tracks.network import Network
 
 Floats = NDArray[np.float32]
 
+# Empty track, body and gap.
 CLASSES = 3
+# Residual blocks of the network.
 BLOCKS = 6
+# Length of a window along the track, and windows in a batch.
 WINDOW = 192
 BATCH = 48
+# Share of windows whose sun is withheld.
 WITHOUT_SUN = 0.3
-# Of standardised figures: noise on each, a shift that a group has in common, and how often a group is hidden whole, so
-# that no kind of figure is relied on alone.
+# For standardised features: noise on each, a shift common to a group, and how often a whole group is hidden, so that
+# the network relies on no kind of feature alone.
 NOISE = 0.2
 SHIFT = 0.1
 HIDDEN = 0.1
+# Weight decay, per step and learning rate.
 DECAY = 0.02
 
 
@@ -28,12 +33,12 @@ class Sample:
     """The tracks of one picture.
 
     Attributes:
-        figures: (n, f), as `railwatch.services.detector.cars.features` gives them.
+        features: (n, f), as `cars.features` gives them.
         labels: (n,), 0 empty track, 1 body, 2 coupling gap, -1 unknown.
         weight: how often it is drawn, relative to its length.
     """
 
-    figures: NDArray[np.floating]
+    features: NDArray[np.floating]
     labels: NDArray[np.int8]
     weight: float = 1.0
 
@@ -47,7 +52,7 @@ def fit_network(
 
     Args:
         samples: what to learn from.
-        structure: of the figures.
+        structure: of the features.
         seed: of all chance.
         steps: of the optimiser.
         channels: of the network.
@@ -74,8 +79,8 @@ def fit_network(
 
 
 def _standard(samples: list[Sample]) -> tuple[Floats, Floats]:
-    """The mean of every figure, and one over its spread."""
-    some = np.concatenate([sample.figures[sample.labels >= 0][::7] for sample in samples]).astype(np.float32)
+    """The mean of every feature, and one over its spread."""
+    some = np.concatenate([sample.features[sample.labels >= 0][::7] for sample in samples]).astype(np.float32)
     return some.mean(axis=0), (1 / (some.std(axis=0) + np.float32(0.05))).astype(np.float32)
 
 
@@ -92,13 +97,13 @@ class _Drawing:
         self.sun = [int(place) + more for place in np.flatnonzero(self.across < 0) for more in range(3)]
 
     def batch(self, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int8]]:
-        figures: list[Floats] = []
+        features: list[Floats] = []
         labels: list[NDArray[np.int8]] = []
         for number in rng.choice(len(self.samples), BATCH, p=self.chance):
             sample = self.samples[number]
             start = int(rng.integers(len(sample.labels) - WINDOW))
             part, known = (
-                sample.figures[start : start + WINDOW].astype(np.float32),
+                sample.features[start : start + WINDOW].astype(np.float32),
                 sample.labels[start : start + WINDOW],
             )
             if rng.random() < WITHOUT_SUN:
@@ -107,9 +112,9 @@ class _Drawing:
                 part = part[:, self.order] * self.across
             if rng.random() < 0.5:
                 part, known = part[::-1] * self.along, known[::-1]
-            figures.append(part)
+            features.append(part)
             labels.append(known)
-        inputs = (np.stack(figures) - self.mean) * self.scale
+        inputs = (np.stack(features) - self.mean) * self.scale
         inputs *= 1 + 0.1 * rng.standard_normal((BATCH, 1, 1)).astype(np.float32)
         inputs += NOISE * rng.standard_normal(inputs.shape, dtype=np.float32)
         for group in map(list, self.groups):
@@ -120,28 +125,28 @@ class _Drawing:
         return inputs, np.stack(labels)
 
 
-def _initial(rng: np.random.Generator, figures: int, channels: int) -> list[Floats]:
+def _initial(rng: np.random.Generator, features: int, channels: int) -> list[Floats]:
     def layer(inputs: int, outputs: int, gain: float) -> Floats:
         weights = rng.standard_normal((inputs + 1, outputs)) * gain * np.sqrt(2 / inputs)
         weights[-1] = 0
         return np.asarray(weights, np.float32)
 
     middle = [layer(3 * channels, channels, 0.5) for _ in range(BLOCKS)]
-    return [layer(figures, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]
+    return [layer(features, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]
 
 
 def loss_and_gradients(
     parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8]
 ) -> tuple[float, list[Floats]]:
-    """The mean cross-entropy over known cells, and its gradients.
+    """The mean cross-entropy over known samples of track, and its gradients.
 
     Args:
         parameters: of each layer, as in `Network`.
-        inputs: (windows, cells, figures), standardised.
-        labels: (windows, cells), -1 where unknown.
+        inputs: (windows, length, features), standardised.
+        labels: (windows, length), -1 where unknown.
     """
-    batch, _, figures = inputs.shape
-    flat = inputs.reshape(-1, figures)
+    batch, _, features = inputs.shape
+    flat = inputs.reshape(-1, features)
     before = flat @ parameters[0][:-1] + parameters[0][-1]
     hidden = np.maximum(before, 0)
     masks, contexts = [before > 0], []
@@ -157,11 +162,11 @@ def loss_and_gradients(
     error /= error.sum(axis=1, keepdims=True)
     known = labels.reshape(-1) >= 0
     right = np.flatnonzero(known), labels.reshape(-1)[known]
-    cells = np.float32(max(len(right[0]), 1))
-    loss = -float(np.log(error[right] + 1e-12).sum() / cells)
+    number = np.float32(max(len(right[0]), 1))
+    loss = -float(np.log(error[right] + 1e-12).sum() / number)
     error[right] -= 1
     error[~known] = 0
-    error /= cells
+    error /= number
     gradients = [_layer_gradient(hidden, error)]
     back = error @ parameters[-1][:-1].T
     for depth in range(len(contexts) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""From strips to a model file: three networks, two grammars, and how far an interval must reach."""
+"""From strips to a model file: three networks, the weights of two segmentations, and the reach of intervals."""
 
 import hashlib
 import json
@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from railwatch.services.detector.cars.evidence import Model, Models, by_track, weigh
 from railwatch.services.detector.cars.features import Structure, structure
 from railwatch.services.detector.cars.intervals import Calibration
+from railwatch.services.detector.tracks.axes import BASELINE, CHANNELS, SIGNED, TILE
 from railwatch.services.detector.tracks.network import Network
-from railwatch.services.detector.tracks.refinement import BASELINE, CHANNELS, SIGNED, TILE
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.training.calibrate import calibrate, tally
 from railwatch.training.cases import Case
 from railwatch.training.examples import Scene, Strips, strips_of, with_neighbours
 from railwatch.training.fit import Sample, fit_network
-from railwatch.training.grammar import Example, fit_grammar
+from railwatch.training.weights import Example, fit_weights
 
-# One in so many rendered scenes is kept from the networks, for the grammars.
+# One of so many rendered scenes is kept from the networks, for the weights.
 KEPT_BACK = 10
-# Long yards are not drawn more often than ones of a kilometre.
-MOST_CELLS = 2000.0
-# What is hidden together in looks across tracks: the parts of one picture at one distance, and whole pictures.
-LOOK_GROUPS = ((0, 1, 2), (3, 4, 5), (6,), (7, 8, 9), (10, 11, 12), tuple(TILE), tuple(BASELINE))
-# Real scenes are few: each is drawn so many times, its lines moved sideways by about so much.
+# Yards with more samples than this, a kilometre of track, are not drawn more often.
+MOST_SAMPLES = 2000.0
+# Channels hidden together in sections across tracks: parts of one picture at one distance, and whole pictures.
+SECTION_GROUPS = ((0, 1, 2), (3, 4, 5), (6,), (7, 8, 9), (10, 11, 12), tuple(TILE), tuple(BASELINE))
+# Real scenes are few. Each is drawn so many times, with lines moved sideways by about so much, in metres.
 COPIES = 4
 SIDEWAYS_M = 0.35
 # Hidden units of the networks: for evidence, and for the axis of a track.
@@ -44,9 +44,9 @@ class Recipe:
 
     Attributes:
         steps: of the optimiser, for the evidence.
-        axis_steps: of the optimiser, for the axis: a network that knows the renderer's tracks too well finds no others.
+        axis_steps: of the optimiser, for the axis. A network that knows rendered tracks too well does not find others.
         seed: of all chance.
-        real_weight: how often a cell of a real strip is drawn, against one of a rendered strip.
+        real_weight: how often a sample of a real strip is drawn, relative to one of a rendered strip.
     """
 
     steps: int = 9000
@@ -61,8 +61,8 @@ def fit_axis(rendered: list[tuple[Strips, ...]], real: list[Scene], recipe: Reci
     drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
     ones = np.ones(CHANNELS, np.float32)
     return fit_network(
-        [Sample(strips.looks, strips.axes, weight) for strips, weight in _learned_from(rendered) + drawn],
-        Structure(np.arange(CHANNELS), ones, ones, LOOK_GROUPS, SIGNED),
+        [Sample(strips.sections, strips.axes, weight) for strips, weight in _learned_from(rendered) + drawn],
+        Structure(np.arange(CHANNELS), ones, ones, SECTION_GROUPS, SIGNED),
         seed=recipe.seed,
         steps=recipe.axis_steps,
         channels=AXIS_CHANNELS,
@@ -72,7 +72,7 @@ def fit_axis(rendered: list[tuple[Strips, ...]], real: list[Scene], recipe: Reci
 def make_model(
     axis: Network, rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
 ) -> tuple[Models, dict[str, Any]]:
-    """Fits what counts: evidence, grammar and intervals.
+    """Fits the evidence, the weights of the segmentation, and the intervals.
 
     Args:
         axis: finds the axis of a track.
@@ -90,22 +90,22 @@ def make_model(
     beside = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in wide for _ in range(COPIES)]
     samples = [
         [
-            Sample(s.pair if with_baseline else s.single, s.labels, weight * min(1.0, MOST_CELLS / len(s.labels)))
+            Sample(s.pair if with_baseline else s.single, s.labels, weight * min(1.0, MOST_SAMPLES / len(s.labels)))
             for s, weight in _learned_from(rendered) + beside
         ]
         for with_baseline in (True, False)
     ]
     fit = partial(fit_network, steps=recipe.steps, channels=EVIDENCE_CHANNELS)
-    figures = [structure(with_baseline=with_baseline) for with_baseline in (True, False)]
+    structures = [structure(with_baseline=with_baseline) for with_baseline in (True, False)]
     # Threads, since numpy works without the interpreter's lock, and two processes would hold the samples twice.
     with ThreadPoolExecutor(len(samples)) as pool:
-        networks = list(pool.map(fit, samples, figures, (recipe.seed + 1, recipe.seed + 2)))
+        networks = list(pool.map(fit, samples, structures, (recipe.seed + 1, recipe.seed + 2)))
     seen = [
         examples(network, back, with_baseline=known) for network, known in zip(networks, (True, False), strict=True)
     ]
     with ProcessPoolExecutor(len(seen)) as processes:
-        grammars = list(processes.map(partial(fit_grammar, seed=recipe.seed), seen))
-    pair, single = (Model(network, grammar, Calibration()) for network, grammar in zip(networks, grammars, strict=True))
+        weights = list(processes.map(partial(fit_weights, seed=recipe.seed), seen))
+    pair, single = (Model(network, learned, Calibration()) for network, learned in zip(networks, weights, strict=True))
     models = calibrated(Models(pair, single, axis, _version(*networks, axis)), cases)
     made: dict[str, Any] = {
         "version": models.version,
@@ -114,7 +114,7 @@ def make_model(
         "real": [scene.name for scene in real],
     }
     for name, model in (("pair", models.pair), ("single", models.single)):
-        made[name] = {"grammar": asdict(model.grammar), "calibration": asdict(model.calibration)}
+        made[name] = {"weights": asdict(model.weights), "calibration": asdict(model.calibration)}
     return models, made
 
 
@@ -139,8 +139,8 @@ def examples(network: Network, scenes: list[Strips], *, with_baseline: bool) -> 
     """The evidence that a network sees in scenes, with their cars."""
     found = []
     for strips in scenes:
-        figures = (strips.pair if with_baseline else strips.single).astype(np.float32)
-        logits = weigh(network, figures, with_baseline=with_baseline)
+        features = (strips.pair if with_baseline else strips.single).astype(np.float32)
+        logits = weigh(network, features, with_baseline=with_baseline)
         nowhere = np.zeros((len(logits), 2))
         layout = Layout(strips.starts, strips.lengths, nowhere, nowhere, 1.0)
         everywhere = np.ones(len(logits), dtype=bool)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from railwatch.render import RenderedPair, cars_geojson, geotiff, random_scene, render_pair, tracks_geojson
+from railwatch.services.detector.cars.evidence import load_models
 from railwatch.services.detector.counting import algorithm, count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
@@ -66,7 +67,7 @@ def test_the_parts_of_a_count_agree(clear: Case) -> None:
     places = np.array([[car.lon, car.lat] for car in cars])
     middles = np.array([corners.mean(axis=0) for _, _, corners in counted.outlines])
     assert clear.tile.to_pixels(places) == pytest.approx(middles, abs=0.01)
-    assert count.algorithm == algorithm()
+    assert count.algorithm == algorithm(load_models())
     assert {"registration", "radiometry", "visibility", "tracks", "strips", "evidence", "segmentation"} <= set(
         count.timings_ms
     )

@@ -26,31 +26,31 @@ def picture(seed: int, gain: float = 1.0, offset: float = 0.0) -> Raster:
     return Raster(gain * pixels + offset, flat.valid, flat.transform, UTM, flat.gsd_m)
 
 
-def figures(tile: Raster, baseline: Raster | None, layout: Layout) -> np.ndarray:
+def features(tile: Raster, baseline: Raster | None, layout: Layout) -> np.ndarray:
     return evidence.measure(tile, baseline, tile.valid, layout, None)[0]
 
 
 @given(st.floats(0.4, 1.6), st.floats(-0.01, 0.1))
 @settings(max_examples=10, deadline=None)
-def test_figures_do_not_depend_on_the_scenes_gain_and_offset(gain: float, offset: float) -> None:
+def test_features_do_not_depend_on_the_scenes_gain_and_offset(gain: float, offset: float) -> None:
     layout = lay_out(LINES, 0.5)
-    plain = figures(picture(1), picture(0), layout)
-    toned = figures(picture(1, gain, offset), picture(0, gain, offset), layout)
+    plain = features(picture(1), picture(0), layout)
+    toned = features(picture(1, gain, offset), picture(0, gain, offset), layout)
 
     assert np.abs(toned - plain)[layout.on_track].mean() < 0.01
 
 
 @given(st.floats(0.5, 1.5), st.floats(-0.05, 0.1))
 @settings(max_examples=10, deadline=None)
-def test_nor_do_they_depend_on_the_baselines_alone(gain: float, offset: float) -> None:
+def test_features_do_not_depend_on_the_gain_and_offset_of_the_baseline_alone(gain: float, offset: float) -> None:
     layout = lay_out(LINES, 0.5)
-    plain = figures(picture(1), picture(0), layout)
-    toned = figures(picture(1), picture(0, gain, offset), layout)
+    plain = features(picture(1), picture(0), layout)
+    toned = features(picture(1), picture(0, gain, offset), layout)
 
     assert np.abs(toned - plain)[layout.on_track].mean() < 0.05
 
 
-def test_what_cloud_hides_has_no_say_in_what_is_in_sight() -> None:
+def test_ground_under_cloud_does_not_influence_the_ground_in_sight() -> None:
     layout = lay_out(LINES, 0.5)
     clear, clouded = picture(1), picture(1)
     clouded.pixels[:, :, 150:] = 0.9
@@ -74,7 +74,7 @@ def test_evidence_is_the_same_from_either_end_of_a_track(with_baseline: bool) ->
     baseline = picture(0) if with_baseline else None
 
     one, other = (
-        evidence.weigh(network, figures(picture(1), baseline, layout), with_baseline=with_baseline)[layout.on_track]
+        evidence.weigh(network, features(picture(1), baseline, layout), with_baseline=with_baseline)[layout.on_track]
         for layout in (there, back)
     )
 
@@ -82,13 +82,13 @@ def test_evidence_is_the_same_from_either_end_of_a_track(with_baseline: bool) ->
 
 
 @pytest.mark.parametrize("with_baseline", [True, False])
-def test_the_structure_fits_the_figures_and_mirroring_twice_changes_nothing(with_baseline: bool) -> None:
+def test_the_structure_fits_the_features_and_mirroring_twice_changes_nothing(with_baseline: bool) -> None:
     layout = lay_out(LINES, 0.5)
-    figure = structure(with_baseline=with_baseline)
+    parts = structure(with_baseline=with_baseline)
 
-    assert figures(picture(1), picture(0) if with_baseline else None, layout).shape[1] == len(figure.order)
-    assert figure.order[figure.order].tolist() == list(range(len(figure.order)))
-    assert set(figure.across) == set(figure.along) == {-1.0, 1.0}
+    assert features(picture(1), picture(0) if with_baseline else None, layout).shape[1] == len(parts.order)
+    assert parts.order[parts.order].tolist() == list(range(len(parts.order)))
+    assert set(parts.across) == set(parts.along) == {-1.0, 1.0}
 
 
 def test_a_baseline_is_levelled_on_the_bed_even_where_cars_hide_most_of_it() -> None:
@@ -104,7 +104,7 @@ def test_a_baseline_is_levelled_on_the_bed_even_where_cars_hide_most_of_it() -> 
     assert np.abs(brought - bed).mean() < 0.03
 
 
-def test_a_cell_under_cloud_or_outside_the_picture_is_not_seen() -> None:
+def test_a_sample_under_cloud_or_outside_the_picture_is_not_seen() -> None:
     tile = picture(1)
     mask = np.ones(tile.shape, dtype=bool)
     mask[:, :100] = False

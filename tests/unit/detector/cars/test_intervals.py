@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from railwatch.services.detector.cars.intervals import Calibration, Posterior, of_all
 
-CALIBRATION = Calibration(below=1.5, above=2.0, scene=0.03, doubt=0.4, floor=0.2)
+CALIBRATION = Calibration(below=1.5, above=2.0, scene=0.03, entropy=0.4, floor=0.2)
 
 
 def width(count: float, posterior: Posterior) -> float:
@@ -13,39 +13,39 @@ def width(count: float, posterior: Posterior) -> float:
 
 @given(st.integers(0, 500), st.floats(0, 500), st.floats(0, 100), st.floats(0, 0.69))
 def test_an_interval_holds_its_count_and_never_reaches_below_nothing(
-    count: int, mean: float, variance: float, doubt: float
+    count: int, mean: float, variance: float, entropy: float
 ) -> None:
-    low, high = CALIBRATION.interval(count, Posterior(mean, variance, doubt * 1000, 1000))
+    low, high = CALIBRATION.interval(count, Posterior(mean, variance, entropy * 1000, 1000))
 
     assert 0 <= low <= count <= high
 
 
-def test_an_empty_yard_without_doubt_is_nothing_at_all() -> None:
+def test_a_clearly_empty_yard_has_an_interval_of_0_to_0() -> None:
     assert CALIBRATION.interval(0, Posterior(0.0, 0.0, 0.0, 1000)) == (0.0, 0.0)
 
 
-def test_without_any_track_there_is_nothing_to_be_unsure_of() -> None:
+def test_without_any_track_the_interval_is_0_to_0() -> None:
     assert CALIBRATION.interval(0, of_all([])) == (0.0, 0.0)
 
 
-def test_a_full_yard_is_unsure_by_its_share_however_sure_the_decoder_is() -> None:
+def test_the_interval_of_a_full_yard_is_a_share_of_the_count_however_narrow_the_posterior_is() -> None:
     assert width(400, Posterior(400.0, 0.1, 0.0, 9000)) > 0.03 * 400
 
 
-def test_what_the_posterior_doubts_widens_the_interval() -> None:
+def test_a_wide_posterior_widens_the_interval() -> None:
     sure, unsure, torn = (width(50, Posterior(mean, spread, 0, 1000)) for mean, spread in ((50, 1), (50, 16), (44, 1)))
 
     assert unsure > sure
     assert torn > sure
 
 
-def test_evidence_that_cannot_tell_track_from_train_widens_the_interval() -> None:
+def test_evidence_that_cannot_separate_track_from_train_widens_the_interval() -> None:
     clear, unclear = (width(50, Posterior(50, 1, nats * 1000, 1000)) for nats in (0.01, 0.2))
 
     assert unclear > 1.5 * clear
 
 
-def test_doubt_on_one_track_is_shared_by_all_of_the_scene() -> None:
-    doubted, sure = Posterior(10, 1, 200, 1000), Posterior(40, 2, 0, 3000)
+def test_the_entropy_of_one_track_is_shared_by_the_whole_scene() -> None:
+    unclear, clear = Posterior(10, 1, 200, 1000), Posterior(40, 2, 0, 3000)
 
-    assert of_all([doubted, sure]) == Posterior(50, 3, 200, 4000)
+    assert of_all([unclear, clear]) == Posterior(50, 3, 200, 4000)

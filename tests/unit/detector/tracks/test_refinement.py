@@ -70,7 +70,7 @@ def placings(seen: bool) -> list[float]:
     drawn = clip(lines, picture.shape, GSD_M)
     everywhere = np.full_like(picture.valid, seen)
     found = islice(refinements(drawn, picture, picture, everywhere, load_models().axis), 3)
-    return [float(pieces[1].xy_px[:, 1].mean()) * GSD_M for pieces in found]
+    return [float(placing.pieces[1].xy_px[:, 1].mean()) * GSD_M for placing in found]
 
 
 def test_wherever_lines_are_laid_first_plain_rails_draw_them_back() -> None:

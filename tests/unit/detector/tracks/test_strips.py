@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.tracks.strips import ACROSS_M, CELL_M, PAD, lay_out, straighten
+from railwatch.services.detector.tracks.strips import ACROSS_M, PAD, SAMPLE_M, lay_out, straighten
 
 UTM = CRS.from_epsg(32652)
 
@@ -55,7 +55,7 @@ def test_tracks_lie_one_after_the_other_with_nothing_between() -> None:
 
     assert layout.lengths.tolist() == [100, 50]
     assert layout.starts.tolist() == [PAD, PAD + 100 + PAD]
-    assert layout.on_track.sum() * CELL_M == 75
+    assert layout.on_track.sum() * SAMPLE_M == 75
     assert len(layout.xy_px) == 150 + 3 * PAD
 
 

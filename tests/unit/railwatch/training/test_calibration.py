@@ -1,4 +1,4 @@
-"""Intervals cover new scenes as often as they say, and are wide where the evidence was in doubt."""
+"""Intervals cover new scenes as often as they say, and are wide where the evidence was in entropy."""
 
 import numpy as np
 import pytest
@@ -8,18 +8,18 @@ from railwatch.training.calibrate import Tally, calibrate
 
 
 def scenes(seed: int, number: int) -> list[Tally]:
-    """Scenes whose error grows with the count and with the doubt of their evidence."""
+    """Scenes whose error grows with the count and with the entropy of their evidence."""
     chance = np.random.default_rng(seed)
     tallies = []
     for _ in range(number):
-        true, doubt = float(chance.integers(5, 150)), float(chance.choice([0.005, 0.01, 0.1, 0.2]))
-        count = max(round(true * (1 + chance.normal(0, 0.3 * doubt))), 0)
-        tallies.append(Tally(count, Posterior(count, 0.2, doubt * 1000, 1000), true))
+        true, entropy = float(chance.integers(5, 150)), float(chance.choice([0.005, 0.01, 0.1, 0.2]))
+        count = max(round(true * (1 + chance.normal(0, 0.3 * entropy))), 0)
+        tallies.append(Tally(count, Posterior(count, 0.2, entropy * 1000, 1000), true))
     return tallies
 
 
-def widths(calibration: Calibration, doubt: float) -> float:
-    low, high = calibration.interval(100, Posterior(100, 0.2, doubt * 1000, 1000))
+def widths(calibration: Calibration, entropy: float) -> float:
+    low, high = calibration.interval(100, Posterior(100, 0.2, entropy * 1000, 1000))
     return high - low
 
 
@@ -31,7 +31,7 @@ def test_intervals_cover_new_scenes_as_often_as_they_say() -> None:
     assert np.mean([low <= true <= high for (low, high), true in ends]) == pytest.approx(0.9, abs=0.05)
 
 
-def test_intervals_are_wide_where_doubt_goes_with_error_and_narrow_elsewhere() -> None:
+def test_intervals_are_wide_where_entropy_goes_with_error_and_narrow_elsewhere() -> None:
     calibration = calibrate(scenes(1, 400))
 
     assert widths(calibration, 0.2) > 3 * widths(calibration, 0.01)

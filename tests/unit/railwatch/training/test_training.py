@@ -6,7 +6,7 @@ from railwatch.services.detector.tracks.strips import lay_out
 from railwatch.training import fit
 from railwatch.training.examples import BODY, EMPTY, GAP, UNKNOWN, Box, label
 from railwatch.training.fit import Sample, fit_network
-from railwatch.training.grammar import matched
+from railwatch.training.weights import matched
 
 PLAIN = Structure(np.arange(3), np.ones(3, np.float32), np.ones(3, np.float32))
 

@@ -1,0 +1,37 @@
+"""How long railcars are: the one place for the lengths that the detector knows.
+
+A site's `car_lengths_m` says which lengths to expect at that site. These are the lengths that any railcar can have.
+"""
+
+import numpy as np
+
+from railwatch.services.detector.imagery.arrays import Doubles
+from railwatch.services.detector.tracks.strips import SAMPLE_M
+
+# Shortest and longest car, in metres, and their lengths in samples with all lengths between.
+SHORTEST_M, LONGEST_M = 7.0, 30.0
+SHORTEST, LONGEST = round(SHORTEST_M / SAMPLE_M), round(LONGEST_M / SAMPLE_M)
+LENGTHS = np.arange(SHORTEST, LONGEST + 1)
+# Length of a car with its coupling, in metres, where one figure stands for all cars.
+TYPICAL_M = 15.0
+# Body lengths in metres (share, mean, standard deviation): short hoppers and tanks, the 14 m gondola and similar cars,
+# 17 m box cars and flats, 20 m container flats, 23 m sliding-wall cars, and 26 m articulated ones.
+MIXTURE = (
+    (0.25, 11.5, 1.0),
+    (0.35, 13.5, 1.0),
+    (0.18, 16.0, 1.2),
+    (0.13, 19.0, 1.0),
+    (0.05, 22.5, 1.2),
+    (0.04, 26.0, 1.5),
+)
+# Share of the prior that is spread evenly over all lengths.
+FLOOR = 0.1
+# How alike two lengths are, by their difference in samples. The evidence is no finer than two samples.
+ALIKE = {-2: 0.25, -1: 0.75, 0: 1.0, 1: 0.75, 2: 0.25}
+
+
+def length_prior() -> Doubles:
+    """Probability of each of `LENGTHS`."""
+    metres = LENGTHS * SAMPLE_M
+    shape = sum(share / sd * np.exp(-0.5 * ((metres - mean) / sd) ** 2) for share, mean, sd in MIXTURE)
+    return np.asarray((1 - FLOOR) * shape / np.sum(shape) + FLOOR / len(LENGTHS))
