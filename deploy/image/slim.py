@@ -37,7 +37,7 @@ OF_BASE = (
     "/var/log/*",
 )
 
-# Tests, headers, notes for uninstalling, the time of the build, and a codec that no GeoTIFF uses.
+# Tests, headers, notes for uninstalling, the time of the build, a codec that no GeoTIFF uses, and example pictures.
 OF_LIBRARIES = (
     "**/tests",
     "**/include",
@@ -45,6 +45,9 @@ OF_LIBRARIES = (
     "*.dist-info/uv_cache.json",
     "PIL/_avif.*",
     "pillow.libs/libavif-*",
+    "skimage/data/*.jpg",
+    "skimage/data/*.np?",
+    "skimage/data/*.png",
 )
 
 
