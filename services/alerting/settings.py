@@ -1,9 +1,10 @@
 """Settings of alerting."""
 
+from base64 import b64decode
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.shared.settings import (
@@ -17,6 +18,21 @@ from railwatch.shared.settings import (
     SiteSettings,
 )
 
+# Beginning of a webhook's secret that is written in base64, as the Standard Webhooks specification asks for.
+BASE64_PREFIX = "whsec_"
+
+
+def _decodable(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text.startswith(BASE64_PREFIX):
+        try:
+            b64decode(text.removeprefix(BASE64_PREFIX), validate=True)
+        except ValueError:
+            raise ValueError(f"what follows {BASE64_PREFIX} must be base64") from None
+    return secret
+
+
+WebhookSecret = Annotated[SecretStr, Field(min_length=16), AfterValidator(_decodable)]
 Token = Annotated[SecretStr, Field(min_length=16)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 _RULE = Rule()
@@ -127,12 +143,13 @@ class WebhookSettings(Group):
 
     Attributes:
         urls: address by receiver name, `desk=https://desk.example/hooks/railwatch`.
-        secrets: the key that signs what a receiver is sent, by its name; every receiver needs one.
+        secrets: the secret that signs what a receiver is sent, by receiver name; every receiver needs one. `whsec_` and
+            base64 stands for the key's bytes; any other text is the key itself.
         formats: `cloudevents`, the default, or `alertmanager`, by receiver name.
     """
 
     urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
-    secrets: Annotated[dict[ReceiverName, Annotated[SecretStr, Field(min_length=16)]], ByName] = Field(
+    secrets: Annotated[dict[ReceiverName, WebhookSecret], ByName] = Field(
         default={}, description="name=secret[,name=secret] of at least 16 characters each"
     )
     formats: Annotated[dict[ReceiverName, WebhookFormat], ByName] = Field(

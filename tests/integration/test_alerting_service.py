@@ -7,15 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from railwatch.embedded import free_port
-from railwatch.services.alerting.delivery.signature import HEADER, verify
 from railwatch.services.alerting.state.keys import KNOWN_SINCE
 from railwatch.shared.bus import Publisher
 from railwatch.shared.events import AlertEvent, DeadLetter, MissedLookEvent
@@ -135,7 +134,7 @@ def test_a_surge_reaches_everyone_who_should_know_and_poison_nobody(
         reasons = {letter.reason for letter in letters.events()}
     assert reasons == {"implausible-count", "unknown-tile", "unknown-site"}
     last = desk.requests[-1]
-    assert verify(SECRET, last.body, last.headers[HEADER], datetime.now(UTC).timestamp())
+    Webhook(SECRET.encode()).verify(last.body, last.headers)
     assert [transition for _, transition in sent(desk)] == ["opened", "opened", "opened", "updated"]
     assert last.json["data"]["sentence"] == alert["sentence"]
     assert [look["count"] for look in looks] == [70, 30, 9]

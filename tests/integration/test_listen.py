@@ -13,7 +13,7 @@ from railwatch.cli.listen import _printer, in_two_lines, notices, serve_webhook,
 from railwatch.embedded import free_port
 from railwatch.services.alerting.delivery.formats import cloudevent
 from railwatch.services.alerting.delivery.receivers import webhook
-from railwatch.services.alerting.delivery.signature import HEADER, sign
+from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import make_producer
 from railwatch.shared.events import AlertEvent, Notice, Transition
@@ -31,14 +31,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def test_alerts_are_heard_from_kafka_and_what_is_no_event_is_left_out(kafka_settings: KafkaSettings) -> None:
+def test_alerts_are_received_from_kafka_and_what_is_no_event_is_left_out(kafka_settings: KafkaSettings) -> None:
     publisher, producer = Publisher(kafka_settings), make_producer(kafka_settings)
     publisher.publish(OPENED)
     producer.send(kafka_settings.prefix + AlertEvent.TOPIC, b"{}", OPENED.key.encode(), []).get(10)
     publisher.publish(MISSED, UPDATED)
-    heard = notices(kafka_settings, from_beginning=True, group="")
-    assert [next(heard), next(heard), next(heard)] == [OPENED, MISSED, UPDATED]
-    heard.close()  # type: ignore[attr-defined]
+    received = notices(kafka_settings, from_beginning=True, group="")
+    assert [next(received), next(received), next(received)] == [OPENED, MISSED, UPDATED]
+    received.close()  # type: ignore[attr-defined]
     publisher.close()
     producer.close()
 
@@ -46,37 +46,37 @@ def test_alerts_are_heard_from_kafka_and_what_is_no_event_is_left_out(kafka_sett
 def test_a_group_goes_on_with_what_it_had_not_finished(kafka_settings: KafkaSettings) -> None:
     publisher = Publisher(kafka_settings)
     publisher.publish(OPENED, UPDATED)
-    heard = notices(kafka_settings, from_beginning=False, group="desk")
-    assert next(heard) == OPENED
-    heard.close()  # type: ignore[attr-defined]
-    heard = notices(kafka_settings, from_beginning=False, group="desk")
-    assert [next(heard), next(heard)] == [OPENED, UPDATED]
-    heard.close()  # type: ignore[attr-defined]
+    received = notices(kafka_settings, from_beginning=False, group="desk")
+    assert next(received) == OPENED
+    received.close()  # type: ignore[attr-defined]
+    received = notices(kafka_settings, from_beginning=False, group="desk")
+    assert [next(received), next(received)] == [OPENED, UPDATED]
+    received.close()  # type: ignore[attr-defined]
     publisher.close()
 
 
 def test_each_transition_is_printed_once_and_none_that_was_overtaken(capsys: pytest.CaptureFixture[str]) -> None:
-    heard = _printer(site="", as_json=False)
+    received = _printer(site="", as_json=False)
     for event in (OPENED, OPENED, UPDATED, OPENED, UPDATED):
-        heard(event)
+        received(event)
     printed = capsys.readouterr().out
     assert printed == f"{in_two_lines(OPENED)}\n{in_two_lines(UPDATED)}\n"
     assert OPENED.sentence in printed
 
 
 def test_a_missed_look_is_printed_when_it_begins_and_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    heard = _printer(site="", as_json=False)
+    received = _printer(site="", as_json=False)
     for event in (MISSED, OPENED, MISSED, SEEN_AGAIN, MISSED):
-        heard(event)
+        received(event)
     printed = capsys.readouterr().out
     assert printed == "".join(f"{in_two_lines(event)}\n" for event in (MISSED, OPENED, SEEN_AGAIN))
     assert f"opened (missed look) {MISSED.sentence}" in printed
 
 
 def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: pytest.CaptureFixture[str]) -> None:
-    heard = _printer(site="tumangang", as_json=True)
-    heard(OPENED.model_copy(update={"site": "najin", "alert": "f" * 32}))
-    heard(OPENED)
+    received = _printer(site="tumangang", as_json=True)
+    received(OPENED.model_copy(update={"site": "najin", "alert": "f" * 32}))
+    received(OPENED)
     (line,) = capsys.readouterr().out.splitlines()
     assert AlertEvent.model_validate_json(line) == OPENED
 
@@ -84,8 +84,8 @@ def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: p
 @pytest.fixture
 def listening() -> Iterator[tuple[str, list[Notice]]]:
     port, stop = free_port(), threading.Event()
-    heard: list[Notice] = []
-    thread = threading.Thread(target=serve_webhook, args=(port, SECRET, heard.append, stop), daemon=True)
+    received: list[Notice] = []
+    thread = threading.Thread(target=serve_webhook, args=(port, SECRET, received.append, stop), daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{port}/"
 
@@ -96,41 +96,48 @@ def listening() -> Iterator[tuple[str, list[Notice]]]:
             return False
 
     eventually(answers, "the webhook listens")
-    yield url, heard
+    yield url, received
     stop.set()
     thread.join()
 
 
-def test_what_alerting_delivers_is_heard_as_a_webhook(listening: tuple[str, list[Notice]]) -> None:
-    url, heard = listening
+def test_what_alerting_delivers_is_received_as_a_webhook(listening: tuple[str, list[Notice]]) -> None:
+    url, received = listening
     desk = webhook("desk", url, SecretStr(SECRET), "cloudevents", 5.0, now)
     for event in (OPENED, MISSED, SEEN_AGAIN):
         desk.send(event)
-    assert heard == [OPENED, MISSED, SEEN_AGAIN]
+    assert received == [OPENED, MISSED, SEEN_AGAIN]
 
 
 @pytest.mark.parametrize(
-    "header",
-    ["", "t=1,v1=00", sign("another secret, longer", b"{}", now().timestamp()), sign(SECRET, b"{}", 1_600_000_000)],
+    "headers",
+    [
+        {},
+        {"webhook-id": "event-1", "webhook-timestamp": "1", "webhook-signature": "v1"},
+        signed_headers("another secret, longer", "event-1", "{}", now()),
+        signed_headers(SECRET, "event-1", "{}", datetime(2020, 9, 13, tzinfo=UTC)),
+    ],
     ids=["none", "malformed", "another-secret", "old"],
 )
-def test_a_webhook_without_a_fresh_signature_is_refused(listening: tuple[str, list[Notice]], header: str) -> None:
-    url, heard = listening
-    assert httpx.post(url, content=b"{}", headers={HEADER: header}).status_code == 401
-    assert heard == []
+def test_a_webhook_without_a_fresh_signature_is_refused(
+    listening: tuple[str, list[Notice]], headers: dict[str, str]
+) -> None:
+    url, received = listening
+    assert httpx.post(url, content=b"{}", headers=headers).status_code == 401
+    assert received == []
 
 
 def test_a_signed_body_that_is_no_known_event_is_refused(listening: tuple[str, list[Notice]]) -> None:
-    url, heard = listening
+    url, received = listening
     wrong_id = {**cloudevent(OPENED), "id": "0" * 32}
     later_version = {**cloudevent(OPENED), "type": "railwatch.alert.v2"}
-    for body in (b"[]", b"no json", json.dumps(wrong_id).encode(), json.dumps(later_version).encode()):
-        signature = sign(SECRET, body, now().timestamp())
-        assert httpx.post(url, content=body, headers={HEADER: signature}).status_code == 400
+    for body in ("[]", "no json", json.dumps(wrong_id), json.dumps(later_version)):
+        headers = signed_headers(SECRET, "event-1", body, now())
+        assert httpx.post(url, content=body.encode(), headers=headers).status_code == 400
     assert httpx.post(url, content=b" " * 2_000_000).status_code == 413
-    assert heard == []
+    assert received == []
 
 
 def test_a_signature_is_checked_before_the_body_is_read() -> None:
     with pytest.raises(PermissionError):
-        verified(SECRET, b"no json", sign(SECRET, b"other", now().timestamp() - timedelta(hours=1).total_seconds()))
+        verified(SECRET, b"no json", signed_headers(SECRET, "event-1", "other", now() - timedelta(hours=1)))

@@ -1,11 +1,14 @@
 """Little loopback receivers of alerts: one that behaves, and sockets that do not."""
 
+import base64
+import hmac
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,6 +24,17 @@ class Request:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def is_signed_with(self, key: bytes, at: datetime) -> bool:
+        """Whether the request is signed as the Standard Webhooks specification asks, computed by hand."""
+        seconds = str(int(at.timestamp()))
+        signed = f"{self.json['id']}.{seconds}.".encode() + self.body
+        signature = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        return (self.headers["webhook-id"], self.headers["webhook-timestamp"], self.headers["webhook-signature"]) == (
+            self.json["id"],
+            seconds,
+            f"v1,{signature}",
+        )
 
 
 @dataclass

@@ -20,7 +20,6 @@ from deploy.tests.rendering import DEPLOY
 from railwatch.demo.system import System, running_services
 from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
-from railwatch.services.alerting.delivery.signature import HEADER
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.settings import KafkaSettings
@@ -56,7 +55,7 @@ class Desk(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Take)
         self.taken: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        self.signatures: list[tuple[bytes, str]] = []
+        self.signed: list[tuple[bytes, dict[str, str]]] = []
         self.refused: set[str] = set()
 
     @property
@@ -81,8 +80,8 @@ class _Take(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path not in self.server.refused:
             self.server.taken[self.path].append(json.loads(body))
-            if HEADER in self.headers:
-                self.server.signatures.append((body, self.headers[HEADER]))
+            if "webhook-signature" in self.headers:
+                self.server.signed.append((body, dict(self.headers.items())))
         self.send_response(503 if self.path in self.server.refused else 204)
         self.end_headers()
 

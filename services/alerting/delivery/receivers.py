@@ -15,7 +15,7 @@ from railwatch.services.alerting.delivery.formats import (
     cloudevent,
 )
 from railwatch.services.alerting.delivery.post import post
-from railwatch.services.alerting.delivery.signature import HEADER, sign
+from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.services.alerting.settings import Settings, WebhookFormat
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
@@ -23,8 +23,6 @@ from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severit
 
 # How many reminders may be lost before Alertmanager takes a standing alert as resolved.
 REMINDERS_MISSED = 4
-
-EVENT_ID_HEADER = "Railwatch-Event-Id"
 
 Clock = Callable[[], datetime]
 
@@ -101,13 +99,12 @@ def webhook(name: str, url: str, secret: SecretStr, format_: WebhookFormat, time
             content, media_type = alertmanager_webhook(event, name), "application/json"
         else:
             content, media_type = cloudevent(event), "application/cloudevents+json"
-        body = json.dumps(content).encode()
+        body = json.dumps(content)
         headers = {
             "Content-Type": f"{media_type}; charset=utf-8",
             "User-Agent": "Railwatch",
-            EVENT_ID_HEADER: event.id,
-            HEADER: sign(secret.get_secret_value(), body, clock().timestamp()),
+            **signed_headers(secret.get_secret_value(), event.id, body, clock()),
         }
-        post(url, body, headers, timeout_s)
+        post(url, body.encode(), headers, timeout_s)
 
     return Receiver(name, send)

@@ -1,32 +1,52 @@
-"""The signature of a webhook: HMAC-SHA256 over the time of sending and the body.
+"""Signatures of webhooks by the Standard Webhooks specification, https://www.standardwebhooks.com.
 
-`Railwatch-Signature: t=1696518000,v1=<hex>`, where `t` is seconds since 1970 and `v1` the HMAC-SHA256, keyed with the
-receiver's secret, of `t`, a full stop and the body. The time is signed too, so that an old request cannot be replayed.
+Three headers travel with the body: `webhook-id`, `webhook-timestamp` (seconds since 1970) and `webhook-signature`. The
+signature is `v1,` and the base64 of HMAC-SHA256 over `<id>.<timestamp>.<body>`. The time is signed too, so an old
+request cannot be sent again.
 """
 
 import hashlib
 import hmac
-import re
+from collections.abc import Mapping
+from datetime import datetime
 
-HEADER = "Railwatch-Signature"
-# A signature older or newer than this is refused.
-TOLERANCE_S = 300.0
+from standardwebhooks import Webhook, WebhookVerificationError
 
-_FORM = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+from railwatch.services.alerting.settings import BASE64_PREFIX
 
-
-def sign(secret: str, body: bytes, at_s: float) -> str:
-    """The header's value for a body sent at a time (seconds since 1970)."""
-    return f"t={int(at_s)},v1={_digest(secret, body, int(at_s))}"
+# Deprecated: sent beside the standard headers for one release.
+OLD_SIGNATURE_HEADER = "Railwatch-Signature"
+OLD_ID_HEADER = "Railwatch-Event-Id"
 
 
-def verify(secret: str, body: bytes, header: str, now_s: float, tolerance_s: float = TOLERANCE_S) -> bool:
-    """Whether the header's value was made with the secret for this very body, not long ago."""
-    form = _FORM.fullmatch(header)
-    if form is None or abs(now_s - int(form[1])) > tolerance_s:
+def signed_headers(secret: str, event_id: str, body: str, at: datetime) -> dict[str, str]:
+    """The headers that sign a body.
+
+    Args:
+        secret: the receiver's secret.
+        event_id: id of the event, the same at every attempt.
+        body: what is sent.
+        at: the time of sending, in UTC.
+    """
+    seconds = int(at.timestamp())
+    old = hmac.new(secret.encode(), f"{seconds}.{body}".encode(), hashlib.sha256).hexdigest()
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": _webhook(secret).sign(event_id, at, body),
+        OLD_ID_HEADER: event_id,
+        OLD_SIGNATURE_HEADER: f"t={seconds},v1={old}",
+    }
+
+
+def verify(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether the headers were made with the secret for this very body, in the last five minutes."""
+    try:
+        _webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError):
         return False
-    return hmac.compare_digest(form[2], _digest(secret, body, int(form[1])))
+    return True
 
 
-def _digest(secret: str, body: bytes, at_s: int) -> str:
-    return hmac.new(secret.encode(), f"{at_s}.".encode() + body, hashlib.sha256).hexdigest()
+def _webhook(secret: str) -> Webhook:
+    return Webhook(secret if secret.startswith(BASE64_PREFIX) else secret.encode())

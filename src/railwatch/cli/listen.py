@@ -5,7 +5,7 @@ even if it arrives several times, and never go back to an earlier transition.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -126,7 +126,6 @@ def serve_webhook(port: int, secret: str, receive: Receive, stop: threading.Even
     """
     from fastapi import FastAPI, Request, Response
 
-    from railwatch.services.alerting.delivery.signature import HEADER
     from railwatch.shared.health import serve
     from railwatch.shared.settings import HttpSettings
 
@@ -140,7 +139,7 @@ def serve_webhook(port: int, secret: str, receive: Receive, stop: threading.Even
             if len(body) > MAX_BODY_BYTES:
                 return Response("too long", 413)
         try:
-            receive(verified(secret, body, request.headers.get(HEADER, "")))
+            receive(verified(secret, body, request.headers))
         except PermissionError as error:
             return Response(str(error), 401)
         except ValueError as error:
@@ -152,7 +151,7 @@ def serve_webhook(port: int, secret: str, receive: Receive, stop: threading.Even
         (stop or threading.Event()).wait()
 
 
-def verified(secret: str, body: bytes, signature: str) -> Notice:
+def verified(secret: str, body: bytes, headers: Mapping[str, str]) -> Notice:
     """The event in a webhook's body.
 
     Raises:
@@ -160,11 +159,10 @@ def verified(secret: str, body: bytes, signature: str) -> Notice:
         ValueError: the body is not an event of a known type and version.
     """
     import json
-    import time
 
     from railwatch.services.alerting.delivery.signature import verify
 
-    if not verify(secret, body, signature, time.time()):
+    if not verify(secret, body, headers):
         raise PermissionError("the signature is missing, old or wrong")
     envelope = json.loads(body)
     if not isinstance(envelope, dict) or envelope.get("type") not in KNOWN:
