@@ -11,12 +11,25 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from railwatch.shared import metrics
 from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.metrics import MetricsOf, registry
+from railwatch.shared.process import SERVICES, Service
 from railwatch.shared.settings import HttpSettings
 
+# A loop that has not come round for this long is stuck. It turns several times a second when all is well.
 ALIVE_WITHIN_S = 60.0
-"""A loop that has not come round for this long is stuck. It turns several times a second when all is well."""
+
+_EVERY = MetricsOf(SERVICES)
+
+READY = _EVERY.gauge(
+    "railwatch_ready",
+    "1 when something that the service needs was there as `/readyz` was last asked, 0 when it was away.",
+    dependency="as `/readyz` names it, such as `kafka` or `redis`",
+)
+PROGRESS_AGE_SECONDS = _EVERY.gauge(
+    "railwatch_progress_age_seconds",
+    "Time since the service's loop last came round, several times a second when all is well; stuck after a minute.",
+)
 
 
 class Progress:
@@ -40,15 +53,20 @@ class Progress:
 
 
 def health_router(
-    progress: Progress, ready: Mapping[str, Callable[[], bool]], alive_within_s: float = ALIVE_WITHIN_S
+    service: Service,
+    progress: Progress,
+    ready: Mapping[str, Callable[[], bool]],
+    alive_within_s: float = ALIVE_WITHIN_S,
 ) -> APIRouter:
     """The three routes.
 
     Args:
+        service: whose metrics are served.
         progress: what the service's loop beats.
         ready: by name, whether something that the service needs is there; asked at every request to `/readyz`.
         alive_within_s: how old the last beat may be.
     """
+    served = registry(service)
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", summary="Whether the service makes progress")
@@ -61,7 +79,7 @@ def health_router(
     def readyz() -> JSONResponse:
         answers = {name: is_ready() for name, is_ready in ready.items()}
         for name, answer in answers.items():
-            metrics.READY.labels(name).set(answer)
+            READY.labels(name).set(answer)
         missing = [name for name, answer in answers.items() if not answer]
         return JSONResponse(
             {"status": "not ready" if missing else "ready", "missing": missing}, 503 if missing else 200
@@ -69,8 +87,8 @@ def health_router(
 
     @router.get("/metrics", summary="Metrics in Prometheus' text format", response_class=Response)
     def exposition() -> Response:
-        metrics.PROGRESS_AGE_SECONDS.set(progress.age_s)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        PROGRESS_AGE_SECONDS.set(progress.age_s)
+        return Response(generate_latest(served), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -2,10 +2,11 @@
 
 import signal
 import threading
-from typing import Literal
+from typing import Literal, get_args
 
 # The services, as they are called in events, metrics, logs and traces.
 Service = Literal["ingest", "detector", "alerting"]
+SERVICES: tuple[Service, ...] = get_args(Service)
 
 
 def stop_on_signal() -> threading.Event:

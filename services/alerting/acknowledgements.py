@@ -5,12 +5,12 @@ Both are transitions of the alert like any other: numbered, kept, and published 
 
 from datetime import datetime
 
+from railwatch.services.alerting import metrics
 from railwatch.services.alerting.history.lifecycle import AlertRecord
 from railwatch.services.alerting.history.wording import moment
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
-from railwatch.shared import metrics
 from railwatch.shared.errors import RailwatchError
 from railwatch.shared.events import AlertEvent, Transition
 

@@ -53,7 +53,7 @@ def make_app(
     """Alerting's HTTP API and pages. The tokens are those of people who may acknowledge and silence."""
     app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "")
     answer_with_problems(app)
-    app.include_router(health_router(progress, ready))
+    app.include_router(health_router("alerting", progress, ready))
     app.include_router(sites_router(store, sites))
     app.include_router(alerts_router(store, blobs))
     app.include_router(acknowledgements_router(store, tokens))

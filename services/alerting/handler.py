@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from railwatch.services.alerting import metrics
 from railwatch.services.alerting.history.alert_event import alert_event
 from railwatch.services.alerting.history.history import enter
 from railwatch.services.alerting.history.lifecycle import records_after, transitions_due
@@ -25,7 +26,6 @@ from railwatch.services.alerting.rule.judgement import Judgement, Rule
 from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
-from railwatch.shared import metrics
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.sites import Site

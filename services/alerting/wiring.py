@@ -8,13 +8,13 @@ from typing import Any
 
 import redis
 
+from railwatch.services.alerting import metrics
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import receivers
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
-from railwatch.shared import metrics
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.events import CountEvent, Miss, Notice
 from railwatch.shared.health import Progress

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import structlog
 
+from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
@@ -19,7 +20,6 @@ from railwatch.services.detector.recall.check import check_recall, is_sampled
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.unregistered import UnregisteredLooks
-from railwatch.shared import metrics
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
 from railwatch.shared.errors import UnprocessableError

@@ -25,7 +25,7 @@ def run() -> None:
     needs = {"kafka": tiles.ready, "redis": lambda: ready(client), "blobs": blobs.ready}
 
     app = FastAPI(title="Railwatch detector")
-    app.include_router(health_router(progress, needs))
+    app.include_router(health_router("detector", progress, needs))
     with serve(app, settings.http):
         tiles.run(stop_on_signal())
     publisher.close()

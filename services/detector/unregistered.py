@@ -2,7 +2,7 @@
 
 import redis
 
-from railwatch.shared import metrics
+from railwatch.services.detector import metrics
 from railwatch.shared.counts import TileCount
 from railwatch.shared.events import TileEvent
 from railwatch.shared.state import key, redis_errors

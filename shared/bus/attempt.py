@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from kafka import TopicPartition
 
-from railwatch.shared import metrics
+from railwatch.shared.bus import metrics
 from railwatch.shared.bus.codec import decode, origin_of
 from railwatch.shared.bus.deadletter import dead_letter
 from railwatch.shared.bus.inflight import Task

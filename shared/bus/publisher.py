@@ -6,7 +6,7 @@ from typing import Any
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from railwatch.shared import metrics
+from railwatch.shared.bus import metrics
 from railwatch.shared.bus.client import DELIVERY_TIMEOUT_MS, make_producer
 from railwatch.shared.bus.codec import encode
 from railwatch.shared.bus.lineage import current_lineage

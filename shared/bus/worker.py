@@ -18,7 +18,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 from kafka.structs import MemberState
 
-from railwatch.shared import metrics
+from railwatch.shared.bus import metrics
 from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import make_consumer
 from railwatch.shared.bus.inflight import Inflight, Task

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 import redis
-from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from railwatch.services.alerting.delivery.deliver import Delivery
@@ -14,6 +13,7 @@ from railwatch.services.alerting.delivery.receivers import Alertmanager, webhook
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import Transition
+from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import alert_event, missed_look
@@ -47,7 +47,7 @@ def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Deli
 
 
 def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, {"receiver": "desk", **labels}) or 0.0
+    return registry("alerting").get_sample_value(name, {"receiver": "desk", **labels}) or 0.0
 
 
 def test_a_transition_arrives_signed_and_with_its_id(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:

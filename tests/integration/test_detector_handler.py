@@ -9,10 +9,10 @@ import redis
 from obstore.store import MemoryStore
 from PIL import Image
 
+from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.unregistered import UnregisteredLooks
-from railwatch.shared import metrics
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Quality, Sun
 from railwatch.shared.errors import TransientError, UnprocessableError

@@ -112,6 +112,7 @@ def test_tiles_are_counted_and_baselines_survive_the_loss_of_redis(
         eventually(lambda: len(state.hgetall("railwatch:detector:baselines:yard:r0c0")) == 2, "the given one is taken")
         assert "railwatch_tiles_total{quality=" in detector.metrics()
         assert "railwatch_registration_shift_pixels_count 1.0" in detector.metrics()
+        assert "railwatch_alerts_standing" not in detector.metrics(), "that is alerting's"
 
     remembered = pointers(state, first, second)
     state.flushall()

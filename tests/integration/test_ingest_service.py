@@ -95,7 +95,9 @@ def test_a_pushed_scene_is_announced_once_over_a_restart(ingest: Ingest, kafka_s
             assert again.status_code == 200, again.text
             other = ingest.push(NoiseScene(seed=2).geotiff())
             assert other.status_code == 201, other.text
-            assert 'railwatch_scenes_total{outcome="known"' in httpx.get(f"{ingest.url}/metrics").text
+            metrics = httpx.get(f"{ingest.url}/metrics").text
+            assert 'railwatch_scenes_total{outcome="known"' in metrics
+            assert "railwatch_coverage_ratio" not in metrics, "that is the detector's"
 
         eventually(lambda: len(tiles.events()) >= 2, "both versions of the scene are announced")
         eventually(lambda: len(letters.events()) >= 1, "the refusal is kept")

@@ -10,8 +10,7 @@ import pytest
 from kafka import KafkaProducer
 from structlog.testing import capture_logs
 
-from railwatch.shared import metrics
-from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, Worker, encode, lineage
+from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, Worker, encode, lineage, metrics
 from railwatch.shared.bus.client import connection
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import TransientError, UnprocessableError

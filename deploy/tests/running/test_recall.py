@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from deploy.tests.running.stack import running_alertmanager, running_desk, running_prometheus
 from railwatch.embedded import free_port
-from railwatch.shared import metrics
+from railwatch.services.detector import metrics
 from railwatch.shared.health import Progress, health_router, serve
 from railwatch.shared.settings import HttpSettings
 from tests.support.bus import eventually
@@ -21,7 +21,7 @@ RECOVERED = "railwatch:recall_cars_recovered:sum"
 
 def test_a_detector_that_finds_fewer_known_cars_than_before_is_told(tmp_path: Path) -> None:
     detector = FastAPI()
-    detector.include_router(health_router(Progress(), {}))
+    detector.include_router(health_router("detector", Progress(), {}))
     with serve(detector, HttpSettings(port=0)) as url, running_desk() as desk:
         injected, recovered = _write_weeks(tmp_path, url.removeprefix("http://"))
         metrics.RECALL_CARS_INJECTED.labels("tumangang").inc(injected)

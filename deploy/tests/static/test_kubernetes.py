@@ -92,7 +92,7 @@ def test_every_variable_is_a_setting_of_some_service(name: str) -> None:
 
 @every_overlay
 def test_ports_and_probes_are_those_of_the_app(name: str) -> None:
-    routes = {route.path for route in health_router(Progress(), {}).routes}  # type: ignore[attr-defined]
+    routes = {route.path for route in health_router("ingest", Progress(), {}).routes}  # type: ignore[attr-defined]
     for service in SERVICES:
         (container,) = pod_templates(overlay(name))[f"railwatch-{service}"]["spec"]["containers"]
         assert container["args"] == [service]

@@ -13,8 +13,8 @@ from functools import partial
 
 import redis
 
+from railwatch.services.alerting import metrics
 from railwatch.services.alerting.state.store import Store
-from railwatch.shared import metrics
 from railwatch.shared.bus import Timer
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
 from railwatch.shared.events import Event, Notice, Transition

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
+from railwatch.services.ingest import metrics
 from railwatch.services.ingest.http import openapi
 from railwatch.services.ingest.http.problems import problem_response, unavailable_response
 from railwatch.services.ingest.http.upload import Upload, read_upload
@@ -17,7 +18,6 @@ from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled, take_item
 from railwatch.services.ingest.scenes.intake import Intake, Receipt
 from railwatch.services.ingest.scenes.metadata import read_metadata
-from railwatch.shared import metrics
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check, problem
@@ -36,7 +36,7 @@ def make_app(
     app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION)
     answer_with_problems(app)
     app.include_router(scenes_router(intake, tokens))
-    app.include_router(health_router(progress, ready))
+    app.include_router(health_router("ingest", progress, ready))
 
     @app.exception_handler(UnprocessableError)
     async def refused(request: Request, error: UnprocessableError) -> Response:

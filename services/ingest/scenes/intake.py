@@ -8,12 +8,12 @@ from pathlib import Path
 
 import structlog
 
+from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
-from railwatch.shared import metrics
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import UnprocessableError

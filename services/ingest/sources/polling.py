@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.intake import Intake, Receipt
-from railwatch.shared import metrics
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from railwatch.shared import metrics
+from railwatch.shared.bus import metrics
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.health import Progress, health_router, serve
 from railwatch.shared.settings import HttpSettings
@@ -16,7 +16,7 @@ from railwatch.shared.settings import HttpSettings
 def client(progress: Progress, ready: dict[str, bool], alive_within_s: float = 60.0) -> TestClient:
     app = FastAPI()
     answers = {name: partial(bool, answer) for name, answer in ready.items()}
-    app.include_router(health_router(progress, answers, alive_within_s))
+    app.include_router(health_router("ingest", progress, answers, alive_within_s))
     return TestClient(app)
 
 
@@ -59,7 +59,7 @@ def test_metrics_are_served_in_prometheus_format() -> None:
 
 def test_serve_listens_while_the_block_lasts() -> None:
     app = FastAPI()
-    app.include_router(health_router(Progress(), {}))
+    app.include_router(health_router("ingest", Progress(), {}))
 
     with serve(app, HttpSettings(port=0)) as url:
         assert httpx.get(f"{url}/healthz").status_code == 200
