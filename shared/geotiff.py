@@ -38,13 +38,13 @@ LOCKED_DOWN = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a GeoTIFF may be. Its header tells, so that a small file cannot unpack into more memory than is meant.
+    """What a GeoTIFF may be. The header is enough to check it, so that no small file unpacks into too much memory.
 
     Attributes:
         max_pixels: rows times columns.
-        max_block_bytes: what one block unpacks to: to read one pixel, the whole block is decoded.
+        max_block_bytes: size of one unpacked block. To read one pixel, the whole block is decoded.
         dtypes: data types of the pixels.
-        min_side_px: rows, and columns.
+        min_side_px: the fewest rows, and the fewest columns.
     """
 
     max_pixels: int
@@ -60,7 +60,7 @@ class Geotiff:
     Attributes:
         dataset: its pixels and tags.
         grid: where its pixels lie.
-        pixel_size_m: true metres on the ground of a step along the columns and along the rows, in its middle.
+        pixel_size_m: true metres on the ground of one step along columns and of one along rows, in its middle.
     """
 
     dataset: DatasetReader
@@ -70,7 +70,7 @@ class Geotiff:
 
 @contextmanager
 def open_geotiff(source: Path | bytes, limits: Limits) -> Iterator[Geotiff]:
-    """Opens a GeoTIFF and checks its header. Pixels that turn out to be damaged inside the `with` are its fault, too.
+    """Opens a GeoTIFF and checks its header. Damaged pixels that are read inside the `with` are reported, too.
 
     Args:
         source: a file, or its bytes.

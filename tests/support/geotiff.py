@@ -14,8 +14,8 @@ from rasterio.io import MemoryFile
 from railwatch.shared.geography import to_lon_lat
 
 UTM = "EPSG:32652"
+# The upper left corner of the ground that a `NoiseScene` shows, in `UTM`: 42.41 N, 128.61 E.
 ORIGIN = (467_900.0, 4_696_100.0)
-"""The upper left corner of the ground that `geotiff` shows, in `UTM`; 42.41 N, 128.61 E."""
 
 SITE_YAML = "id: yard\nname: Test Yard\ntracks: yard.geojson\n"
 
@@ -68,7 +68,7 @@ def bare_tiff(side: int) -> bytes:
 
 
 def lon_lat(east_m: float, south_m: float) -> list[float]:
-    """A place so far east and south of the scene's upper left corner."""
+    """Longitude and latitude of a place, in metres east and south of the scene's upper left corner."""
     lons, lats = to_lon_lat(UTM, np.array([ORIGIN[0] + east_m]), np.array([ORIGIN[1] - south_m]))
     return [float(lons[0]), float(lats[0])]
 
@@ -76,7 +76,7 @@ def lon_lat(east_m: float, south_m: float) -> list[float]:
 def write_site(
     directory: Path, *tracks: tuple[tuple[float, float], tuple[float, float]], yaml: str = SITE_YAML
 ) -> Path:
-    """A site of straight tracks between (east, south) metres; by default one of 100 m amid the scene."""
+    """A site of straight tracks between points (metres east, metres south); by default 100 m in the middle."""
     features = [
         {
             "type": "Feature",

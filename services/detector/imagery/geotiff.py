@@ -1,4 +1,4 @@
-"""Tiles as pictures: which bands of a GeoTIFF are looked at, which pixels are valid, and what value saturates."""
+"""Reads a GeoTIFF as a picture: which bands are used, which pixels are valid, and which value is full scale."""
 
 from pathlib import Path
 
@@ -8,20 +8,21 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from scipy import ndimage
 
+from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.raster import Raster, on_metric_grid
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
 
 MAX_PIXELS = 8192 * 8192
-# Registration and strips need some ground to work on.
+# On less ground there is nothing to register.
 MIN_SIDE_PX = 32
-# A tile is read as a whole, so its only block may hold all of it: four bands of four bytes.
+# A tile is read as a whole, so one block may contain all of it: four bands of four bytes.
 BLOCK_BYTES_PER_PIXEL = 16
-# Every type of real numbers that a GeoTIFF can have.
+# All types of integers and floats that a GeoTIFF can have.
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
-# Pixels that differ by more than this between the axes are resampled to square ones before anything measures lengths.
+# Pixels whose sides differ by a larger ratio are resampled to square ones, because lengths are measured in pixels.
 MAX_ANISOTROPY = 1.01
-# Black ground may touch the border here and there; fill touches it along this many pixels, or more.
+# Fill touches the picture's border along at least so many pixels; black ground may touch it along a few.
 MIN_FILL_PX = 16
 
 
@@ -74,12 +75,14 @@ def _colour_bands(dataset: DatasetReader) -> list[int]:
         return [band for band in named if band]
     opaque = [i for i, meaning in enumerate(interpretation, start=1) if meaning != ColorInterp.alpha]
     if not opaque:
-        raise UnprocessableError("bands-unsupported", "The raster has no band besides its transparency.")
+        raise UnprocessableError(
+            "bands-unsupported", "The raster has only a transparency band; it must have one that shows the ground."
+        )
     return opaque[:3] if len(opaque) >= 3 else opaque[:1]
 
 
-def _valid(dataset: DatasetReader, raw: NDArray[np.generic], bands: list[int]) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
+def _valid(dataset: DatasetReader, raw: NDArray[np.generic], bands: list[int]) -> Mask:
+    valid: Mask = np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
     if raw.dtype.kind == "f":
         valid &= np.isfinite(raw).all(axis=0)
     declared = any(MaskFlags.all_valid not in flags for flags in dataset.mask_flag_enums)
@@ -88,20 +91,20 @@ def _valid(dataset: DatasetReader, raw: NDArray[np.generic], bands: list[int]) -
     return valid
 
 
-def _edge_fill(raw: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Exact zero in all bands, connected to the border: what providers pad with and often do not declare."""
-    black: NDArray[np.bool_] = np.asarray((raw == 0).all(axis=0))
+def _edge_fill(raw: NDArray[np.generic]) -> Mask:
+    """Areas of exact zero in all bands along the border. Providers pad with them and often do not declare it."""
+    black: Mask = np.asarray((raw == 0).all(axis=0))
     if not black.any():
         return black
-    labels, _ = ndimage.label(black)
+    labels, areas = ndimage.label(black)
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    sizes = np.bincount(border, minlength=1)
-    fill = np.flatnonzero(sizes >= MIN_FILL_PX)
-    return np.asarray(np.isin(labels, fill[fill > 0]), dtype=bool)
+    along_border_px = np.bincount(border, minlength=areas + 1)
+    along_border_px[0] = 0  # not black
+    return np.asarray((along_border_px >= MIN_FILL_PX)[labels])
 
 
-def _full_scale(dataset: DatasetReader, raw: NDArray[np.generic], valid: NDArray[np.bool_]) -> np.float32:
-    """The value that saturates: 255, the bit depth the file declares or its values imply, or 1 for reflectances."""
+def _full_scale(dataset: DatasetReader, raw: NDArray[np.generic], valid: Mask) -> np.float32:
+    """The value of a saturated pixel: by data type, declared bit depth or the values themselves; 1 for reflectances."""
     if raw.dtype == np.uint8:
         return np.float32(255)
     declared = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")

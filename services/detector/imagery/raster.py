@@ -1,7 +1,7 @@
-"""Georeferenced pictures, and bringing a baseline onto a tile's grid.
+"""Georeferenced pictures, and how a baseline is brought onto a tile's grid.
 
-Pixel coordinates are array coordinates throughout the detector: x is the column, y the row, and (0, 0) is the centre of
-the first pixel. Pixel values are digital numbers divided by the sensor's full scale, so 1 is saturation.
+Pixel coordinates are array coordinates throughout the detector: x is the column, y is the row, and (0, 0) is the centre
+of the first pixel. Pixel values are digital numbers divided by the sensor's full scale: 1 is saturation.
 """
 
 from dataclasses import dataclass, replace
@@ -16,13 +16,14 @@ from rasterio.enums import Resampling
 from rasterio.transform import array_bounds
 from rasterio.warp import calculate_default_transform, reproject
 
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.structure import Blocks, on_blocks
 from railwatch.shared.geography import Grid, utm_zone
 
-# GDAL warps so much at a time: what stays in the processor's cache.
+# Megabytes that GDAL warps at a time. So much stays in the processor's cache.
 WARP_MB = 8
 
-# Rec. 709: how much each band contributes to what the eye calls brightness.
+# Share of red, green and blue in the brightness that the eye sees (ITU-R BT.709).
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 Sample = TypeVar("Sample", np.float32, np.uint8)
@@ -33,15 +34,15 @@ class Raster:
     """A picture with square pixels and its place on Earth.
 
     Attributes:
-        pixels: float32 (bands, rows, cols), one band or red, green, blue; 1 is full scale, 0 where not valid.
+        pixels: float32 (bands, rows, cols), one band or red, green, blue. 1 is full scale; 0 where not valid.
         valid: bool (rows, cols), false where the provider delivered no data.
-        transform: from pixel corners (col, row) to the CRS.
-        crs: the projected CRS.
-        gsd_m: ground sample distance in true metres, whatever the CRS calls a metre.
+        transform: from column and row, counted from pixel corners, to the CRS.
+        crs: a projected CRS.
+        gsd_m: ground sample distance in true metres; metres of a CRS may be longer or shorter.
     """
 
-    pixels: NDArray[np.float32]
-    valid: NDArray[np.bool_]
+    pixels: Floats
+    valid: Mask
     transform: Affine
     crs: CRS
     gsd_m: float
@@ -51,16 +52,16 @@ class Raster:
         """Rows and columns."""
         return self.valid.shape[0], self.valid.shape[1]
 
-    def luminance(self) -> NDArray[np.float32]:
-        """Brightness (rows, cols): the one band, or the Rec. 709 sum of three."""
+    def luminance(self) -> Floats:
+        """Brightness (rows, cols): the one band, or the weighted sum of three (`LUMINANCE`)."""
         return self._luminance
 
     def grey(self) -> "Raster":
-        """Its brightness, as a picture of one band."""
+        """The picture's brightness, as a picture of one band."""
         return replace(self, pixels=luminance(self.pixels)[None])
 
     @cached_property
-    def _luminance(self) -> NDArray[np.float32]:
+    def _luminance(self) -> Floats:
         return luminance(self.pixels)
 
     @cached_property
@@ -68,11 +69,11 @@ class Raster:
         """Brightness on blocks of ground."""
         return on_blocks(self.luminance(), self.gsd_m)
 
-    def to_lonlat(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_lonlat(self, xy_px: Points) -> Points:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
         return np.column_stack(self._grid.to_lon_lat(*(xy_px + 0.5).T))
 
-    def to_pixels(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_pixels(self, lonlat: Points) -> Points:
         """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
         return np.column_stack(self._grid.to_pixels(*lonlat.T)) - 0.5
 
@@ -81,19 +82,19 @@ class Raster:
         return Grid(self.transform, self.crs)
 
 
-def luminance(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def luminance(pixels: Floats) -> Floats:
     """Brightness (rows, cols) of pixels (1 | 3, rows, cols)."""
     if len(pixels) == 1:
-        first: NDArray[np.float32] = pixels[0]
+        first: Floats = pixels[0]
         return first
     return (np.array(LUMINANCE, np.float32) @ pixels.reshape(3, -1)).reshape(pixels.shape[1:])
 
 
 def harmonise(baseline: Raster, tile: Raster) -> Raster:
-    """The baseline on the tile's grid, by georeference alone: size, GSD, CRS and band count made to agree.
+    """The baseline on the tile's grid, by georeference alone. Size, GSD, CRS and number of bands then agree.
 
-    Resampling is cubic and anti-aliased. A baseline that already lies on the grid is returned as it is, so doing it
-    twice changes nothing. Where the tile has three bands and the baseline one, that one stands for all three.
+    Resampling is cubic and anti-aliased. A baseline that is already on the grid is returned as it is: doing it twice
+    changes nothing. If the tile has three bands and the baseline has one, this band is used three times.
     """
     pixels = baseline.pixels
     if len(pixels) != len(tile.pixels):
@@ -113,7 +114,7 @@ def harmonise(baseline: Raster, tile: Raster) -> Raster:
     return Raster(pixels, valid, tile.transform, tile.crs, tile.gsd_m)
 
 
-def north_px(raster: Raster) -> NDArray[np.float64]:
+def north_px(raster: Raster) -> Points:
     """Unit vector (x, y) in pixel coordinates that points to true north at the picture's centre."""
     rows, cols = raster.shape
     centre = raster.to_lonlat(np.array([[cols / 2, rows / 2]]))
@@ -121,9 +122,7 @@ def north_px(raster: Raster) -> NDArray[np.float64]:
     return np.asarray(step[0] / np.hypot(*step[0]))
 
 
-def on_metric_grid(
-    pixels: NDArray[np.float32], valid: NDArray[np.bool_], transform: Affine, crs: CRS, gsd_m: float
-) -> Raster:
+def on_metric_grid(pixels: Floats, valid: Mask, transform: Affine, crs: CRS, gsd_m: float) -> Raster:
     """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
     rows, cols = valid.shape
     (lon,), (lat,) = Grid(transform, crs).to_lon_lat(np.array([cols / 2]), np.array([rows / 2]))
@@ -135,22 +134,22 @@ def on_metric_grid(
 
 
 def resample(
-    pixels: NDArray[np.float32],
-    valid: NDArray[np.bool_],
+    pixels: Floats,
+    valid: Mask,
     transform: Affine,
     crs: CRS,
     to_transform: Affine,
     to_crs: CRS,
     to_shape: tuple[int, int],
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[Floats, Mask]:
     """Pixels (bands, rows, cols) and validity on another grid, cubic and anti-aliased.
 
-    What draws on a pixel that is not valid is not valid. Validity travels as one more band: GDAL's own handling of
-    no-data is several times slower.
+    A pixel is valid if all pixels that it is interpolated from are valid. Validity is resampled as one more band: it is
+    several times faster than GDAL's own handling of no-data.
     """
     source = np.concatenate([pixels, valid[None].astype(np.float32)])
     target = resample_pixels(source, transform, crs, to_transform, to_crs, to_shape)
-    seen: NDArray[np.bool_] = np.abs(target[-1] - 1) < 0.01
+    seen: Mask = np.abs(target[-1] - 1) < 0.01
     return target[:-1] * seen, seen
 
 

@@ -117,7 +117,7 @@ def read_item(document: dict[str, Any], now: datetime) -> DescribedItem:
         return DescribedItem(metadata, pystac.Item.from_dict(document))
     except Exception as error:  # pystac lets every error through that a malformed document provokes
         problem = (
-            f"The document is no STAC Item ({type(error).__name__}); it must follow the specification of STAC 1.x."
+            f"The document is not a STAC Item ({type(error).__name__}); it must follow the specification of STAC 1.x."
         )
         raise UnprocessableError("stac-item-invalid", problem) from None
 
