@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The overlay's Deployments and what they refer to, played by Podman. Kafka and Redis run beside them."""
+    """The overlay's Deployments and their references, run by Podman, with Kafka and Redis beside them."""
     with ExitStack() as stack:
         addresses = {**stack.enter_context(embedded_broker()), **stack.enter_context(embedded_redis())}
         made = podman(
@@ -54,7 +54,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_the_pipeline_works_from_push_to_alert(system: System) -> None:
     with rendering((BASELINE, *ENOUGH)) as scenes:
-        judged = replay(system, scenes, lambda told: None)
+        judged = replay(system, scenes, lambda progress: None)
     assert [look["scene"] for look in judged] == [look.scene for look in ENOUGH]
     with httpx.Client(base_url=system.urls["alerting"]) as alerting:
         (alert,) = alerts(alerting)

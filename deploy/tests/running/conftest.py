@@ -16,5 +16,5 @@ ENOUGH = (LOOKS[16], *LOOKS[18:28], *LOOKS[-2:])
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The system after the episode."""
     with rendering((BASELINE, *ENOUGH)) as scenes, running_stack(tmp_path_factory.mktemp("stack")) as running:
-        replay(running.system, scenes, lambda told: None)
+        replay(running.system, scenes, lambda progress: None)
         yield running

@@ -1,4 +1,4 @@
-"""Pushing scenes to the running system, and finding what became of them in the topics."""
+"""Push scenes to the running system, and find their records in the topics."""
 
 import json
 import time
@@ -40,7 +40,7 @@ def push_and_await(stack: Stack, image: bytes, scene: str, at: datetime) -> http
 
 
 def bury_something(stack: Stack) -> None:
-    """Push what no scene is, so that there is a dead letter."""
+    """Push something that is not a scene, to get a dead letter."""
     answer = push(stack, b"not a picture", "no-picture", datetime(2023, 10, 6, 2, tzinfo=UTC))
     assert answer.status_code == 422, answer.text
 
@@ -61,7 +61,7 @@ def image_of(stack: Stack, look: TileEvent) -> bytes:
 
 
 def turned(image: bytes) -> bytes:
-    """The image upside down, but with its georeference kept: what lies there is another place."""
+    """The image upside down with the same georeference: it shows another place."""
     with MemoryFile(image) as file, file.open() as source:
         profile, pixels = source.profile, source.read()
     with MemoryFile() as file:

@@ -35,7 +35,7 @@ DESK_TOKEN = "a-token-of-the-desk"
 
 
 class Server:
-    """A server that can be taken away and brought back with what it held."""
+    """A server that can be stopped and started again with its data."""
 
     def __init__(self, run: Callable[[], AbstractContextManager[Any]]) -> None:
         self._run, self._running = run, ExitStack()
@@ -65,11 +65,11 @@ class Desk(ThreadingHTTPServer):
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """The steps of alerts that the desk was told of, as CloudEvents; those of missed looks are left out."""
+        """The transitions of alerts that the desk got, as CloudEvents, without those of missed looks."""
         return [event for event in self.taken["/railwatch"] if event["type"] == AlertEvent.TYPE]
 
     def alerts(self, to: str) -> list[dict[str, Any]]:
-        """The alerts that a receiver of Alertmanager was ever told of."""
+        """All alerts that a receiver of Alertmanager got."""
         return [alert for body in self.taken[f"/{to}"] for alert in body["alerts"]]
 
 
@@ -167,11 +167,11 @@ class Stack:
         return found
 
     def inhibited(self, alertname: str, **labels: str) -> bool:
-        """Whether Alertmanager holds such an alert and keeps it to itself because of another."""
+        """Whether Alertmanager inhibits such an alert because of another."""
         return any(alert["status"]["inhibitedBy"] for alert in self.posted(alertname, **labels))
 
     def notified(self, to: str, alertname: str, /, **labels: str) -> bool:
-        """Whether a receiver of Alertmanager was ever told of such an alert."""
+        """Whether a receiver of Alertmanager ever got such an alert."""
         wanted = {"alertname": alertname, **labels}.items()
         return any(wanted <= alert["labels"].items() for alert in self.desk.alerts(to))
 
@@ -255,7 +255,7 @@ def _asked_whether_ready(system: System) -> Iterator[None]:
 
 @contextmanager
 def running_desk() -> Iterator[Desk]:
-    """A desk that takes what comes."""
+    """A desk that accepts everything."""
     with Desk() as desk:
         threading.Thread(target=desk.serve_forever, daemon=True).start()
         yield desk

@@ -1,4 +1,4 @@
-"""What operators and analysts see while all is well: every query of the dashboards, and who is told of what."""
+"""What operators and analysts see while all is well: every query of the dashboards, and who gets which alert."""
 
 import json
 from collections.abc import Iterator
@@ -90,8 +90,8 @@ def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) 
     assert alert["generatorURL"].startswith(stack.system.urls["alerting"])
     assert alert["labels"]["severity"] == "critical"
     for receiver in ("analysts-urgent", "analysts"):
-        told = partial(stack.notified, receiver, "RailcarSurge", severity="critical")
-        eventually(told, f"{receiver} is told")
+        notified = partial(stack.notified, receiver, "RailcarSurge", severity="critical")
+        eventually(notified, f"{receiver} gets the alert")
     assert not stack.notified("operators", "RailcarSurge")
     transitions = [event["data"]["transition"] for event in stack.desk.steps]
     assert transitions[0] == "opened"
@@ -101,11 +101,11 @@ def test_the_surge_went_from_push_to_alertmanager_and_to_the_desk(stack: Stack) 
 def test_a_dead_letter_reaches_the_operators(stack: Stack) -> None:
     bury_something(stack)
     eventually(lambda: "RailwatchDeadLetters" in stack.firing(), "the rule fires")
-    eventually(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators are told")
+    eventually(lambda: stack.notified("operators", "RailwatchDeadLetters"), "the operators get the alert")
 
 
-def test_a_site_that_should_have_been_seen_is_told_to_the_operators(stack: Stack) -> None:
-    eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators are told")
+def test_operators_learn_that_a_site_should_have_been_seen(stack: Stack) -> None:
+    eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators get the alert")
     assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
     missed = [event for event in stack.desk.taken["/railwatch"] if event["type"] == MissedLookEvent.TYPE]

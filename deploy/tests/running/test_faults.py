@@ -1,6 +1,6 @@
 """Each fault that a rule watches for is made, its alert reaches a person, and ends with the fault.
 
-The rules are the shipped ones with shortened waits; they fire in a real Prometheus on what the services really report,
+The rules are the shipped ones with shortened waits; they fire in a real Prometheus on the real metrics of the services,
 and go through a real Alertmanager to webhooks.
 """
 
@@ -22,27 +22,29 @@ def test_an_image_that_cannot_be_read_makes_its_group_lag_and_stick(stack: Stack
     look = newest_look(stack)
     with unreadable(stack, look):
         announce_again(stack, look, ago=timedelta(hours=2))
-        told = partial(stack.notified, "operators-urgent", group="railwatch-detector")
-        eventually(lambda: told("RailwatchLagging", severity="critical"), "the operators are told of the lag")
-        eventually(lambda: told("RailwatchConsumerStuck"), "the operators are told that nothing is finished")
+        notified = partial(stack.notified, "operators-urgent", group="railwatch-detector")
+        eventually(lambda: notified("RailwatchLagging", severity="critical"), "the operators learn of the lag")
+        eventually(lambda: notified("RailwatchConsumerStuck"), "the operators learn that nothing is finished")
         eventually(lambda: stack.inhibited("RailwatchLagging", severity="warning"), "the warning says nothing new")
     over = {"RailwatchLagging", "RailwatchConsumerStuck"}
     eventually(lambda: not over & stack.firing(), "the image is there again, and both end")
 
 
-def test_images_of_another_place_are_told_for_their_site(stack: Stack) -> None:
+def test_images_of_another_place_raise_an_alert_for_their_site(stack: Stack) -> None:
     look = newest_look(stack)
     image = image_of(stack, look)
     for day in (1, 2, 3):
         answer = push(stack, turned(image), f"turned-{day}", look.observed_at + timedelta(days=day))
         assert answer.status_code in (200, 201), answer.text
-    eventually(lambda: stack.notified("operators", "RailwatchRegistrationFailing", site=SITE), "the operators are told")
+    eventually(
+        lambda: stack.notified("operators", "RailwatchRegistrationFailing", site=SITE), "the operators get the alert"
+    )
     assert not stack.notified("analysts", "RailwatchRegistrationFailing")
     push_and_await(stack, image, "as-before", look.observed_at + timedelta(days=4))
     eventually(lambda: "RailwatchRegistrationFailing" not in stack.firing(), "the next look is of the site again")
 
 
-def test_a_receiver_that_refuses_is_told_and_gets_what_it_missed(stack: Stack) -> None:
+def test_a_receiver_that_refuses_raises_an_alert_and_gets_later_what_it_missed(stack: Stack) -> None:
     url = stack.system.urls["alerting"]
     (surge,) = httpx.get(f"{url}/v1/alerts", params={"site": SITE, "state": "standing"}, timeout=30).json()["items"]
     stack.desk.refused.add("/railwatch")
@@ -52,7 +54,10 @@ def test_a_receiver_that_refuses_is_told_and_gets_what_it_missed(stack: Stack) -
         json={"by": "the desk", "note": "looking at it"},
         timeout=30,
     ).raise_for_status()
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="desk"), "it is told")
+    eventually(
+        lambda: stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="desk"),
+        "the operators get the alert",
+    )
     assert not stack.notified("operators-urgent", "RailwatchDeliveryFailing", receiver="main")
     stack.desk.refused.clear()
     transitions = [event["data"]["transition"] for event in stack.desk.steps]
@@ -61,12 +66,12 @@ def test_a_receiver_that_refuses_is_told_and_gets_what_it_missed(stack: Stack) -
     eventually(lambda: "RailwatchDeliveryFailing" not in stack.firing(), "all is well again")
 
 
-def test_many_sites_that_are_not_seen_are_told_as_one(stack: Stack) -> None:
+def test_many_sites_that_are_not_seen_are_one_alert(stack: Stack) -> None:
     more = [f"{UNSEEN}-{number}" for number in range(3)]
     for site in more:
         add_unseen_site(stack.directory / "sites", site)
     stack.restart("alerting")
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchMissedLooks"), "the operators are told once")
+    eventually(lambda: stack.notified("operators-urgent", "RailwatchMissedLooks"), "the operators get one alert")
     eventually(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "and not once more for each site")
     for site in more:
         (stack.directory / "sites" / f"{site}.yaml").unlink()
@@ -74,12 +79,13 @@ def test_many_sites_that_are_not_seen_are_told_as_one(stack: Stack) -> None:
     eventually(lambda: "RailwatchMissedLooks" not in stack.firing(), "a single site is no provider's fault")
 
 
-def test_a_dead_detector_is_told_and_silences_its_consequences(stack: Stack) -> None:
+def test_a_dead_detector_raises_an_alert_and_inhibits_its_consequences(stack: Stack) -> None:
     environment = stack.environment("detector")
     stack.system.processes["detector"].kill()
     stack.system.processes["detector"].wait()
     eventually(
-        lambda: stack.notified("operators-urgent", "RailwatchServiceAway", job="railwatch-detector"), "it is told"
+        lambda: stack.notified("operators-urgent", "RailwatchServiceAway", job="railwatch-detector"),
+        "the operators get the alert",
     )
     eventually(lambda: stack.inhibited("SiteNotSeen", site=UNSEEN), "no site is seen without a detector")
     assert not stack.inhibited("RailcarSurge")
@@ -87,12 +93,17 @@ def test_a_dead_detector_is_told_and_silences_its_consequences(stack: Stack) -> 
     eventually(lambda: "RailwatchServiceAway" not in stack.firing(), "it is back")
 
 
-def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
+def test_redis_away_raises_an_alert_and_every_service_recovers_by_itself(stack: Stack) -> None:
     look = newest_look(stack)
     stack.redis.stop()
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="redis"), "it is told")
+    eventually(
+        lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="redis"),
+        "the operators get the alert",
+    )
     announce_again(stack, look, ago=timedelta(hours=2))
-    eventually(lambda: stack.inhibited("RailwatchLagging", group="railwatch-detector"), "its consequences are silenced")
+    eventually(
+        lambda: stack.inhibited("RailwatchLagging", group="railwatch-detector"), "its consequences are inhibited"
+    )
     for service, url in stack.system.urls.items():
         assert stack.missing(service) == ["redis"]
         assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
@@ -100,13 +111,16 @@ def test_redis_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     _all_recover(stack)
 
 
-def test_kafka_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
+def test_kafka_away_raises_an_alert_and_every_service_recovers_by_itself(stack: Stack) -> None:
     look = newest_look(stack)
     image = image_of(stack, look)
     stack.kafka.stop()
     for service in stack.system.urls:
         eventually(lambda: stack.missing(service) == ["kafka"], f"{service} says what it waits for")  # noqa: B023
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="kafka"), "it is told")
+    eventually(
+        lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="kafka"),
+        "the operators get the alert",
+    )
     refused = push(stack, image, "while-away", look.observed_at + timedelta(days=5))
     assert refused.status_code == 503, refused.text
     stack.kafka.start()
@@ -114,13 +128,16 @@ def test_kafka_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -
     push_and_await(stack, image, "while-away", look.observed_at + timedelta(days=5))
 
 
-def test_the_object_store_away_is_told_and_every_service_recovers_by_itself(stack: Stack) -> None:
+def test_the_object_store_away_raises_an_alert_and_every_service_recovers_by_itself(stack: Stack) -> None:
     look = newest_look(stack)
     image = image_of(stack, look)
     store, away = stack.directory / "store", stack.directory / "store-away"
     store.rename(away)
     store.symlink_to(store)
-    eventually(lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="blobs"), "it is told")
+    eventually(
+        lambda: stack.notified("operators-urgent", "RailwatchDependencyAway", dependency="blobs"),
+        "the operators get the alert",
+    )
     refused = push(stack, image, "while-store-away", look.observed_at + timedelta(days=6))
     assert refused.status_code == 503, refused.text
     announce_again(stack, look, ago=timedelta(0))

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1800)
 def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     before = what_is_known(stack)
     steps = sum(len(alert["transitions"]) for alert in before[1])
-    eventually(lambda: len(stack.desk.steps) == steps, "the desk has been told of every step")
+    eventually(lambda: len(stack.desk.steps) == steps, "the desk has every transition")
     stopped = {service: stack.stop(service) for service in ("detector", "alerting")}
     with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
         client.flushall()
@@ -33,7 +33,7 @@ def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     for service, environment in stopped.items():
         stack.start(service, environment)
     assert what_is_known(stack) == before
-    # Whoever was told is told again by nobody; the next look is judged as if nothing had happened.
+    # Nobody is notified twice, and the next look is judged as if nothing had happened.
     assert len(stack.desk.steps) == steps
 
 
@@ -134,7 +134,7 @@ def _acknowledge(stack: Stack, note: str) -> None:
         json={"by": "the desk", "note": note},
         timeout=30,
     ).raise_for_status()
-    eventually(lambda: stack.desk.steps[-1]["data"]["reason"].endswith(note), "the desk is told")
+    eventually(lambda: stack.desk.steps[-1]["data"]["reason"].endswith(note), "the desk gets it")
 
 
 def _go_back(stack: Stack, group: str, topic: str, records: int) -> None:

@@ -19,7 +19,7 @@ INJECTED = "railwatch:recall_cars_injected:sum"
 RECOVERED = "railwatch:recall_cars_recovered:sum"
 
 
-def test_a_detector_that_finds_fewer_known_cars_than_before_is_told(tmp_path: Path) -> None:
+def test_a_detector_that_finds_fewer_painted_cars_than_before_raises_an_alert(tmp_path: Path) -> None:
     detector = FastAPI()
     detector.include_router(health_router("detector", Progress(), {}))
     with serve(detector, HttpSettings(port=0)) as url, running_desk() as desk:
@@ -29,11 +29,12 @@ def test_a_detector_that_finds_fewer_known_cars_than_before_is_told(tmp_path: Pa
         nobody = f"http://127.0.0.1:{free_port()}"
         urls = {"ingest": nobody, "detector": url, "alerting": nobody}
         with running_alertmanager(tmp_path, desk.url) as alertmanager, running_prometheus(tmp_path, urls, alertmanager):
-            told = "RailwatchRecallFalling"
+            name = "RailwatchRecallFalling"
             eventually(
-                lambda: told in {alert["labels"]["alertname"] for alert in desk.alerts("operators")}, "it is told"
+                lambda: name in {alert["labels"]["alertname"] for alert in desk.alerts("operators")},
+                "the operators get the alert",
             )
-        (alert, *_) = [alert for alert in desk.alerts("operators") if alert["labels"]["alertname"] == told]
+        (alert, *_) = [alert for alert in desk.alerts("operators") if alert["labels"]["alertname"] == name]
         assert alert["annotations"]["summary"] == "Only 60% of painted cars are found."
 
 

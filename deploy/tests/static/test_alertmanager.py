@@ -1,4 +1,4 @@
-"""Who is told what, by the routes alone. What silences what is tested on the running system."""
+"""Who gets which alert, by the routes alone. The running system tests which alert inhibits which."""
 
 import subprocess
 

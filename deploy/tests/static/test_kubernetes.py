@@ -316,7 +316,7 @@ def test_a_service_whose_rebuild_failed_stays_stopped(tmp_path: Path) -> None:
 def _rebuild(
     service: str, deployment: Resource, directory: Path, conditions: str
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run deploy/kubernetes/rebuild against a cluster that answers as told; how it ended, and what it asked for."""
+    """Run deploy/kubernetes/rebuild against a fake cluster. Returns how it ended, and what it asked for."""
     (directory / "deployment.json").write_text(json.dumps(deployment))
     kubectl = directory / "kubectl"
     kubectl.write_text(
