@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """Where the pixels of a picture lie on Earth.
 
     A position on the grid is a column and a row. (0, 0) is the outer corner of the first pixel, (0.5, 0.5) its centre.

@@ -18,7 +18,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.geography import Grid
+from railwatch.shared.geography import PixelGrid
 
 MAX_BANDS = 16
 # The first four bytes of a TIFF and of a BigTIFF, in both byte orders.
@@ -64,7 +64,7 @@ class Geotiff:
     """
 
     dataset: DatasetReader
-    grid: Grid
+    grid: PixelGrid
     pixel_size_m: tuple[float, float]
 
 
@@ -149,7 +149,7 @@ def _placed(dataset: DatasetReader) -> Geotiff:
         raise UnprocessableError(
             "crs-missing", "The raster has no CRS or no geotransform; it must be orthorectified and georeferenced."
         )
-    grid = Grid(dataset.transform, dataset.crs)
+    grid = PixelGrid(dataset.transform, dataset.crs)
     try:
         pixel_size_m = grid.pixel_size_m(dataset.width / 2, dataset.height / 2)
     except (ProjError, CRSError) as error:

@@ -18,6 +18,7 @@ from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask, Po
 from railwatch.services.detector.imagery.raster import Raster, luminance, resample_pixels
 from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.shared.counts import Registration
+from railwatch.shared.geography import PixelGrid
 
 # Limits of the shift: the larger of the two holds. Metre-class satellites place their pictures to about 5 m (CE90)
 # without ground control.
@@ -108,7 +109,7 @@ def warped_by(transform: SimilarityTransform, baseline: Raster) -> Raster:
     """The baseline resampled (cubic) at the transform of each pixel coordinate; not valid where it does not reach."""
     # GDAL counts from the corners of pixels: half a pixel there and back.
     to_baseline = Affine.translation(0.5, 0.5) @ Affine(*transform.params[:2].ravel()) @ Affine.translation(-0.5, -0.5)
-    grid = (~to_baseline, baseline.crs, Affine.identity(), baseline.crs, baseline.shape)
+    grid = PixelGrid(~to_baseline, baseline.crs), PixelGrid(Affine.identity(), baseline.crs), baseline.shape
     pixels = resample_pixels(baseline.pixels, *grid)
     if baseline.valid.all():
         seen = _within(transform.params, baseline.shape)

@@ -55,7 +55,7 @@ def _read(geotiff: Geotiff) -> Raster:
     square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and dataset.transform.is_conformal
     if square and dataset.crs.is_projected:
         return Raster(pixels, valid, dataset.transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)))
-    return on_metric_grid(pixels, valid, dataset.transform, dataset.crs, min(gsd_x, gsd_y))
+    return on_metric_grid(pixels, valid, geotiff.grid, min(gsd_x, gsd_y))
 
 
 def _colour_bands(dataset: DatasetReader) -> list[int]:

@@ -18,7 +18,7 @@ from rasterio.warp import calculate_default_transform, reproject
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.structure import Blocks, on_blocks
-from railwatch.shared.geography import Grid, utm_zone
+from railwatch.shared.geography import PixelGrid, utm_zone
 
 # Megabytes that GDAL warps at a time. So much stays in the processor's cache.
 WARP_MB = 8
@@ -71,15 +71,16 @@ class Raster:
 
     def to_lonlat(self, xy_px: Points) -> Points:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
-        return np.column_stack(self._grid.to_lon_lat(*(xy_px + 0.5).T))
+        return np.column_stack(self.grid.to_lon_lat(*(xy_px + 0.5).T))
 
     def to_pixels(self, lonlat: Points) -> Points:
         """Pixel coordinates (n, 2) of longitudes and latitudes (n, 2); infinite where the CRS does not reach."""
-        return np.column_stack(self._grid.to_pixels(*lonlat.T)) - 0.5
+        return np.column_stack(self.grid.to_pixels(*lonlat.T)) - 0.5
 
     @cached_property
-    def _grid(self) -> Grid:
-        return Grid(self.transform, self.crs)
+    def grid(self) -> PixelGrid:
+        """Where the pixels are on Earth."""
+        return PixelGrid(self.transform, self.crs)
 
 
 def luminance(pixels: Floats) -> Floats:
@@ -108,9 +109,7 @@ def harmonise(baseline: Raster, tile: Raster) -> Raster:
         return baseline
     if same_grid:
         return Raster(pixels, baseline.valid, tile.transform, tile.crs, tile.gsd_m)
-    pixels, valid = resample(
-        pixels, baseline.valid, baseline.transform, baseline.crs, tile.transform, tile.crs, tile.shape
-    )
+    pixels, valid = resample(pixels, baseline.valid, baseline.grid, tile.grid, tile.shape)
     return Raster(pixels, valid, tile.transform, tile.crs, tile.gsd_m)
 
 
@@ -122,57 +121,48 @@ def north_px(raster: Raster) -> Points:
     return np.asarray(step[0] / np.hypot(*step[0]))
 
 
-def on_metric_grid(pixels: Floats, valid: Mask, transform: Affine, crs: CRS, gsd_m: float) -> Raster:
+def on_metric_grid(pixels: Floats, valid: Mask, grid: PixelGrid, gsd_m: float) -> Raster:
     """A picture resampled to square, north-up pixels of `gsd_m` in the UTM zone of its centre."""
     rows, cols = valid.shape
-    (lon,), (lat,) = Grid(transform, crs).to_lon_lat(np.array([cols / 2]), np.array([rows / 2]))
+    (lon,), (lat,) = grid.to_lon_lat(np.array([cols / 2]), np.array([rows / 2]))
     utm = CRS.from_string(utm_zone(lon, lat))
-    bounds = array_bounds(rows, cols, transform)
-    grid, width, height = calculate_default_transform(crs, utm, cols, rows, *bounds, resolution=gsd_m)
-    pixels, valid = resample(pixels, valid, transform, crs, grid, utm, (height, width))
-    return Raster(pixels, valid, grid, utm, gsd_m)
+    bounds = array_bounds(rows, cols, grid.transform)
+    transform, width, height = calculate_default_transform(grid.crs, utm, cols, rows, *bounds, resolution=gsd_m)
+    pixels, valid = resample(pixels, valid, grid, PixelGrid(transform, utm), (height, width))
+    return Raster(pixels, valid, transform, utm, gsd_m)
 
 
 def resample(
-    pixels: Floats,
-    valid: Mask,
-    transform: Affine,
-    crs: CRS,
-    to_transform: Affine,
-    to_crs: CRS,
-    to_shape: tuple[int, int],
+    pixels: Floats, valid: Mask, source: PixelGrid, target: PixelGrid, shape: tuple[int, int]
 ) -> tuple[Floats, Mask]:
-    """Pixels (bands, rows, cols) and validity on another grid, cubic and anti-aliased.
+    """Pixels (bands, rows, cols) and validity on another grid of some shape (rows, cols), cubic and anti-aliased.
 
     A pixel is valid if all pixels that it is interpolated from are valid. Validity is resampled as one more band: it is
     several times faster than GDAL's own handling of no-data.
     """
-    source = np.concatenate([pixels, valid[None].astype(np.float32)])
-    target = resample_pixels(source, transform, crs, to_transform, to_crs, to_shape)
-    seen: Mask = np.abs(target[-1] - 1) < 0.01
-    return target[:-1] * seen, seen
+    bands = resample_pixels(np.concatenate([pixels, valid[None].astype(np.float32)]), source, target, shape)
+    seen: Mask = np.abs(bands[-1] - 1) < 0.01
+    return bands[:-1] * seen, seen
 
 
 def resample_pixels(
     pixels: NDArray[Sample],
-    transform: Affine,
-    crs: CRS,
-    to_transform: Affine,
-    to_crs: CRS,
-    to_shape: tuple[int, int],
+    source: PixelGrid,
+    target: PixelGrid,
+    shape: tuple[int, int],
     resampling: Resampling = Resampling.cubic,
 ) -> NDArray[Sample]:
-    """Pixels (bands, rows, cols) on another grid, 0 where they do not reach."""
-    target = np.zeros((len(pixels), *to_shape), dtype=pixels.dtype)
+    """Pixels (bands, rows, cols) on another grid of some shape (rows, cols), 0 where they do not reach."""
+    resampled = np.zeros((len(pixels), *shape), dtype=pixels.dtype)
     reproject(
         pixels,
-        target,
-        src_transform=transform,
-        src_crs=crs,
-        dst_transform=to_transform,
-        dst_crs=to_crs,
+        resampled,
+        src_transform=source.transform,
+        src_crs=source.crs,
+        dst_transform=target.transform,
+        dst_crs=target.crs,
         resampling=resampling,
         init_dest_nodata=False,
         warp_mem_limit=WARP_MB,
     )
-    return target
+    return resampled

@@ -13,7 +13,7 @@ from shapely import Polygon, box
 
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.geography import Grid
+from railwatch.shared.geography import PixelGrid
 from railwatch.shared.geotiff import Geotiff, Limits, crs_unusable, open_geotiff
 
 DTYPES = ("uint8", "uint16", "float32")
@@ -32,7 +32,7 @@ class Scene:
     """
 
     dataset: DatasetReader
-    grid: Grid
+    grid: PixelGrid
     footprint: Polygon
 
 

@@ -7,7 +7,7 @@ from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from shapely import box
 
-from railwatch.shared.geography import Grid, shape_from_lon_lat, shape_to_lon_lat, utm_zone
+from railwatch.shared.geography import PixelGrid, shape_from_lon_lat, shape_to_lon_lat, utm_zone
 
 # The upper left corner of a picture at 42.41 N, 128.61 E, in several projections.
 CORNERS = {
@@ -18,8 +18,8 @@ CORNERS = {
 }
 
 
-def grid(crs: str, pixel: float) -> Grid:
-    return Grid(Affine.translation(*CORNERS[crs]) @ Affine.scale(pixel, -pixel), CRS.from_string(crs))
+def grid(crs: str, pixel: float) -> PixelGrid:
+    return PixelGrid(Affine.translation(*CORNERS[crs]) @ Affine.scale(pixel, -pixel), CRS.from_string(crs))
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_positions_and_degrees_convert_to_and_fro(crs: str, positions: list[tupl
 
 
 def test_a_place_where_the_crs_does_not_reach_has_no_ground_sample_distance() -> None:
-    assert np.isnan(Grid(Affine.translation(1e9, 1e9), "EPSG:32652").gsd_m(0, 0))
+    assert np.isnan(PixelGrid(Affine.translation(1e9, 1e9), "EPSG:32652").gsd_m(0, 0))
 
 
 def test_a_crs_that_is_no_place_on_earth_is_an_error() -> None:
     with pytest.raises(ProjError):
-        Grid(Affine.identity(), CRS.from_wkt('LOCAL_CS["a desk",UNIT["metre",1]]')).gsd_m(0, 0)
+        PixelGrid(Affine.identity(), CRS.from_wkt('LOCAL_CS["a desk",UNIT["metre",1]]')).gsd_m(0, 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from railwatch.services.ingest.scenes.scene import open_scene
 from railwatch.services.ingest.scenes.tiling import Tile, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.geography import Grid
+from railwatch.shared.geography import PixelGrid
 from railwatch.shared.sites import Site, load_sites
 from tests.support.geotiff import NoiseScene, read_tile, write_site
 
@@ -123,7 +123,7 @@ def test_a_rotated_scene_is_cut_by_its_own_grid(tmp_path: Path, site: Site) -> N
         (tile,) = cut(scene, cutouts(scene, site))
         lons, lats = np.array(site.cells()[0].polygon.exterior.coords).T
         with rasterio.MemoryFile(tile.data) as memory, memory.open() as dataset:
-            columns, rows = Grid(dataset.transform, dataset.crs).to_pixels(lons, lats)
+            columns, rows = PixelGrid(dataset.transform, dataset.crs).to_pixels(lons, lats)
             inside: Any = (columns >= 0) & (columns <= dataset.width) & (rows >= 0) & (rows <= dataset.height)
     assert inside.all()
     assert tile.gsd_m == pytest.approx(0.5, rel=0.001)
