@@ -39,7 +39,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def build_wheel(source: Path, out: Path, *options: str) -> Path:
-    run(*UV, "build", *options, "--out-dir", out, source, cwd=ROOT)
+    run(*UV, "build", "--python", sys.executable, *options, "--out-dir", out, source, cwd=ROOT)
     return next(out.glob("*.whl"))
 
 
