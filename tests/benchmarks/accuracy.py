@@ -1,13 +1,13 @@
 """`make bench-accuracy`, its first part: rendered scenes by condition, beside an afternoon's pipeline.
 
 The scenes come from seeds that training never uses. They prove a mechanism; they say nothing of real pictures
-(`real_yards` does).
+(`real_yards` does). A second table holds scenes of the held-out renderer, of which training uses nothing at all.
 """
 
 import argparse
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -17,6 +17,7 @@ from railwatch.render import CONDITIONS
 from railwatch.services.detector.cars.evidence import Models
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.tracks.centrelines import project
+from railwatch.training import held_out
 from railwatch.training.cases import Case, rendered_case
 from tests.benchmarks.afternoon import count_cars
 from tests.benchmarks.matching import MATCH_M, matches
@@ -36,6 +37,7 @@ class Score:
     high: float
     empty_km: float
     seconds: float
+    rejected: bool = False
 
 
 def main() -> None:
@@ -43,6 +45,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", type=int, default=3, help="rendered scenes per condition (default: 3)")
     parser.add_argument("--size", type=int, default=640, help="pixels of a rendered scene's side")
+    parser.add_argument(
+        "--held-out", type=int, default=3, help="scenes per style of the held-out renderer (default: 3)"
+    )
     arguments = parser.parse_args()
 
     head = (
@@ -73,6 +78,38 @@ def main() -> None:
         ours, theirs = ([s for c, part in each.items() if c != hidden for s in part] for each in (everything, peers))
         if ours:
             print(_line(name, ours, theirs))
+    if arguments.held_out:
+        print_held_out(arguments.held_out)
+
+
+def print_held_out(scenes: int) -> None:
+    """Scenes of the held-out renderer, by style: with their baselines, and each tile by itself."""
+    head = ("held-out renderer, never trained on", "scenes", "cars", "rejected")
+    each = ("error", "F1", "cover")
+    print()
+    print(_row((*head, *each, *(f"single: {name}" for name in each))))
+    print(_row(["---"] * (len(head) + 2 * len(each))))
+    everything: tuple[list[Score], list[Score]] = ([], [])
+    for style in held_out.STYLES:
+        cases = [held_out.case(style, FIRST_SEED + number) for number in range(scenes)]
+        pairs, singles = [score(case) for case in cases], [score(replace(case, baseline=None)) for case in cases]
+        print(_held_out_line(style, pairs, singles), flush=True)
+        everything[0].extend(pairs)
+        everything[1].extend(singles)
+    print(_held_out_line("all", *everything))
+
+
+def _held_out_line(name: str, pairs: list[Score], singles: list[Score]) -> str:
+    """The error: cars too many or too few, scene by scene, as a share of all cars. A rejected tile misses its own."""
+    rejected = sum(s.rejected for s in pairs)
+    figures = [name, str(len(pairs)), str(sum(s.true for s in pairs)), str(rejected)]
+    for scores in (pairs, singles):
+        true, wrong = sum(s.true for s in scores), sum(abs(s.count - s.true) for s in scores)
+        figures.append(f"{100 * wrong / true:.0f} %" if true else f"{wrong:.0f} cars")
+        figures.append(_f1(scores))
+        counted = [s for s in scores if not s.rejected]
+        figures.append(f"{100 * np.mean([s.low <= s.true <= s.high for s in counted]):.0f} %" if counted else "")
+    return _row(figures)
 
 
 def score(case: Case, models: Models | None = None) -> Score:
@@ -82,7 +119,8 @@ def score(case: Case, models: Models | None = None) -> Score:
     seconds = time.perf_counter() - began
     found = np.array([corners.mean(axis=0) for _, _, corners in counted.outlines]).reshape(-1, 2)
     low, high = counted.count.low, counted.count.high
-    return _scored(case, found, (low or 0.0, high or 0.0), seconds)
+    scored = _scored(case, found, (low or 0.0, high or 0.0), seconds)
+    return replace(scored, rejected=counted.count.count is None)
 
 
 def peer(case: Case) -> Score:

@@ -103,7 +103,7 @@ def _trough(rng: np.random.Generator, car: Vehicle, u: Floats, v: Floats) -> Rel
     _paint(colour, hatch & inside, _dim(car.paint, between(rng, 0.6, 1.4)))
     _paint(colour, (np.abs(v) > car.width_m / 2 - 0.35) & inside, _dim(car.paint, 0.75))
     slope = np.clip((np.abs(u) - car.body_m / 2 + 1.2) / 1.2, 0, 1)
-    return car.height_m - 0.3 * (2 * v / car.width_m) ** 2 - 2.0 * slope, colour
+    return (car.height_m - 0.3 * (2 * v / car.width_m) ** 2 - 2.0 * slope).astype(np.float32), colour
 
 
 def _flat(rng: np.random.Generator, car: Vehicle, u: Floats, v: Floats) -> Relief:
