@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from railwatch.demo.episode import LOOKS
-from railwatch.demo.replay import Observation, Progress, Scenes, replay
+from railwatch.demo.replay import Observation, ReplayProgress, Scenes, replay
 from railwatch.demo.run import run_demo
 from railwatch.demo.system import System
 from railwatch.shared.errors import RailwatchError
@@ -19,7 +19,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[System]:
     """Every system that the demo starts, and a short episode."""
     systems: list[System] = []
 
-    def noted(system: System, scenes: Scenes, show: Callable[[Progress], None]) -> list[Observation]:
+    def noted(system: System, scenes: Scenes, show: Callable[[ReplayProgress], None]) -> list[Observation]:
         systems.append(system)
         return replay(system, scenes, show)
 
@@ -45,7 +45,7 @@ def test_the_demo_ends_by_itself_with_a_summary_and_nothing_left_running(started
 def test_a_service_that_dies_ends_the_demo_with_one_sentence_and_its_log(
     started: list[System], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(progress: Progress) -> str:
+    def killed(progress: ReplayProgress) -> str:
         started[0].processes["alerting"].kill()
         return ""
 

@@ -15,11 +15,11 @@ def replay(
 ) -> None:
     """Replay Tumangang 2023 through running services that know its site (deploy/sites/files)."""
     from railwatch.demo.episode import BASELINE, LOOKS
-    from railwatch.demo.replay import Progress, rendering
+    from railwatch.demo.replay import ReplayProgress, rendering
     from railwatch.demo.replay import replay as push_all
     from railwatch.demo.system import System
 
-    def show(progress: Progress) -> None:
+    def show(progress: ReplayProgress) -> None:
         typer.echo(f"pushed {progress.pushed} of {len(LOOKS) + 1} scenes, judged {len(progress.judged)} looks")
 
     system = System(token=token, logs=Path(), urls={"ingest": ingest, "alerting": alerting})

@@ -7,7 +7,8 @@ import typer
 
 def topics(
     partitions: Annotated[
-        int, typer.Option(min=1, help="Partitions of each topic. At most as many consumers share its work.")
+        int,
+        typer.Option(min=1, help="Partitions of each topic: the largest number of consumers that can share its work."),
     ] = 12,
     replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 3,
 ) -> None:

@@ -32,14 +32,14 @@ Scenes = Iterable[tuple[PlannedLook, bytes]]
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReplayProgress:
     """How far a replay has come: the number of pushed looks, and the judged looks, oldest first."""
 
     pushed: int
     judged: Sequence[Observation]
 
 
-def replay(system: System, scenes: Scenes, show: Callable[[Progress], None]) -> list[Observation]:
+def replay(system: System, scenes: Scenes, show: Callable[[ReplayProgress], None]) -> list[Observation]:
     """Push the scenes in order and wait until each observation has been judged.
 
     Args:
@@ -62,14 +62,14 @@ def replay(system: System, scenes: Scenes, show: Callable[[Progress], None]) -> 
             if look.role == "observation":
                 awaited.add(look.scene)
             judged = observations(alerting)
-            show(Progress(pushed, judged))
+            show(ReplayProgress(pushed, judged))
         last_progress = time.monotonic()
         while not awaited <= {observation["scene"] for observation in judged}:
             system.check()
             now = observations(alerting)
             if len(now) > len(judged):
                 last_progress = time.monotonic()
-                show(Progress(pushed, now))
+                show(ReplayProgress(pushed, now))
             elif time.monotonic() - last_progress > STALLED_S:
                 raise RailwatchError(
                     f"{len(awaited) - len(judged)} looks were not judged: nothing happened for {STALLED_S:g} s; "

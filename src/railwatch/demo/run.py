@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from railwatch.demo.episode import BASELINE, LOOKS, trains
-from railwatch.demo.replay import Observation, Progress, Scenes, alerts, rendering, replay
+from railwatch.demo.replay import Observation, ReplayProgress, Scenes, alerts, rendering, replay
 from railwatch.demo.report import looks_table, print_alert, save_evidence, summary, write_summary
 from railwatch.demo.system import System, running_system
 from railwatch.demo.yard import NAME, write_site
@@ -63,14 +63,14 @@ def _watched_replay(console: Console, system: System, scenes: Scenes) -> list[Ob
         pushed = bars.add_task("pushed", total=len(LOOKS) + 1, last="")
         counted = bars.add_task("judged", total=len(LOOKS), last="")
 
-        def show(progress: Progress) -> None:
+        def show(progress: ReplayProgress) -> None:
             bars.update(pushed, completed=progress.pushed)
             bars.update(counted, completed=len(progress.judged), last=last_judged(progress))
 
         return replay(system, scenes, show)
 
 
-def last_judged(progress: Progress) -> str:
+def last_judged(progress: ReplayProgress) -> str:
     """A few words on the look that was judged last."""
     if not progress.judged:
         return ""
