@@ -1,4 +1,4 @@
-"""How the rule would have done on a site's past, given the spans in which too many cars are known to have stood."""
+"""How the rule would have worked on a site's past, if the spans with too many cars are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from railwatch.shared.events import Transition
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What came of judging a history.
+    """How often the rule was right and wrong on a history.
 
     Attributes:
         quiet_looks: judged looks outside every span.
-        false_alarms: those of them that raised an alarm, by exceeding the threshold or as a slow rise.
+        false_alarms: those of them with an alarm, because of the threshold or of a slow rise.
         false_alerts: alerts opened outside every span.
         spans: spans with at least one judged look.
-        found: those of them with an alarm.
+        found: spans of these with an alarm.
         delays: for each found span, the judged looks in it before the first alarm.
     """
 
@@ -52,5 +52,5 @@ def score(judgements: Sequence[Judgement], spans: Sequence[tuple[datetime, datet
 
 
 def alarm(look: Judgement) -> bool:
-    """Whether a look raises an alarm by itself: it exceeds its threshold, or its cumulative sum opens an alert."""
+    """Whether a look is an alarm by itself: it exceeds its threshold, or its cumulative sum opens an alert."""
     return look.exceeds or (look.cusum_exceeds and look.transition is Transition.OPENED)

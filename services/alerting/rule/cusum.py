@@ -1,8 +1,8 @@
-"""The companion for slow rises: a cumulative sum of how high the looks were, none of which need exceed its threshold.
+"""The CUSUM for slow rises: a cumulative sum of how high the looks were. None of them has to exceed its threshold.
 
-Each look's p-value becomes a standard normal score. The sum gains the score less an allowance at every look and never
-falls below zero. One look alone cannot make it signal, because its score is capped. An expected count that is too low
-would add to the sum at every look, so the allowance grows by the standard error of the expected count.
+Each look's p-value becomes a standard normal score. At every look the sum grows by the score minus an allowance, and it
+never falls below zero. One look alone cannot lift it above its limit, because its score is capped. An expected count
+that is too low would add to the sum at every look, so the allowance grows by the standard error of the expected count.
 
 References:
     Page, E. S. (1954). Continuous inspection schemes. Biometrika 41, 100-115.
@@ -16,11 +16,13 @@ import math
 
 from scipy.special import ndtri
 
-# What a score must be above to add to the sum: half of the smallest rise worth finding, one standard deviation.
+# A score must be above this to add to the sum: half of the smallest rise worth finding, one standard deviation.
 ALLOWANCE = 0.5
-# Scores count at most so much.
+
+# Largest score that one look adds.
 SCORE_CAP = 2.5
-# Siegmund's correction for a sum that is looked at only at whole steps.
+
+# Siegmund's correction for a sum that is checked only at whole steps.
 OVERSHOOT = 0.583
 
 
@@ -37,5 +39,5 @@ def next_sum(before: float, p_value: float, standard_error: float) -> float:
 
 
 def limit(rate: float) -> float:
-    """The sum that a quiet site exceeds at a share `rate` of its looks."""
+    """The sum that a quiet site exceeds at the share `rate` of its looks."""
     return -math.log(rate) / (2 * ALLOWANCE) - OVERSHOOT

@@ -42,19 +42,17 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
     Raises:
         ValueError: the look is not after those before, or its count is negative.
     """
-    if past.last_at is not None and seen.observed_at <= past.last_at:
-        raise ValueError("a look must be later than the history that it is judged against")
-    if seen.count is not None and seen.count < 0:
-        raise ValueError("a count cannot be negative")
+    _refuse_impossible(past, seen)
     alert = past.alert
-    before, lasted = alert.start, alert.stop - alert.start
-    first_us = int(past.at_us[before]) if lasted else looks.microseconds(seen.observed_at)
-    opened_at = looks.moment(first_us) if lasted else None
+    lasted = alert.stop > alert.start
+    opened_at = looks.moment(int(past.at_us[alert.start])) if lasted else None
     if seen.count is None or seen.coverage < rule.minimum_coverage:
         return _judgement(seen, state=State.UNOBSERVED, opened_at=opened_at, onset=past.onset if lasted else None)
-    suspected = _suspected(past.cusum[:before])
-    slow = bool(lasted) and bool(past.cusum_exceeds[before])
-    quiet = baseline(past, before, first_us, rule, suspected if slow else min(suspected, SUSPECTED_LOOKS))
+    first_us = looks.microseconds(opened_at or seen.observed_at)
+    suspected = _suspected(past.cusum[: alert.start])
+    slow = lasted and bool(past.cusum_exceeds[alert.start])
+    left_out = suspected if slow else min(suspected, SUSPECTED_LOOKS)
+    quiet = baseline(past, alert.start, first_us, rule, left_out)
     if len(quiet) < rule.minimum_looks:
         return _judgement(seen, state=State.LEARNING)
 
@@ -62,14 +60,11 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
     p_value = prediction.p_value(seen.count)
     exceeds = p_value < rule.false_alarm_rate
     reference, p_reference = prediction, p_value
-    if not lasted and suspected > SUSPECTED_LOOKS:
-        reference = _predict(past, baseline(past, before, first_us, rule, suspected), seen)
+    if not lasted and suspected > left_out:
+        reference = _predict(past, baseline(past, alert.start, first_us, rule, suspected), seen)
         p_reference = reference.p_value(seen.count)
-    uncertain = reference.standard_error / reference.sd
-    highest = limit(CUSUM_SHARE * rule.false_alarm_rate)
-    cusum = min(next_sum(float(past.cusum[-1]), p_reference, uncertain), highest + OVER_LIMIT)
-    cusum_exceeds = cusum > highest
-    ended = bool(lasted) and not exceeds and not (slow and cusum_exceeds) and _has_ended(past, alert, seen, prediction)
+    cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule)
+    ended = lasted and not exceeds and not (slow and cusum_exceeds) and _has_ended(past, alert, seen, prediction)
     if ended and not slow:
         cusum, cusum_exceeds = 0.0, False
     findings: dict[str, Any] = {
@@ -81,25 +76,32 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
         "cusum_exceeds": cusum_exceeds,
     }
     if ended:
-        return _judgement(
-            seen,
-            **findings,
-            state=State.NORMAL,
-            transition=Transition.RESOLVED,
-            reason=f"{_short(seen.count)} railcars are what the site's history makes plausible.",
-            opened_at=opened_at,
-        )
-    if not lasted and not exceeds and not cusum_exceeds:
-        return _judgement(seen, **findings, state=State.NORMAL)
-    return _judgement(
-        seen,
-        **findings,
-        state=State.ALERT,
-        transition=Transition.UPDATED if lasted else Transition.OPENED,
-        reason=_reason(seen, prediction, findings),
-        opened_at=opened_at or seen.observed_at,
-        onset=_onset(past, alert, seen, prediction),
-    )
+        reason = f"{_short(seen.count)} railcars are what the site's history makes plausible."
+        findings |= {"transition": Transition.RESOLVED, "reason": reason, "opened_at": opened_at}
+    elif lasted or exceeds or cusum_exceeds:
+        findings |= {
+            "state": State.ALERT,
+            "transition": Transition.UPDATED if lasted else Transition.OPENED,
+            "reason": _reason(seen, prediction, findings),
+            "opened_at": opened_at or seen.observed_at,
+            "onset": _onset(past, alert, seen, prediction),
+        }
+    return _judgement(seen, **{"state": State.NORMAL, **findings})
+
+
+def _refuse_impossible(past: Past, seen: Observation) -> None:
+    if past.last_at is not None and seen.observed_at <= past.last_at:
+        raise ValueError("a look must be later than the history that it is judged against")
+    if seen.count is not None and seen.count < 0:
+        raise ValueError("a count cannot be negative")
+
+
+def _next_cusum(past: Past, reference: Prediction, p_value: float, rule: Rule) -> tuple[float, bool]:
+    """The cumulative sum after a look, and whether it is above its limit."""
+    highest = limit(CUSUM_SHARE * rule.false_alarm_rate)
+    uncertain = reference.standard_error / reference.sd
+    cusum = min(next_sum(float(past.cusum[-1]), p_value, uncertain), highest + OVER_LIMIT)
+    return cusum, cusum > highest
 
 
 def _predict(past: Past, quiet: Times, look: Look) -> Prediction:

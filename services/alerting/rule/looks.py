@@ -11,7 +11,8 @@ from railwatch.shared.events import Look
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 YEAR_S = 365.25 * 86_400
-# Width of a 90 % interval in standard deviations.
+
+# Width of a 90 % interval, in standard deviations.
 INTERVAL_SD = 2 * 1.6449
 
 
@@ -21,7 +22,7 @@ def microseconds(at: datetime) -> int:
 
 
 def moment(at_us: int) -> datetime:
-    """The time so many microseconds after 1970."""
+    """The time that many microseconds after 1970."""
     return EPOCH + timedelta(microseconds=at_us)
 
 

@@ -9,8 +9,9 @@ from scipy.special import logsumexp
 from railwatch.services.alerting.rule.surges import Array, log_likelihood
 from railwatch.shared.events import ContextLag, Onset
 
-# Heights that a rise may have, in standard deviations of the quiet counts; each as likely.
+# Heights that a rise may have, in standard deviations of the quiet counts. All are equally likely.
 RISES_SD = np.geomspace(0.75, 30.0, 14)
+
 # Chance that is left out at each end of the interval.
 TAIL = 0.05
 
@@ -20,9 +21,9 @@ def estimate_onset(
 ) -> Onset:
     """The posterior of the change point between quiet looks and a rise.
 
-    Before the onset counts are negative binomial about their quiet means. From it on they are higher: by one height (a
-    step), or by a height of its own at each look (a rise that builds up or wavers); both are as likely beforehand, and
-    the onset may lie in any gap between looks. Within a gap every moment is as likely.
+    Before the onset, counts are negative binomial around their quiet means. After it they are higher, either by one
+    height (a step), or by a separate height at each look (a rise that builds up or wavers). Beforehand both are equally
+    likely. The onset may lie in any gap between looks, and within a gap every moment is equally likely.
 
     Args:
         times: times of the looks in order, at least two; the first is taken to be quiet and the last to be raised.
@@ -32,8 +33,8 @@ def estimate_onset(
         error_variance: variance of each count's measurement error, shape (n,).
 
     Returns:
-        The median, and an interval that holds the onset with a chance of 90 % or a little more: it starts and ends at
-        looks, because nothing is known of what happened between them.
+        The median, and an interval that contains the onset with a chance of 90 % or a little more. It starts and ends
+        at looks, because nothing is known about the time between them.
 
     References:
         Smith, A. F. M. (1975). A Bayesian approach to inference about a change-point in a sequence of random variables.
@@ -67,7 +68,7 @@ def context_lags(
     Args:
         onset: the estimated onset.
         events: title and time of the site's context events.
-        within_days: events further away than this, before or after, are left out.
+        within_days: events that are further away, before or after, are left out.
     """
     lags = (ContextLag(title=title, at=at, lag_days=(onset.at - at).total_seconds() / 86_400.0) for title, at in events)
     return tuple(sorted((lag for lag in lags if abs(lag.lag_days) <= within_days), key=lambda lag: abs(lag.lag_days)))

@@ -1,7 +1,8 @@
 """The level of a site at its next look, from its quiet looks: a weighted negative binomial regression on time.
 
-Two models are fitted, one with a constant level and one with a trend and a yearly season, each at a grid of dispersions
-and around its most probable coefficients (Laplace). Looks that probably belong to a past surge have little weight.
+Two models are fitted: one with a constant level, and one with a trend and a yearly season. Each is fitted at a grid of
+dispersions, around its most probable coefficients (Laplace). Looks that probably belong to a past surge have little
+weight.
 
 References:
     Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
@@ -18,23 +19,32 @@ from scipy.linalg.lapack import dposv
 
 from railwatch.services.alerting.rule.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
 
-# Variance over mean: from Poisson, cars that come one by one, to cuts of about a dozen and a half.
+# Variance over mean: from Poisson, with cars that come one by one, to cuts of about 18 cars.
 DISPERSIONS = np.array([1.02, 1.25, 1.6, 2.0, 2.6, 3.4, 4.5, 6.0, 8.5, 12.0, 17.0])
 TYPICAL_DISPERSION = 2.6
-# Log-normal, half of it between 1.6 and 4.2: what cuts of a few cars give.
+
+# Log-normal. Half of it is between 1.6 and 4.2, which cuts of a few cars give.
 DISPERSION_LOG_PRIOR = -0.5 * ((np.log(DISPERSIONS) - np.log(TYPICAL_DISPERSION)) / 0.7) ** 2
-# Weak: 95 % of sites hold between a tenth of a car and 330 cars.
+
+# Prior of the log level. It is weak: 95 % of sites have between a tenth of a car and 330 cars.
 LEVEL_LOG_MEAN, LEVEL_LOG_SD = np.log(6.0), 2.0
-# Of the change of log level per year: a site with a trend may well double or halve in a year.
+
+# Prior standard deviation of the change of the log level per year: a site may double or halve in a year.
 TREND_SD = 0.7
-# Of each harmonic coefficient of the log level: a site with a season may well swing by a third either way.
+
+# Prior standard deviation of each harmonic coefficient of the log level: a season may swing by a third either way.
 SEASON_SD = 0.3
-# Of a coefficient that is held at zero.
+
+# Prior standard deviation of a coefficient that is held at zero.
 NEVER_SD = 1e-4
-# How far beyond the last quiet look a trend is carried on.
+
+# A trend continues this far beyond the last quiet look.
 TREND_REACH_YEARS = 30 / 365.25
+
+# Keeps exp() finite.
 LOG_MEAN_LIMIT = 12.0
-# Of each coefficient's prior, by model: a constant level; and one with a trend and a season.
+
+# Prior precision of each coefficient, by model: a constant level; a level with a trend and a season.
 PRECISIONS = (
     np.array(
         [
@@ -44,14 +54,19 @@ PRECISIONS = (
     )
     ** -2.0
 )
-# The same as the diagonals of matrices.
+
+# The same as diagonal matrices.
 PENALTIES = PRECISIONS[:, :, None] * np.eye(PRECISIONS.shape[1])
 DISPERSIONS_BY_MODEL = np.tile(DISPERSIONS, len(PRECISIONS))
+
+# The place of the model with a trend and a season.
 CHANGING = 1
 PRIOR_MEAN = np.array([LEVEL_LOG_MEAN, 0.0, 0.0, 0.0])
-# Between the regression and the weights of the looks.
+
+# How often the regression and the weights of the looks are updated in turn.
 ALTERNATIONS = 3
-# Of one step of the search for the most probable coefficients.
+
+# Largest change of a coefficient in one step of the search for the most probable ones.
 STEP_LIMIT = 1.5
 
 
@@ -62,8 +77,7 @@ class QuietLooks:
     Attributes:
         years: time of each look, in years, shape (n,), n >= 1, increasing.
         counts: counts, shape (n,).
-        coverage: share of the track that was seen, shape (n,), in (0, 1]. It is the exposure: expected counts are
-            proportional to it.
+        coverage: share of the track that was seen, shape (n,), in (0, 1]. Expected counts are proportional to it.
         error_variance: variance of each count's measurement error, shape (n,).
     """
 
@@ -75,13 +89,13 @@ class QuietLooks:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What the quiet looks leave open about the level at the next look: by model and dispersion, in one row.
+    """The posterior of the level at the next look, by model and dispersion in one row.
 
     Attributes:
         evidence: log of the probability, up to a constant, shape (k,).
         dispersions: variance over mean, shape (k,).
         log_mean: mean of the log level, shape (k,).
-        log_variance: its variance, shape (k,).
+        log_variance: variance of the log level, shape (k,).
     """
 
     evidence: Array
@@ -91,10 +105,10 @@ class Levels:
 
 
 def levels(looks: QuietLooks, year: float) -> Levels:
-    """What quiet looks say of the level at the next one.
+    """What quiet looks say about the level at the next one.
 
     Args:
-        looks: the looks before, presumed quiet; those that look like past surges are set aside by their weight.
+        looks: the looks before, presumed quiet. Those that resemble past surges get little weight.
         year: time of the next look, on the scale of `looks.years`.
     """
     design = _design(looks.years, year)
@@ -104,11 +118,11 @@ def levels(looks: QuietLooks, year: float) -> Levels:
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """The regression of the log level on time, so built that its first coefficient is that at the next look.
+    """The regression of the log level on time. Its first coefficient is the log level at the next look.
 
     Attributes:
         columns: level, trend, and season, shape (n, c).
-        products: of each two columns, shape (n, c * c).
+        products: products of each two columns, shape (n, c * c).
     """
 
     columns: Array
@@ -125,8 +139,8 @@ def _design(years: Array, year: float) -> _Design:
 def _weights(looks: QuietLooks, design: _Design) -> tuple[Array, float]:
     """The probability that each look was quiet, shape (n,), and a first estimate of the dispersion.
 
-    Starts from the median and from the spread below it, which surges do not reach, and alternates between the
-    regression and the weights.
+    It starts from the median and from the spread below it, which surges do not affect. Then it updates the regression
+    and the weights in turn.
     """
     rates = looks.counts / looks.coverage
     means = max(_median(rates), 0.5) * looks.coverage
@@ -174,10 +188,7 @@ def _fit(looks: QuietLooks, weights: Array, dispersion: float, design: _Design) 
 def _newton(
     looks: QuietLooks, weights: Array, dispersion: float, design: _Design, model: int, start: Array, *, rounds: int
 ) -> Array:
-    """Most probable coefficients of a model, shape (c,).
-
-    Fisher scoring of the weighted quasi-likelihood with its prior.
-    """
+    """Most probable coefficients of a model, shape (c,): Fisher scoring of the weighted quasi-likelihood and prior."""
     coefficients, precisions, penalties = start, PRECISIONS[model], PENALTIES[model]
     for _ in range(rounds):
         means = _means(design, coefficients, looks.coverage)
@@ -208,6 +219,6 @@ def _start(rate: float) -> Array:
 
 
 def _squares(rows: Array) -> Array:
-    """The last axis, of c * c values, as a matrix."""
+    """The last axis, which has c * c values, as a matrix."""
     c = PRECISIONS.shape[1]
     return rows.reshape(*rows.shape[:-1], c, c)

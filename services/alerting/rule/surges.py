@@ -1,10 +1,10 @@
 """Past surges in a site's history: how probable it is that each look was quiet.
 
-A surge that nobody flagged would raise the bound under which the next one hides. Farrington et al. (1996) give less
-weight to looks with large Anscombe residuals; Noufaily et al. (2013) showed that too much of it cuts off the honest
-tail of the counts and makes false alarms. Here the weight is a probability, from a model in which a site is quiet or in
-a surge, and surges last: one high look among quiet ones is kept as the chance that it probably is, a run of them is set
-aside.
+A surge that nobody noticed would raise the bound, and the next surge would hide under it. Farrington et al. (1996) give
+less weight to looks with large Anscombe residuals. Noufaily et al. (2013) showed that too much of this cuts off the
+true tail of the counts and causes false alarms. Here the weight is a probability. It comes from a model in which a site
+is either quiet or in a surge, and surges last. One high look among quiet ones is probably chance and keeps its weight.
+A run of high looks loses it.
 
 References:
     Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
@@ -21,37 +21,44 @@ from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 
-# Chance per look that a surge begins: one in fifty looks, about one a year at a look a week.
+# Chance per look that a surge begins: once in fifty looks, which is about once a year with weekly looks.
 SURGE_BEGINS = 0.02
-# Chance per look that a surge goes on, as four of five: surges last five looks on average.
+
+# Chance per look that a surge goes on, 4 of 5: surges last five looks on average.
 SURGE_GOES_ON = 4, 5
-# Density of a surging look's Anscombe residual: anything from 1 to 10 standard deviations is as likely.
+
+# Density of the Anscombe residual of a look in a surge: all values from 1 to 10 standard deviations are equally likely.
 SURGE_DENSITY = 1 / 9
-# Of a residual of zero, were it as likely as the others.
+
+# Log odds of a surge at a residual of zero, if it were as likely as the others.
 SURGE_LOG_ODDS = np.log(SURGE_DENSITY * np.sqrt(2 * np.pi))
-# Anscombe residual below which a look hardly belongs to a surge.
+
+# Below this Anscombe residual a look hardly belongs to a surge.
 SURGE_FROM = 1.0
 
-# Looks from which the level of a surge is known.
+# After this many looks the level of a surge is known.
 SETTLED_LOOKS = 6
-# Height from which it is told apart from quiet, in standard deviations of the quiet counts.
+
+# From this height on the level differs clearly from quiet, in standard deviations of the quiet counts.
 SETTLED_SD = 2.0
-# A look of an alert says at most so strongly that the surge is over.
+
+# Lowest odds of a surge at a single look of an alert: no look says more strongly that the surge is over.
 LEAST_ODDS = 0.1
 
 
 def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array:
-    """Residuals of counts that are near to standard normal if the counts have the given means.
+    """Residuals of counts that are nearly standard normal if the counts have the given means.
+
+    Anscombe's residual compares powers of count and mean. The power is the one that removes the skewness. For Poisson
+    counts, as in Farrington et al. (1996), it is 2/3. The third cumulant of a negative binomial with mean m and
+    dispersion d is (2 d - 1) d m, so the power is 1 - (2 d - 1) / (3 d). It falls to 1/3, the power of Wilson and
+    Hilferty for gamma distributions. With 2/3 everywhere, the true tail of a site with long cuts would look like a
+    surge.
 
     Args:
         counts: counts, shape (n,).
         means: expected counts, shape (n,), positive.
         dispersions: variance over mean, shape (n,).
-
-    Anscombe's residual compares powers of count and mean, the power being the one that removes the skewness. For
-    Poisson counts, as in Farrington et al. (1996), that is 2/3. The third cumulant of a negative binomial of mean m and
-    dispersion d is (2 d - 1) d m, which makes it 1 - (2 d - 1) / (3 d): down to 1/3, the power of Wilson and Hilferty
-    for gamma distributions. With 2/3 throughout, the honest tail of a lumpy site would look like a surge.
     """
     powers = 1 - (2 * dispersions - 1) / (3 * dispersions)
     residuals: Array = (counts**powers - means**powers) / (powers * means ** (powers - 0.5) * np.sqrt(dispersions))
@@ -61,16 +68,16 @@ def anscombe_residuals(counts: Array, means: Array, dispersions: Array) -> Array
 def surge_probability(counts: Array, means: Array, dispersion: float, lasted: int) -> float:
     """The probability that a site is still in a surge at the last look of an alert, given all of its looks.
 
-    That an alert was opened is evidence by itself: before its first look is weighed, a surge is as likely as not. A
-    surge that has lasted has a level of its own. In a yard of four cars that come in cuts, 12 cars after months of 28
-    are what the quiet looks make plausible, but what the surge's own looks make plausible as well. And no single look,
-    however low, ends a surge that has lasted half a dozen: a yard may be taken for empty.
+    The opening of an alert is evidence itself: before its first look is weighed, a surge has even odds. A surge that
+    has lasted has a level of its own. Take a yard of four cars that come in cuts. After months with 28 cars, the quiet
+    looks make 12 cars plausible, but so do the surge's own looks. A single low look does not end a surge that has
+    lasted six looks, because a full yard may be mistaken for an empty one.
 
     Args:
         counts: counts of the alert's looks in order of time, shape (n,).
         means: quiet means, shape (n,), positive.
         dispersion: variance over mean of the quiet counts, above 1.
-        lasted: looks for which the surge has lasted. Each counts as one more look of which it went on.
+        lasted: how many looks the surge has lasted. Each counts as one more look after which it went on.
     """
     odds = np.array(_odds(np.maximum(anscombe_residuals(counts, means, np.full(len(counts), dispersion)), 0.0)))
     if len(counts) > SETTLED_LOOKS:
@@ -100,7 +107,7 @@ def log_likelihood(counts: Array, means: Array, dispersions: Array | float) -> A
 
 
 def quiet_probability(residuals: Array) -> Array:
-    """The probability that each look was quiet, given all looks: forward and backward through a two-state Markov chain.
+    """The probability that each look was quiet, given all looks: forward-backward through a two-state Markov chain.
 
     Args:
         residuals: Anscombe residuals in order of time, shape (n,), n >= 1.
@@ -122,7 +129,7 @@ def quiet_probability(residuals: Array) -> Array:
 
 
 def _odds(residuals: Array) -> list[float]:
-    """How much likelier each residual is in a surge than in quiet."""
+    """How many times more likely each residual is in a surge than in quiet."""
     log_odds = SURGE_LOG_ODDS + residuals**2 / 2
     below = np.minimum(residuals - SURGE_FROM, 0.0)
     odds: list[float] = np.exp(np.minimum(log_odds - 2 * below**2, 40.0)).tolist()
@@ -130,7 +137,7 @@ def _odds(residuals: Array) -> list[float]:
 
 
 def _forward(odds: list[float], goes_on: float, before: float) -> list[float]:
-    """The odds of a surge at each look, given that look and those before it; `before` are those before the first."""
+    """The odds of a surge at each look, given that look and those before it. `before` are the odds before the first."""
     ends, stays_quiet = 1 - goes_on, 1 - SURGE_BEGINS
     forward: list[float] = []
     for ratio in odds:

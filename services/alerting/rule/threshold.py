@@ -1,9 +1,9 @@
 """The rolling threshold: a one-sided upper prediction bound for the next count, given a site's quiet looks.
 
-Counts are negative binomial with variance proportional to the mean: railcars come in cuts, so the variance is several
+Counts are negative binomial with a variance proportional to the mean. Railcars come in cuts, so the variance is several
 times the mean. The bound is Bayesian: it averages over what the looks leave open, which is the level, the dispersion,
-and whether the site has a trend and a yearly season at all. Few looks so give an honestly wide bound, and no test has
-to decide whether a trend "is there".
+and whether the site has a trend and a yearly season. So few looks give a wide bound, and no test has to decide whether
+there is a trend.
 
 References:
     Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious disease.
@@ -24,9 +24,10 @@ from scipy.special import betainc
 from railwatch.services.alerting.rule.regression import LOG_MEAN_LIMIT, QuietLooks, levels
 from railwatch.services.alerting.rule.surges import Array
 
-# Of the change of the log level over a year of which no quiet look was seen, as in a surge that lasts.
+# Standard deviation of the change of the log level in a year without quiet looks, as in a surge that lasts.
 DRIFT_SD = 0.25
-# A count k stands for k - 0.5 to k + 0.5, of which half is at least as extreme as k (Lancaster's mid-p).
+
+# A count k stands for k - 0.5 to k + 0.5. Half of that is at least as extreme as k (Lancaster's mid-p).
 CONTINUITY = 0.5
 
 
@@ -38,8 +39,8 @@ class Prediction:
         shares: share of each component, shape (k,), sum 1.
         means: mean of each component, shape (k,).
         variances: variance of each component, larger than its mean, shape (k,).
-        dispersion: variance over mean of the site's counts, without what is due to not knowing their mean.
-        standard_error: of the expected count.
+        dispersion: variance over mean of the site's counts, without the uncertainty of their mean.
+        standard_error: standard error of the expected count.
     """
 
     shares: Array
@@ -59,10 +60,10 @@ class Prediction:
         return float(np.sqrt(self.shares @ (self.variances + self.means**2) - self.expected**2))
 
     def tail(self, counts: Array) -> Array:
-        """Mid-p value of each count: the chance of a higher one and half that of the same, continuous in the count.
+        """Mid-p value of each count: the chance of a higher one, and half the chance of the same one.
 
-        The distribution function of the negative binomial is an incomplete beta function, which also takes counts that
-        are no whole numbers.
+        The distribution function of the negative binomial is an incomplete beta function. It also takes fractional
+        counts, and the value is continuous in the count.
 
         Args:
             counts: shape (m,), not negative.
@@ -83,7 +84,7 @@ class Prediction:
         return self.means / (dispersions - 1), 1 - 1 / dispersions
 
     def threshold(self, rate: float) -> float:
-        """The count whose mid-p value is `rate`; 0 where even no car at all would be as rare."""
+        """The count whose mid-p value is `rate`; 0 if even an empty yard would be that rare."""
         shapes, odds = self._negative_binomials()
 
         def excess(count: float) -> float:
@@ -101,7 +102,7 @@ def predict(looks: QuietLooks, year: float, coverage: float, error_variance: flo
     """The distribution of the next count if nothing has changed.
 
     Args:
-        looks: the looks before, presumed quiet; those that look like past surges are set aside by their weight.
+        looks: the looks before, presumed quiet. Those that resemble past surges get little weight.
         year: time of the next look, on the scale of `looks.years`.
         coverage: share of the track that the next look sees.
         error_variance: variance of its measurement error.
