@@ -1,6 +1,6 @@
 """The servers that integration and end-to-end tests speak to, one of each for the whole run.
 
-`RAILWATCH_TEST_KAFKA=apache` runs the very same tests against Apache Kafka instead of the embedded broker.
+`RAILWATCH_TEST_KAFKA=apache` runs the same tests against Apache Kafka instead of the embedded broker.
 """
 
 import itertools

@@ -103,7 +103,7 @@ def test_a_back_test_compares_rates(episode: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "rows", "told"),
+    ("header", "rows", "message"),
     [
         ("observed_at,cars", ["2023-01-01,3"], "line 1: there is no column count"),
         ("observed_at,count,hgih", ["2023-01-01,3,4"], "line 1: there is an unknown column 'hgih'"),
@@ -127,11 +127,11 @@ def test_a_back_test_compares_rates(episode: Path, tmp_path: Path) -> None:
         ("observed_at,count,coverage", ["2023-01-01,3,90"], "line 2: coverage is 90"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, header: str, rows: list[str], told: str) -> None:
+def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, header: str, rows: list[str], message: str) -> None:
     code, out, error = run(write(tmp_path / "bad.csv", rows, header), "--json")
     assert code == 1
     assert out == ""
-    assert told in error
+    assert message in error
     assert "\n" not in error
 
 

@@ -76,7 +76,7 @@ def test_mounts_exist_and_volumes_are_named(compose: dict[str, Any]) -> None:
                 assert source in compose["volumes"]
 
 
-def test_the_shipped_site_is_sound_and_nothing_else_lies_beside_it() -> None:
+def test_the_shipped_site_is_valid_and_the_only_one() -> None:
     catalogue = load_sites(COMPOSE.parent / "sites" / "files")
     assert catalogue.faults == ()
     assert set(catalogue.sites) == {"tumangang"}

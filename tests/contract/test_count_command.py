@@ -167,22 +167,22 @@ def places(*xy_px: tuple[float, float]) -> list[list[float]]:
 
 
 @pytest.mark.parametrize(
-    ("points", "told"),
+    ("points", "message"),
     [
         (places((100, 100), (108, 100)), "track T7 is 4.0 m long, shorter than any railcar"),
         (places((50, 50), (300, 300), (300, 50), (50, 300)), "track `T7` crosses itself"),
         ([[2615959.1, 1265009.7], [2616177.9, 1264801.0]], "track `T7`"),
-        (places((90_000, 100), (90_400, 100)), "track T7 lies outside the tile, 45 km away"),
+        (places((90_000, 100), (90_400, 100)), "track T7 is outside the tile, 45 km away"),
     ],
 )
-def test_a_wrong_track_is_named(pair: Path, tmp_path: Path, points: list[list[float]], told: str) -> None:
+def test_a_wrong_track_is_named(pair: Path, tmp_path: Path, points: list[list[float]], message: str) -> None:
     tracks = written(tmp_path, ("T1", places((0, 200), (399, 200))), ("T7", points))
 
     done = count(pair / "tile.tif", "--tracks", tracks, "--json")
 
     assert done.code == 1
     assert done.lines == []
-    assert told in done.errors
+    assert message in done.errors
 
 
 def test_a_track_of_the_neighbouring_tile_is_named_and_left_out(pair: Path, tmp_path: Path) -> None:
@@ -201,10 +201,10 @@ def test_tracks_that_all_lie_elsewhere_are_an_error(pair: Path, tmp_path: Path) 
     done = count(pair / "tile.tif", "--tracks", tracks)
 
     assert done.code == 1
-    assert "track T2 lies outside the tile, 25 m away" in done.errors
+    assert "track T2 is outside the tile, 25 m away" in done.errors
 
 
-def test_recall_is_told_where_it_is_asked_for(pair: Path) -> None:
+def test_recall_is_printed_if_asked_for(pair: Path) -> None:
     files = (pair / "tile.tif", "--baseline", pair / "baseline.tif", "--tracks", pair / "tracks.geojson")
 
     (tile,) = count(*files, "--recall", "--json").tiles

@@ -176,7 +176,7 @@ def _on(tile: "Raster", tracks: Sequence[Track]) -> Sequence[Track]:
     outside = [track_id for track_id, metres in away.items() if metres > 0]
     for track_id in outside:
         if away[track_id] > FAR_AWAY_M or len(outside) == len(tracks):
-            raise UnprocessableError("bad-tracks", f"track {track_id} lies outside the tile, {_far(away[track_id])}")
+            raise UnprocessableError("bad-tracks", f"track {track_id} is outside the tile, {_far(away[track_id])}")
     if outside:
         _complain(f"outside the tile, and not counted: track {', '.join(outside)}")
     return [track for track in tracks if away[track.id] == 0]

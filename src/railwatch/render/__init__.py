@@ -8,7 +8,7 @@ It serves training and tests. It does not show how accurate counts are on real p
     spec = random_scene(np.random.default_rng(7), condition="snow", gsd_m=0.5, size_px=640)
     pair = render_pair(spec)
     pair.tile.pixels            # (bands, rows, cols), uint8 or uint16
-    pair.tile.count             # cars whose centre lies in the tile
+    pair.tile.count             # cars whose centre is in the tile
     pair.tile.cars              # CarTruth: car (track, along_m, length_m, shape, tarped), outline_m, visible
     pair.tile.tracks_m["T01"]   # true centreline as it appears in the tile, local metres (x east, y south)
     pair.tile.visible           # (rows, cols), neither cloud nor missing data

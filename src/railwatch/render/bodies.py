@@ -52,7 +52,7 @@ def paint_car(canvas: Canvas, car: RenderedCar, snow: float = 0.0) -> None:
 
 
 def footprints(frame: Frame, cars: tuple[RenderedCar, ...]) -> Array:
-    """Share of each cell of the grid, (rows, cols), that lies under one of the cars."""
+    """Share of each cell of the grid, (rows, cols), that is under a car."""
     cover = np.zeros(frame.shape, np.float32)
     for car in cars:
         where = window(frame, car.outline_m(), frame.step_m)

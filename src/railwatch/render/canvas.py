@@ -102,7 +102,7 @@ def window(frame: Frame, points: Points, reach_m: float) -> tuple[slice, slice]:
 
 
 def is_empty(where: tuple[slice, slice]) -> bool:
-    """Whether a window lies outside the grid."""
+    """Whether a window is outside the grid."""
     return any(axis.stop <= axis.start for axis in where)
 
 

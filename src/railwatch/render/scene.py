@@ -161,7 +161,7 @@ class Picture:
 
     @property
     def count(self) -> int:
-        """Cars whose centre lies in the picture."""
+        """Cars whose centre is in the picture."""
         return sum(truth.inside for truth in self.cars)
 
     @cached_property
@@ -178,7 +178,7 @@ class Picture:
         return float(visible[within].mean()) if within.any() else 0.0
 
     def seen_along(self, points_m: Points) -> tuple[Mask, Mask]:
-        """Whether each metre of a line lies in the picture, and whether it can be seen."""
+        """Whether each metre of a line is in the picture, and whether it can be seen."""
         dense = resample(points_m, 1.0)
         cols, rows = np.floor(dense / self.site.frame.gsd_m).astype(int).T
         height, width = self.valid.shape

@@ -72,7 +72,7 @@ def test_the_table_shows_a_clouded_look_as_unobserved_never_as_zero() -> None:
         assert expected in last
 
 
-def test_the_alert_is_told_with_onset_lag_and_where_its_pictures_lie(tmp_path: Path) -> None:
+def test_the_alert_is_printed_with_onset_lag_and_the_paths_of_its_pictures(tmp_path: Path) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/v1/alerts/a1/pictures/ab"
         return httpx.Response(200, content=b"picture")
@@ -83,9 +83,9 @@ def test_the_alert_is_told_with_onset_lag_and_where_its_pictures_lie(tmp_path: P
     assert saved[0].read_bytes() == b"picture"
     console = Console(record=True, width=120)
     report.print_alert(console, DETAIL, saved)
-    told = console.export_text()
+    printed = console.export_text()
     for expected in ("22 September 2023", "18 September", "+4.9 days from: Kim-Putin meeting", "s2-r0c0-cars.png"):
-        assert expected in told
+        assert expected in printed
 
 
 def test_a_scene_that_ingest_refuses_ends_the_replay_with_its_words() -> None:

@@ -52,7 +52,7 @@ def test_gradients_are_those_of_the_loss() -> None:
         assert (above - below) / 2e-2 == pytest.approx(gradient[place], rel=0.1, abs=5e-3)
 
 
-def test_a_network_learns_what_can_be_told_and_the_same_seed_gives_the_same_network() -> None:
+def test_a_network_learns_a_clear_difference_and_the_same_seed_gives_the_same_network() -> None:
     rng = np.random.default_rng(1)
     figures = rng.standard_normal((4000, 3)).astype(np.float32)
     labels = (figures[:, 0] > 0).astype(np.int8)
