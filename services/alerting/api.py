@@ -32,12 +32,16 @@ from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check
 from railwatch.shared.sites import Site
 
+# Media types of pictures that are served.
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
+
 LONGEST_SILENCE = timedelta(days=90)
+
+# A picture's address holds its checksum, so it never changes.
 FOREVER = "public, max-age=31536000, immutable"
 
-Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
-After = Annotated[str | None, Query(description="The last item of the page before; `next` has it filled in.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of items.")]
+After = Annotated[str | None, Query(description="The last item of the page before. `next` contains it.")]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
 To = Annotated[AwareDatetime | None, Query(description="Before this time, RFC 3339.")]
 
@@ -168,7 +172,7 @@ def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRou
     def post_silence(alert: str, body: Silence) -> AlertView:
         event, now = _known(store, alert)[-1], datetime.now(UTC)
         if not now < body.until <= now + LONGEST_SILENCE:
-            raise HTTPException(422, f"`until` must lie in the future, no more than {LONGEST_SILENCE.days} days.")
+            raise HTTPException(422, f"`until` must be in the future, by no more than {LONGEST_SILENCE.days} days.")
         try:
             return AlertView.of(silence(store, event, body.by, body.note, body.until, now))
         except NotStandingError as error:

@@ -16,7 +16,7 @@ from railwatch.shared.state import connect, ready
 
 
 def run() -> None:
-    """Run until told to stop."""
+    """Run until a signal stops the process."""
     settings = load(Settings)
     configure_logging("alerting", settings.log.level)
     sites = known_sites(settings.sites.dir).sites

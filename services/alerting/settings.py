@@ -60,11 +60,11 @@ class AlertingSettings(Group):
     Attributes:
         public_url: where people reach this service; alerts link to their page below it.
         tokens: bearer tokens of those who may acknowledge and silence, at least 16 characters each.
-        scene_wait_s: how long to wait for all tiles of a scene, from its first.
-        first_look_days: how long a site may wait for its first look before that is reported as missed. After some
-            looks, the site's own history tells how often it is seen.
-        false_alarm_rate: chance that a look of a site where nothing changed exceeds its threshold.
-        minimum_looks: observed looks a site needs before one may raise an alert.
+        scene_wait_s: how long to wait for all tiles of a scene after its first tile.
+        first_look_days: how long a site may wait for its first look before the look is reported as missed. After some
+            looks, the site's own history says how often it is seen.
+        false_alarm_rate: chance that a look exceeds its threshold although nothing changed at the site.
+        minimum_looks: observed looks that a site needs before one may open an alert.
         minimum_coverage: share of the track length below which a look is unobserved.
     """
 
@@ -101,9 +101,9 @@ class DeliverySettings(Group):
 
     Attributes:
         timeout_s: how long a receiver may take to answer, from connecting to the end of its answer.
-        give_up_after_s: age at which an alert that a receiver would not take becomes a dead letter.
-        first_retry_s: the wait after the first failure; it doubles with each.
-        longest_retry_s: no wait is longer.
+        give_up_after_s: age at which an alert that a receiver does not take becomes a dead letter.
+        first_retry_s: wait after the first failure. It doubles with each further failure.
+        longest_retry_s: longest wait.
     """
 
     timeout_s: float = Field(default=10.0, gt=0, le=120)
@@ -113,7 +113,7 @@ class DeliverySettings(Group):
 
     @property
     def give_up_after(self) -> timedelta:
-        """Age at which an alert that a receiver would not take becomes a dead letter."""
+        """Age at which an alert that a receiver does not take becomes a dead letter."""
         return timedelta(seconds=self.give_up_after_s)
 
 
@@ -121,10 +121,10 @@ class AlertmanagerSettings(Group):
     """Alertmanagers to post to: `RAILWATCH_ALERTMANAGER_*`.
 
     Attributes:
-        urls: base address by receiver name, `main=http://alertmanager:9093`; every one of a cluster is to be named.
-        tokens: bearer token by receiver name, for those that ask for one.
-        resend_s: how often a standing alert is sent again. Alertmanager takes an alert as resolved that it has not
-            heard of for four times as long.
+        urls: base address by receiver name, `main=http://alertmanager:9093`. Of a cluster, name every member.
+        tokens: bearer token by receiver name, for those that need one.
+        resend_s: how often a standing alert is sent again. If Alertmanager does not hear of an alert for four times as
+            long, it takes the alert as resolved.
     """
 
     urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
@@ -134,7 +134,7 @@ class AlertmanagerSettings(Group):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         for name in self.tokens.keys() - self.urls.keys():
-            raise ValueError(f"TOKENS names {name!r}, which URLS does not")
+            raise ValueError(f"TOKENS names {name!r}, but URLS does not")
         return self
 
 
@@ -143,8 +143,8 @@ class WebhookSettings(Group):
 
     Attributes:
         urls: address by receiver name, `desk=https://desk.example/hooks/railwatch`.
-        secrets: the secret that signs what a receiver is sent, by receiver name; every receiver needs one. `whsec_` and
-            base64 stands for the key's bytes; any other text is the key itself.
+        secrets: the secret that signs the requests, by receiver name; every receiver needs one. `whsec_` and base64
+            stands for the key's bytes. Any other text is the key itself.
         formats: `cloudevents`, the default, or `alertmanager`, by receiver name.
     """
 
@@ -159,7 +159,7 @@ class WebhookSettings(Group):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         for name in self.urls.keys() - self.secrets.keys():
-            raise ValueError(f"SECRETS has no secret for {name!r}: what is sent must be signed")
+            raise ValueError(f"SECRETS has no secret for {name!r}: every request must be signed")
         for name in (self.secrets.keys() | self.formats.keys()) - self.urls.keys():
             raise ValueError(f"{name!r} has no address in URLS")
         return self

@@ -1,4 +1,4 @@
-"""How the parts of alerting are put together: one worker for counts, and one for each receiver of alerts."""
+"""How the parts of alerting are connected: one worker for counts, and one for each receiver of alerts."""
 
 import sys
 import threading
@@ -21,34 +21,37 @@ from railwatch.shared.health import Progress
 from railwatch.shared.sites import Site
 
 GROUP = "railwatch-alerting"
-# How often scenes that have waited long enough are settled, and events of the outbox published.
+
+# How often scenes that have waited long enough are settled, and the events of the outbox are published.
 DUE_EVERY = timedelta(seconds=1)
-# How often all sites are gone through: for looks that are missed by now, and for the gauges.
+
+# How often all sites are checked for missed looks, and the gauges are updated.
 SITES_EVERY = timedelta(seconds=15)
-# Deliveries are given up by the age of the alert, not by the number of attempts.
+
+# A delivery is given up because of the age of the alert, not after a number of attempts.
 UNLIMITED = sys.maxsize
 
 
 class Slowest(Progress):
-    """The progress of several loops: that of the one that came round longest ago."""
+    """The progress of several loops: the progress of the slowest one."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loops: list[Progress] = []
 
     def loop(self) -> Progress:
-        """The progress of one more loop."""
+        """Add a loop, and return its progress."""
         self._loops.append(Progress())
         return self._loops[-1]
 
     def beat(self) -> None:
-        """All loops came round."""
+        """Note that all loops made progress."""
         for loop in self._loops:
             loop.beat()
 
     @property
     def age_s(self) -> float:
-        """Seconds since the slowest loop last came round."""
+        """Seconds since the slowest loop last made progress."""
         return max((loop.age_s for loop in self._loops), default=0.0)
 
 
@@ -71,7 +74,7 @@ def count_worker(
             store.published(event)
 
     def go_through_sites() -> None:
-        # A look whose count still waits in Kafka is not missed.
+        # A look is not missed if its count still waits in Kafka.
         if worker.caught_up():
             announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
         report_sites(sites, store)
@@ -92,7 +95,7 @@ def count_worker(
 def delivery_workers(
     settings: Settings, client: redis.Redis, store: Store, publisher: Publisher, progress: Slowest
 ) -> Iterator[Worker[Notice]]:
-    """What is told in, requests to receivers out: each receiver has a consumer group of its own."""
+    """Events about alerts and missed looks in, requests to receivers out. Each receiver has its own consumer group."""
     rules = settings.delivery
     for receiver in receivers(settings, store, now):
         delivery = Delivery(receiver, client, store, rules.give_up_after, now)
@@ -111,7 +114,7 @@ def delivery_workers(
 
 
 def report_sites(sites: Iterable[str], store: Store) -> None:
-    """Bring the gauges of sites and alerts up to date."""
+    """Update the gauges of sites and alerts."""
     metrics.ALERTS_STANDING.set(len(store.standing()))
     missed = store.standing_missed()
     overdue_s = {(event.site, event.miss): (now() - event.due_at).total_seconds() for event in missed}
@@ -128,7 +131,7 @@ def report_sites(sites: Iterable[str], store: Store) -> None:
 
 
 def run_together(workers: Sequence[Worker[Any]], stop: threading.Event) -> None:
-    """Run the workers, each in a thread, until `stop` is set and they have finished the work in hand."""
+    """Run each worker in a thread, until `stop` is set and the work in progress is finished."""
     threads = [threading.Thread(target=worker.run, args=(stop,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()

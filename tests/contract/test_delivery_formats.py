@@ -8,7 +8,6 @@ import pytest
 
 from railwatch.services.alerting.delivery.formats import (
     alertmanager_alerts,
-    alertmanager_missed,
     alertmanager_webhook,
     cloudevent,
 )
@@ -91,7 +90,7 @@ WEBHOOK_V4 = {
 
 @pytest.mark.parametrize("transition", Transition)
 def test_alertmanager_gets_alerts_as_its_api_says(transition: Transition) -> None:
-    alerts = alertmanager_alerts(alert_event(transition), (), NOW, HOLD)
+    alerts = alertmanager_alerts(alert_event(transition), NOW, HOLD)
     jsonschema.validate(alerts, POSTABLE_ALERTS, format_checker=jsonschema.FormatChecker())
     (alert,) = alerts
     assert alert["labels"] == {"alertname": "RailcarSurge", "site": "tumangang", "severity": "warning"}
@@ -103,7 +102,7 @@ def test_alertmanager_gets_alerts_as_its_api_says(transition: Transition) -> Non
 
 def test_alertmanager_hears_that_the_alert_of_the_earlier_severity_has_ended() -> None:
     event = alert_event(Transition.UPDATED, severity=Severity.CRITICAL)
-    critical, warning = alertmanager_alerts(event, [Severity.WARNING, Severity.CRITICAL], NOW, HOLD)
+    critical, warning = alertmanager_alerts(event, NOW, HOLD, earlier=[Severity.WARNING, Severity.CRITICAL])
     assert (critical["labels"]["severity"], critical["endsAt"]) == ("critical", (NOW + HOLD).isoformat())
     assert (warning["labels"]["severity"], warning["endsAt"]) == ("warning", NOW.isoformat())
 
@@ -137,7 +136,7 @@ MISSED, SEEN_AGAIN = (
 
 
 def test_alertmanager_gets_a_missed_look_as_an_alert_of_its_own() -> None:
-    stands, ended = (alertmanager_missed(event, NOW, HOLD) for event in (MISSED, SEEN_AGAIN))
+    stands, ended = (alertmanager_alerts(event, NOW, HOLD)[0] for event in (MISSED, SEEN_AGAIN))
     jsonschema.validate([stands, ended], POSTABLE_ALERTS, format_checker=jsonschema.FormatChecker())
     labels = {"alertname": "SiteNotSeen", "site": "tumangang", "severity": "warning", "miss": "look"}
     assert stands["labels"] == ended["labels"] == labels

@@ -1,8 +1,8 @@
-"""Delivering the alerts topic to one receiver: what is told of alerts, and of looks that were missed.
+"""Delivering the alerts topic to one receiver: the events about alerts and missed looks.
 
-Each receiver has a consumer group of its own, so it has its own place in the topic, its own retries and its own order,
-and one that is slow or away holds up no other. What it has been sent is remembered by event id: a record that comes
-again, because a process was killed before it could commit or because a topic is replayed, is not sent again.
+Each receiver has a consumer group of its own. So it has its own place in the topic, its own retries and its own order,
+and a receiver that is slow or away delays no other. Redis remembers by event id what a receiver has been sent. A record
+that comes again is not sent again: a process was killed before it could commit, or the topic is replayed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,20 +20,21 @@ from railwatch.shared.errors import RailwatchError, TransientError, Unprocessabl
 from railwatch.shared.events import Event, Notice, Transition
 from railwatch.shared.state import key, redis_errors
 
-# How long it is remembered what a receiver was sent. What is older is not sent at all.
+# For how long Redis remembers what a receiver was sent. Older events are not sent at all.
 REMEMBER = timedelta(days=30)
+
 # A receiver is noted at the start. This is how soon it is noted again if Redis has lost it.
 INTRODUCE_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Someone who is told of alerts.
+    """Someone outside who hears of alerts.
 
     Attributes:
         name: names the receiver in settings, metrics and dead letters.
-        send: sends one transition; raises `TransientError` or `UnprocessableError` unless it was taken.
-        reminder: for a receiver that must hear of what stands again and again; its `run` raises the same errors.
+        send: sends one transition. It raises `TransientError` or `UnprocessableError` if the receiver did not take it.
+        reminder: for a receiver that must hear again and again of what stands. Its `run` raises the same errors.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Delivery:
     ) -> None:
         self._receiver = receiver
         self._redis = client
-        self._windows = store
+        self._store = store
         self._give_up_after = give_up_after
         self._clock = clock
         self._started_at = clock()
@@ -64,8 +65,9 @@ class Delivery:
         """Deliver one transition, unless the receiver had it.
 
         Raises:
-            TransientError: the receiver did not take it; it is to be tried again.
-            UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not for too long.
+            TransientError: the receiver did not take it. Try again.
+            UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not take it for too
+                long.
         """
         if event.recorded_at < self._known_since():
             return self._done("before-receiver")
@@ -90,7 +92,7 @@ class Delivery:
         return self._done("delivered")
 
     def timers(self) -> list[Timer]:
-        """One notes that the receiver is there; for some, another reminds it of what stands."""
+        """One notes that the receiver is there. Some receivers need another, which reminds them of what stands."""
         introduce, reminder = Timer(INTRODUCE_EVERY, self._introduce), self._receiver.reminder
         return [introduce, Timer(reminder.every, partial(self._remind, reminder))] if reminder else [introduce]
 
@@ -109,7 +111,7 @@ class Delivery:
         healthy.set(1)
 
     def _silenced(self, event: Notice) -> bool:
-        until = self._windows.silenced_until(event.about)
+        until = self._store.silenced_until(event.about)
         return until is not None and self._clock() < until
 
     def _undelivered(self, event: Notice, why: str) -> UnprocessableError:
@@ -124,7 +126,7 @@ class Delivery:
             self._redis.set(self._since, self._started_at.isoformat(), nx=True)
 
     def _known_since(self) -> datetime:
-        """Since when the receiver is there: one that is added is not told of what happened before."""
+        """When the receiver was added. It does not hear of what happened before."""
         self._introduce()
         with redis_errors():
             text = self._redis.get(self._since)

@@ -10,45 +10,36 @@ from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severit
 
 ALERT_NAME = "RailcarSurge"
 MISSED_NAME = "SiteNotSeen"
+
 # How Alertmanager's webhook says that an alert has no end yet.
 NEVER = "0001-01-01T00:00:00Z"
 
 
 def alertmanager_alerts(
-    event: AlertEvent, earlier: Iterable[Severity], now: datetime, hold: timedelta
+    event: Notice, now: datetime, hold: timedelta, earlier: Iterable[Severity] = ()
 ) -> list[dict[str, Any]]:
-    """The body of `POST /api/v2/alerts` for an alert.
+    """The body of `POST /api/v2/alerts` for an alert or a missed look.
 
-    Alertmanager knows an alert by its labels. Severity is one of them, so when it has changed, the alert of the earlier
-    severity is ended along with it.
-
-    Args:
-        event: the alert's last transition.
-        earlier: the severities that its transitions before had.
-        now: the present.
-        hold: how long Alertmanager may go without hearing of a standing alert before it takes it as resolved.
-    """
-    others = sorted({*earlier} - {event.severity})
-    ended = [_alert(event.model_copy(update={"severity": severity}), now, ends_at=now) for severity in others]
-    return [_alert(event, now, ends_at=now + hold if event.stands else now), *ended]
-
-
-def alertmanager_missed(event: MissedLookEvent, now: datetime, hold: timedelta) -> dict[str, Any]:
-    """A look that should have come, as an alert of its own in the body of `POST /api/v2/alerts`.
+    Alertmanager identifies an alert by its labels. Severity is one of them. So after it has changed, the same request
+    ends the alert of the earlier severity.
 
     Args:
-        event: the missed look's last transition.
+        event: the last transition.
         now: the present.
-        hold: as above.
+        hold: how long Alertmanager waits to hear of a standing alert again before it takes it as resolved.
+        earlier: the severities of the alert's transitions before.
     """
-    return _alert(event, now, ends_at=now + hold if event.stands else now)
+    alerts = [_alert(event, now, ends_at=now + hold if event.stands else now)]
+    if isinstance(event, AlertEvent):
+        others = sorted({*earlier} - {event.severity})
+        alerts += [_alert(event.model_copy(update={"severity": severity}), now, ends_at=now) for severity in others]
+    return alerts
 
 
 def alertmanager_webhook(event: Notice, receiver: str) -> dict[str, Any]:
     """The body that Alertmanager itself sends to webhooks, version 4, for one alert."""
-    stands = event.stands
-    alert = _alert(event, event.recorded_at, ends_at=None if stands else event.recorded_at)
-    status = "firing" if stands else "resolved"
+    alert = _alert(event, event.recorded_at, ends_at=None if event.stands else event.recorded_at)
+    status = "firing" if event.stands else "resolved"
     group = {name: alert["labels"][name] for name in ("alertname", "site")}
     return {
         "version": "4",
@@ -76,23 +67,24 @@ def cloudevent(event: Notice) -> dict[str, Any]:
 
 
 def _alert(event: Notice, now: datetime, ends_at: datetime | None) -> dict[str, Any]:
-    """An alert as Alertmanager knows it: labels to group, route and silence by, and what people read."""
+    """An alert in Alertmanager's form: labels to group, route and silence by, and annotations for people."""
     match event:
         case AlertEvent():
-            name, since, more, told = ALERT_NAME, event.opened_at, {"severity": event.severity.value}, _figures(event)
+            name, since, labels = ALERT_NAME, event.opened_at, {"severity": event.severity.value}
+            annotations = _figures(event)
         case MissedLookEvent():
-            name, since, more = MISSED_NAME, event.due_at, {"severity": "warning", "miss": event.miss.value}
-            told = {"missed": event.missed}
+            name, since, labels = MISSED_NAME, event.due_at, {"severity": "warning", "miss": event.miss.value}
+            annotations = {"missed": event.missed}
         case _:
-            raise TypeError(f"nobody is told of {event.TYPE}")
+            raise TypeError(f"no receiver hears of {event.TYPE}")
     return {
-        "labels": {"alertname": name, "site": event.site, **more},
+        "labels": {"alertname": name, "site": event.site, **labels},
         "annotations": {
             "summary": event.sentence,
             "description": event.reason,
             "site_name": event.site_name,
             "transition": event.transition.value,
-            **told,
+            **annotations,
         },
         "startsAt": min(since, now).isoformat(),
         "endsAt": ends_at.isoformat() if ends_at else NEVER,
@@ -101,19 +93,12 @@ def _alert(event: Notice, now: datetime, ends_at: datetime | None) -> dict[str, 
 
 
 def _figures(event: AlertEvent) -> dict[str, str]:
-    """The look that an alert speaks of; unknown values are left out."""
+    """The look that an alert is about; unknown values are left out."""
     look = event.look
-    told = {
+    counts = {name: getattr(look, name) for name in ("count", "low", "high", "threshold")}
+    return {
         "alert": event.alert,
         "observed_at": look.observed_at.isoformat(),
-        "count": _number(look.count),
-        "low": _number(look.low),
-        "high": _number(look.high),
-        "threshold": _number(look.threshold),
-        "onset": event.onset.at.date().isoformat() if event.onset else None,
+        **{name: f"{value:.3g}" for name, value in counts.items() if value is not None},
+        **({"onset": event.onset.at.date().isoformat()} if event.onset else {}),
     }
-    return {name: text for name, text in told.items() if text is not None}
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3g}"

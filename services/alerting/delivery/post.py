@@ -1,4 +1,4 @@
-"""One HTTP POST to a receiver that may be slow, broken or hostile: bounded in time and size, no redirect followed."""
+"""One HTTP POST to a receiver that may be slow, broken or hostile: limited in time and size, without redirects."""
 
 import asyncio
 
@@ -6,27 +6,27 @@ import httpx
 
 from railwatch.shared.errors import TransientError, UnprocessableError
 
-# More of an answer is not read; what a receiver says beyond its status is of no use.
+# No more of an answer is read. Beyond its status, an answer is of no use.
 MAX_ANSWER_BYTES = 65_536
 
-# Statuses by which a receiver says that this very request will never be taken. All others may pass.
+# With these statuses a receiver says that it will never take this request. After all others, a retry may succeed.
 NEVER_TAKEN = frozenset({400, 410, 413, 415, 422})
 
 
 def post(url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> None:
     """Post a body, and return when the receiver has taken it: a 2xx status, and an answer as long as it says.
 
-    The address is the operator's and is reached wherever it leads, but a redirect is the receiver's, and could lead
-    into the internal network: it is a failure like any other.
+    The operator chose the address, so it may lead anywhere. A redirect is chosen by the receiver and could lead into
+    the internal network, so it is a failure.
 
     Args:
         url: the receiver's address.
         body: what to post.
         headers: its headers.
-        timeout_s: time for everything, from connecting to the end of the answer.
+        timeout_s: time for everything, from connecting to the end of the answer, seconds.
 
     Raises:
-        TransientError: no answer in time, or one that may change.
+        TransientError: no answer in time, or one that may be different next time.
         UnprocessableError: `refused-by-receiver`: the receiver will never take this.
     """
     try:

@@ -8,12 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from railwatch.services.alerting.delivery.deliver import Receiver
-from railwatch.services.alerting.delivery.formats import (
-    alertmanager_alerts,
-    alertmanager_missed,
-    alertmanager_webhook,
-    cloudevent,
-)
+from railwatch.services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
 from railwatch.services.alerting.delivery.post import post
 from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.services.alerting.settings import Settings, WebhookFormat
@@ -21,7 +16,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
-# How many reminders may be lost before Alertmanager takes a standing alert as resolved.
+# After this many lost reminders Alertmanager takes a standing alert as resolved.
 REMINDERS_MISSED = 4
 
 Clock = Callable[[], datetime]
@@ -41,9 +36,9 @@ def receivers(settings: Settings, store: Store, clock: Clock) -> Iterator[Receiv
 
 
 class Alertmanager:
-    """Posts alerts to Alertmanager's v2 API, and standing ones again and again, as it expects of its clients.
+    """Posts alerts to Alertmanager's v2 API. It posts standing ones again and again, as Alertmanager expects.
 
-    What is posted is how the alert stands now, so posts that overtake each other do no harm.
+    Each post says how the alert stands now, so posts that overtake each other do no harm.
     """
 
     def __init__(
@@ -59,33 +54,33 @@ class Alertmanager:
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
-        self._windows = store
+        self._store = store
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
 
     def send(self, event: Notice) -> None:
         """Post how the alert, or the missed look, of this transition stands."""
+        last: Notice = event
+        earlier: list[Severity] = []
         if isinstance(event, MissedLookEvent):
-            known = {last.missed: last for last in self._windows.missed_at(event.site)}
-            self._post([self._missed(known.get(event.missed, event))])
+            missed = {known.missed: known for known in self._store.missed_at(event.site)}
+            last = missed.get(event.missed, event)
         elif isinstance(event, AlertEvent):
-            steps = self._windows.alert(event.alert)
-            last = max(event, *steps, key=lambda e: e.sequence) if steps else event
-            self._post(self._alerts(last, (e.severity for e in steps if e.sequence < last.sequence)))
+            known = [event, *self._store.alert(event.alert)]
+            last = max(known, key=lambda one: one.sequence)
+            earlier = [one.severity for one in known if one.sequence < last.sequence]
+        self._post(self._alerts(last, earlier))
 
     def remind(self) -> None:
         """Post all standing alerts and missed looks."""
-        alerts = [alert for event in self._windows.standing() for alert in self._alerts(event)]
-        alerts += [self._missed(event) for event in self._windows.standing_missed()]
+        standing = [*self._store.standing(), *self._store.standing_missed()]
+        alerts = [alert for event in standing for alert in self._alerts(event)]
         if alerts:
             self._post(alerts)
 
-    def _alerts(self, event: AlertEvent, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
-        return alertmanager_alerts(event, earlier, self._clock(), REMINDERS_MISSED * self._every)
-
-    def _missed(self, event: MissedLookEvent) -> dict[str, Any]:
-        return alertmanager_missed(event, self._clock(), REMINDERS_MISSED * self._every)
+    def _alerts(self, event: Notice, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
+        return alertmanager_alerts(event, self._clock(), REMINDERS_MISSED * self._every, earlier)
 
     def _post(self, alerts: list[dict[str, Any]]) -> None:
         post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
