@@ -16,6 +16,11 @@ def number(count: float | None) -> str:
     return "unknown" if count is None else f"{count:.0f}"
 
 
+def at_most(threshold: float) -> str:
+    """The highest whole count that does not exceed a threshold."""
+    return str(math.floor(threshold))
+
+
 def day(at: datetime, beside: datetime | None = None) -> str:
     """A date, without the year if the date `beside` it is in the same year."""
     text = f"{at.day} {at:%B}"
@@ -71,14 +76,14 @@ def _too_high(look: Judgement) -> str:
     if look.threshold is None:
         return ""
     if look.exceeds:
-        return f", where at most {math.floor(look.threshold)} were expected"
+        return f", where at most {at_most(look.threshold)} were expected"
     if look.cusum_exceeds:
         return f", where about {number(look.expected)} were expected; the last looks together are too high"
     return f", where about {number(look.expected)} were expected"
 
 
 def _normal_again(look: Judgement) -> str:
-    return "" if look.threshold is None else f", where up to {math.floor(look.threshold)} are expected"
+    return "" if look.threshold is None else f", where up to {at_most(look.threshold)} are expected"
 
 
 def _rise(onset: Onset, context: Sequence[ContextLag], beside: datetime) -> str:
@@ -86,7 +91,7 @@ def _rise(onset: Onset, context: Sequence[ContextLag], beside: datetime) -> str:
     if onset.low.date() != onset.high.date():
         text += f" ({_span(onset, beside)})"
     if context:
-        text += f", {_lag(context[0])}"
+        text += f", {lag(context[0])}"
     return text + "."
 
 
@@ -96,7 +101,8 @@ def _span(onset: Onset, beside: datetime) -> str:
     return f"{day(onset.low, beside)} to {day(onset.high, beside)}"
 
 
-def _lag(context: ContextLag) -> str:
+def lag(context: ContextLag) -> str:
+    """When a rise began, relative to a context event."""
     days = round(context.lag_days)
     if days == 0:
         return f"on the day of the {context.title}"

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.history.wording import at_most, day, lag, number
 from railwatch.services.alerting.pages.acknowledgement import acknowledgement
-from railwatch.services.alerting.pages.markup import Content, document, el, rows
+from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
 from railwatch.services.alerting.pages.timeline import timeline
 from railwatch.shared.counts import BlobRef
-from railwatch.shared.events import AlertEvent, ContextLag, EvidenceItem, JudgedLook, Transition
+from railwatch.shared.events import AlertEvent, EvidenceItem, JudgedLook, Transition
 
+# What the page says of an alert that no longer stands.
 OVER = {Transition.RESOLVED: "Ended", Transition.RETRACTED: "Withdrawn"}
 
 
@@ -87,13 +88,13 @@ def _figures(event: AlertEvent) -> Element:
         "dl",
         *rows(
             ("Railcars", el("span", el("strong", number(look.count)), f" ({interval})" if interval else None)),
-            ("Seen on", _time(look.observed_at)),
-            ("At most expected", None if look.threshold is None else f"{int(look.threshold)}"),
+            ("Seen on", date(look.observed_at)),
+            ("At most expected", None if look.threshold is None else at_most(look.threshold)),
             ("Usual", None if look.expected is None else f"about {number(look.expected)}"),
             ("Chance of this if nothing changed", None if look.p_value is None else _chance(look.p_value)),
             ("Rise began", _onset(event)),
             ("Track seen", f"{look.coverage:.0%}"),
-            ("Alert opened", _time(event.opened_at)),
+            ("Alert opened", date(event.opened_at)),
             ("Tiles not counted", ", ".join(event.missing_tiles) or None),
         ),
         class_="figures",
@@ -104,20 +105,15 @@ def _onset(event: AlertEvent) -> Content:
     if event.onset is None:
         return None
     spread = f" ({day(event.onset.low, event.onset.at)} to {day(event.onset.high, event.onset.at)})"
-    return el("span", _time(event.onset.at), spread, *(el("br") for _ in event.context[:1]), *map(_lag, event.context))
-
-
-def _lag(context: ContextLag) -> Element:
-    days = round(context.lag_days)
-    when = "same day as" if days == 0 else f"{abs(days)} days {'after' if days > 0 else 'before'}"
-    return el("span", f"{when} {context.title}", class_="lag")
+    lags = (el("span", lag(context), class_="lag") for context in event.context)
+    return el("span", date(event.onset.at), spread, *(el("br") for _ in event.context[:1]), *lags)
 
 
 def _legend() -> Element:
     kinds = {
         "look": "count and 90 % interval",
-        "above": "above the bound",
-        "bound": "bound of what is plausible",
+        "above": "more than expected",
+        "bound": "at most expected",
         "onset": "rise began",
     }
     entries = (el("li", el("span", class_=f"key {kind}"), label) for kind, label in kinds.items())
@@ -125,14 +121,14 @@ def _legend() -> Element:
 
 
 def _table(looks: Sequence[JudgedLook]) -> Element:
-    titles = ("Date", "Railcars", "90 % interval", "Bound", "Track seen")
+    titles = ("Date", "Railcars", "90 % interval", "At most expected", "Track seen")
     body = (
         el(
             "tr",
-            el("td", _time(look.observed_at)),
+            el("td", date(look.observed_at)),
             el("td", "not seen" if look.count is None else number(look.count)),
             el("td", "" if look.count is None else f"{number(look.low)} to {number(look.high)}"),
-            el("td", "" if look.threshold is None else f"{look.threshold:.0f}"),
+            el("td", "" if look.threshold is None else at_most(look.threshold)),
             el("td", f"{look.coverage:.0%}"),
         )
         for look in reversed(looks)
@@ -173,7 +169,7 @@ def _slider(pictures: Mapping[str, str], before: str, after: str) -> Element:
             "div",
             el("img", src=pictures["tile"], alt=f"The site on {after}", loading="lazy"),
             el("img", src=pictures["baseline"], alt=f"The site on {before}", class_="before", loading="lazy"),
-            el("input", type="range", min="0", max="100", value="50", aria_label=f"Share of {before} that is shown"),
+            el("input", type="range", min="0", max="100", value="50", aria_label=f"How much of {before} is shown"),
             class_="slider",
         ),
         el("figcaption", el("span", f"Before: {before}"), el("span", f"After: {after}")),
@@ -194,13 +190,13 @@ def _provenance(item: EvidenceItem) -> Iterator[Element]:
         ("Scene", item.scene),
         ("Tile", item.tile),
         ("Image, SHA-256", _sum(item.image)),
-        ("Counted by", item.algorithm),
+        ("Algorithm", item.algorithm),
         ("Baseline", None if baseline else "none: counted from this image alone"),
     )
     if baseline:
         yield from rows(
             ("Baseline", f"version {baseline.version}, {baseline.origin}"),
-            ("Baseline seen on", _time(baseline.observed_at)),
+            ("Baseline seen on", date(baseline.observed_at)),
             ("Baseline scene", baseline.scene),
             ("Baseline image, SHA-256", _sum(baseline.image)),
         )
@@ -208,7 +204,7 @@ def _provenance(item: EvidenceItem) -> Iterator[Element]:
 
 def _life(events: Sequence[AlertEvent]) -> Element:
     items = (
-        el("li", el("strong", event.transition.value), " ", _time(event.recorded_at), el("br"), event.reason)
+        el("li", el("strong", event.transition.value), " ", date(event.recorded_at), el("br"), event.reason)
         for event in reversed(events)
     )
     return el("section", el("h2", "Life of this alert"), el("ol", *items, reversed=True, class_="life"))
@@ -222,7 +218,3 @@ def _chance(p_value: float) -> str:
     if p_value >= 0.01:
         return f"{p_value:.0%}"
     return f"1 in {1 / max(p_value, 1e-9):,.0f}" if p_value > 1e-6 else "less than 1 in a million"
-
-
-def _time(at: datetime) -> Element:
-    return el("time", day(at), datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M} UTC")

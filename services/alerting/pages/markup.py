@@ -1,16 +1,19 @@
-"""HTML and SVG as trees: text is text, so nothing that comes from outside can become markup."""
+"""HTML and SVG as trees. Text stays text, so nothing from outside can become markup."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from xml.etree.ElementTree import Element, tostring
+
+from railwatch.services.alerting.history.wording import day
 
 Content = Element | str | None
 Value = str | float | bool | None
 
 
 def el(tag: str, *content: Content, **attributes: Value) -> Element:
-    """An element with its content; null content and null or false attributes are left out.
+    """An element with its content. Null content and null or false attributes are left out.
 
-    A trailing underscore of an attribute's name is dropped and others become hyphens: `class_`, `aria_label`.
+    In the name of an attribute, a trailing underscore is dropped and others become hyphens: `class_`, `aria_label`.
     """
     element = Element(tag)
     for name, value in attributes.items():
@@ -25,7 +28,7 @@ def el(tag: str, *content: Content, **attributes: Value) -> Element:
 
 
 def document(title: str, *content: Content, description: str) -> str:
-    """A whole page, with the bundled style and script."""
+    """A complete page with the bundled style and script."""
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -42,10 +45,15 @@ def document(title: str, *content: Content, description: str) -> str:
 
 
 def rows(*pairs: tuple[str, Content]) -> Iterator[Element]:
-    """Terms and descriptions of a `<dl>`; those without a description are left out."""
+    """Terms and descriptions of a `<dl>`. Those without a description are left out."""
     for term, description in pairs:
         if description is not None:
             yield el("div", el("dt", term), el("dd", description))
+
+
+def date(at: datetime) -> Element:
+    """A date for people. Its time of day shows under the pointer."""
+    return el("time", day(at), datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M} UTC")
 
 
 def _text(value: Value) -> str:

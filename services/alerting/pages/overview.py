@@ -1,26 +1,27 @@
-"""The overview of all sites: those with an alert first."""
+"""The overview of all sites. Those with an alert come first."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.history.wording import at_most, number
 from railwatch.services.alerting.pages.alert import header, short_sentence
-from railwatch.services.alerting.pages.markup import Content, document, el
+from railwatch.services.alerting.pages.markup import Content, date, document, el
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
 from railwatch.shared.sites import Site
 
+# What the page calls the states.
 WORDS = {
     State.ALERT: "alert",
     State.NORMAL: "normal",
-    State.LEARNING: "being learned",
+    State.LEARNING: "learning",
     State.UNOBSERVED: "not seen",
 }
 
-FIGURES = ("Railcars", "Bound", "Judged on", "Last look")
+# The columns after site and state.
+FIGURES = ("Railcars", "At most expected", "Judged on", "Last look")
 
 
 def overview_page(
@@ -33,11 +34,11 @@ def overview_page(
     """The page as HTML.
 
     Args:
-        sites: those to show, in order.
+        sites: the sites of this page, in order.
         statuses: how sites stand.
         standing: the last event of each alert that stands, worst first.
-        missed: looks that should have come by now.
-        pages: links to other pages of sites.
+        missed: the last events of looks that should have come by now.
+        pages: links to the other pages.
     """
     return document(
         "Railwatch",
@@ -95,9 +96,9 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
     counted = look if look and look.count is not None else None
     figures: tuple[Content, ...] = (
         f"{number(counted.count)} ({number(counted.low)} to {number(counted.high)})" if counted else None,
-        f"{counted.threshold:.0f}" if counted and counted.threshold is not None else None,
-        _time(counted.observed_at) if counted else None,
-        _time(status.last_look_at),
+        at_most(counted.threshold) if counted and counted.threshold is not None else None,
+        date(counted.observed_at) if counted else None,
+        date(status.last_look_at),
     )
     return el(
         "tr",
@@ -110,7 +111,3 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
 def _overdue(event: MissedLookEvent) -> Element:
     label = "overdue" if event.miss is Miss.LOOK else "hidden"
     return el("span", label, class_="state overdue", title=event.sentence)
-
-
-def _time(at: datetime) -> Element:
-    return el("time", day(at), datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M} UTC")

@@ -1,4 +1,4 @@
-"""The addresses of the pages and of what is bundled with them."""
+"""The addresses of the pages and of their assets."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,8 @@ from railwatch.shared.events import AlertEvent, JudgedLook, Severity
 from railwatch.shared.sites import Site
 
 SITES_PER_PAGE = 200
-# Looks before the opening that are drawn.
+
+# How many looks before the opening are drawn.
 LOOKS_BEFORE = 60
 
 HEADERS = {

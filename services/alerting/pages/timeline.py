@@ -1,18 +1,17 @@
-"""The timeline of an alert: the looks with their intervals, the bound, the onset and the site's context events."""
+"""The timeline of an alert: looks with their intervals, the threshold, the onset and the site's context events."""
 
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import day, number
+from railwatch.services.alerting.history.wording import at_most, day, number
 from railwatch.services.alerting.pages.markup import el
 from railwatch.shared.events import JudgedLook, Onset
 
+# Size of the picture and its margins, pixels.
 WIDTH, HEIGHT = 960.0, 360.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 14.0, 46.0, 34.0
-# Least distance between two labels above the plot.
-LABEL_PX = 120.0
 
 
 class Scale:
@@ -48,7 +47,7 @@ def timeline(
     Args:
         looks: oldest first, at least one.
         onset: when the rise began.
-        events: title and time of context events; those outside the time of the looks are left out.
+        events: title and time of context events. Those outside the time of the looks are left out.
         marked_at: `observed_at` of the look that the page is about.
     """
     scale = Scale(looks, onset, (at for _, at in events))
@@ -106,7 +105,7 @@ def _context(scale: Scale, events: Sequence[tuple[str, datetime]]) -> Iterable[E
 
 
 def _bound(scale: Scale, looks: Sequence[JudgedLook]) -> Iterable[Element]:
-    """The bound as a line, broken where there was none, and what lies below it."""
+    """The threshold as a line with the area below it. The line is broken where there was no threshold."""
     runs: list[list[str]] = [[]]
     for look in looks:
         if look.threshold is not None:
@@ -123,13 +122,13 @@ def _look(scale: Scale, look: JudgedLook, *, marked: bool) -> Element:
     x = scale.x(look.observed_at)
     if look.count is None or look.low is None or look.high is None:
         y = HEIGHT - BOTTOM
-        hint = el("title", f"{day(look.observed_at)}: nothing could be seen")
-        return el("g", hint, el("line", class_="unseen", x1=x, x2=x, y1=y - 8, y2=y))
+        nothing = el("title", f"{day(look.observed_at)}: nothing could be seen")
+        return el("g", nothing, el("line", class_="unseen", x1=x, x2=x, y1=y - 8, y2=y))
     above = look.threshold is not None and look.count > look.threshold
-    told = f"{day(look.observed_at)}: {number(look.count)} railcars ({number(look.low)} to {number(look.high)})"
+    hint = f"{day(look.observed_at)}: {number(look.count)} railcars ({number(look.low)} to {number(look.high)})"
     return el(
         "g",
-        el("title", told if look.threshold is None else f"{told}, bound {look.threshold:.0f}"),
+        el("title", hint if look.threshold is None else f"{hint}, at most {at_most(look.threshold)} expected"),
         el("line", x1=x, x2=x, y1=scale.y(look.low), y2=scale.y(look.high)),
         el("circle", cx=x, cy=scale.y(look.count), r=6.0 if marked else 3.5),
         class_="look above" if above else "look",
@@ -143,7 +142,7 @@ def _round_step(least: float) -> float:
 
 
 def _months(begin: datetime, end: datetime) -> Iterable[tuple[datetime, str]]:
-    """The first days of months, no more than a dozen of them."""
+    """The first days of months, at most twelve of them."""
     months = max(1.0, (end - begin).days / 30.4)
     every = next(n for n in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if months / n <= 12)
     year, month = begin.year, begin.month
