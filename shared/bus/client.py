@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import kafka
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
@@ -11,11 +12,12 @@ from railwatch.shared.settings import KafkaSettings
 BOOTSTRAP_TIMEOUT_MS = 5_000
 REQUEST_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 20_000
+# The most that is fetched of one partition. It bounds the memory. A larger single event still comes through.
 MAX_FETCH_BYTES = 256 * 1024
-"""Of one partition. It bounds what is held in memory, and a larger single event still comes through."""
-
+# Just below the 1 MiB that a broker takes by default.
 MAX_EVENT_BYTES = 1_000_000
-"""Just below the 1 MiB that a broker takes by default."""
+# The versions of kafka-python that forget a join; see `keep_joining`.
+FORGETFUL_VERSIONS = "3.0."
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
@@ -58,6 +60,17 @@ def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
         fetch_max_wait_ms=50,  # a resumed partition waits for the fetch under way, so fetches must be short
     )
+
+
+def keep_joining(consumer: KafkaConsumer) -> None:
+    """Have a consumer join its group for certain. Call it when the group revokes its partitions.
+
+    A consumer that leads its group begins a rebalance when a topic or a partition is added. As soon as it has dealt the
+    partitions out, kafka-python 3.0 sees no more reason to join. If the poll has ended by then, no later poll finishes
+    the join, and the consumer waits for ever. Asked to join, it remembers that until it has.
+    """
+    if kafka.__version__.startswith(FORGETFUL_VERSIONS):
+        consumer._coordinator.request_rejoin()
 
 
 def make_producer(settings: KafkaSettings) -> KafkaProducer:

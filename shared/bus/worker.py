@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 from kafka.structs import MemberState
 
@@ -23,6 +23,7 @@ from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import make_consumer
 from railwatch.shared.bus.inflight import Inflight, Task
 from railwatch.shared.bus.publisher import Publisher
+from railwatch.shared.bus.rebalance import Rebalance
 from railwatch.shared.bus.timers import Timer, Timers
 from railwatch.shared.events import Event
 from railwatch.shared.health import Progress
@@ -127,7 +128,7 @@ class Worker(Generic[E]):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _consume(self, consumer: KafkaConsumer, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
-        rebalance = _Rebalance(consumer)
+        rebalance = Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         ticking: Future[None] | None = None
         next_check = 0.0
@@ -223,40 +224,3 @@ class Worker(Generic[E]):
         oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)
         metrics.LAG_SECONDS.labels(self._group).set(0 if oldest_ms is None else max(0, time.time() - oldest_ms / 1000))
         metrics.RECORDS_IN_FLIGHT.labels(self._group).set(len(self._inflight))
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what becomes of the partitions. It is called inside `poll`, where committing is not allowed.
-
-    In a rebalance every partition is revoked and most come back at once. kafka-python then goes on where it was, so the
-    work in hand of those goes on too, and only that of partitions that went elsewhere is dropped.
-    """
-
-    def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
-        self.under_way = False
-        self._lost: set[TopicPartition] = set()
-        self._assigned: set[TopicPartition] | None = None
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        self.under_way = True
-        # Where the rebalance comes from changed metadata, kafka-python 3.0.12 forgets half-way that it is to join, if
-        # the join outlasts the poll that began it, and then waits for ever. This keeps it in mind until it has joined.
-        self._consumer._coordinator.request_rejoin()
-
-    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        self.under_way = True
-        self._lost |= lost
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self.under_way = False
-        self._assigned = assigned
-        log.info("partitions assigned", partitions=sorted(partition.partition for partition in assigned))
-
-    def apply(self, inflight: Inflight[TopicPartition, Any]) -> None:
-        """Drop the work of the partitions that are gone, before anything newly fetched is added."""
-        inflight.revoke(self._lost)
-        self._lost = set()
-        if self._assigned is not None:
-            inflight.keep(self._assigned)
-            self._assigned = None
