@@ -118,7 +118,7 @@ test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (n
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
 	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
-	CONTAINERS_CONF=deploy/tests/image/containers.conf IMAGE=$(IMAGE) $(BIN)/pytest deploy/tests/image
+	CONTAINERS_CONF=$(CURDIR)/deploy/tests/image/containers.conf IMAGE=$(IMAGE) $(BIN)/pytest deploy/tests/image
 
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included
