@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
@@ -12,6 +13,8 @@ from shapely.geometry.base import BaseGeometry
 from railwatch.services.ingest.scenes.scene import Scene
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.sites import Cell, Site
+
+Pixels = NDArray[np.generic]
 
 # Of the decoded pixels. One tile at a time is in memory.
 MAX_TILE_BYTES = 512 * 1024**2
@@ -65,10 +68,11 @@ def cut(scene: Scene, parts: Iterable[Cutout]) -> Iterator[Tile]:
     """
     for part in parts:
         window = part.window
-        data = _encode(scene.dataset, window, part.cell)
-        if data is not None:
+        _check_size(scene.dataset, part)
+        pixels, mask = _read(scene.dataset, window)
+        if mask.any():
             gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
-            yield Tile(part.cell.id, data, gsd_m)
+            yield Tile(part.cell.id, _encode(scene.dataset, window, pixels, mask), gsd_m)
 
 
 def _track_in(cell: Cell, site: Site) -> BaseGeometry:
@@ -89,20 +93,27 @@ def _window(scene: Scene, cell: Cell) -> Window | None:
     return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
-def _encode(dataset: DatasetReader, window: Window, cell: Cell) -> bytes | None:
-    size_bytes = window.width * window.height * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+def _check_size(dataset: DatasetReader, part: Cutout) -> None:
+    size_bytes = part.window.width * part.window.height * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
     if size_bytes > MAX_TILE_BYTES:
         raise UnprocessableError(
             "tile-too-large",
-            f"Tile {cell.id} holds {size_bytes / 1e6:.0f} MB of pixels, more than {MAX_TILE_BYTES / 1e6:.0f} MB; "
+            f"Tile {part.cell.id} holds {size_bytes / 1e6:.0f} MB of pixels, more than {MAX_TILE_BYTES / 1e6:.0f} MB; "
             "lower the site's `tile_size_m`.",
         )
+
+
+def _read(dataset: DatasetReader, window: Window) -> tuple[Pixels, NDArray[np.uint8]]:
+    """The window's pixels (bands, rows, cols), and its mask (rows, cols), which is 0 where a pixel is not valid."""
     pixels = dataset.read(window=window)
     mask = dataset.dataset_mask(window=window)
     if np.issubdtype(pixels.dtype, np.floating):
         mask = np.where(np.isfinite(pixels).any(axis=0), mask, 0)
-    if not mask.any():
-        return None
+    return pixels, mask
+
+
+def _encode(dataset: DatasetReader, window: Window, pixels: Pixels, mask: NDArray[np.uint8]) -> bytes:
+    """A GeoTIFF of a window. Its bytes depend only on the pixels and on what the scene says about them."""
     profile = {
         "driver": "GTiff",
         "width": window.width,
