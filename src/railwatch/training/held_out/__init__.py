@@ -3,6 +3,8 @@
 It shares nothing with `railwatch.render`: a field of heights, rays for sun and view, photographs of real gravel, grass
 and brick, other rolling stock, other cameras. A model that counts here as well as there has learned cars, not a
 renderer.
+
+Every vehicle on the tracks counts, locomotives and carriages too; an articulated set of two bodies is one.
 """
 
 from railwatch.training.held_out.pair import Pair, case, geotiff, make, write

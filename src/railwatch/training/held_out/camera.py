@@ -89,7 +89,8 @@ def expose(
     side = max(32, round(size_px / camera.coarser))
     picture = np.stack([_sampled(band, camera, blur, step_m, margin_m, size_px * gsd_m, side) for band in light])
     level = float(np.quantile(picture.mean(axis=0), between(rng, 0.4, 0.6)))
-    picture *= np.float32(between(rng, 0.19, 0.32) / max(level, 0.02))
+    # Bright ground is exposed for, but not all the way: snow stays bright.
+    picture *= np.float32(between(rng, 0.19, 0.32) * np.clip(level / 0.17, 0.7, 6) ** 0.45 / max(level, 0.02))
     picture += camera.noise * np.sqrt(np.clip(picture, 0.02, 2) / 0.2) * rng.standard_normal(picture.shape)
     if side != size_px:
         how = Image.Resampling.LANCZOS if rng.random() < 0.5 else Image.Resampling.BICUBIC

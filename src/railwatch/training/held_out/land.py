@@ -94,12 +94,12 @@ def _scrub(field: Field, rng: np.random.Generator, reach_m: Floats) -> Floats:
     )
     natural = (field.material == Material.GRASS) | (field.material == Material.BARE)
     share = np.clip((noise - between(rng, 0.8, 3.0)) * 1.6, 0, 1) * natural * np.clip(reach_m - 4.5, 0, 1)
-    leaves = rng.standard_normal(field.shape, dtype=np.float32)
+    leaves = grain(rng, "grass", *positions(field), field.step_m, between(rng, 10, 25))
     tone = varied(rng, (0.10, 0.115, 0.055), 0.25)
     for band, value in zip(field.colour, tone, strict=True):
         band += 0.85 * share * (np.float32(value) * np.exp(0.25 * leaves) - band)
     field.material[share > 0.5] = Material.GRASS
-    return np.asarray(share * (0.5 + 0.9 * np.abs(leaves)), np.float32)
+    return np.asarray(share * np.clip(0.8 + between(rng, 0.2, 0.6) * leaves, 0.1, 3), np.float32)
 
 
 def _paths(field: Field, rng: np.random.Generator) -> None:

@@ -115,3 +115,13 @@ def canopy(field: Field, rng: np.random.Generator, line: Points, low_m: float, h
     tone = varied(rng, ((0.32, 0.32, 0.33), (0.5, 0.5, 0.49), (0.2, 0.19, 0.18))[int(rng.integers(3))], 0.15)
     colour = tinted(tone, np.where(np.mod(s, 5.0) < 0.3, -2.0, 0.0).astype(np.float32), 0.12)
     field.put(xy, height=4.6 - 0.05 * np.abs(d - low_m), colour=colour, material=Material.ROOF, owner=0)
+
+
+def overbridge(field: Field, rng: np.random.Generator, line: Points, half_m: float) -> None:
+    """A road on a bridge over the tracks, with parapets; it hides what stands below."""
+    s, d, xy = ribbon(line, -half_m, half_m, field.step_m)
+    tone = varied(rng, ((0.14, 0.14, 0.145), (0.34, 0.33, 0.31))[int(rng.integers(2))], 0.15)
+    colour = tinted(tone, grain(rng, "gravel", s, d, field.step_m, 30.0), 0.06)
+    parapet = np.abs(d) > half_m - 0.4
+    colour[:, parapet] = 0.42
+    field.put(xy, height=np.where(parapet, 7.3, 6.4), colour=colour, material=Material.HARD, owner=0)

@@ -17,6 +17,8 @@ SUNLIGHT = (1.07, 1.0, 0.9)
 SKYLIGHT = (0.78, 0.98, 1.32)
 # Slopes steeper than this are walls; what is seen of them from above is their upper edge.
 WALL_SLOPE = 1.6
+# Providers lay pictures on a terrain model, which knows so much of banks and cuttings; of what stands there, nothing.
+TERRAIN_KNOWN = np.float32(0.8)
 # How gently a shadow ends, metres of height.
 PENUMBRA_M = 0.25
 
@@ -120,7 +122,7 @@ def oblique(
     """
     x, y = heading(to_sensor_deg)
     shear = _shear(field.shape, field.step_m, -x, -y)
-    level = np.asarray(shear.apply(field.height), np.float32)
+    level = np.asarray(shear.apply(field.height - TERRAIN_KNOWN * field.ground), np.float32)
     rows, cols = level.shape
     number = np.arange(rows, dtype=np.float32)[:, None]
     lean = np.float32(np.tan(np.radians(off_nadir_deg)) / shear.row_m)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from railwatch.training.held_out import beside, trackwork
+from railwatch.training.held_out import beside, objects, trackwork
 from railwatch.training.held_out.beside import Painter
-from railwatch.training.held_out.field import Field, Floats, Points, blank, distances
+from railwatch.training.held_out.field import Field, Floats, Points, blank
 from railwatch.training.held_out.land import distance_from, land
 from railwatch.training.held_out.layout import Way, lay, place
 from railwatch.training.held_out.styles import Style
@@ -62,28 +62,35 @@ def build(rng: np.random.Generator, style: Style, size_px: int) -> Site:
     lines = [way.line for way in ways]
     reach_m = distance_from(field, lines)
     land(field, rng, reach_m, bed.dust)
-    crossing = _crossing(rng, ways, size_m) if rng.random() < style.beside["crossing"] else None
-    roads, ends = beside.roads(field, rng, reach_m, ways, crossing, size_m)
-    room = distance_from(field, lines + ends)
+    # A road crosses the tracks at grade or above them, or the tracks cross a ravine.
+    level, over, ravine = (rng.random() < style.beside[name] for name in ("crossing", "overbridge", "bridge"))
+    line = _across(rng, ways, size_m) if level or over else None
+    gap, half_m, seed = _across(rng, ways, size_m), between(rng, 4, 14), int(rng.integers(1 << 30))
+    if ravine:
+        trackwork.ravine(field, np.random.default_rng(seed), gap, half_m)
+    roads, ends = beside.roads(field, rng, reach_m, ways, line, size_m)
+    room = distance_from(field, lines + ends + [gap] * ravine)
     trackwork.form(field, rng, ways, bed, reach_m)
+    if ravine:
+        trackwork.ravine(field, np.random.default_rng(seed), gap[reach_m[field.cells(gap)] < 15], half_m)
     for way in ways:
         trackwork.build(field, rng, way, bed)
-    if rng.random() < style.beside["bridge"]:
-        start = between(rng, 0.3, 0.6) * float(distances(ways[0].line)[-1])
-        for way in ways:
-            trackwork.open_bridge(field, rng, way, start, start + between(rng, 12, 45))
-    if crossing is not None:
-        near = reach_m[field.cells(crossing)] < 4.5
-        trackwork.cross(field, rng, crossing[near], 3.5)
-        ways = tuple(_kept_clear(way, crossing, 6.0) for way in ways)
+        if ravine:
+            trackwork.open_bridge(field, rng, way, gap, half_m)
     above = beside.platforms(field, rng, ways, style)
+    if line is not None and level:
+        trackwork.cross(field, rng, line[reach_m[field.cells(line)] < 4.5], between(rng, 3.0, 5.0), ways)
+        ways = tuple(_kept_clear(way, line, 7.0) for way in ways)
+    elif line is not None:
+        span = line[reach_m[field.cells(line)] < 12]
+        above.append(beside.later(objects.overbridge, rng, span, between(rng, 4.0, 7.0)))
     beside.buildings(field, rng, style, room)
     above += beside.trees(field, rng, style, room)
     beams = _beams(rng, ways) if rng.random() < style.beside["catenary"] else ()
     return Site(gsd, size_px, field, ways, room, tuple(above), tuple(roads), beams, bed.dust)
 
 
-def _crossing(rng: np.random.Generator, ways: tuple[Way, ...], size_m: float) -> Points:
+def _across(rng: np.random.Generator, ways: tuple[Way, ...], size_m: float) -> Points:
     """A line across all tracks, a point a metre."""
     way = ways[int(rng.integers(len(ways)))]
     middle = int(np.hypot(*(way.line - size_m / 2).T).argmin() + between(rng, -0.3, 0.3) * size_m)

@@ -20,6 +20,7 @@ BESIDE = {
     "canopy": 0.05,
     "crossing": 0.2,
     "bridge": 0.05,
+    "overbridge": 0.05,
     "containers": 0.25,
     "trucks": 0.5,
     "buildings": 0.8,
@@ -57,7 +58,7 @@ class Style:
         coarser: optics and sampling coarser than the pixels delivered by this factor.
         jpeg: quality of lossy coding, or None.
         tones: tone curves: `plain`, `web`, `flat`, `bgr`, `pan`, `linear16`.
-        beside: chances of platforms, canopies, crossings, bridges, containers, trucks, buildings, trees, catenary.
+        beside: chances of what stands beside, over and under the tracks.
     """
 
     fleet: dict[str, float]
@@ -66,7 +67,7 @@ class Style:
     gauges_m: tuple[float, ...] = (1.435,)
     spacing_m: Range = (4.3, 5.4)
     gsd_m: Range = (0.25, 0.6)
-    occupied: float = 0.6
+    occupied: float = 0.7
     filled: Range = (0.3, 0.95)
     stays: float = 0.25
     block: float = 0.45
@@ -201,6 +202,7 @@ STYLES: dict[str, Style] = {
             **BESIDE,
             "crossing": 0.7,
             "bridge": 0.6,
+            "overbridge": 0.2,
             "containers": 0.9,
             "trucks": 0.9,
             "platform": 0.4,

@@ -126,27 +126,45 @@ def _dust(rng: np.random.Generator, colour: Floats, s: Floats, d: Floats, bed: B
         band += share * (value * (1 + 0.04 * rng.standard_normal(s.shape)) - band)
 
 
-def cross(field: Field, rng: np.random.Generator, line: Points, half_m: float) -> None:
-    """A level crossing: a road over the rails, which stay to be seen as grooves."""
+def cross(field: Field, rng: np.random.Generator, line: Points, half_m: float, ways: tuple[Way, ...]) -> None:
+    """A level crossing: panels or asphalt between the rails, which stay to be seen in their grooves."""
     s, d, xy = ribbon(line, -half_m, half_m, field.step_m)
-    tone = varied(rng, ((0.13, 0.13, 0.135), (0.3, 0.29, 0.27))[int(rng.integers(2))], 0.15)
-    colour = tinted(tone, grain(rng, "gravel", s, d, field.step_m, 20.0), 0.06)
-    field.put(xy, height=RAIL_M, colour=colour, material=Material.HARD, opacity=0.93)
+    tone = varied(rng, ((0.14, 0.14, 0.145), (0.24, 0.235, 0.23), (0.33, 0.32, 0.3))[int(rng.integers(3))], 0.15)
+    colour = tinted(tone, grain(rng, "gravel", s, d, field.step_m, 20.0), 0.07)
+    field.put(xy, height=RAIL_M, colour=colour, material=Material.HARD, opacity=between(rng, 0.6, 0.95))
+    for way in ways:
+        apart = np.hypot(*(way.line[:, None] - line[None]).transpose(2, 0, 1)).min(axis=1)
+        for run in np.split(np.arange(len(apart)), np.flatnonzero(np.diff(apart < half_m)) + 1):
+            if len(run) > 1 and apart[run[0]] < half_m:
+                right = normals(way.line[run]) * way.gauge_m / 2
+                for sign in (-1, 1):
+                    field.draw(way.line[run] + sign * right, 0.2, (0.07, 0.065, 0.06))
+                    field.draw(way.line[run] + sign * right, 0.07, (0.4, 0.39, 0.38))
 
 
-def open_bridge(field: Field, rng: np.random.Generator, way: Way, first_m: float, last_m: float) -> None:
-    """A stretch where sleepers lie on girders and what is below shows between them."""
-    low, high = (int(np.clip(value, 0, len(way.line) - 1)) for value in (first_m, last_m))
-    if high - low < 4:
+def ravine(field: Field, rng: np.random.Generator, line: Points, half_m: float) -> None:
+    """What a bridge leads over: water, a road or a ditch, in the bare formation."""
+    s, d, xy = ribbon(line, -half_m - 2, half_m + 2, field.step_m)
+    tones: tuple[Colour, ...] = ((0.05, 0.065, 0.06), (0.13, 0.13, 0.135), (0.11, 0.12, 0.06), (0.09, 0.075, 0.06))
+    bank = np.clip((half_m + np.sin(s / between(rng, 5, 12) + d) - np.abs(d)) / between(rng, 0.5, 3.0), 0, 1)
+    colour = tinted(varied(rng, tones[int(rng.integers(4))], 0.2), grain(rng, "grass", s, d, field.step_m, 25.0), 0.08)
+    field.put(xy, height=-3.5 * bank, colour=colour, material=Material.WATER, opacity=bank)
+
+
+def open_bridge(field: Field, rng: np.random.Generator, way: Way, line: Points, half_m: float) -> None:
+    """Where a track crosses a ravine its sleepers lie on girders, and what is below shows between them."""
+    apart = np.hypot(*(way.line[:, None] - line[None]).transpose(2, 0, 1)).min(axis=1)
+    over = np.flatnonzero(apart < half_m)
+    if len(over) < 4:
         return
-    part = way.line[low : high + 1]
-    below = varied(rng, ((0.05, 0.06, 0.06), (0.09, 0.11, 0.06), (0.06, 0.055, 0.05))[int(rng.integers(3))], 0.2)
+    part = way.line[over[0] : over[-1] + 1]
+    below = varied(rng, ((0.05, 0.06, 0.06), (0.09, 0.10, 0.06), (0.06, 0.055, 0.05))[int(rng.integers(3))], 0.2)
     half = way.gauge_m / 2 + 0.75
     s, d, xy = ribbon(part, -half, half, field.step_m)
     timber = varied(rng, (0.15, 0.12, 0.10), 0.25)
-    wave = np.mod(s / 0.5, 1.0) < 0.5
+    # Timbers finer than cells fade into their mean.
     clear = float(np.clip(1.6 - field.step_m / 0.2, 0.1, 1))
-    share = np.where(wave, 0.5 + clear / 2, 0.5 - clear / 2)
+    share = np.where(np.mod(s / 0.5, 1.0) < 0.5, 0.5 + clear / 2, 0.5 - clear / 2)
     colour = np.stack([b + share * (t - b) for b, t in zip(below, timber, strict=True)]).astype(np.float32)
     girder = np.abs(np.abs(d) - half + 0.15) < 0.15
     for band, tone in zip(colour, varied(rng, (0.22, 0.2, 0.18), 0.3), strict=True):
