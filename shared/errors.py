@@ -1,26 +1,43 @@
-"""The errors that Railwatch raises on purpose.
+"""The errors that Railwatch raises on purpose, all of them.
 
-Two branches matter to the worker loop: what may pass when tried again (`TransientError`), and what never will
-(`UnprocessableError`), which goes to the dead letters under its `reason`.
+    RailwatchError
+    ├── TransientError            outside failed in a way that may pass: try again later
+    │   └── NotPublishedError     the broker did not acknowledge an event: send it again until it does
+    ├── UnprocessableError        this input can never be processed: make it a dead letter
+    ├── ConfigurationError        a setting or a site file is wrong: do not start
+    ├── TileRejectedError         a tile cannot be counted: its count is null and says why
+    └── NotStandingError          the alert has ended: tell the person
+
+Anything else that is raised is a fault of ours. The worker and the sources write its traceback into the log and make a
+dead letter of what they were handling.
 """
 
 import re
 
 
 class RailwatchError(Exception):
-    """Base of every error that Railwatch raises on purpose."""
+    """The base of all of them. The command prints its message, without a traceback, and exits with 1."""
 
 
 class TransientError(RailwatchError):
-    """Something outside failed in a way that may pass: try again later."""
+    """Kafka, Redis, the object store or a receiver failed in a way that may pass.
+
+    The worker handles the record again later, with growing pauses, and makes it a dead letter after the last attempt.
+    Over HTTP it is a 503 with `Retry-After`.
+    """
 
 
 class NotPublishedError(TransientError):
-    """The broker has not acknowledged an event: it is sent again until it does, and never given up."""
+    """The broker did not acknowledge an event in time; it may or may not have been written.
+
+    The caller publishes it again until it is acknowledged. That is harmless, as ids are derived from content.
+    """
 
 
 class UnprocessableError(RailwatchError):
-    """This input can never be processed.
+    """This input can never be processed, however often it is tried.
+
+    The worker and the sources make it a dead letter. Over HTTP it is a 4xx with problem details.
 
     Attributes:
         reason: a short, stable, machine-readable word such as `checksum-mismatch`; it labels a metric.
@@ -36,4 +53,23 @@ class UnprocessableError(RailwatchError):
 
 
 class ConfigurationError(RailwatchError):
-    """A setting or a site file is wrong; the message names every fault, one sentence a line, never a secret."""
+    """A setting or a site file is wrong. The process ends.
+
+    The message names every fault, one sentence a line, and never shows a secret.
+    """
+
+
+class TileRejectedError(RailwatchError):
+    """A tile cannot be counted. `count_tile` catches it and gives a count that is null.
+
+    Attributes:
+        reason: a short, stable word that goes into the count's `reasons` and labels a metric.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotStandingError(RailwatchError):
+    """Somebody acknowledges or silences an alert that does not stand any more. Over HTTP it is a 409."""

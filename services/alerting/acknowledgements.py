@@ -11,12 +11,8 @@ from railwatch.services.alerting.history.wording import moment
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
-from railwatch.shared.errors import RailwatchError
+from railwatch.shared.errors import NotStandingError
 from railwatch.shared.events import AlertEvent, Transition
-
-
-class NotStandingError(RailwatchError):
-    """The alert has ended, or there never was one."""
 
 
 def acknowledge(store: Store, event: AlertEvent, by: str, note: str, now: datetime) -> AlertEvent:

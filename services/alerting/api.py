@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import AwareDatetime, SecretStr
 
-from railwatch.services.alerting.acknowledgements import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.acknowledgements import acknowledge, silence
 from railwatch.services.alerting.pages.routes import add_pages
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import (
@@ -26,7 +26,7 @@ from railwatch.services.alerting.views import (
 )
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
-from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check

@@ -8,11 +8,11 @@ from railwatch.services.detector.alignment.placing import MOST_ENTROPY, PLACED_B
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.reading import clearest, readings
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.services.detector.result import Counted, rejected, tallied
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.tracks.pieces import clip
 from railwatch.shared.counts import Sun
+from railwatch.shared.errors import TileRejectedError
 from railwatch.shared.sites import Cell, Track
 
 # There is no count where a smaller share of the track is in sight.

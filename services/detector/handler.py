@@ -13,7 +13,6 @@ from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
 from railwatch.services.detector.recall.check import check_recall, is_sampled
@@ -22,7 +21,7 @@ from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
-from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.errors import TileRejectedError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.sites import Cell, Site
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.services.detector.alignment.registration import register
-from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.shared.errors import TileRejectedError
 from tests.support.rendered import Rendered, corner_error_px, rendered
 
 CONDITIONS = ("clear", "shift", "haze", "season", "snow", "low-sun", "train-left", "cloud", "coarse", "coarsest")

@@ -10,13 +10,13 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from railwatch.services.alerting.acknowledgements import NotStandingError, acknowledge, silence
+from railwatch.services.alerting.acknowledgements import acknowledge, silence
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule, State
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.counts import RecallCheck
-from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, Transition
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect

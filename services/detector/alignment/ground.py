@@ -11,11 +11,11 @@ from railwatch.services.detector.alignment.visibility import Visibility, feature
 from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster, harmonise
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
 from railwatch.services.detector.tracks.network import Network
 from railwatch.shared.counts import Registration
+from railwatch.shared.errors import TileRejectedError
 
 # Half of the width, in metres, of ground that cars and their shadows change. Tracks lie 4 to 5 m apart.
 CORRIDOR_HALF_WIDTH_M = 4.0

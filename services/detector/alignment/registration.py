@@ -16,8 +16,8 @@ from skimage.transform import SimilarityTransform
 from railwatch.services.detector.alignment.correlation import Patches, Surfaces, correlate, jacobian, refine, search
 from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask, Points
 from railwatch.services.detector.imagery.raster import Raster, luminance, resample_pixels
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.shared.counts import Registration
+from railwatch.shared.errors import TileRejectedError
 from railwatch.shared.geography import PixelGrid
 
 # Limits of the shift: the larger of the two holds. Metre-class satellites place their pictures to about 5 m (CE90)

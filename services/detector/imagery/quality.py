@@ -5,7 +5,7 @@ import numpy as np
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.shared.errors import TileRejectedError
 
 # Couplings leave gaps of about 1.2 m between bodies. Coarser pixels do not show them.
 MAX_GSD_M = 1.3

@@ -16,7 +16,7 @@ import numpy as np
 
 from railwatch.render import CONDITIONS, random_scene, render_pair
 from railwatch.services.detector.cars.evidence import MODEL_FILE
-from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.shared.errors import TileRejectedError
 from railwatch.training.cases import Case, rendered_case
 from railwatch.training.examples import Strips, real_scene, rendered_scene, strips_of
 from railwatch.training.model import Recipe, fit_axis, make_model, write_model

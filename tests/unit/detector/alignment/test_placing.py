@@ -10,8 +10,8 @@ from railwatch.render import cars_geojson
 from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.services.detector.tracks.centrelines import corridor
+from railwatch.shared.errors import TileRejectedError
 from tests.support.rendered import Rendered, rendered
 
 WHITE, GREEN = (1.0, 1.0, 1.0), (0.5, 1.0, 0.3)

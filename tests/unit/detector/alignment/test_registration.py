@@ -11,7 +11,7 @@ from skimage.transform import SimilarityTransform
 
 from railwatch.services.detector.alignment.registration import register, warped_by
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
+from railwatch.shared.errors import TileRejectedError
 from tests.support.rendered import Rendered, corner_error_px, rendered
 
 TARGET_PX = 0.3

@@ -11,8 +11,8 @@ from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.alignment.visibility import visible_ground
 from railwatch.services.detector.imagery.quality import blur, check_quality
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.rejection import TileRejectedError
 from railwatch.services.detector.tracks.centrelines import Centreline
+from railwatch.shared.errors import TileRejectedError
 from tests.support.rendered import Rendered, rendered
 
 
