@@ -75,7 +75,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_installs_nothing_outside_its_own_name(wheel: Path) -> None:
     version = wheel.name.split("-")[1]
     assert {name.split("/")[0] for name in contents(wheel)} == {"railwatch", f"railwatch-{version}.dist-info"}
-    assert {"railwatch/services/ingest/main.py", "railwatch/shared/events.py"} <= contents(wheel).keys()
+    assert {"railwatch/services/ingest/main.py", "railwatch/shared/errors.py"} <= contents(wheel).keys()
 
 
 def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
