@@ -1,4 +1,4 @@
-"""The bus: CloudEvents over Kafka, one publisher and one worker loop for all services."""
+"""The bus: CloudEvents over Kafka, with one publisher and one worker loop for all services."""
 
 from railwatch.shared.bus.attempt import RetryPolicy
 from railwatch.shared.bus.codec import Message, decode, encode

@@ -1,4 +1,4 @@
-"""One attempt at one record: decode, handle, publish; and what is to become of the record."""
+"""One attempt at one record: decode it, handle it, publish the output, and decide what happens to the record next."""
 
 import random
 import time
@@ -30,14 +30,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When to try again: exponential backoff with jitter, so that many waiting partitions do not return at once.
+    """When to try again: exponential backoff with jitter, so that waiting partitions do not all come back at once.
 
-    The default gives up after some ten minutes. Publishing is not counted: it is repeated for as long as it takes.
+    The default gives up after about ten minutes. It limits the handling only. Publishing is repeated until it succeeds.
 
     Attributes:
         attempts: how often a record is handled before it becomes a dead letter.
-        first_s: the wait after the first failure; it doubles with each.
-        longest_s: no wait is longer.
+        first_s: the wait after the first failure, in seconds. It doubles with each failure.
+        longest_s: the longest wait, in seconds.
     """
 
     attempts: int = 12
@@ -45,19 +45,19 @@ class RetryPolicy:
     longest_s: float = 120.0
 
     def wait_s(self, failures: int) -> float:
-        """The wait after so many failures: between half of the backoff and all of it."""
+        """The wait after this many failures: between half of the backoff and all of it."""
         backoff_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
         return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an attempt.
+    """How an attempt ended.
 
     Attributes:
         task: the record.
-        retry_in_s: seconds after which to try again; null if the record is dealt with and its output acknowledged.
-        failures: how often handling it has failed by now.
+        retry_in_s: when to try again, in seconds. Null if the record is finished and its output acknowledged.
+        failures: how often the handling has failed so far.
     """
 
     task: RecordTask
@@ -66,7 +66,7 @@ class Outcome:
 
 
 class Attempt(Generic[E]):
-    """Called with a record in a thread of the worker's pool; it never raises."""
+    """Handles one record. The worker calls it in a thread of its pool. It never raises."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Attempt(Generic[E]):
             metrics.RECORDS_HANDLED.labels(group, outcome)  # a rate needs to see the counter begin at 0
 
     def __call__(self, task: RecordTask) -> Outcome:
-        """Handle the record and publish its output, or its dead letter."""
+        """Handle the record, and publish its output or its dead letter."""
         where = {"topic": task.partition.topic, "partition": task.partition.partition, "offset": task.offset}
         with log_context(**where):
             try:
@@ -106,7 +106,7 @@ class Attempt(Generic[E]):
         event = decode(task.record.headers, task.record.value)
         if not isinstance(event, self._consumes):
             raise UnprocessableError(
-                "unexpected-type", f"The record is a {event.TYPE}, which {self._group} does not take."
+                "unexpected-type", f"The record is a {event.TYPE}. {self._group} does not handle this type."
             )
         origin = origin_of(task.record.headers, event)
         with (
@@ -151,10 +151,10 @@ class Attempt(Generic[E]):
     def _handle_again(self, task: RecordTask, failures: int, error: TransientError) -> Outcome:
         metrics.HANDLE_RETRIES.labels(self._group).inc()
         wait_s = self._retry.wait_s(failures)
-        log.warning("put off", error=str(error), failures=failures, retry_in_s=round(wait_s, 1))
+        log.warning("failed; trying again later", error=str(error), failures=failures, retry_in_s=round(wait_s, 1))
         return Outcome(task, wait_s, failures)
 
     def _publish_again(self, task: RecordTask, error: NotPublishedError) -> Outcome:
         metrics.PUBLISH_RETRIES.labels(self._group).inc()
-        log.warning("not published", error=str(error))
+        log.warning("not published; trying again later", error=str(error))
         return Outcome(task, self._retry.wait_s(1), task.failures)

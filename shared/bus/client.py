@@ -1,4 +1,4 @@
-"""Kafka clients made from the settings. What both brokers need is set here, with its reason."""
+"""Kafka clients, made from the settings. This module sets what the brokers and kafka-python need, and says why."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ FORGETFUL_VERSIONS = "3.0."
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """What every kind of client needs to reach the cluster."""
+    """The arguments that every kind of client needs to reach the cluster."""
     given = {
         "sasl_mechanism": settings.sasl_mechanism,
         "sasl_plain_username": settings.sasl_username,
@@ -41,7 +41,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
-    """A member of the group; it commits only what it is told to. Raises `KafkaError` if Kafka is away."""
+    """A member of the group. It commits nothing by itself. Raises `KafkaError` if Kafka does not answer."""
     return KafkaConsumer(
         **connection(settings),
         group_id=settings.prefix + group,
@@ -49,32 +49,32 @@ def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
-        metadata_max_age_ms=10_000,  # a topic or a partition that is added is seen within so long
+        metadata_max_age_ms=10_000,  # added topics and partitions are noticed within this time
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=min(3_000, settings.session_timeout_ms // 4),
-        max_poll_interval_ms=60_000,  # the loop polls while it waits for handlers, so a minute without is a fault
-        # A poll must take all that was fetched: what it leaves of a partition that is then paused, kafka-python 3.0.12
-        # parks and may never hand out again. So the bound on memory is put on the fetch, not on the poll.
+        max_poll_interval_ms=60_000,  # the loop polls while handlers run, so a minute without a poll is a fault
+        # A poll must take all records that were fetched. If it leaves some of a partition that is then paused,
+        # kafka-python 3.0.12 may never give them out. So the fetch limits the memory, not the poll.
         max_poll_records=1_000_000,
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
-        fetch_max_wait_ms=50,  # a resumed partition waits for the fetch under way, so fetches must be short
+        fetch_max_wait_ms=50,  # a resumed partition waits until the running fetch ends, so fetches must be short
     )
 
 
 def keep_joining(consumer: KafkaConsumer) -> None:
     """Have a consumer join its group for certain. Call it when the group revokes its partitions.
 
-    A consumer that leads its group begins a rebalance when a topic or a partition is added. As soon as it has dealt the
-    partitions out, kafka-python 3.0 sees no more reason to join. If the poll has ended by then, no later poll finishes
-    the join, and the consumer waits for ever. Asked to join, it remembers that until it has.
+    The leader of a group begins a rebalance when a topic or a partition is added. As soon as it has assigned the
+    partitions, kafka-python 3.0 sees no more reason to join. If the poll has ended by then, no later poll completes the
+    join, and the consumer waits for ever. If it is asked to join, it remembers that until it has joined.
     """
     if kafka.__version__.startswith(FORGETFUL_VERSIONS):
         consumer._coordinator.request_rejoin()
 
 
 def make_producer(settings: KafkaSettings) -> KafkaProducer:
-    """An idempotent producer that waits for all in-sync replicas. Raises `KafkaError` if Kafka is away."""
+    """An idempotent producer that waits for all in-sync replicas. Raises `KafkaError` if Kafka does not answer."""
     return KafkaProducer(
         **connection(settings),
         acks="all",
@@ -87,7 +87,7 @@ def make_producer(settings: KafkaSettings) -> KafkaProducer:
 
 
 def make_admin(settings: KafkaSettings) -> KafkaAdminClient:
-    """For topics. Raises `KafkaError` if Kafka is away."""
+    """A client for managing topics. Raises `KafkaError` if Kafka does not answer."""
     return KafkaAdminClient(**connection(settings))
 
 

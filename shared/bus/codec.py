@@ -1,7 +1,7 @@
 """The wire form: CloudEvents 1.0 in Kafka's binary mode, JSON bodies.
 
-Attributes travel as `ce_` headers and the body is the event's own fields, as the Kafka protocol binding of CloudEvents
-says (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
+CloudEvents' attributes are `ce_` headers, and the body holds the event's own fields. The Kafka protocol binding of
+CloudEvents defines this (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
 """
 
 import re
@@ -23,7 +23,7 @@ SPEC_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class Message:
-    """An event as it is handed to Kafka; the topic is without the installation's prefix."""
+    """An event as Kafka gets it. The topic has no prefix of the installation yet."""
 
     topic: str
     key: bytes
@@ -32,7 +32,7 @@ class Message:
 
 
 def header_text(headers: Headers) -> dict[str, str]:
-    """The headers as text, decoded leniently."""
+    """The headers as text. Bytes that are not UTF-8 are replaced."""
     return {name: (value or b"").decode(errors="replace") for name, value in headers}
 
 
@@ -42,7 +42,7 @@ def schema_uri(event_type: str) -> str:
 
 
 def context_attributes(event: Event) -> dict[str, str]:
-    """What CloudEvents says of an event beside its data."""
+    """The attributes that CloudEvents gives to an event, without its data."""
     return {
         "specversion": SPEC_VERSION,
         "id": event.id,
@@ -55,7 +55,7 @@ def context_attributes(event: Event) -> dict[str, str]:
 
 
 def encode(event: Event, origin: Lineage | None = None) -> Message:
-    """The event as a Kafka record. An event without an origin is an origin itself: it arrived when it was recorded."""
+    """The event as a Kafka record. If it has no origin, its arrival is the time at which it was recorded."""
     attributes = {f"ce_{name}": value for name, value in context_attributes(event).items()}
     attributes["ce_arrivedat"] = (origin.arrived_at if origin else event.recorded_at).isoformat()
     attributes["content-type"] = CONTENT_TYPE
@@ -79,32 +79,33 @@ def decode(headers: Headers, value: bytes | None) -> Event:
     attributes = header_text(headers)
     missing = [name for name in ("ce_specversion", "ce_id", "ce_source", "ce_type") if name not in attributes]
     if missing:
-        raise UnprocessableError("not-a-cloudevent", f"The record lacks the headers {', '.join(missing)}.")
+        raise UnprocessableError("not-a-cloudevent", f"These headers are missing: {', '.join(missing)}.")
     if attributes["ce_specversion"] != SPEC_VERSION:
         raise UnprocessableError(
-            "unknown-specversion", f"CloudEvents {attributes['ce_specversion']!r} is not {SPEC_VERSION}."
+            "unknown-specversion",
+            f"The version of CloudEvents is {attributes['ce_specversion']!r}; it must be {SPEC_VERSION}.",
         )
     model = _model(attributes["ce_type"])
     content_type = attributes.get("content-type", CONTENT_TYPE).partition(";")[0].strip()
     if content_type != CONTENT_TYPE:
-        raise UnprocessableError("unknown-content-type", f"The body is {content_type!r}, not {CONTENT_TYPE}.")
+        raise UnprocessableError("unknown-content-type", f"The body is {content_type!r}; it must be {CONTENT_TYPE}.")
     try:
         event = model.model_validate_json(value or b"")
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the top"
         raise UnprocessableError(
-            "invalid-body", f"The body is not a valid {model.TYPE}: at {where}: {fault['msg']}."
+            "invalid-body", f"The body is not a valid {model.TYPE}. At {where}: {fault['msg']}."
         ) from None
     if event.id != attributes["ce_id"]:
         raise UnprocessableError(
-            "id-mismatch", f"The id is {attributes['ce_id']!r}, but the content's id is {event.id!r}."
+            "id-mismatch", f"The id is {attributes['ce_id']!r}, but the content gives the id {event.id!r}."
         )
     return event
 
 
 def origin_of(headers: Headers, event: Event) -> Lineage:
-    """What the events made from this one are to carry. What is malformed is left out; it is no reason to refuse."""
+    """The lineage that the events made from this one get. Malformed headers are ignored; the event is still good."""
     attributes = header_text(headers)
     try:
         arrived_at = datetime.fromisoformat(attributes.get("ce_arrivedat", ""))
@@ -123,5 +124,5 @@ def _model(event_type: str) -> type[Event]:
     family = re.sub(r"\.v\d+$", "", event_type)
     for known in EVENT_TYPES:
         if family == re.sub(r"\.v\d+$", "", known):
-            raise UnprocessableError("unknown-version", f"The type is {event_type!r}; this reader knows {known}.")
-    raise UnprocessableError("unknown-type", f"The type {event_type[:128]!r} is not one of Railwatch's.")
+            raise UnprocessableError("unknown-version", f"The type is {event_type!r}; this version reads {known}.")
+    raise UnprocessableError("unknown-type", f"Railwatch has no type {event_type[:128]!r}.")

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be processed is kept with its reason, never dropped."""
+"""Dead letters: a record that cannot be processed is kept with the reason, never dropped."""
 
 import base64
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Coordinates, DeadLetter
 from railwatch.shared.process import Service
 
+# A larger value is left out. It is still in its topic, at the letter's coordinates.
 MAX_VALUE_BYTES = 256 * 1024
-"""A larger value is left out: it still lies in its topic, at the letter's coordinates."""
 
 MAX_HEADER_CHARACTERS = 1_000
 MAX_HEADERS = 32

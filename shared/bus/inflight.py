@@ -1,8 +1,9 @@
-"""Bookkeeping of fetched records: which may be handled next, and up to where each partition may be committed.
+"""Which fetched record may be handled next, and up to which offset each partition may be committed.
 
-Pure: no clock, no threads, no Kafka. One partition's records are handled strictly in order, one at a time; different
-partitions at the same time, up to a bound. A partition that was revoked is forgotten, but a record of it that is still
-being handled holds the partition until it ends, so that order holds even if the partition comes straight back.
+This is pure bookkeeping, without a clock, threads or Kafka. The records of one partition are handled in order, one at a
+time. Several partitions are handled at the same time, up to a limit. A revoked partition is forgotten. But if one of
+its records is still being handled, the partition waits until that ends. So the order holds even if the partition comes
+straight back.
 """
 
 from collections import deque
@@ -19,11 +20,11 @@ class Task(Generic[P, R]):
     """A record to handle now.
 
     Attributes:
-        partition: where it lies.
+        partition: the partition that holds it.
         offset: its place there.
         record: the record itself.
         failures: how often handling it has failed before.
-        assignment: which assignment of the partition it belongs to.
+        assignment: the number of the assignment in which it was fetched.
     """
 
     partition: P
@@ -35,7 +36,7 @@ class Task(Generic[P, R]):
 
 @dataclass
 class _Lane(Generic[R]):
-    """One assigned partition. The head of the queue is the record being handled, or put off, or next."""
+    """One assigned partition. The first record of the queue is being handled, or is the next to be."""
 
     assignment: int
     queue: deque[tuple[int, R]] = field(default_factory=deque)
@@ -46,7 +47,7 @@ class _Lane(Generic[R]):
 
 
 class Inflight(Generic[P, R]):
-    """The records in flight.
+    """The records that were fetched and are not finished.
 
     Args:
         max_running: how many records may be handled at the same time.
@@ -59,7 +60,7 @@ class Inflight(Generic[P, R]):
         self._assignments = 0
 
     def add(self, partition: P, records: Iterable[tuple[int, R]]) -> None:
-        """Queue fetched records as (offset, record). A step back in offsets means that the partition was rewound."""
+        """Queue fetched records, given as (offset, record). If an offset goes back, the partition was rewound."""
         for offset, record in records:
             if partition in self._lanes and offset <= self._lanes[partition].last_added:
                 self.revoke([partition])
@@ -71,16 +72,16 @@ class Inflight(Generic[P, R]):
             lane.last_added = offset
 
     def revoke(self, partitions: Iterable[P]) -> None:
-        """Forget all about these partitions. What is being handled of them will not be committed."""
+        """Forget these partitions. Their records that are being handled will not be committed."""
         for partition in partitions:
             self._lanes.pop(partition, None)
 
     def keep(self, partitions: Container[P]) -> None:
-        """Forget all partitions but these."""
+        """Forget all partitions except these."""
         self.revoke([partition for partition in self._lanes if partition not in partitions])
 
     def start(self, now: float) -> list[Task[P, R]]:
-        """The records to begin now: at most one of each partition, partitions that waited longest first."""
+        """The records to begin now: at most one of each partition. Partitions that have waited longest come first."""
         tasks = []
         for partition, lane in list(self._lanes.items()):
             if len(self._running) >= self._max_running:
@@ -95,7 +96,7 @@ class Inflight(Generic[P, R]):
         return tasks
 
     def finish(self, task: Task[P, R]) -> None:
-        """The record is dealt with and its output acknowledged: it may be committed, if the partition is still ours."""
+        """Note that a record is handled and its output acknowledged. It may be committed."""
         del self._running[task.partition]
         lane = self._lane_of(task)
         if lane is not None:
@@ -104,25 +105,25 @@ class Inflight(Generic[P, R]):
             lane.finished = task.offset + 1
 
     def put_off(self, task: Task[P, R], until: float, failures: int) -> None:
-        """The record is to be handled again, not before `until`; its partition waits."""
+        """Note that a record must be handled again, not before the time `until`. Its partition waits."""
         del self._running[task.partition]
         lane = self._lane_of(task)
         if lane is not None:
             lane.failures, lane.not_before = failures, until
 
     def to_commit(self) -> dict[P, int]:
-        """By partition, the offset of the next record to handle, where it has moved since `committed`."""
+        """The offset of the next record to handle, for each partition where it has moved since the last commit."""
         return {partition: lane.finished for partition, lane in self._lanes.items() if lane.finished is not None}
 
     def committed(self, offsets: dict[P, int]) -> None:
-        """These offsets, from `to_commit`, are stored."""
+        """Note that these offsets, which came from `to_commit`, are stored."""
         for partition, offset in offsets.items():
             lane = self._lanes.get(partition)
             if lane is not None and lane.finished == offset:
                 lane.finished = None
 
     def waiting(self, partition: P) -> int:
-        """Records of the partition that are queued or being handled."""
+        """How many records of the partition are queued or being handled."""
         return len(self._lanes[partition].queue) if partition in self._lanes else 0
 
     def oldest(self) -> list[R]:
@@ -131,7 +132,7 @@ class Inflight(Generic[P, R]):
 
     @property
     def running(self) -> int:
-        """How many records are being handled, those of revoked partitions included."""
+        """How many records are being handled, including those of revoked partitions."""
         return len(self._running)
 
     def __len__(self) -> int:

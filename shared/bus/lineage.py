@@ -1,4 +1,4 @@
-"""What an event hands on to the events made from it: the trace, and when the scene arrived in Railwatch."""
+"""What an event passes on to the events made from it: the trace, and when the scene arrived in Railwatch."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from railwatch.shared.logs import log_context
 
+# W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header.
 TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-"""W3C Trace Context, https://www.w3.org/TR/trace-context/#traceparent-header."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Lineage:
     """Where an event comes from.
 
     Attributes:
-        arrived_at: when the scene arrived in Railwatch; end-to-end latency is measured from it.
-        traceparent: the trace that it belongs to, if the sender began one.
+        arrived_at: when the scene arrived in Railwatch. End-to-end latency is measured from here.
+        traceparent: the trace of the scene, if its sender began one.
     """
 
     arrived_at: datetime
@@ -35,13 +35,13 @@ _current: ContextVar[Lineage | None] = ContextVar("lineage", default=None)
 
 
 def current_lineage() -> Lineage | None:
-    """What the events published from here on are made from."""
+    """The lineage that events get which are published now."""
     return _current.get()
 
 
 @contextmanager
 def lineage(origin: Lineage) -> Iterator[None]:
-    """Events published inside are made from this origin, and every line logged inside carries its `trace_id`."""
+    """A block in which published events get this lineage, and logged lines its `trace_id`."""
     token = _current.set(origin)
     try:
         with log_context(**({"trace_id": origin.traceparent.split("-")[1]} if origin.traceparent else {})):

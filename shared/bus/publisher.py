@@ -1,4 +1,4 @@
-"""Publishing: nothing counts as published before the broker has acknowledged it."""
+"""Publishing: an event is published when the broker has acknowledged it, and not before."""
 
 import threading
 from contextlib import suppress
@@ -16,10 +16,10 @@ from railwatch.shared.settings import KafkaSettings
 
 
 class Publisher:
-    """Sends events and waits for their acknowledgement. Safe to share between threads.
+    """Sends events and waits for their acknowledgement. Threads may share it.
 
-    It connects when it first has something to send. After a failure the producer is thrown away and the next call makes
-    a new one: an idempotent producer that lost a batch, or whose broker forgot it, does not always recover by itself.
+    It connects when it first has an event to send. After a failure it throws the producer away, and the next call makes
+    a new one. An idempotent producer does not always recover by itself if it lost a batch or if the broker forgot it.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -28,13 +28,13 @@ class Publisher:
         self._producer: Any = None
 
     def publish(self, *events: Event) -> None:
-        """Publish the events and return when the broker has acknowledged every one.
+        """Publish the events, and return when the broker has acknowledged all of them.
 
-        They carry the lineage in whose context this is called. Publishing again what was published before is harmless:
-        ids are derived from content.
+        They get the lineage of the context in which this is called. It is harmless to publish an event twice: its id is
+        derived from its content.
 
         Raises:
-            NotPublishedError: the broker did not acknowledge all of them in time; some may have been written.
+            NotPublishedError: the broker did not acknowledge all of them in time. Some may have been written.
             UnprocessableError: `event-too-large`.
         """
         if not events:
@@ -50,7 +50,7 @@ class Publisher:
             for future in futures:
                 future.get(DELIVERY_TIMEOUT_MS / 1000 + 1)
         except (MessageSizeTooLargeError, RecordListTooLargeError):
-            raise UnprocessableError("event-too-large", "An event is larger than the broker takes.") from None
+            raise UnprocessableError("event-too-large", "An event is larger than the broker accepts.") from None
         except (KafkaError, OSError) as error:
             self._replace(producer)
             raise NotPublishedError(f"Kafka did not acknowledge: {type(error).__name__}.") from error
@@ -60,7 +60,7 @@ class Publisher:
                 metrics.DEAD_LETTERS.labels(event.reason).inc()
 
     def close(self) -> None:
-        """Let go of the connection. What was published is published; nothing waits here."""
+        """Close the connection. Nothing is lost: `publish` returns only when its events are acknowledged."""
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
@@ -79,7 +79,7 @@ class Publisher:
             if failed is None or self._producer is not failed:
                 return
             self._producer = None
-        # What other threads have handed to it is acknowledged or expires within the delivery timeout.
+        # Events of other threads are acknowledged, or fail, within the delivery timeout.
         threading.Thread(
             target=failed.close, args=(DELIVERY_TIMEOUT_MS / 1000 + 1,), name="producer-close", daemon=True
         ).start()

@@ -1,4 +1,4 @@
-"""Reading a topic from its beginning to its end, outside any group: for rebuilding state from it."""
+"""Reading a topic from its beginning to its end, outside of any group, to rebuild state from it."""
 
 import time
 from collections.abc import Iterator
@@ -15,19 +15,18 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
+# A partition is read to its end when nothing more comes for this time. The end offset alone is not enough: that of the
+# embedded broker leaves the last batch out.
 QUIET_MS = 300
-"""A partition is read to its end when nothing more comes for so long: not every broker's end offset includes the last
-batch."""
-
+# If Kafka gives nothing for this time although there is more, it counts as away. The client itself would wait for ever.
 STALLED_S = 60.0
-"""Kafka is taken for away when it gives nothing for so long although there is more. The client itself would wait on."""
 
 
 def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[E]]:
-    """The events of a topic, one iterator for each partition, in order; records that cannot be read are left out.
+    """The events of a topic in order, one iterator for each partition. Records that cannot be read are left out.
 
     Raises:
-        TransientError: Kafka is away, or went away in the middle, or the topic is not there.
+        TransientError: Kafka does not answer, or stopped in the middle, or there is no such topic.
     """
     topic = settings.prefix + consumes.TOPIC
     try:
@@ -46,7 +45,7 @@ def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[
         finally:
             consumer.close()
     except (KafkaError, OSError) as error:
-        raise TransientError(f"Kafka is away: {type(error).__name__}.") from error
+        raise TransientError(f"Kafka does not answer: {type(error).__name__}.") from error
 
 
 def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes: type[E]) -> Iterator[E]:

@@ -1,4 +1,4 @@
-"""What becomes of a worker's partitions when the group deals them out anew."""
+"""What happens to a worker's partitions when its group rebalances."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ log = structlog.get_logger(__name__)
 
 
 class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what becomes of the partitions. It is called inside `poll`, where committing is not allowed.
+    """Notes what happens to the partitions. It is called inside `poll`, where committing is not allowed.
 
     In a rebalance every partition is revoked, and most come back at once. kafka-python then goes on where it was. So
     the work in hand of those partitions goes on too. Only the work of partitions that went elsewhere is dropped.
 
     Attributes:
-        under_way: whether partitions were revoked and not yet dealt out again.
+        under_way: whether partitions were revoked and not yet assigned again.
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
@@ -28,12 +28,12 @@ class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
         self._assigned: set[TopicPartition] | None = None
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """The group begins to deal the partitions out."""
+        """The group begins to rebalance."""
         self.under_way = True
         keep_joining(self._consumer)
 
     def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        """The group has put this member out: the partitions are someone else's by now."""
+        """The group has excluded this member. Another member may have the partitions by now."""
         self.under_way = True
         self._lost |= lost
 

@@ -1,4 +1,4 @@
-"""The topics: made by an operator, a deployment job or the demo, never by a service that happens to write to one."""
+"""The topics. An operator, a deployment job or the demo makes them; services never do."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from railwatch.shared.errors import TransientError
 from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.settings import KafkaSettings
 
+# Redis' state is rebuilt from the topics, so they must reach back to the beginning of each site's history.
 KEEP_FOREVER_MS = -1
-"""State in Redis is rebuilt from the topics, so they must reach back to the beginning of a site's history."""
 
 
 @dataclass(frozen=True)
 class TopicPlan:
-    """How the topics are laid out.
+    """How the topics are made.
 
     Attributes:
-        partitions: of each topic; the most consumers that can share its work. Adding some later moves keys to other
-            partitions, and with that breaks the order of a key's history once.
+        partitions: partitions of each topic: as many consumers can share its work. Partitions that are added later move
+            keys to other partitions, which breaks the order of those keys' events once.
         replication: copies of each partition.
     """
 
@@ -27,7 +27,7 @@ class TopicPlan:
     replication: int = 3
 
     def configuration(self) -> dict[str, str]:
-        """The settings of each topic. With three copies, a write stands once two have it."""
+        """The settings of each topic. With three copies, a write is acknowledged when two have it."""
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(KEEP_FOREVER_MS),
@@ -36,13 +36,13 @@ class TopicPlan:
 
 
 def ensure_topics(settings: KafkaSettings, plan: TopicPlan) -> list[str]:
-    """Make the topics that are missing, and wait until they can be used; those that exist are left as they are.
+    """Make the topics that are missing, and wait until they can be used. Existing topics are not changed.
 
     Returns:
         The topics that were made.
 
     Raises:
-        TransientError: Kafka is away, or refused.
+        TransientError: Kafka does not answer, or refuses.
     """
     made = []
     try:

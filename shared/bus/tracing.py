@@ -1,7 +1,7 @@
-"""Spans of the work on scenes and records, for OpenTelemetry: each in the trace that their `traceparent` names.
+"""OpenTelemetry's spans for the work on scenes and records, in the trace that the `traceparent` names.
 
-They are made where the extra `otel` is installed and `OTEL_EXPORTER_OTLP_ENDPOINT` says where to send them;
-OpenTelemetry's own variables set the rest. Elsewhere a trace is carried on as it came.
+They need the extra `otel`, and `OTEL_EXPORTER_OTLP_ENDPOINT` says where to send them. OpenTelemetry's other variables
+are respected. Without them no span is made, and the `traceparent` is passed on unchanged.
 """
 
 import os
@@ -28,17 +28,17 @@ log = structlog.get_logger(__name__)
 def span(
     service: Service, name: str, kind: Literal["producer", "consumer"], origin: Lineage, **attributes: str | int
 ) -> Iterator[Lineage]:
-    """A span around the work in the block, which failed if the block raises.
+    """A span around the work in a block. If the block raises, the span is marked as failed.
 
     Args:
         service: which service does the work.
-        name: what is done, of few values.
-        kind: whether it is the work on a record, or what the first record of a trace comes from.
-        origin: where the scene or record comes from; the span is a child of its trace, or begins one.
-        attributes: of the span; two underscores in a name stand for a dot.
+        name: what is done. Names are few: never an id.
+        kind: `consumer` for work on a record, `producer` for work that makes the first record of a trace.
+        origin: where the scene or record comes from. The span continues its trace, or begins one.
+        attributes: the span's attributes. Two underscores in a name stand for a dot.
 
     Yields:
-        The origin for what is made of it: the same, with the span as parent.
+        The lineage for the events made in the block: the origin, with the span as parent.
     """
     tracer = _tracer(service)
     if tracer is None:

@@ -1,8 +1,8 @@
-"""The one loop of all services: poll, handle, produce, await acknowledgement, commit.
+"""The loop of all workers: poll, handle, publish, wait for the acknowledgement, commit.
 
-Handlers run in a bounded pool of threads while the loop goes on polling, so that a slow handler or a waiting retry does
-not cost the membership in the group. A record's offset is committed only after its output was acknowledged; a handler
-may therefore run again for a record that it has handled before, and must give the same output.
+Handlers run in a pool of threads while the loop keeps polling. So a slow handler, or a record that waits for its next
+attempt, does not lose the worker its place in the group. An offset is committed only after the output of its record was
+acknowledged. So a handler may run again for a record that it has already handled, and must then give the same output.
 """
 
 import queue
@@ -32,14 +32,12 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
+# A partition with this many records in memory is paused. At most one more fetch is held.
 MAX_QUEUED = 16
-"""A partition with so many records in memory is paused: one fetch beyond it is the most that is held."""
-
+# How long a poll may wait when there is nothing else to do.
 POLL_MS = 200
-"""How long a poll may wait when there is nothing else to do."""
-
+# How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
 CHECK_S = 5.0
-"""How often the broker is asked how far its log reaches: readiness means that it answers."""
 
 COMMIT_TIMEOUT_MS = 5_000
 
@@ -50,19 +48,19 @@ class Worker(Generic[E]):
     """Consumes one kind of event as a member of a group.
 
     Args:
-        service: who this is, in dead letters.
+        service: which service this is. Dead letters and spans say so.
         kafka: how to reach Kafka.
         group: the consumer group, without the installation's prefix.
-        consumes: the event that `handle` takes; its `TOPIC` is consumed.
-        handle: makes the output of one event. `TransientError`: tried again later, the partition waits; after the last
-            attempt, and for `UnprocessableError` and whatever else it raises, the record becomes a dead letter.
-        publisher: where output and dead letters go.
-        progress: beaten while the loop comes round and no handler is stuck.
-        timers: run one after the other in a thread of their own. A timer that has events to tell publishes them itself.
+        consumes: the type of event that `handle` takes. Its `TOPIC` is consumed.
+        handle: makes the output of one event. If it raises `TransientError`, it is called again later, and the
+            partition waits. After the last attempt, and for any other error, the record becomes a dead letter.
+        publisher: publishes the output and the dead letters.
+        progress: gets a beat each time the loop comes round, unless a handler is stuck.
+        timers: run one after the other in a thread of their own. A timer that has events publishes them itself.
         max_in_flight: how many records may be handled at the same time.
         retry: how often and when to try again.
-        handle_limit_s: a handler that takes longer is stuck: progress stops, and the service is restarted.
-        drain_s: how long `run` waits for the work in hand when it is told to stop.
+        handle_limit_s: a handler that takes longer, in seconds, is stuck. Progress stops, and the service is restarted.
+        drain_s: how long `run` waits for running handlers when it must stop, in seconds.
     """
 
     def __init__(
@@ -91,17 +89,17 @@ class Worker(Generic[E]):
         self._ready = self._caught_up = False
 
     def ready(self) -> bool:
-        """Whether this worker is a member of its group and the broker answered when it was last asked."""
+        """Whether this worker is a member of its group, and the broker answered the last question."""
         return self._ready
 
     def caught_up(self) -> bool:
-        """Whether it has partitions, and all that lay in them had been handled when the broker was last asked."""
+        """Whether it has partitions, and had handled all their records when the broker was last asked."""
         return self._ready and self._caught_up
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then finish the work in hand, commit it and leave the group.
+        """Work until `stop` is set. Then finish the running handlers, commit, and leave the group.
 
-        Kafka may be away at the start or later: the loop waits, says so in the log and by `ready`, and goes on when
+        Kafka may be away at the start or later. The loop then waits, and the log and `ready` say so. It goes on when
         Kafka is back.
         """
         pool = ThreadPoolExecutor(self._max_in_flight + 1, thread_name_prefix=self._group)
@@ -110,7 +108,7 @@ class Worker(Generic[E]):
                 try:
                     consumer = make_consumer(self._kafka, self._group)
                 except (KafkaError, OSError) as error:
-                    log.warning("Kafka is away, or refuses us", error=str(error))
+                    log.warning("Kafka does not answer, or refuses us", error=str(error))
                     self._progress.beat()
                     stop.wait(1.0)
                     continue
@@ -137,7 +135,7 @@ class Worker(Generic[E]):
             busy = self._inflight.running > 0
             if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
                 return
-            # While handlers run, the loop waits for their outcomes rather than for records.
+            # While handlers run, the loop waits for them to finish rather than for records.
             fetched = consumer.poll(5 if busy else POLL_MS)
             rebalance.apply(self._inflight)
             for partition, records in fetched.items():
@@ -167,7 +165,7 @@ class Worker(Generic[E]):
         self._outcomes.put(self._attempt(task))
 
     def _settle(self, wait_s: float) -> None:
-        """Take in what the handlers have finished; wait a little for the first."""
+        """Take in what the handlers have finished. Wait a little for the first."""
         try:
             outcome = self._outcomes.get(timeout=wait_s) if wait_s else self._outcomes.get_nowait()
             while True:
@@ -190,8 +188,8 @@ class Worker(Generic[E]):
                 timeout_ms=COMMIT_TIMEOUT_MS,
             )
         except (CommitFailedError, RebalanceInProgressError):
-            # Partitions are dealt out anew. Those that stay are committed after it; the records of those that go are
-            # handled again by whoever gets them, to the same effect.
+            # The group is rebalancing. Partitions that stay are committed after it. Records of partitions that go are
+            # handled again by another member, to the same effect.
             metrics.COMMITS_REFUSED.labels(self._group).inc()
         except KafkaError as error:
             log.warning("could not commit; trying again", error=str(error))
@@ -214,7 +212,7 @@ class Worker(Generic[E]):
             behind += len(self._inflight)
         except KafkaError as error:
             self._ready = False
-            log.warning("Kafka is away, or refuses us", error=str(error))
+            log.warning("Kafka does not answer, or refuses us", error=str(error))
         else:
             self._ready = consumer.group_metadata().state == MemberState.STABLE
             self._caught_up = bool(ends) and None not in ends.values() and behind == 0
