@@ -129,3 +129,10 @@ def test_every_module_that_is_named_exists() -> None:
 def test_every_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {name for path in DOCUMENTS for name in TARGET.findall(path.read_text())} <= targets
+
+
+def test_the_architecture_page_draws_every_room_and_every_error() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {path.parent.name for path in (ROOT / "services").glob("*/*/__init__.py")}
+    errors = {name for name in names_in(ROOT / "shared" / "errors.py") if name.endswith("Error")}
+    assert sorted(name for name in rooms | errors if not re.search(rf"\b{name}\b", page)) == []
