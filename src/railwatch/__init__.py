@@ -1,1 +1,1 @@
-"""The `railwatch` command, the scene renderer and the demo."""
+"""Railwatch: the services and what they share, the command, the demo, the scene renderer and the training."""
