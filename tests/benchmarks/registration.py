@@ -1,9 +1,9 @@
 """Registration on rendered pairs: how far off, how sure, how fast. `python -m tests.benchmarks.registration`.
 
-Errors are pixels against the rendered truth, at the tile's middle and at the worst corner. Rendered baselines are
-also warped by some tenths of a pixel, as terrain and attitude do it, which a similarity cannot follow. Time is
-processor time of one core, from two pictures on one grid to the baseline warped onto the tile. Rendered pairs prove
-the mechanism; they say nothing of real imagery.
+Errors are pixels from the rendered truth, at the tile's middle and at the worst corner. Rendered baselines are also
+warped by some tenths of a pixel, as terrain and attitude warp real ones. A similarity cannot follow that. Time is
+processor time of one core, from two pictures on one grid to the baseline warped onto the tile. Rendered pairs test the
+mechanism, not the accuracy on real imagery.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def measure(scene: Rendered) -> Result:
 
 
 def rows(conditions: list[str], pairs: int, size_px: int) -> Iterator[tuple[str, list[Result]]]:
-    """Results by condition. Scenes are drawn anew: no seed of them is used in training or tests."""
+    """Results by condition. Training and tests use none of their seeds."""
     for condition in conditions:
         gsd_m = {"coarse": 0.8, "coarsest": 1.0}.get(condition, 0.5)
         scenes = (rendered.__wrapped__(condition, 50_000 + n, gsd_m=gsd_m, size_px=size_px) for n in range(pairs))

@@ -1,4 +1,4 @@
-"""From tile events to count events, with baselines in Redis: a look is always counted as it was first."""
+"""From tile events to count events, with baselines in Redis. A repeated look is counted as it was the first time."""
 
 import io
 from dataclasses import replace
@@ -64,7 +64,7 @@ def count(handler: TileHandler, event: TileEvent) -> CountEvent:
 
 
 def same(a: CountEvent, b: CountEvent) -> bool:
-    """Equal in all but when, and how fast, they were made."""
+    """Equal except for the time they were made at and the time they took."""
     plain = [
         event.model_copy(update={"recorded_at": None, "result": event.result.model_copy(update={"timings_ms": {}})})
         for event in (a, b)
@@ -98,7 +98,7 @@ def test_the_pictures_of_a_count_can_be_fetched(handler: TileHandler, first: Til
     assert all(Image.open(io.BytesIO(handler.blobs.get(ref))).width > 200 for ref in pictures.values())
 
 
-def test_the_look_that_became_the_baseline_is_counted_again_as_it_was_first(
+def test_the_look_that_became_the_baseline_is_counted_again_as_the_first_time(
     handler: TileHandler, first: TileEvent, second: TileEvent
 ) -> None:
     before = count(handler, first)
@@ -107,7 +107,9 @@ def test_the_look_that_became_the_baseline_is_counted_again_as_it_was_first(
     assert same(count(handler, first), before)
 
 
-def test_even_when_what_was_decided_is_forgotten(handler: TileHandler, first: TileEvent, client: redis.Redis) -> None:
+def test_a_repetition_is_the_same_even_if_the_decision_was_forgotten(
+    handler: TileHandler, first: TileEvent, client: redis.Redis
+) -> None:
     before = count(handler, first)
     client.delete(*client.keys("railwatch:detector:look:*"))
 
@@ -124,7 +126,7 @@ def test_a_baseline_given_later_changes_no_earlier_count(
     assert same(count(handler, second), before)
 
 
-def test_an_operator_s_baseline_holds_for_the_looks_that_follow(
+def test_an_operator_s_baseline_is_used_for_the_looks_that_follow(
     handler: TileHandler, blobs: BlobStore, scene: Rendered, first: TileEvent, second: TileEvent
 ) -> None:
     handler.handle(second)
@@ -139,7 +141,9 @@ def test_an_operator_s_baseline_holds_for_the_looks_that_follow(
     assert counted.baseline.image == first.image
 
 
-def test_a_poor_first_look_is_no_baseline(handler: TileHandler, blobs: BlobStore, scene: Rendered) -> None:
+def test_a_poor_first_look_does_not_become_the_baseline(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered
+) -> None:
     low_sun = tile_event(blobs, scene.tile_file, day=0).model_copy(
         update={"sun": Sun(azimuth_deg=120, elevation_deg=6)}
     )
@@ -191,7 +195,7 @@ def test_sites_whose_looks_stop_matching_are_reported(
     ("change", "reason"),
     [({"site": "nowhere"}, "unknown-site"), ({"tile": "r7c7"}, "unknown-tile")],
 )
-def test_what_is_of_no_known_place_is_unprocessable(
+def test_a_tile_of_an_unknown_place_is_unprocessable(
     handler: TileHandler, first: TileEvent, change: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(UnprocessableError) as refused:
@@ -201,7 +205,7 @@ def test_what_is_of_no_known_place_is_unprocessable(
 
 
 @pytest.mark.parametrize("role", list(TileRole))
-def test_a_blob_that_is_no_picture_is_unprocessable(handler: TileHandler, blobs: BlobStore, role: TileRole) -> None:
+def test_a_blob_that_is_not_a_picture_is_unprocessable(handler: TileHandler, blobs: BlobStore, role: TileRole) -> None:
     with pytest.raises(UnprocessableError) as refused:
         handler.handle(tile_event(blobs, b"not a picture", day=0, role=role))
 
@@ -215,7 +219,7 @@ def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHan
         handler.handle(tile_event(blobs, grey, day=0, role=TileRole.BASELINE))
 
 
-def test_redis_away_is_passing(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
+def test_an_unreachable_redis_is_a_transient_error(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1"))
     handler = TileHandler({"yard": site_of(scene)}, blobs, Baselines(nobody), UnregisteredLooks(nobody))
 
@@ -223,7 +227,7 @@ def test_redis_away_is_passing(scene: Rendered, blobs: BlobStore, first: TileEve
         handler.handle(first)
 
 
-def test_a_sampled_look_says_what_became_of_painted_cars_and_counts_as_ever(
+def test_a_sampled_look_reports_its_painted_cars_and_counts_the_same(
     handler: TileHandler, first: TileEvent, second: TileEvent
 ) -> None:
     def painted() -> tuple[float, float]:

@@ -26,7 +26,7 @@ CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable
 MOSTLY_HIDDEN = 0.5
 # Reasons of a tile that shows nothing of the baseline's ground: another place, or this one under snow.
 UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
-# A tile of which more than this looks like cloud, and which still matched its baseline, likely shows snow.
+# If more than this share of a tile looks like cloud, and the tile still matched its baseline, it likely shows snow.
 LIKELY_SNOW = 0.7
 # Under cloud the tracks look like cloud nearly as much as the rest does (0.77 times as much or more in 16 rendered
 # tiles). Through snow, rails and cars show (0.67 times or less in 29).

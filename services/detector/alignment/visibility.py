@@ -33,7 +33,8 @@ MIN_CORE_M2 = 300.0
 REACH_M = 80.0
 # The ground is hidden where at least this share of the light comes from cloud.
 MIN_OPACITY = 0.5
-# A tile is overcast where so much of it is smooth, against a contrast of at least what a yard has in haze.
+# A tile is overcast if this share of it is smooth, relative to a contrast of at least the second figure, that of a yard
+# in haze.
 OVERCAST_SHARE = 0.97
 LEAST_CONTRAST = 0.1
 # What hides the ground lets at most this share of its structure through, relative to the ground elsewhere. The share
@@ -144,6 +145,6 @@ def _opaque(hidden: Mask, through: Floats, there: Floats) -> Mask:
 
 
 def _enlarged(blocks: Mask, side: int, shape: tuple[int, int]) -> Mask:
-    """Coarse blocks as pixels. The last row and column stand for what does not fill a block."""
+    """Coarse blocks as pixels. The last row and column are continued over incomplete blocks at the edge."""
     full = blocks.repeat(side, axis=0).repeat(side, axis=1)
     return np.pad(full, [(0, n - m) for n, m in zip(shape, full.shape, strict=True)], mode="edge")

@@ -14,7 +14,7 @@ SECTION = round(30.0 / SAMPLE_M)
 # Samples for which the profile that a track or section is drawn towards counts: as if seen over 10 m more.
 PRIOR = round(10.0 / SAMPLE_M)
 ITERATIONS = 2
-# So many samples, evenly spread, give the common profile as their median.
+# The common profile is the median of about this many samples, evenly spread.
 ENOUGH = 4000
 
 

@@ -12,7 +12,7 @@ from railwatch.services.detector.tracks.strips import SAMPLE_M
 SHORTEST_M, LONGEST_M = 7.0, 30.0
 SHORTEST, LONGEST = round(SHORTEST_M / SAMPLE_M), round(LONGEST_M / SAMPLE_M)
 LENGTHS = np.arange(SHORTEST, LONGEST + 1)
-# Length of a car with its coupling, in metres, where one figure stands for all cars.
+# Length of an average car with its coupling, in metres.
 TYPICAL_M = 15.0
 # Body lengths in metres (share, mean, standard deviation): short hoppers and tanks, the 14 m gondola and similar cars,
 # 17 m box cars and flats, 20 m container flats, 23 m sliding-wall cars, and 26 m articulated ones.

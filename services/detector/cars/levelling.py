@@ -8,7 +8,7 @@ from railwatch.services.detector.imagery.quantiles import median, quantile
 from railwatch.services.detector.imagery.raster import luminance
 from railwatch.services.detector.tracks.strips import ACROSS_M
 
-# So many pixels are enough for the histogram, which has so many bins.
+# Number of pixels that are enough for the histogram, and of its bins.
 ENOUGH = 40_000
 BINS = 256
 # Half of the width of the bed that is compared, in metres. Sleepers are 2.4 to 2.7 m long; the shoulders are left out.

@@ -1,7 +1,7 @@
-"""Readings of the tracks: where their lines are taken to lie, and what the evidence along them says stands there.
+"""Readings of the tracks: where their lines are taken to lie, and which cars the evidence along them shows.
 
-Now and then, as in shade on black ballast, the axes of tracks cannot be told from what lies between them, and all lines
-go aside together. The evidence along such lines has a high entropy. Then the lines are placed elsewhere and read again.
+Now and then, as in shade on black ballast, the axes of tracks look like the ground between them, and all lines move
+aside together. The evidence along such lines has a high entropy. Then the lines are placed elsewhere and read again.
 Another reading is preferred if it leaves far less entropy and finds no fewer cars: beside the tracks the entropy is low
 as well, but nothing is found there.
 """

@@ -9,7 +9,7 @@ from railwatch.services.detector.imagery.arrays import Doubles, Integers, Mask
 
 # Coupling gaps, in samples.
 GAPS = np.arange(1, 6)
-# At least so many samples lie between two cuts. Less is a coupling gap.
+# At least this many samples lie between two cuts. Fewer are a coupling gap.
 APART = int(GAPS[-1]) + 1
 # Largest evidence that one sample may give, so that no stretch of track is beyond all doubt.
 MOST_EVIDENCE = 3.0

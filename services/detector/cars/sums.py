@@ -12,7 +12,7 @@ from railwatch.services.detector.cars.lengths import ALIKE, LENGTHS, LONGEST, SH
 from railwatch.services.detector.cars.scores import APART, GAPS, Scores, alike_lengths, turned
 from railwatch.services.detector.imagery.arrays import Doubles, Integers
 
-# The probability of a car includes the cars whose ends lie within so many samples of its own.
+# The probability of a car includes cars whose ends lie up to this many samples from its own.
 NEAR = 3
 
 

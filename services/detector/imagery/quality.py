@@ -18,7 +18,7 @@ MAX_BLUR_PX = 2.5
 # Share of full scale at which a pixel is saturated. A saturated area shows no contrast. Sunlit snow may be saturated,
 # and cars still stand out from it.
 FULL_SCALE = 0.998
-# A picture is judged from about so many pixels, in evenly spaced rows.
+# A picture is judged from about this many pixels, in evenly spaced rows.
 ENOUGH_PX = 250_000
 # Shares of saturated pixels from which on a tile gets a remark, and is rejected.
 SATURATED_SHARE = 0.3

@@ -10,7 +10,7 @@ from railwatch.services.detector.imagery.quantiles import median
 # Side of a block in metres. Means over it keep rails, rows of sleepers and cars. They lose noise, and most of what
 # registration leaves of a displacement.
 BLOCK_M = 0.9
-# So many blocks a side make a coarse block, about 1.8 m. Cloud and radiometry are judged on these.
+# Blocks along the side of a coarse block, about 1.8 m. Cloud and radiometry are judged on coarse blocks.
 COARSE = 2
 
 

@@ -1,6 +1,6 @@
 """Live recall: known cars are painted into a tile that was counted, and it is counted again.
 
-The share that is found says how well the detector sees on that very site, in that light and on that ballast. Bodies
+The share that is found shows how well the detector sees on that very site, in that light and on that ballast. Bodies
 copied from the tile's own cars would look more real. But the detector has already found those, and an empty yard has
 none. The share is not the recall of real cars: the painted ones are of a few kinds, seen from straight above, and stand
 where the track was found empty. It reveals a site where cars do not stand out, by haze, blur or low contrast, or where

@@ -26,7 +26,7 @@ LONGEST_M = 12.0
 NEAR_M = 10.0
 # Height of a car in metres. Roofs and rims of freight cars lie 3 to 4.6 m above the ground, loaded flats about as high.
 CAR_HEIGHT_M = 3.5
-# So many blocks of ground are enough, and fewer than the second figure are too few.
+# Number of blocks of ground that are enough, and below which they are too few.
 ENOUGH, TOO_FEW = 8_000, 400
 # Least correlation of the dark ground and the predicted shade, and its least lead over that of the opposite sun: under
 # an even sky it is darker on all sides of a car.

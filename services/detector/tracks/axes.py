@@ -1,4 +1,4 @@
-"""Where the axis of a track lies across a line: what a small network says of the sections across it.
+"""Where the axis of a track lies across a line: what a small network finds in sections across it.
 
 The axis is sought at knots, every few metres along each line. At each knot the network is given sections of the
 pictures across the line. They do not show which is brighter, rails, sleepers or ballast. So the network has to go by
@@ -26,7 +26,7 @@ OFFSETS_M = np.arange(-REACH_M, REACH_M + STEP_M / 2, STEP_M)
 ACROSS_M = np.arange(-REACH_M - 4.0, REACH_M + 4.0 + STEP_M / 2, STEP_M)
 # Samples of track from one knot to the next.
 KNOT_SAMPLES = round(5.0 / SAMPLE_M)
-# Sections are made from one of so many samples.
+# Sections are made from every second sample.
 SECTION_EVERY = 2
 # Sections are averaged over 10 m of track, which follows a bend, and over 40 m, in which only parallel things remain.
 NEAR, FAR = (round(length_m / (SECTION_EVERY * SAMPLE_M)) + 1 for length_m in (10.0, 40.0))
@@ -78,7 +78,7 @@ def sections_across(layout: Layout, tile: Raster, baseline: Raster | None) -> Fl
 
 
 def knots_along(samples: int) -> Integers:
-    """The knots of a track with so many samples."""
+    """The knots of a track with this many samples."""
     knots = max(2, round(samples / KNOT_SAMPLES) + 1)
     return np.round(np.linspace(0, samples - 1, knots)).astype(np.int64)
 

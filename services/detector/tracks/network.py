@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from railwatch.services.detector.imagery.arrays import Floats
 
-# So many inputs are computed at a time, few enough that they stay in the processor's cache.
+# Number of inputs computed at a time, which stay in the processor's cache.
 CHUNK = 2048
 
 

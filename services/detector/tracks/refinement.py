@@ -33,9 +33,9 @@ SHARED_M = 0.8
 OWN_M = 1.0
 # Standard deviation of the bend of an axis from one knot to the next, in metres.
 BEND_M = 0.24
-# Knots nearer to each other than this repeat each other's word on the shared displacement.
+# Scores are averaged over this many knots along a track before they count for the shared displacement.
 SMOOTHING_KNOTS = 5
-# All knots together count for no more than so many.
+# All knots together count for at most this many.
 MOST_KNOTS = 20
 # Displacements that move the lines sideways by amounts closer than this, in metres, end in the same paths.
 APART_M = 1.2
@@ -127,7 +127,7 @@ def displacements(
 
 
 def _moved(drawn: Placing, offsets_m: Sequence[Points]) -> Placing:
-    """The pieces moved to the right by so much at each of their knots."""
+    """The pieces moved to the right by these offsets at their knots."""
     layout, moved = drawn.layout, []
     for number, (piece, at_knots) in enumerate(zip(drawn.pieces, offsets_m, strict=True)):
         samples, length = layout.track(number), int(layout.lengths[number])

@@ -24,9 +24,9 @@ HALF_WIDTH_M = 4.0
 ACROSS_M = np.arange(-HALF_WIDTH_M, HALF_WIDTH_M + STEP_M / 2, STEP_M)
 # Empty samples between tracks, before the first and after the last: 15 m, half of the longest car.
 PAD = 30
-# So many samples are taken at a time, few enough that they stay in the processor's cache.
+# Number of samples taken at a time, which stay in the processor's cache.
 CHUNK = 512
-# The direction of a track is measured over so many metres to either side. A corner of the drawn line then makes no
+# The direction of a track is measured over this many metres to either side. A corner of the drawn line then makes no
 # corner in the strip.
 DIRECTION_M = 4.0
 
@@ -101,7 +101,7 @@ def straighten(
         pictures: what to sample.
         layout: the tracks.
         across_m: (w,), distances to the right of the centreline.
-        every: only one of so many samples is taken.
+        every: 2 takes every second sample, and so on.
 
     Returns:
         For each picture its values (n / every, w, bands), stored band after band and 0 where it has no data, and where

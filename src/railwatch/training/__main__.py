@@ -1,7 +1,7 @@
 """`python -m railwatch.training`: makes the detector's model file from rendered scenes, and real ones if there are any.
 
-Rendered strips are kept in a cache, so that a run that was broken off, or a change of the fit alone, starts where it
-can. The same arguments give the same model.
+Rendered strips are kept in a cache. An interrupted run, or a change of the fit alone, does not render them again. The
+same arguments give the same model.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from railwatch.training.model import Recipe, fit_axis, make_model, write_model
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")
 SIZE_PX = 560
 CASE_PX = 640
-# Lines are refined to within about so much; now and then they are not.
+# How far lines lie from their tracks after refinement, in metres: mostly, sometimes, and now and then.
 SIDEWAYS_M = (0.3, 0.5, 0.9)
-# Cases come from seeds this far beyond the first scene's.
+# Cases have seeds that begin this far beyond those of the scenes.
 LAST_SCENE = 100_000
 
 
@@ -79,7 +79,7 @@ def _rendered_strips(cache: Path, seed: int) -> tuple[Strips, ...] | None:
 
 
 def _cases(pool: Executor, seeds: range) -> Iterator[Case]:
-    """Cases, rendered from when the first is asked for: until then they would only take room."""
+    """Cases, rendered only when the first is needed, to save memory until then."""
     yield from pool.map(_case, seeds)
 
 

@@ -34,7 +34,7 @@ class Tally:
 
 
 def calibrate(tallies: Iterable[Tally]) -> Calibration:
-    """The calibration with the best intervals among those that cover as many of these scenes as they say.
+    """The calibration with the best intervals among those that cover nine of ten of these scenes.
 
     One scene in twenty lies beyond each side, by the conformal quantile with its correction for a finite number of
     scenes. The scene-level term, what entropy adds to it, and the floor are those with the least interval score

@@ -1,4 +1,4 @@
-"""Rendered pairs as a provider delivers them, with their truth: what the whole of the detector is measured on."""
+"""Rendered pairs as a provider delivers them, with their truth, for measuring the whole detector."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Case:
         baseline: the baseline as delivered, if there is one.
         tracks: centrelines as a user drew them.
         cars: (n, 2), pixels, the middles of the cars that can be seen.
-        sun: where it stood, if known.
+        sun: its position, if known.
         on: the track that each car stands on, where that is known.
     """
 
@@ -35,7 +35,7 @@ class Case:
 
 
 def rendered_case(condition: str, seed: int, size_px: int) -> Case:
-    """A rendered pair. Cars hidden for the most part, by cloud or the picture's edge, are not asked for."""
+    """A rendered pair. Cars hidden for the most part, by cloud or the picture's edge, are left out."""
     pair = render_pair(random_scene(np.random.default_rng(seed), condition, size_px=size_px))
     tile = read_raster(geotiff(pair.tile))
     outlines = [

@@ -91,14 +91,14 @@ def test_a_track_given_twice_counts_once(clear: Case) -> None:
     assert twice == once
 
 
-def test_a_tile_that_is_its_baseline_holds_nothing_new_and_an_empty_one_holds_nothing() -> None:
+def test_an_empty_yard_has_no_cars_also_against_itself() -> None:
     empty = case("empty-clutter", 910_001)
 
     assert count_tile(empty.tile, empty.tile, empty.tracks).count.count == 0
     assert count_tile(empty.tile, empty.baseline, empty.tracks).count.count == 0
 
 
-def test_without_a_baseline_it_counts_and_says_so(clear: Case) -> None:
+def test_a_count_without_a_baseline_has_the_reason_no_baseline(clear: Case) -> None:
     count = count_tile(clear.tile, None, clear.tracks).count
 
     assert "no-baseline" in count.reasons
@@ -106,7 +106,7 @@ def test_without_a_baseline_it_counts_and_says_so(clear: Case) -> None:
     assert count.count == pytest.approx(clear.pair.tile.count, rel=0.5)
 
 
-def test_what_is_hidden_is_left_out_of_the_count_and_of_the_coverage(clear: Case) -> None:
+def test_hidden_ground_is_left_out_of_the_count_and_of_the_coverage(clear: Case) -> None:
     valid = clear.tile.valid.copy()
     valid[:, : valid.shape[1] // 3] = False
     torn = replace(clear.tile, pixels=clear.tile.pixels * valid, valid=valid)
@@ -119,7 +119,7 @@ def test_what_is_hidden_is_left_out_of_the_count_and_of_the_coverage(clear: Case
     assert all(corners[:, 0].mean() > valid.shape[1] / 3 - 1 for _, _, corners in counted.outlines)
 
 
-def test_a_tile_of_which_little_can_be_seen_is_not_counted(clear: Case) -> None:
+def test_a_tile_that_shows_little_track_is_not_counted(clear: Case) -> None:
     valid = clear.tile.valid.copy()
     valid[:, : int(valid.shape[1] * 0.8)] = False
     torn = replace(clear.tile, pixels=clear.tile.pixels * valid, valid=valid)
@@ -131,7 +131,7 @@ def test_a_tile_of_which_little_can_be_seen_is_not_counted(clear: Case) -> None:
     assert "coverage-too-low" in count.reasons
 
 
-def test_tracks_that_lie_elsewhere_leave_nothing_to_count(clear: Case) -> None:
+def test_tracks_of_another_place_are_not_counted(clear: Case) -> None:
     elsewhere = Track(id="far", coordinates=((10.0, 50.0), (10.01, 50.0)))
 
     count = count_tile(clear.tile, clear.baseline, [elsewhere]).count

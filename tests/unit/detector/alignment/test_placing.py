@@ -33,7 +33,7 @@ def cars(scene: Rendered) -> int:
     return sum(feature["properties"]["inside"] for feature in cars_geojson(scene.pair.tile)["features"])
 
 
-def test_cars_are_counted_where_snow_hides_all_else_that_the_baseline_shows() -> None:
+def test_cars_are_counted_where_snow_hides_everything_else_that_the_baseline_shows() -> None:
     scene = rendered("clear", seed=3)
     tile = covered(scene)
     with pytest.raises(TileRejectedError, match="wrong-place"):
@@ -66,7 +66,7 @@ def test_another_yard_under_snow_is_rejected() -> None:
     assert set(count.reasons) & {"wrong-place", "registration-unreliable"}
 
 
-def test_without_snow_tracks_alone_do_not_make_it_the_same_place() -> None:
+def test_without_snow_a_place_is_not_recognised_by_its_tracks() -> None:
     scene = rendered("clear", seed=2)
 
     under_snow, in_green = (

@@ -32,7 +32,7 @@ def test_each_band_has_its_own_line() -> None:
     assert fit_radiometry(scene.tile, baseline, scene.corridor).gain == pytest.approx(gains, rel=0.01)
 
 
-def test_ground_that_changed_its_tone_has_no_say() -> None:
+def test_ground_that_changed_its_tone_does_not_influence_the_fit() -> None:
     scene = rendered("clear")
     baseline = replace(scene.tile, pixels=scene.tile.pixels.copy())
     baseline.pixels[:, :150] *= 0.4
@@ -40,7 +40,7 @@ def test_ground_that_changed_its_tone_has_no_say() -> None:
     assert fit_radiometry(scene.tile, baseline, scene.corridor).gain == pytest.approx(np.ones(3), rel=0.02)
 
 
-def test_cloud_has_no_say() -> None:
+def test_cloud_does_not_influence_the_fit() -> None:
     scene = rendered("clear")
     clouded = replace(scene.tile, pixels=scene.tile.pixels.copy())
     noise = np.random.default_rng(1).normal(0.9, 0.01, (3, 240, 400))
@@ -51,7 +51,7 @@ def test_cloud_has_no_say() -> None:
     assert fit.gain == pytest.approx(np.ones(3), rel=0.05)
 
 
-def test_no_data_stays_no_data() -> None:
+def test_missing_data_stays_missing() -> None:
     scene = rendered("clear")
     half = replace(scene.tile, valid=scene.tile.valid & (np.arange(400) < 200))
 

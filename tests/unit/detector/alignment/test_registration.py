@@ -58,7 +58,7 @@ def test_light_haze_season_and_cars_do_not_mislead_it(condition: str) -> None:
     assert match.registration.reliability > 0.3
 
 
-def test_a_baseline_that_lies_right_already_is_believed() -> None:
+def test_a_baseline_that_is_already_in_place_is_accepted() -> None:
     scene = rendered("clear")
     blurred = [ndimage.gaussian_filter(band, 0.4) for band in scene.tile.pixels]
 
@@ -109,7 +109,7 @@ def test_another_place_is_rejected(condition: str) -> None:
     assert rejected.value.reason in {"wrong-place", "registration-unreliable"}
 
 
-def test_a_shift_beyond_the_limit_is_rejected_as_such() -> None:
+def test_a_shift_beyond_the_limit_is_rejected_with_that_reason() -> None:
     scene = rendered("clear")
     baseline, _ = moved(scene.tile, 18.5, 0.0, 0.0)
 
@@ -117,7 +117,7 @@ def test_a_shift_beyond_the_limit_is_rejected_as_such() -> None:
         register(scene.tile, baseline, scene.corridor)
 
 
-def test_a_pattern_that_repeats_is_not_believed() -> None:
+def test_a_pattern_that_repeats_is_rejected() -> None:
     """Only parallel tracks, 4.5 m apart: moved by one track the match is as good."""
     scene = rendered("clear")
     rows = np.arange(400)[:, None]

@@ -39,14 +39,14 @@ def test_coverage_under_cloud_is_near_the_truth(condition: str, share: float) ->
     assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
 
 
-def test_cloud_that_lets_some_of_the_ground_through_is_as_wide_as_where_it_hides_half() -> None:
+def test_thin_cloud_reaches_as_far_as_it_hides_half_of_the_ground() -> None:
     scene = rendered("clear")
     tile, hidden = clouded(scene.tile, 0.4, seed=2, thickest=0.75)
 
     assert seen_share(scene, tile) == pytest.approx(scene.seen_on_tracks(~hidden), abs=0.1)
 
 
-def test_cloud_is_found_though_the_gaps_in_it_are_too_dark_to_show_the_ground() -> None:
+def test_cloud_is_found_even_if_its_gaps_are_too_dark_to_show_the_ground() -> None:
     scene = rendered("clear")
     dark = np.random.default_rng(3).normal(0.1 * scene.tile.pixels, 0.02).astype(np.float32)
     tile, hidden = clouded(replace(scene.tile, pixels=dark), 0.4, seed=2, thickest=0.9)
@@ -74,7 +74,7 @@ def test_the_shadow_of_a_cloud_hides_nothing() -> None:
 @pytest.mark.parametrize(
     "condition", ["clear", "tarps", "empty-clutter", "haze", "low-sun", "season", "dense", "brown", "train-left"]
 )
-def test_clear_scenes_are_seen_whole(condition: str) -> None:
+def test_clear_scenes_are_fully_seen(condition: str) -> None:
     assert seen_share(rendered(condition, seed=3)) > 0.98
 
 
@@ -83,7 +83,7 @@ def test_snow_is_seen_in_tile_and_baseline(condition: str) -> None:
     assert seen_share(rendered(condition, size_px=512)) > 0.98
 
 
-def test_identical_pictures_are_seen_whole() -> None:
+def test_identical_pictures_are_fully_seen() -> None:
     scene = rendered("clear")
 
     visibility = visible_ground(scene.tile, scene.tile)
@@ -118,14 +118,14 @@ def prepared(tile: Raster, baseline: Raster | None, lines: tuple[Centreline, ...
         (lambda p: np.random.default_rng(0).normal(0.8, 0.004, p.shape).astype(np.float32), "ground-hidden"),
     ],
 )
-def test_what_cannot_be_counted_is_rejected_with_its_reason(pixels: object, reason: str) -> None:
+def test_pictures_that_cannot_be_counted_are_rejected_with_a_reason(pixels: object, reason: str) -> None:
     scene = rendered("clear")
     tile = replace(scene.tile, pixels=pixels(scene.tile.pixels))  # type: ignore[operator]
 
     assert prepared(tile, scene.baseline, scene.centrelines) == reason
 
 
-def test_no_data_coarse_pixels_and_blur_are_rejected_with_their_reason() -> None:
+def test_missing_data_coarse_pixels_and_blur_are_rejected_with_a_reason() -> None:
     scene = rendered("clear")
     nothing = replace(scene.tile, valid=np.zeros_like(scene.tile.valid))
     coarse = replace(scene.tile, gsd_m=2.0)
@@ -136,7 +136,7 @@ def test_no_data_coarse_pixels_and_blur_are_rejected_with_their_reason() -> None
     assert prepared(blurred, None, ()) == "blurred"
 
 
-def test_a_baseline_of_elsewhere_is_rejected() -> None:
+def test_a_baseline_of_another_place_is_rejected() -> None:
     scene = rendered("clear")
     away = replace(scene.baseline, transform=Affine.translation(10_000, 0) @ scene.baseline.transform)
     empty = replace(scene.baseline, valid=np.zeros_like(scene.baseline.valid))
@@ -154,7 +154,7 @@ def test_blur_grows_with_the_point_image() -> None:
     assert widths[-1] == pytest.approx(4, rel=0.4)
 
 
-def test_without_a_baseline_it_says_so() -> None:
+def test_a_tile_without_a_baseline_has_the_reason_no_baseline() -> None:
     scene = rendered("clear")
 
     ground = prepare(scene.tile, None, scene.centrelines)
@@ -163,7 +163,7 @@ def test_without_a_baseline_it_says_so() -> None:
     assert ground.registration is None
 
 
-def test_white_ground_is_remarked() -> None:
+def test_white_ground_has_the_remark_saturated() -> None:
     scene = rendered("clear")
     pixels = scene.tile.pixels.copy()
     pixels[:, :200] = 1

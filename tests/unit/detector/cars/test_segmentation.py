@@ -57,7 +57,7 @@ def test_all_segmentations_together_have_probability_one(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_cars_given_are_those_of_the_likeliest_segmentation(seed: int) -> None:
+def test_the_cars_are_those_of_the_likeliest_segmentation(seed: int) -> None:
     evidence = noise(seed)
     every = every_segmentation(SAMPLES)
     likelihoods = [float(log_likelihood(evidence, WEIGHTS, [cars])[0]) for cars in every]
@@ -96,7 +96,7 @@ def test_a_cars_probability_is_the_share_of_segmentations_that_have_it() -> None
 
 @given(st.integers(0, 10_000), st.integers(60, 180))
 @settings(max_examples=15, deadline=None)
-def test_a_track_run_from_its_other_end_holds_the_same_cars(seed: int, samples: int) -> None:
+def test_a_track_from_its_other_end_has_the_same_cars(seed: int, samples: int) -> None:
     rng = np.random.default_rng(seed)
     train, gap = rng.normal(0, 3, (1, samples)), rng.normal(-1, 3, (1, samples))
 
@@ -108,7 +108,7 @@ def test_a_track_run_from_its_other_end_holds_the_same_cars(seed: int, samples: 
     assert back.posterior.mean == pytest.approx(there.posterior.mean, abs=1e-6)
 
 
-def test_tracks_decoded_together_are_decoded_as_each_by_itself() -> None:
+def test_tracks_decoded_together_give_what_each_gives_alone() -> None:
     rng = np.random.default_rng(5)
     train, gap = rng.normal(0, 3, (3, 150)), rng.normal(-1, 3, (3, 150))
 
@@ -149,7 +149,7 @@ def test_a_car_behind_a_faint_gap_is_found_by_its_neighbours_length() -> None:
     assert len(decoded.cars) == 6
 
 
-def test_a_car_counts_only_where_half_of_it_was_seen_and_its_middle_is_ours() -> None:
+def test_a_car_counts_only_where_half_of_it_was_seen_and_its_middle_lies_where_cars_count() -> None:
     evidence = painted(120, (40, 68, "body"))
     half_hidden = np.ones((1, 120), dtype=bool)
     half_hidden[0, 50:] = False

@@ -40,13 +40,13 @@ def test_a_shadow_points_away_from_the_sun() -> None:
     assert from_the_east == pytest.approx([-2 * np.sqrt(3), 0], abs=0.03)
 
 
-def test_a_sun_near_the_horizon_throws_no_useful_shadow() -> None:
+def test_a_sun_near_the_horizon_gives_no_shadow() -> None:
     tile = read_raster(NoiseScene().geotiff())
 
     assert shadow_px(Sun(azimuth_deg=180, elevation_deg=2), tile) is None
 
 
-def test_the_sun_over_a_tile_is_that_over_its_middle() -> None:
+def test_the_sun_over_a_tile_is_the_sun_over_its_middle() -> None:
     at = datetime.fromisoformat("2023-10-05T02:14:00+00:00")
     tile = read_raster(NoiseScene().geotiff())
 

@@ -93,7 +93,7 @@ def test_a_tile_without_room_for_a_car_is_not_checked(scene: Rendered, counted: 
     assert check(scene, hidden) is None
 
 
-def test_the_share_of_looks_that_are_checked_is_the_share_asked_for() -> None:
+def test_the_share_of_looks_that_are_checked_is_the_given_share() -> None:
     ids = [f"{number * 0x9E3779B1 % 2**32:08x}{'0' * 24}" for number in range(2000)]
 
     assert sum(is_sampled(event_id, 0.05) for event_id in ids) == pytest.approx(100, rel=0.1)
@@ -102,7 +102,7 @@ def test_the_share_of_looks_that_are_checked_is_the_share_asked_for() -> None:
 
 
 @pytest.mark.parametrize("sigma_px", [0.45, 0.7, 1.0])
-def test_blur_and_noise_are_the_tile_s_own(scene: Rendered, sigma_px: float) -> None:
+def test_blur_and_noise_are_measured_in_the_tile(scene: Rendered, sigma_px: float) -> None:
     rng = np.random.default_rng(4)
     blocks = np.kron(rng.choice([0.2, 0.7], size=(12, 12)), np.ones((8 * 20, 8 * 20)))
     fine = ndimage.gaussian_filter(blocks, 8 * sigma_px)[::8, ::8]
@@ -142,7 +142,7 @@ def test_a_painted_car_has_its_size_and_its_shadow_falls_away_from_the_sun(kind:
     assert below < 0.2
 
 
-def test_every_kind_of_car_is_painted_now_and_then() -> None:
+def test_every_kind_of_car_is_painted() -> None:
     cars = [car for seed in range(200) for car in random_cut(np.random.default_rng(seed), 3)]
 
     assert {car.kind for car in cars} == set(RELIEFS)

@@ -1,4 +1,4 @@
-"""Where the sun stood, told from shadows beside cars."""
+"""The position of the sun, estimated from shadows beside cars."""
 
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def test_the_sun_stands_opposite_the_shadows(azimuth_deg: float, elevation_deg: 
 
 
 @pytest.mark.parametrize("azimuth_deg", [90, 270])
-def test_shadows_along_the_tracks_tell_the_right_sun_or_none(azimuth_deg: float) -> None:
+def test_shadows_along_the_tracks_give_the_right_sun_or_none(azimuth_deg: float) -> None:
     tile, outlines = yard(Sun(azimuth_deg=azimuth_deg, elevation_deg=40))
 
     sun = estimate_sun(tile, None, tile.valid, outlines)
@@ -62,7 +62,7 @@ def test_shadows_along_the_tracks_tell_the_right_sun_or_none(azimuth_deg: float)
     assert sun is None or abs((sun.azimuth_deg - azimuth_deg + 180) % 360 - 180) <= 30
 
 
-def test_what_the_baseline_shows_too_is_no_shadow() -> None:
+def test_dark_ground_in_the_baseline_is_not_taken_for_shadow() -> None:
     true = Sun(azimuth_deg=0, elevation_deg=45)
     tile, outlines = yard(true)
     ditch = np.ones(tile.shape, np.float32)
@@ -78,7 +78,7 @@ def test_what_the_baseline_shows_too_is_no_shadow() -> None:
     assert abs((sun.azimuth_deg + 180) % 360 - 180) <= 30
 
 
-def test_an_even_sky_a_hidden_ground_and_a_yard_without_cars_tell_nothing() -> None:
+def test_an_even_sky_hidden_ground_and_a_yard_without_cars_give_no_sun() -> None:
     overcast, outlines = yard(None)
     sunny, _ = yard(Sun(azimuth_deg=200, elevation_deg=40))
 
@@ -87,13 +87,15 @@ def test_an_even_sky_a_hidden_ground_and_a_yard_without_cars_tell_nothing() -> N
     assert estimate_sun(sunny, None, sunny.valid, []) is None
 
 
-def test_the_cars_that_were_counted_tell_the_sun() -> None:
+def test_the_cars_that_were_counted_give_the_sun() -> None:
     scene = rendered("clear")
     true = scene.pair.tile.look.sun
     counted = count_tile(scene.tile, scene.baseline, scene.tracks)
     assert counted.seen is not None
 
-    told = estimate_sun(scene.tile, counted.baseline, counted.seen, [corners for _, _, corners in counted.outlines])
+    estimated = estimate_sun(
+        scene.tile, counted.baseline, counted.seen, [corners for _, _, corners in counted.outlines]
+    )
 
-    assert told is not None
-    assert abs((told.azimuth_deg - true.azimuth_deg + 180) % 360 - 180) <= 30
+    assert estimated is not None
+    assert abs((estimated.azimuth_deg - true.azimuth_deg + 180) % 360 - 180) <= 30

@@ -39,7 +39,7 @@ def looked_at(picture: Picture) -> tuple[Raster, Layout]:
 
 
 def below_deck(layout: Layout, reach_m: float) -> NDArray[np.bool_]:
-    """(n,), cells nearer than this to the middle of the deck."""
+    """(n,), samples nearer than this to the middle of the deck."""
     picture = under(True)
     deck = picture.site.overheads[0]
     start, end = np.array(deck.start_m[:2]), np.array(deck.end_m[:2])
@@ -48,7 +48,7 @@ def below_deck(layout: Layout, reach_m: float) -> NDArray[np.bool_]:
     return np.asarray(np.abs(away[:, 0] * along[1] - away[:, 1] * along[0]) < reach_m)
 
 
-def test_track_under_a_bridge_is_hidden_and_none_beyond_its_shadow() -> None:
+def test_track_under_a_bridge_is_hidden_and_not_beyond_its_shadow() -> None:
     tile, layout = looked_at(under(True))
 
     hidden = bridged(tile, tile.valid, layout)
@@ -65,7 +65,7 @@ def test_a_yard_without_a_bridge_hides_nothing() -> None:
     assert not bridged(tile, tile.valid, layout).any()
 
 
-def test_cloud_is_no_bridge() -> None:
+def test_cloud_is_not_taken_for_a_bridge() -> None:
     tile, layout = looked_at(under(True))
     seen = tile.valid.copy()
     seen[150:250] = seen[:, 150:250] = False

@@ -17,7 +17,7 @@ def track(tile: Raster, *xy_px: tuple[float, float], name: str = "T1") -> Track:
     return Track(id=name, coordinates=tuple((float(lon), float(lat)) for lon, lat in lonlat))
 
 
-def test_a_track_comes_to_lie_where_it_was_drawn() -> None:
+def test_a_track_lies_where_it_was_drawn() -> None:
     (line,) = project([track(TILE, (10, 20), (300, 200))], TILE)
 
     assert line.id == "T1"
@@ -40,7 +40,7 @@ def test_the_other_side_of_the_earth_is_far_away() -> None:
     assert project([antipode], TILE) == ()
 
 
-def test_the_corridor_is_as_wide_as_asked() -> None:
+def test_the_corridor_has_the_given_width() -> None:
     mask = corridor(project([track(TILE, (0, 200), (499, 200))], TILE), TILE, half_width_m=4)
 
     assert mask.shape == TILE.shape

@@ -24,7 +24,7 @@ def test_a_piece_too_short_to_hold_a_car_is_left_out() -> None:
     assert clip([line((-50, 95), (5, 101))], (100, 100), GSD_M) == ()
 
 
-def test_where_two_lines_meet_the_longer_one_holds_the_cars() -> None:
+def test_where_two_lines_meet_the_longer_one_owns_the_cars() -> None:
     main = np.array([[0.0, 50.0], [200.0, 50.0]])
     branch = np.array([[60.0, 50.0], [100.0, 52.0], [180.0, 80.0]])
     layout = lay_out([main, branch], GSD_M)
@@ -37,7 +37,7 @@ def test_where_two_lines_meet_the_longer_one_holds_the_cars() -> None:
     assert mine[layout.track(1)][beside_m > 3.5].all()
 
 
-def test_a_line_given_twice_counts_once_and_a_crossing_takes_nothing() -> None:
+def test_a_line_given_twice_counts_once_and_lines_that_cross_keep_their_cars() -> None:
     along, across = np.array([[0.0, 50.0], [200.0, 50.0]]), np.array([[100.0, 0.0], [100.0, 120.0]])
 
     twice, crossed = lay_out([along, along.copy()], GSD_M), lay_out([along, across], GSD_M)

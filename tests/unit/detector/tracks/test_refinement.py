@@ -46,7 +46,7 @@ def test_lines_drawn_beside_their_tracks_are_moved_onto_the_rails(drawn_m: float
 
 @pytest.mark.parametrize("sleeper", [-0.12, 0.08])
 @pytest.mark.parametrize("rail", [-0.1, 0.1])
-def test_lines_that_lie_right_stay_whichever_is_brighter(rail: float, sleeper: float) -> None:
+def test_lines_on_their_tracks_stay_whichever_is_brighter(rail: float, sleeper: float) -> None:
     picture = bed(rail, sleeper, *ROWS)
 
     pieces = refined(picture, picture.valid, *ROWS)
@@ -73,11 +73,11 @@ def placings(seen: bool) -> list[float]:
     return [float(placing.pieces[1].xy_px[:, 1].mean()) * GSD_M for placing in found]
 
 
-def test_wherever_lines_are_laid_first_plain_rails_draw_them_back() -> None:
+def test_clear_rails_pull_the_lines_back_from_every_placing() -> None:
     assert placings(seen=True) == pytest.approx([ROWS[1] * GSD_M] * 3, abs=0.3)
 
 
-def test_where_no_rails_are_seen_the_lines_are_laid_as_drawn_and_then_elsewhere() -> None:
+def test_where_no_rails_are_seen_the_first_placing_is_as_drawn_and_others_follow() -> None:
     first, *others = placings(seen=False)
 
     assert first == ROWS[1] * GSD_M

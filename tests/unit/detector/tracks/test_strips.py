@@ -40,7 +40,7 @@ def test_right_is_right_of_the_direction_of_the_track() -> None:
     assert layout.right_px[layout.on_track] == pytest.approx(np.tile([0.0, 1.0], (int(layout.lengths[0]), 1)))
 
 
-def test_a_track_run_from_its_other_end_gives_the_same_strip_turned() -> None:
+def test_a_track_from_its_other_end_gives_the_same_strip_turned() -> None:
     picture = ramp(0.001, -0.0015)
     line = np.array([[20.0, 30.0], [90.0, 80.0], [210.0, 120.0]])
 
@@ -59,7 +59,7 @@ def test_tracks_lie_one_after_the_other_with_nothing_between() -> None:
     assert len(layout.xy_px) == 150 + 3 * PAD
 
 
-def test_what_lies_outside_the_picture_is_not_seen() -> None:
+def test_track_outside_the_picture_is_not_seen() -> None:
     picture = ramp(0, 0)
     layout = lay_out([np.array([[-40.0, 100.0], [120.0, 100.0]])], picture.gsd_m)
 

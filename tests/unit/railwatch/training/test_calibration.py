@@ -1,4 +1,4 @@
-"""Intervals cover new scenes as often as they say, and are wide where the evidence was in entropy."""
+"""Intervals cover new scenes as often as they claim, and are wide where the entropy of the evidence was high."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def widths(calibration: Calibration, entropy: float) -> float:
     return high - low
 
 
-def test_intervals_cover_new_scenes_as_often_as_they_say() -> None:
+def test_intervals_cover_nine_of_ten_new_scenes() -> None:
     calibration = calibrate(scenes(1, 400))
 
     ends = [(calibration.interval(tally.count, tally.posterior), tally.true) for tally in scenes(2, 2000)]
@@ -37,7 +37,7 @@ def test_intervals_are_wide_where_entropy_goes_with_error_and_narrow_elsewhere()
     assert widths(calibration, 0.2) > 3 * widths(calibration, 0.01)
 
 
-def test_without_scenes_that_count_it_stays_with_what_is_assumed() -> None:
+def test_without_scenes_with_cars_the_calibration_is_the_default() -> None:
     empty = [Tally(0, Posterior(0, 0, 0, 1000), 0.0)] * 20
 
     assert calibrate(empty) == Calibration()

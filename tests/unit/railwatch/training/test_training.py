@@ -15,7 +15,7 @@ def car(x: float, length: float, y: float = 50.0) -> Box:
     return Box(np.array([x, y]), np.array([1.0, 0.0]), length, 6.0)
 
 
-def test_cells_are_labelled_by_what_stands_on_their_own_track() -> None:
+def test_samples_are_labelled_by_the_cars_on_their_own_track() -> None:
     layout = lay_out([np.array([[0.0, 50.0], [300.0, 50.0]]), np.array([[0.0, 54.5], [300.0, 54.5]])], 0.5)
 
     labels, number = label(layout, (car(50, 28), car(80, 28), car(200, 40)))
@@ -54,14 +54,14 @@ def test_gradients_are_those_of_the_loss() -> None:
 
 def test_a_network_learns_a_clear_difference_and_the_same_seed_gives_the_same_network() -> None:
     rng = np.random.default_rng(1)
-    figures = rng.standard_normal((4000, 3)).astype(np.float32)
-    labels = (figures[:, 0] > 0).astype(np.int8)
-    sample = Sample(figures, labels)
+    features = rng.standard_normal((4000, 3)).astype(np.float32)
+    labels = (features[:, 0] > 0).astype(np.int8)
+    sample = Sample(features, labels)
 
     one, other = (fit_network([sample], PLAIN, seed=3, steps=400, channels=4, rate=2e-2) for _ in range(2))
 
-    assert (one(figures).argmax(axis=1) == labels).mean() > 0.85
-    assert (one(figures) == other(figures)).all()
+    assert (one(features).argmax(axis=1) == labels).mean() > 0.85
+    assert (one(features) == other(features)).all()
 
 
 def test_cars_are_matched_within_five_metres_and_once() -> None:
