@@ -1,4 +1,4 @@
-"""What the detector says of one tile: the vocabulary that counting, events and the command line have in common."""
+"""What the detector says about one tile. Counting, events and the command line share these values."""
 
 from datetime import UTC
 from enum import StrEnum
@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+# An instant in UTC. Whatever offset it was given in, it is written in one way, so that ids derived from it are stable.
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
-"""An instant. One instant has one spelling, whatever offset it was given in, so that ids derived from it are stable."""
 
 
 class Frozen(BaseModel):
-    """An immutable value. Unknown fields are ignored, so that v1 readers survive compatible additions."""
+    """An immutable value. Unknown fields are ignored, so that a reader of v1 accepts the fields of a later version."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -32,12 +32,12 @@ class Sun(Frozen):
 
 
 class Registration(Frozen):
-    """The similarity transform that carries the baseline onto the tile, and how far it can be believed.
+    """The similarity transform that moves the baseline onto the tile, and how reliable it is.
 
     Attributes:
         dx_px: shift to the right, in tile pixels, at the tile's centre.
         dy_px: shift down, in tile pixels, at the tile's centre.
-        rotation_deg: rotation, counter-clockwise as seen on the picture.
+        rotation_deg: rotation, counter-clockwise on the picture.
         reliability: 0 (chance) to 1 (certain).
     """
 
@@ -64,7 +64,7 @@ class Car(Frozen):
 
 
 class TrackCount(Frozen):
-    """The cars on one track. `count`, `low` and `high` are null where nothing of the track could be seen.
+    """The cars on one track. `count`, `low` and `high` are null if nothing of the track was seen.
 
     Attributes:
         track: the track's id.
@@ -73,7 +73,7 @@ class TrackCount(Frozen):
         high: upper end of the 90 % interval.
         length_m: length of track inside the tile.
         occupied_m: length of track under cars.
-        shift_m: how far the given centreline was moved sideways onto the rails, positive to the right of its direction.
+        shift_m: how far the drawn centreline was moved sideways onto the rails, positive to the right of its direction.
         cars: the cars, in order along the track.
     """
 
@@ -88,18 +88,18 @@ class TrackCount(Frozen):
 
 
 class TileCount(Frozen):
-    """The count of one tile. Unobservable is null, never zero.
+    """The count of one tile. If the tile cannot be counted, the count is null, never zero.
 
     Attributes:
-        count: estimated number of railcars whose centre lies in the tile; null where `quality` is `rejected`.
+        count: estimated number of railcars whose centre lies in the tile; null if `quality` is `rejected`.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
-        coverage: share of the track length that could be seen, 0 to 1.
-        quality: whether the count stands for the tile (`ok`), for a part (`partial`), or for nothing (`rejected`).
-        reasons: named reasons for a quality other than `ok`, and remarks such as `no-baseline`.
-        registration: null without a baseline, or where none was found.
-        tracks: one entry per track that crosses the tile.
-        timings_ms: wall time by stage.
+        coverage: share of the track length that was seen, 0 to 1.
+        quality: whether the count is of the whole tile (`ok`), of a part (`partial`), or there is none (`rejected`).
+        reasons: why the quality is not `ok`, and remarks such as `no-baseline`, each a short, stable word.
+        registration: null if there is no baseline, or if none was found.
+        tracks: one entry for each track that crosses the tile.
+        timings_ms: wall time of each stage, in milliseconds.
         algorithm: name and version of the method and its model, part of every id derived from this count.
     """
 
@@ -127,7 +127,7 @@ class TileCount(Frozen):
 
 
 class RecallCheck(Frozen):
-    """Live recall: known cars were painted into a copy of the tile, and it was counted again. No count of real cars.
+    """Live recall: known cars were painted into a copy of the tile, and the copy was counted. Real cars play no part.
 
     Attributes:
         injected: how many cars were painted.
@@ -155,11 +155,11 @@ class BlobRef(Frozen):
 
 
 class BaselineRef(Frozen):
-    """The baseline that a tile was differenced against, with its provenance.
+    """The baseline that a tile was compared with, and where it comes from.
 
     Attributes:
-        id: content-derived id, equal for equal baselines.
-        version: 1 for a tile's first baseline, one more for each that replaced it.
+        id: derived from the content, equal for equal baselines.
+        version: 1 for a tile's first baseline, and one more for each further baseline.
         image: the picture itself.
         observed_at: when the satellite saw it.
         scene: the scene it comes from.

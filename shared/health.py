@@ -1,4 +1,4 @@
-"""What every service serves over HTTP: `/healthz` (progress, not an open port), `/readyz` and `/metrics`."""
+"""What every service serves over HTTP: `/healthz` (whether it makes progress), `/readyz` and `/metrics`."""
 
 import socket
 import threading
@@ -16,19 +16,19 @@ from railwatch.shared.metrics import MetricsOf, registry
 from railwatch.shared.process import SERVICES, Service
 from railwatch.shared.settings import HttpSettings
 
-# A loop that has not come round for this long is stuck. It turns several times a second when all is well.
+# A loop that has not come round for this time is stuck. It normally comes round several times a second.
 ALIVE_WITHIN_S = 60.0
 
 _EVERY = MetricsOf(SERVICES)
 
 READY = _EVERY.gauge(
     "railwatch_ready",
-    "1 when something that the service needs was there as `/readyz` was last asked, 0 when it was away.",
+    "1 if the dependency answered when `/readyz` was last asked, 0 if not.",
     dependency="as `/readyz` names it, such as `kafka` or `redis`",
 )
 PROGRESS_AGE_SECONDS = _EVERY.gauge(
     "railwatch_progress_age_seconds",
-    "Time since the service's loop last came round, several times a second when all is well; stuck after a minute.",
+    "Time since the service's loop last came round; normally less than a second, and after a minute it is stuck.",
 )
 
 
@@ -39,7 +39,7 @@ class Progress:
         self._last = time.monotonic()
 
     def beat(self) -> None:
-        """The loop came round."""
+        """Note that the loop came round."""
         self._last = time.monotonic()
 
     @property
@@ -48,7 +48,7 @@ class Progress:
         return time.monotonic() - self._last
 
     def alive(self, within_s: float) -> bool:
-        """Whether the loop came round within so many seconds."""
+        """Whether the loop came round within this many seconds."""
         return self.age_s <= within_s
 
 
@@ -62,9 +62,9 @@ def health_router(
 
     Args:
         service: whose metrics are served.
-        progress: what the service's loop beats.
-        ready: by name, whether something that the service needs is there; asked at every request to `/readyz`.
-        alive_within_s: how old the last beat may be.
+        progress: the progress of the service's loop.
+        ready: for each dependency, by name, a question whether it answers. It is asked at every request to `/readyz`.
+        alive_within_s: how old the last beat may be, in seconds.
     """
     served = registry(service)
     router = APIRouter(tags=["operation"])
@@ -95,10 +95,10 @@ def health_router(
 
 @contextmanager
 def serve(app: FastAPI, settings: HttpSettings) -> Iterator[str]:
-    """Serve the app in a thread and yield its base URL; it has stopped when the block is left.
+    """Serve the app in a thread, and yield its base URL. When the block is left, the server has stopped.
 
     Raises:
-        ConfigurationError: the address cannot be listened on.
+        ConfigurationError: the address cannot be used.
     """
     try:
         listener = socket.create_server((settings.host, settings.port), backlog=128)

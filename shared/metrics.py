@@ -1,9 +1,9 @@
 """Metrics: each is declared once, for the services that serve it, and its help is its documentation.
 
-A service declares its own in its `metrics.py`; the bus declares those of all publishers and workers. The name follows
-Prometheus' style and ends in the unit. The help is one sentence that an operator can act on. For each label, the
-declaration says which values it takes. Labels must be bounded: never an id or a file name. A site may be a label, as
-there are only as many as the operator configured, but only where the metric says nothing without it.
+A service declares its metrics in its `metrics.py`. The bus declares those of publishers and workers. A name follows
+Prometheus' style and ends in the unit. The help is a sentence that an operator can act on. For each label, the
+declaration says which values it takes. A label never holds an id or a file name, so that its values stay few. A site
+may be a label, but only if the metric says nothing without it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The process that a service runs in."""
+"""The process of a service: its name, and how it is stopped."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ SERVICES: tuple[Service, ...] = get_args(Service)
 
 
 def stop_on_signal() -> threading.Event:
-    """An event that is set when the process is told to stop, by SIGTERM or SIGINT."""
+    """An event that is set when the process gets SIGTERM or SIGINT."""
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())

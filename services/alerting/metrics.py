@@ -9,12 +9,12 @@ _RECEIVER = "the receiver's name in the settings"
 
 OBSERVATIONS = _OWN.counter(
     "railwatch_observations_total",
-    "Looks that entered a site's history, or were judged anew after a correction.",
-    state="how the site stands after it: `learning`, `normal`, `alert` or `unobserved`; `archival` if it came late",
+    "Looks that entered a site's history, or were judged again after a correction.",
+    state="the site's state after the look: `learning`, `normal`, `alert` or `unobserved`; `archival` if it came late",
 )
 ALERT_TRANSITIONS = _OWN.counter(
     "railwatch_alert_transitions_total",
-    "Steps in the lives of alerts, as they were decided.",
+    "Transitions of alerts.",
     transition="`opened`, `updated`, `resolved`, `retracted`, `acknowledged` or `silenced`",
 )
 ALERTS_STANDING = _OWN.gauge(
@@ -23,12 +23,12 @@ ALERTS_STANDING = _OWN.gauge(
 )
 SITE_COUNT = _OWN.gauge(
     "railwatch_site_count",
-    "Railcars at the last look at which the site could be judged. Every replica reports all sites: take the maximum.",
+    "Railcars at the last look that could be judged. Every replica reports all sites: take the maximum.",
     site=_SITE,
 )
 SITE_THRESHOLD = _OWN.gauge(
     "railwatch_site_threshold",
-    "Count above which that look would have raised an alert; absent while the site is still learned.",
+    "The threshold of that look: a count above it raises an alert; absent while the site's history is too short.",
     site=_SITE,
 )
 SITE_CLEAR_LOOK = _OWN.gauge(
@@ -38,13 +38,13 @@ SITE_CLEAR_LOOK = _OWN.gauge(
 )
 SITE_OVERDUE_SECONDS = _OWN.gauge(
     "railwatch_site_look_overdue_seconds",
-    "How long ago the next look at the site should have come; 0 while it is not due. Every replica reports all sites.",
+    "How long the next look at the site is overdue; 0 if it is not. Every replica reports all sites: take the maximum.",
     site=_SITE,
-    miss="`look`: none at all, a provider may be dead; `clear-look`: looks came, but the site was hidden on them",
+    miss="`look`: no look came, and a provider may have stopped; `clear-look`: the site was hidden on all looks",
 )
 DELIVERIES = _OWN.counter(
     "railwatch_deliveries_total",
-    "Attempts to deliver a transition of an alert or of a missed look to a receiver, and what came of them.",
+    "Attempts to deliver a transition of an alert or of a missed look to a receiver, by outcome.",
     receiver=_RECEIVER,
     outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver), "
     "`silenced`, "
@@ -52,6 +52,6 @@ DELIVERIES = _OWN.counter(
 )
 DELIVERY_HEALTHY = _OWN.gauge(
     "railwatch_delivery_healthy",
-    "1 while the last attempt to reach the receiver succeeded, 0 after one that failed.",
+    "1 if the last attempt to reach the receiver succeeded, 0 if it failed.",
     receiver=_RECEIVER,
 )

@@ -8,25 +8,25 @@ _SOURCE = "`api`, `directory`, `bucket` or `stac`"
 
 SCENES = _OWN.counter(
     "railwatch_scenes_total",
-    "Scenes that came in, by what became of them.",
+    "Scenes that came in, by outcome.",
     source=_SOURCE,
-    outcome="`published`, `known` (taken before), `rejected` (dead-lettered), or `deferred` (to be tried again)",
+    outcome="`published`, `known` (accepted before), `rejected` (a dead letter), or `deferred` (tried again later)",
     reason="why it was rejected, such as `no-site-overlap`; empty otherwise",
 )
 TILES_PUBLISHED = _OWN.counter(
     "railwatch_tiles_published_total",
-    "Tiles cut from scenes and announced.",
+    "Tiles that were cut from scenes and published.",
     source=_SOURCE,
 )
 SCENE_BYTES = _OWN.histogram(
     "railwatch_scene_bytes",
-    "Size of the scenes that were taken.",
+    "Size of the scenes that were accepted.",
     (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9, 3e9, 1e10),
     source=_SOURCE,
 )
 INGEST_SECONDS = _OWN.histogram(
     "railwatch_ingest_seconds",
-    "Time to check, cut, store and publish one scene, once its file is here.",
+    "How long it took to check, cut, store and publish one scene, without fetching its file.",
     SECONDS,
     source=_SOURCE,
 )

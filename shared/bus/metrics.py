@@ -1,4 +1,4 @@
-"""The metrics of those who publish, and of those who work on records."""
+"""The metrics of publishers and of workers."""
 
 from railwatch.shared.metrics import DAYS, MINUTES, SECONDS, MetricsOf
 from railwatch.shared.process import SERVICES
@@ -6,24 +6,24 @@ from railwatch.shared.process import SERVICES
 _PUBLISHERS = MetricsOf(SERVICES)
 _WORKERS = MetricsOf(("detector", "alerting"))
 
-_GROUP = "the consumer group, without the installation's prefix; each consumes one topic"
+_GROUP = "the consumer group, without the installation's prefix; each group consumes one topic"
 
 
 RECORDS_HANDLED = _WORKERS.counter(
     "railwatch_records_handled_total",
-    "Records finished: their output was acknowledged and their offset may be committed.",
+    "Finished records: their output was acknowledged, and their offset may be committed.",
     group=_GROUP,
     outcome="`done` or `dead-letter`",
 )
 HANDLE_SECONDS = _WORKERS.histogram(
     "railwatch_handle_seconds",
-    "Time one attempt to handle a record took, without publishing.",
+    "How long one attempt to handle a record took, without publishing.",
     SECONDS,
     group=_GROUP,
 )
 HANDLE_RETRIES = _WORKERS.counter(
     "railwatch_handle_retries_total",
-    "Attempts that failed in a way that may pass and were put off; the partition waits meanwhile.",
+    "Attempts that failed and are repeated later; the partition waits until then.",
     group=_GROUP,
 )
 PUBLISH_RETRIES = _WORKERS.counter(
@@ -38,22 +38,22 @@ EVENTS_PUBLISHED = _PUBLISHERS.counter(
 )
 DEAD_LETTERS = _PUBLISHERS.counter(
     "railwatch_dead_letters_total",
-    "What could not be processed, by reason; each is kept in the dead-letter topic.",
+    "Dead letters, by reason; each is kept in the dead-letter topic.",
     reason="the reasons of the code, such as `invalid-body` or `internal-error`",
 )
 RECORDS_IN_FLIGHT = _WORKERS.gauge(
     "railwatch_records_in_flight",
-    "Records fetched and not yet finished.",
+    "Records that were fetched and are not yet finished.",
     group=_GROUP,
 )
 LAG_SECONDS = _WORKERS.gauge(
     "railwatch_lag_seconds",
-    "Age of the oldest record fetched and not yet finished, by its record timestamp; 0 when there is none.",
+    "Age of the oldest record that was fetched and is not yet finished; 0 if there is none.",
     group=_GROUP,
 )
 LAG_RECORDS = _WORKERS.gauge(
     "railwatch_lag_records",
-    "Records between the next offset to commit and the end of the assigned partitions.",
+    "Records that are not yet finished, up to the end of the assigned partitions.",
     group=_GROUP,
 )
 END_TO_END_SECONDS = _WORKERS.histogram(
@@ -70,6 +70,6 @@ OBSERVED_TO_DONE_SECONDS = _WORKERS.histogram(
 )
 COMMITS_REFUSED = _WORKERS.counter(
     "railwatch_commits_refused_total",
-    "Commits refused because the group was rebalancing; they are repeated for the partitions that stay.",
+    "Commits that were refused because the group was rebalancing; they are repeated for the partitions that stay.",
     group=_GROUP,
 )

@@ -10,7 +10,7 @@ from railwatch.shared.events.base import Event, Slug, derived_id
 
 
 class Transition(StrEnum):
-    """A step in an alert's life. Counts bring about the first four; people the last two, of an alert that stands."""
+    """A step in the life of an alert. Counts cause the first four. People cause the last two while it stands."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -25,7 +25,7 @@ STANDING = frozenset({Transition.OPENED, Transition.UPDATED, Transition.ACKNOWLE
 
 
 class Severity(StrEnum):
-    """How far the count stands above its threshold."""
+    """How far the count is above its threshold."""
 
     WARNING = "warning"
     CRITICAL = "critical"
@@ -40,7 +40,7 @@ class Onset(Frozen):
 
 
 class ContextLag(Frozen):
-    """A context event of the site, and how many days after it the rise began (negative: before it)."""
+    """A context event of the site, and how many days after it the rise began; negative if it began before."""
 
     title: str
     at: UtcDatetime
@@ -52,7 +52,7 @@ class Look(Frozen):
 
     Attributes:
         observed_at: when the satellite saw the site.
-        count: railcars on all tiles; null where unobserved.
+        count: railcars on all tiles; null if the site could not be observed.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
         coverage: share of the site's track length that was seen.
@@ -70,13 +70,13 @@ class JudgedLook(Look):
 
     Attributes:
         observed_at: when the satellite saw the site.
-        count: railcars on all tiles; null where unobserved.
+        count: railcars on all tiles; null if the site could not be observed.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
         coverage: share of the site's track length that was seen.
         expected: what the site's history predicts.
         threshold: upper prediction bound; null while learning.
-        p_value: chance of so high a count if nothing had changed.
+        p_value: how likely so high a count is if nothing had changed.
     """
 
     # A field of this type accepts a value that carries more, and cuts it down to this.
@@ -99,7 +99,7 @@ class EvidenceItem(Frozen):
 
 
 class Notice(Event):
-    """A step in the life of something that receivers are told of: an alert, or a look that was missed."""
+    """A step in the life of an alert or of a missed look. Receivers get these."""
 
     TOPIC: ClassVar[str] = "railwatch.alerts.v1"
     SOURCE: ClassVar[str] = "/railwatch/alerting"
@@ -114,8 +114,8 @@ class Notice(Event):
 
     @property
     def about(self) -> str:
-        """The identity of that which takes the step."""
-        raise TypeError(f"{type(self).__name__} is about nothing")
+        """The id of the alert, or of the missed look."""
+        raise TypeError(f"{type(self).__name__} is about no alert")
 
     @property
     def stands(self) -> bool:
@@ -124,12 +124,12 @@ class Notice(Event):
 
     @property
     def id(self) -> str:
-        """From what takes the step, its place in that life, and the step."""
+        """From the alert or the missed look, the number of the step, and the step."""
         return derived_id(self.TYPE, self.about, self.sequence, self.transition.value)
 
     @property
     def key(self) -> str:
-        """What is told of one site stays in order."""
+        """The events of one site stay in order."""
         return self.site
 
     @property
@@ -139,25 +139,25 @@ class Notice(Event):
 
 
 class AlertEvent(Notice):
-    """An alert was opened, updated, resolved or retracted; or a person acknowledged or silenced it.
+    """An alert was opened, updated, resolved or retracted, or a person acknowledged or silenced it.
 
     Attributes:
         alert: the alert's identity, one throughout its life.
-        sequence: 1 for the opening, one more for each transition.
+        sequence: 1 for the opening, and one more for each further transition.
         transition: what happened.
         reason: why, in one sentence.
         site: id of the site.
         site_name: its name.
         opened_at: `observed_at` of the look that opened the alert.
         look: the look that caused this transition, with its judgement.
-        severity: how far above the threshold.
+        severity: how far the count is above the threshold.
         onset: when the rise began.
         context: the site's context events near the onset, with their lag.
         history: the looks before, oldest first.
         evidence: pictures and provenance by tile.
         missing_tiles: tiles of the scene that were not counted in time.
-        sentence: the alert, told to a person.
-        page_url: where a person sees it.
+        sentence: the alert in one sentence for a person.
+        page_url: the alert's page.
         by: who acknowledged or silenced it.
         until: when the silence ends.
     """
@@ -183,28 +183,28 @@ class AlertEvent(Notice):
 
 
 class Miss(StrEnum):
-    """What was missed: any look, or one on which something could be seen."""
+    """What was missed: any look at all, or a look that shows enough of the site."""
 
     LOOK = "look"
     CLEAR_LOOK = "clear-look"
 
 
 class MissedLookEvent(Notice):
-    """A site should have been seen by now and was not; or it has been seen again.
+    """A site should have been seen by now and was not, or it was seen again.
 
     Attributes:
         missed: the missed look's identity, derived from site, kind and due time.
-        sequence: 1 when it was first told, one more for each transition.
+        sequence: 1 for the opening, and one more for each further transition.
         transition: `opened` when the look was missed, `resolved` when that ended.
         reason: why, in one sentence.
         site: id of the site.
         site_name: its name.
-        miss: any look, or one on which something could be seen.
-        due_at: by when it should have come.
-        last_at: when the last one was taken; null if there never was one.
-        seen_at: when the look was taken that ended it; null without one.
-        sentence: what was missed, told to a person.
-        page_url: where a person sees how all sites stand.
+        miss: any look at all, or a look that shows enough of the site.
+        due_at: when the look should have come, at the latest.
+        last_at: when the last such look was taken; null if there was none yet.
+        seen_at: when the look that ended it was taken; null if no look ended it.
+        sentence: what was missed, in one sentence for a person.
+        page_url: the page with the state of all sites.
     """
 
     TYPE: ClassVar[str] = "railwatch.missed-look.v1"

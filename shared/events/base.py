@@ -17,7 +17,7 @@ Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 def derived_id(*parts: object) -> str:
-    """A stable 128-bit hex id of the given parts; order matters."""
+    """A 128-bit id in hex, derived from these parts in this order. Equal parts give equal ids, always."""
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
 
 

@@ -14,10 +14,10 @@ class CountEvent(AboutTile):
     Attributes:
         result: the count.
         image: the tile that was counted.
-        baseline: what it was differenced against; null for a single-image count.
-        new_baseline: set where this very tile became the baseline of the looks that follow.
+        baseline: the reference that it was compared with; null if the tile was counted alone.
+        new_baseline: set if this tile itself became the baseline of later looks.
         evidence: pictures by name: `baseline`, `tile`, `difference`, `cars`.
-        recall: how many of some known cars, painted into a copy of the tile, were found; null where it was not tried.
+        recall: how many known cars, painted into a copy of the tile, were found; null if this was not tried.
     """
 
     TYPE: ClassVar[str] = "railwatch.count.v1"

@@ -10,7 +10,7 @@ from railwatch.shared.process import Service
 
 
 class Coordinates(Frozen):
-    """Where a Kafka record lies."""
+    """The place of a record in Kafka."""
 
     topic: str
     partition: int = Field(ge=0)
@@ -18,16 +18,16 @@ class Coordinates(Frozen):
 
 
 class DeadLetter(Event):
-    """Something could not be processed. It is kept, with the reason, never dropped.
+    """Something could not be processed. It is kept with the reason, and never dropped.
 
     Attributes:
-        service: who gave up.
-        reason: a short, stable word.
+        service: the service that could not process it.
+        reason: a short, stable word, such as `checksum-mismatch`.
         detail: one sentence for a person, without a stack trace.
         subject: what it was about: a file name, a scene id, an event id.
-        original: where the record lies; null for what never was a record, such as a rejected upload.
-        headers: the record's headers, decoded leniently.
-        value_base64: the record's value; null above the size limit or for what never was a record.
+        original: the place of the record in Kafka; null if there was no record, as for a rejected upload.
+        headers: the record's headers as text; bytes that are not UTF-8 are replaced.
+        value_base64: the record's value; null above 256 KiB, or if there was no record.
     """
 
     TYPE: ClassVar[str] = "railwatch.dead-letter.v1"

@@ -10,7 +10,7 @@ from railwatch.shared.events.base import AboutTile, derived_id
 
 
 class TileRole(StrEnum):
-    """What a tile is for."""
+    """What a tile is for: to be counted, or to be the baseline of later tiles."""
 
     OBSERVATION = "observation"
     BASELINE = "baseline"
@@ -20,10 +20,10 @@ class TileEvent(AboutTile):
     """A tile was cut from a scene and stored.
 
     Attributes:
-        role: an observation to count, or a baseline that an operator gave.
+        role: whether to count it, or to take it as a baseline that an operator gave.
         image: the tile's pixels, a GeoTIFF.
         gsd_m: ground sample distance, metres per pixel.
-        sun: where the sun stood, if the provider said.
+        sun: where the sun stood, if the provider said so.
         source: where the scene came from: `api`, `directory`, `bucket` or `stac`.
     """
 
