@@ -1,6 +1,6 @@
-"""The object store: content-addressed, so that writing the same bytes again changes nothing.
+"""The object store. A blob's path is derived from its content, so writing the same bytes again changes nothing.
 
-Pixels never travel in messages; messages carry a `BlobRef`, and a reader verifies what it gets against it.
+Pixels never travel in messages. A message carries a `BlobRef`, and a reader verifies the bytes against it.
 """
 
 import hashlib
@@ -18,19 +18,19 @@ from railwatch.shared.settings import BlobSettings
 
 
 def blob_path(sha256: str) -> str:
-    """Where the bytes of this checksum lie in the store."""
+    """The path in the store of the bytes that have this checksum."""
     return f"sha256/{sha256[:2]}/{sha256[2:]}"
 
 
 class BlobStore:
-    """Blobs under their SHA-256."""
+    """Blobs, stored under their SHA-256."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     @classmethod
     def open(cls, settings: BlobSettings) -> Self:
-        """Open the store that the settings name; a `file://` directory is made if it is missing.
+        """Open the store that the settings name. A missing `file://` directory is made.
 
         Raises:
             ConfigurationError: the directory cannot be made.
@@ -61,10 +61,10 @@ class BlobStore:
         )
 
     def put(self, data: bytes, media_type: str) -> BlobRef:
-        """Store the bytes, unless they are there already.
+        """Store the bytes, unless the store has them already.
 
         Raises:
-            TransientError: the store could not be reached or refused.
+            TransientError: the store does not answer, or refuses.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         ref = BlobRef(path=blob_path(sha256), sha256=sha256, size_bytes=len(data), media_type=media_type)
@@ -74,16 +74,16 @@ class BlobStore:
         return ref
 
     def get(self, ref: BlobRef) -> bytes:
-        """The bytes that the reference stands for, verified.
+        """The bytes of a reference, verified.
 
         Raises:
             UnprocessableError: `blob-path-mismatch`, `blob-missing`, or `checksum-mismatch`.
-            TransientError: the store could not be reached or refused.
+            TransientError: the store does not answer, or refuses.
         """
         if ref.path != blob_path(ref.sha256):
             raise UnprocessableError(
                 "blob-path-mismatch",
-                f"The blob's path is {ref.path!r}; its checksum asks for {blob_path(ref.sha256)!r}.",
+                f"The blob's path is {ref.path!r}; by its checksum it must be {blob_path(ref.sha256)!r}.",
             )
         with _store_errors(ref.path):
             found = obstore.get(self._store, ref.path)
@@ -97,10 +97,10 @@ class BlobStore:
         return data
 
     def holds(self, sha256: str) -> bool:
-        """Whether there is a blob under this checksum.
+        """Whether the store has a blob with this checksum.
 
         Raises:
-            TransientError: the store could not be reached or refused.
+            TransientError: the store does not answer, or refuses.
         """
         return self._size(sha256) is not None
 

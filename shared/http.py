@@ -1,4 +1,4 @@
-"""What the services' HTTP interfaces have in common: problem details and bearer tokens."""
+"""What the services' HTTP interfaces share: problem details and bearer tokens."""
 
 import hashlib
 import hmac
@@ -37,7 +37,7 @@ def problem(
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Have every error of the app told as problem details."""
+    """Have the app answer every error with problem details."""
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
@@ -55,12 +55,12 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def bearer_check(tokens: Sequence[SecretStr], setting: str) -> Callable[..., None]:
-    """A FastAPI dependency that asks for one of the tokens.
+    """A FastAPI dependency that requires one of the tokens.
 
-    It compares digests, all of them, so that the time it takes tells nothing of a token.
+    It compares the digests of all tokens, so that its duration reveals nothing about a token.
 
     Args:
-        tokens: those that are taken; without any, every request is refused.
+        tokens: the accepted tokens. If there are none, every request is refused.
         setting: the environment variable that holds them, for the API's description.
     """
     known = [hashlib.sha256(token.get_secret_value().encode()).digest() for token in tokens]

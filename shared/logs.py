@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, our own and the libraries' alike."""
+"""Logs: one JSON object in each line on standard error, for our own messages and those of libraries."""
 
 import logging
 import sys
@@ -9,14 +9,14 @@ from structlog.typing import EventDict, Processor
 
 from railwatch.shared.settings import LogLevel
 
+# The levels of chatty libraries, whatever our own level is. kafka-python reports every attempt to connect as an error,
+# several times a second while Kafka is away. The worker and the publisher report it once. Its debug lines contain the
+# bytes that it sends, including a SASL password.
 QUIET = {"kafka": logging.CRITICAL, "httpx": logging.WARNING, "httpcore": logging.WARNING, "rasterio": logging.WARNING}
-"""What is kept of chatty libraries, at any level of ours. kafka-python calls every attempt to connect an error, several
-times a second while Kafka is away; the worker and the publisher say it once. Its debug lines hold the bytes that it
-sends, a SASL password among them."""
 
 
 def configure_logging(service: str, level: LogLevel) -> None:
-    """Send every log line of this process to standard error as JSON, marked with the service's name."""
+    """Send every log line of this process to standard error as JSON, with the service's name."""
 
     def mark(_logger: object, _method: str, line: EventDict) -> EventDict:
         return {**line, "service": service}
@@ -50,5 +50,5 @@ def configure_logging(service: str, level: LogLevel) -> None:
 
 
 def log_context(**fields: str) -> AbstractContextManager[object]:
-    """Every line logged inside carries these fields, such as `event_id`, `site` and `tile`."""
+    """A block in which every log line has these fields, such as `event_id`, `site` and `tile`."""
     return structlog.contextvars.bound_contextvars(**fields)

@@ -1,6 +1,6 @@
-"""Settings: read from `RAILWATCH_*` environment variables, checked as a whole, secrets never shown.
+"""Settings: read from `RAILWATCH_*` environment variables and checked as a whole. Secrets are never shown.
 
-A service composes the groups it needs; each field of a group is one variable:
+A service combines the groups that it needs. Each field of a group is one variable:
 
     class DetectorSettings(ServiceSettings):
         kafka: KafkaSettings                     # RAILWATCH_KAFKA_BOOTSTRAP_SERVERS, ...
@@ -35,12 +35,12 @@ PREFIX = "RAILWATCH_"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
+# For a field with several values, separated by commas: `tokens: Annotated[tuple[SecretStr, ...], Separated]`.
 Separated = BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)
-"""For a field of several values, separated by commas: `tokens: Annotated[tuple[SecretStr, ...], Separated]`."""
 
 
 class Group(BaseModel):
-    """A group of settings, `RAILWATCH_<GROUP>_<FIELD>`. An unknown field of a known group is a fault."""
+    """A group of settings, `RAILWATCH_<GROUP>_<FIELD>`. Any other variable of the group is a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,15 +50,15 @@ class KafkaSettings(Group):
 
     Attributes:
         bootstrap_servers: `host:port`, several separated by commas.
-        prefix: put before every topic and consumer group, so that several installations can share a cluster.
-        security_protocol: as in Kafka's own clients.
-        sasl_mechanism: `PLAIN` or SCRAM; required with a `SASL_*` protocol.
-        sasl_username: who the service is to the broker.
+        prefix: the beginning of every topic and consumer group, so that several installations can share a cluster.
+        security_protocol: as for Kafka's own clients.
+        sasl_mechanism: `PLAIN` or SCRAM. A `SASL_*` protocol needs it.
+        sasl_username: the service's user at the broker.
         sasl_password: its password.
-        ssl_cafile: authorities to trust instead of the system's.
+        ssl_cafile: certificate authorities to trust instead of the system's.
         ssl_certfile: client certificate for mutual TLS.
         ssl_keyfile: its private key.
-        session_timeout_ms: how long a member may be silent before its partitions go to others.
+        session_timeout_ms: a member that is silent for longer loses its partitions to others.
     """
 
     bootstrap_servers: str = Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$", description="host:port[,host:port]")
@@ -88,10 +88,10 @@ class RedisSettings(Group):
     """How to reach Redis: `RAILWATCH_REDIS_*`.
 
     Attributes:
-        url: `redis://host:port/db`, or `rediss://` for TLS; without a password, which belongs in `password`.
+        url: `redis://host:port/db`, or `rediss://` for TLS. The password is given in `password`, never here.
         username: the ACL user.
         password: its password.
-        tls_ca_file: authorities to trust instead of the system's.
+        tls_ca_file: certificate authorities to trust instead of the system's.
         tls_cert_file: client certificate for mutual TLS.
         tls_key_file: its private key.
     """
@@ -116,16 +116,16 @@ class RedisSettings(Group):
 
 
 class BlobSettings(Group):
-    """Where pixels lie: `RAILWATCH_BLOBS_*`.
+    """Where pixels are stored: `RAILWATCH_BLOBS_*`.
 
-    Without the `s3_*` settings an `s3://` store takes its credentials from the pod's identity or `AWS_*`.
+    Without the `s3_*` settings, an `s3://` store takes its credentials from the pod's identity or from `AWS_*`.
 
     Attributes:
         url: `file:///directory`, `s3://bucket/prefix`, or `memory://` in tests.
-        s3_endpoint: of an S3-compatible store.
+        s3_endpoint: the address of an S3-compatible store.
         s3_region: the bucket's region.
-        s3_access_key_id: who the service is to the store.
-        s3_secret_access_key: its secret.
+        s3_access_key_id: the service's access key at the store.
+        s3_secret_access_key: the secret of this key.
     """
 
     url: str = Field(pattern=r"^(file:///|s3://[^/]|memory://)", description="file:///directory or s3://bucket/prefix")
@@ -136,14 +136,14 @@ class BlobSettings(Group):
 
 
 class HttpSettings(Group):
-    """Where the service listens: `RAILWATCH_HTTP_*`. Port 0 takes a free one."""
+    """Where the service listens: `RAILWATCH_HTTP_*`. With port 0 it takes a free port."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
 
 
 class SiteSettings(Group):
-    """Where the sites' files lie: `RAILWATCH_SITES_DIR`."""
+    """Where the site files are: `RAILWATCH_SITES_DIR`."""
 
     dir: Path = Field(description="directory of site files")
 
@@ -155,7 +155,7 @@ class LogSettings(Group):
 
 
 class ServiceSettings(BaseSettings):
-    """Base of a service's settings; every field is a `Group`."""
+    """The base of a service's settings. Every field is a `Group`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -176,7 +176,7 @@ def load(settings_type: type[S]) -> S:
     """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: one sentence per fault, naming the variable, never the value of a secret.
+        ConfigurationError: one sentence for each fault. It names the variable, and never shows a secret.
     """
     faults = list(_misspelt(settings_type))
     try:
@@ -224,7 +224,7 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
 
 
 def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
-    """Variables of no known group whose name is close to a known one; others belong to other services."""
+    """Variables of unknown groups whose names are close to a known one. Other variables belong to other services."""
     groups = tuple(_variable(name) + "_" for name in _groups(settings_type))
     for variable in sorted(os.environ):
         upper = variable.upper()

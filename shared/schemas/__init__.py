@@ -1,7 +1,7 @@
-"""JSON Schemas of the events, made from their models; beside each lies an example.
+"""JSON Schemas of the events, made from their models. Beside each schema is an example.
 
-`python -m railwatch.shared.schemas` writes them. Within v1 an event may only gain optional fields; anything else is v2,
-a new type on a new topic.
+`python -m railwatch.shared.schemas` writes them. Within v1 an event may only gain optional fields. Any other change is
+v2: a new type on a new topic.
 """
 
 import re
@@ -17,17 +17,17 @@ _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def schema_path(event_type: str) -> Path:
-    """Where the schema of an event lies."""
+    """The file with the schema of an event."""
     return DIRECTORY / f"{event_type}.schema.json"
 
 
 def example_path(event_type: str) -> Path:
-    """Where the example of an event lies."""
+    """The file with the example of an event."""
     return DIRECTORY / f"{event_type}.example.json"
 
 
 def json_schema(model: type[Event]) -> dict[str, Any]:
-    """The event's schema (draft 2020-12). Fields are described in the words of the model's docstring."""
+    """The event's schema (draft 2020-12). The model's docstring describes the fields."""
     schema = model.model_json_schema()
     for described in (schema, *schema.get("$defs", {}).values()):
         _describe(described)
@@ -40,7 +40,7 @@ def json_schema(model: type[Event]) -> dict[str, Any]:
 
 
 def _describe(schema: dict[str, Any]) -> None:
-    """Move the `Attributes` of a docstring to the properties they speak of, and drop titles that pydantic made up."""
+    """Move the `Attributes` of a docstring to the properties that they describe, and drop generated titles."""
     properties = schema.get("properties", {})
     for field in properties.values():
         field.pop("title", None)
