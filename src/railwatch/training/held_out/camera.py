@@ -16,6 +16,8 @@ AIR = np.array([0.30, 0.36, 0.44], np.float32)
 # Over-sampled providers' kernels: how far sharpening looks, pixels.
 HALO_PX = (0.7, 1.6)
 FULL_11_BIT = 2047
+# A picture is warped on a grid of so many squares along each side.
+WARP_SQUARES = 6
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Camera:
         shift_m: (2,), things appear so far to the right and down.
         turn_deg: and turned so far.
         stretch: and enlarged so much.
+        warp_m: deviation of what remains: a smooth displacement that terrain and the sensor's shaking leave.
     """
 
     tone: str
@@ -47,6 +50,7 @@ class Camera:
     shift_m: tuple[float, float] = (0.0, 0.0)
     turn_deg: float = 0.0
     stretch: float = 1.0
+    warp_m: float = 0.0
 
 
 def choose(rng: np.random.Generator, style: Style, *, displaced: bool) -> Camera:
@@ -66,6 +70,7 @@ def choose(rng: np.random.Generator, style: Style, *, displaced: bool) -> Camera
         (float(far * np.cos(angle)), float(far * np.sin(angle))) if displaced else (0.0, 0.0),
         float(rng.normal(0, 0.35)) if displaced else 0.0,
         1 + float(rng.normal(0, 0.0015)) if displaced else 1.0,
+        between(rng, 0.0, 0.35) if displaced else 0.0,
     )
 
 
@@ -87,7 +92,8 @@ def expose(
     """The picture delivered, (bands, rows, cols), of light (3, rows, cols) on the field."""
     blur = camera.blur_px * gsd_m * camera.coarser / step_m
     side = max(32, round(size_px / camera.coarser))
-    picture = np.stack([_sampled(band, camera, blur, step_m, margin_m, size_px * gsd_m, side) for band in light])
+    warp = rng.normal(0, camera.warp_m, (WARP_SQUARES + 1, WARP_SQUARES + 1, 2))
+    picture = np.stack([_sampled(band, camera, blur, step_m, margin_m, size_px * gsd_m, side, warp) for band in light])
     level = float(np.quantile(picture.mean(axis=0), between(rng, 0.4, 0.6)))
     # Bright ground is exposed for, but not all the way: snow stays bright.
     picture *= np.float32(between(rng, 0.19, 0.32) * np.clip(level / 0.17, 0.7, 6) ** 0.45 / max(level, 0.02))
@@ -115,21 +121,28 @@ def apparent(points_m: Points, camera: Camera, size_m: float) -> Points:
 
 
 def _sampled(
-    band: Floats, camera: Camera, blur: float, step_m: float, margin_m: float, size_m: float, side: int
+    band: Floats, camera: Camera, blur: float, step_m: float, margin_m: float, size_m: float, side: int, warp_m: Points
 ) -> Floats:
     """One band on the sensor's own pixels (side, side)."""
     soft = ndimage.gaussian_filter(band, blur, truncate=3.0) if blur > 0.3 else band
     turn = np.radians(camera.turn_deg)
     back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) / camera.stretch
-    # From pixel corners of the picture to cell corners of the field.
-    origin = back @ (-size_m / 2 - np.array(camera.shift_m)) + size_m / 2 + margin_m
-    pixel = size_m / side
-    a, b, c = back[0, 0] * pixel / step_m, back[0, 1] * pixel / step_m, origin[0] / step_m
-    d, e, f = back[1, 0] * pixel / step_m, back[1, 1] * pixel / step_m, origin[1] / step_m
-    taken = Image.fromarray(np.ascontiguousarray(soft, np.float32)).transform(
-        (side, side), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BICUBIC
-    )
-    return np.asarray(taken, np.float32)
+    # Corners of squares of the picture, in pixels, and where each lies on the field, in cells.
+    edges = np.linspace(0, side, WARP_SQUARES + 1).astype(int)
+    corners = np.stack(np.meshgrid(edges, edges), axis=-1)
+    places = (corners * (size_m / side) - size_m / 2 - np.array(camera.shift_m)) @ back.T + size_m / 2
+    on_field = (places + warp_m + margin_m) / step_m
+    squares = [
+        (
+            (*(int(value) for value in corners[row, col]), *(int(value) for value in corners[row + 1, col + 1])),
+            tuple(float(v) for at in ((0, 0), (1, 0), (1, 1), (0, 1)) for v in on_field[row + at[0], col + at[1]]),
+        )
+        for row in range(WARP_SQUARES)
+        for col in range(WARP_SQUARES)
+    ]
+    image = Image.fromarray(np.ascontiguousarray(soft, np.float32))
+    how = Image.Transform.MESH
+    return np.asarray(image.transform((side, side), how, squares, Image.Resampling.BICUBIC), np.float32)
 
 
 def _sharpened(picture: Floats, strength: float, rng: np.random.Generator) -> Floats:

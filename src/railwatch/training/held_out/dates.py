@@ -18,7 +18,7 @@ from railwatch.training.held_out.trains import Standing
 
 BEAM_M = 7.2
 # Where cloud is thicker than this, nothing below it can be told.
-OPAQUE = 0.6
+OPAQUE = 0.45
 
 
 @dataclass(frozen=True)
