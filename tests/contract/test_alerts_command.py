@@ -1,4 +1,4 @@
-"""`railwatch alerts` as a person and a program meet it."""
+"""`railwatch alerts` as people and programs use it."""
 
 import json
 from datetime import date, timedelta

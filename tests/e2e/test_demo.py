@@ -1,4 +1,4 @@
-"""The demo runs through, leaves its summary behind, and stops what it started, also when something fails."""
+"""The demo runs to its end, writes its summary, and stops what it started, even if something fails."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From the front door to the webhook: all three services as processes, on real pixels."""
+"""From ingest's API to the webhook: all three services as processes, on pixels."""
 
 import json
 from datetime import UTC, datetime, timedelta

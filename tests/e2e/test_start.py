@@ -1,4 +1,4 @@
-"""Starting in bad circumstances: wrong settings, servers that are away, a broken site file."""
+"""Start under bad conditions: wrong settings, servers that are away, a broken site file."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a user gets from the wheel: one import name of its own, beside whatever else is installed, and the command."""
+"""What a user gets from the wheel: one import name, which leaves the names of others alone, and the command."""
 
 import json
 import re

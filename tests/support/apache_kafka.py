@@ -17,7 +17,7 @@ JAVA = ("java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLev
 def apache_broker(
     directory: Path, port: int | None = None, properties: str = "", users: Sequence[str] = ()
 ) -> Iterator[dict[str, str]]:
-    """A broker that keeps its log in the directory, where another one may later take it up again.
+    """A broker that keeps its log in the directory. Another broker may continue with it later.
 
     Args:
         directory: for the log and the configuration.

@@ -1,4 +1,4 @@
-"""Headless Chromium, spoken to through a pipe in the DevTools protocol; nothing but the browser is needed."""
+"""Headless Chromium, driven through a pipe by the DevTools protocol. Only the browser is needed."""
 
 import base64
 import fcntl
@@ -36,7 +36,7 @@ class Page:
             self.command(f"{domain}.enable")
 
     def command(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Give a command and wait for its answer; what else the browser says meanwhile is kept in `events`."""
+        """Give a command and wait for its answer. Other messages of the browser are kept in `events`."""
         self._last_id += 1
         message = {"id": self._last_id, "method": method, "params": parameters}
         if self._session:
@@ -83,7 +83,7 @@ class Page:
         return base64.b64decode(shot["data"])
 
     def complaints(self) -> list[str]:
-        """Errors that the browser logged, refused resources and script exceptions among them."""
+        """Errors that the browser logged, with refused resources and script exceptions."""
         self.evaluate("0")
         found = []
         for event in self.events:

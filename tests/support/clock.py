@@ -1,10 +1,10 @@
-"""A clock that the test turns."""
+"""A clock that the test sets."""
 
 from datetime import datetime, timedelta
 
 
 class Clock:
-    """Says the time that it was set to."""
+    """Gives the time to which it was set."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -13,5 +13,5 @@ class Clock:
         return self.now
 
     def turn(self, **by: float) -> None:
-        """Turn it on, by `hours=1` and the like."""
+        """Move it forward, by `hours=1` for example."""
         self.now += timedelta(**by)

@@ -1,4 +1,4 @@
-"""As much of the S3 protocol as the object store needs, with signatures taken on trust, but not the keys they name."""
+"""The part of the S3 protocol that the object store needs. It checks access keys, but no signatures."""
 
 import hashlib
 import threading
@@ -36,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        """Write no access log."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -50,7 +50,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def s3_server(keys: set[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yields the endpoint and its objects, by `/bucket/path`. Who asks with none of the access keys is refused."""
+    """Yields the endpoint and its objects, by `/bucket/path`. Requests without one of the access keys are refused."""
     server = _Server(keys)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none, with a certificate for 127.0.0.1 that is worth nothing elsewhere."""
+"""TLS in front of a server that has none, with a certificate that is only valid for 127.0.0.1."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ KEY = Path(__file__).parent / "tls" / "key.pem"
 
 @contextmanager
 def tls_proxy(plain_port: int) -> Iterator[int]:
-    """Yields a loopback port that speaks TLS and hands on to the plain one."""
+    """Yields a loopback port that speaks TLS and forwards to the plain port."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(CERTIFICATE, KEY)
 

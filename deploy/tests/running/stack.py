@@ -27,7 +27,7 @@ from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
 
 RAILWATCH = (sys.executable, "-c", "from railwatch.cli import main; main()")
-# A site of which no image ever comes.
+# A site that no image ever shows.
 UNSEEN = "unseen"
 
 WEBHOOK_SECRET = "a-secret-of-the-desk"
@@ -50,7 +50,7 @@ class Server:
 
 
 class Desk(ThreadingHTTPServer):
-    """Takes webhooks on loopback and keeps their headers and bodies by path, but for the paths that it refuses."""
+    """Accepts webhooks on loopback and keeps their headers and bodies by path. It refuses some paths."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Take)
@@ -101,7 +101,7 @@ class Stack:
         directory: holds `sites` and `store`.
         settings: what all services were started with.
         kafka: for taking it away.
-        redis: likewise.
+        redis: for taking it away.
     """
 
     system: System
@@ -185,7 +185,7 @@ def is_ready(url: str) -> bool:
 
 
 def add_unseen_site(sites: Path, site: str) -> None:
-    """Write a site of which no image ever comes."""
+    """Write a site that no image ever shows."""
     line = {"type": "LineString", "coordinates": [[140.0, 45.0], [140.01, 45.0]]}
     feature = {"type": "Feature", "properties": {"track": "1"}, "geometry": line}
     (sites / f"{site}.yaml").write_text(f"id: {site}\nname: {site.title()}\ntracks: unseen.geojson\n")

@@ -1,4 +1,4 @@
-"""Rails lie where the centreline says, whatever the curve."""
+"""Rails are where the centreline says, on any curve."""
 
 import numpy as np
 import pytest

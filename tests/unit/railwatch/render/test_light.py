@@ -1,4 +1,4 @@
-"""Sun, shadow and lean go where physics sends them."""
+"""Sun, shadow and lean follow physics."""
 
 from datetime import UTC, datetime
 
