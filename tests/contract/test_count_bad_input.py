@@ -1,4 +1,4 @@
-"""`railwatch count` on pairs that do not agree, and on files that are no pictures: it makes them agree, or refuses them with a reason."""
+"""`railwatch count` on pairs that do not agree and on files that are no pictures: it corrects or refuses them."""
 
 from pathlib import Path
 from typing import Any
