@@ -100,7 +100,7 @@ class Attempt(Generic[E]):
             except Exception as error:
                 log.exception("the handler failed")
                 refusal = UnprocessableError("internal-error", f"{type(error).__name__} in the handler; see the log.")
-            return self._bury(task, refusal)
+            return self._dead_letter(task, refusal)
 
     def _process(self, task: RecordTask) -> Outcome:
         event = decode(task.record.headers, task.record.value)
@@ -139,7 +139,7 @@ class Attempt(Generic[E]):
             log.info("handled", seconds=round(seconds, 3), published=len(output))
         return Outcome(task)
 
-    def _bury(self, task: RecordTask, refusal: UnprocessableError) -> Outcome:
+    def _dead_letter(self, task: RecordTask, refusal: UnprocessableError) -> Outcome:
         try:
             self._publisher.publish(dead_letter(self._service, task.record, refusal))
         except NotPublishedError as error:

@@ -2,5 +2,5 @@
 
 from tests.conftest import APACHE
 
+# The embedded broker has no TLS and no users. The tests that need them run against Apache Kafka only.
 collect_ignore = [] if APACHE else ["apache"]
-"""The embedded broker has neither TLS nor users: what needs them exists for Apache Kafka only."""

@@ -18,7 +18,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     return BlobStore.open(BlobSettings(url=url))
 
 
-def test_what_is_put_can_be_got(store: BlobStore) -> None:
+def test_a_stored_blob_can_be_read(store: BlobStore) -> None:
     ref = store.put(b"pixels", "image/tiff")
 
     assert store.get(ref) == b"pixels"
@@ -67,7 +67,7 @@ def test_a_missing_blob_is_named(store: BlobStore) -> None:
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "sha256/../secret", "elsewhere"])
-def test_a_path_that_is_not_the_checksums_is_not_followed(store: BlobStore, path: str) -> None:
+def test_a_path_that_does_not_match_the_checksum_is_not_followed(store: BlobStore, path: str) -> None:
     ref = store.put(b"pixels", "image/tiff").model_copy(update={"path": path})
 
     with pytest.raises(UnprocessableError) as error:
@@ -101,7 +101,7 @@ def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
         assert error.value.reason == "checksum-mismatch"
 
 
-def test_the_key_of_a_bucket_is_changed_while_both_hold() -> None:
+def test_the_key_of_a_bucket_is_changed_while_both_are_valid() -> None:
     keys = {"old", "new"}
     with s3_server(keys) as (endpoint, _):
         before, after = bucket(endpoint, "old"), bucket(endpoint, "new")
@@ -114,7 +114,7 @@ def test_the_key_of_a_bucket_is_changed_while_both_hold() -> None:
             before.get(ref)
 
 
-def test_a_store_that_refuses_may_pass(tmp_path: Path) -> None:
+def test_a_store_that_refuses_is_a_transient_error(tmp_path: Path) -> None:
     store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
     ref = store.put(b"pixels", "image/tiff")
     (tmp_path / "sha256" / ref.sha256[:2]).rename(tmp_path / "aside")

@@ -1,4 +1,4 @@
-"""Kafka is away at the start, or goes away later: the worker waits, says so, and goes on by itself."""
+"""Kafka is away at the start or goes away later: the worker waits, says so, and continues by itself."""
 
 from collections.abc import Sequence
 

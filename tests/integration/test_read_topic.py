@@ -1,4 +1,4 @@
-"""Reading a whole topic: all of it, or an error; never half of it, and never for ever."""
+"""Reading a whole topic gives all of it or an error, never half of it, and never takes for ever."""
 
 from itertools import chain
 
@@ -19,7 +19,7 @@ def test_every_event_is_read(kafka_settings: KafkaSettings) -> None:
     assert sorted(event.scene for event in found) == sorted(event.scene for event in tiles)
 
 
-def test_a_topic_that_is_not_there_is_no_empty_one(kafka_settings: KafkaSettings) -> None:
+def test_a_missing_topic_is_an_error_and_not_an_empty_topic(kafka_settings: KafkaSettings) -> None:
     elsewhere = kafka_settings.model_copy(update={"prefix": f"{kafka_settings.prefix}no-"})
     with pytest.raises(TransientError, match="There is no topic"):
         next(read.read_topic(elsewhere, TileEvent))

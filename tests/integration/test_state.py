@@ -54,7 +54,7 @@ def test_nobody_there_is_not_ready() -> None:
         assert not ready(client)
 
 
-def test_redis_that_does_not_answer_is_an_error_that_passes() -> None:
+def test_redis_that_does_not_answer_is_a_transient_error() -> None:
     with (
         connect(RedisSettings(url=f"redis://127.0.0.1:{free_port()}/0")) as client,
         pytest.raises(TransientError, match=r"^Redis does not answer: ConnectionError"),

@@ -27,7 +27,7 @@ def test_missing_topics_are_made_and_present_ones_left_alone(kafka_settings: Kaf
     admin.close()
 
 
-def test_no_broker_is_said_in_a_sentence() -> None:
+def test_a_missing_broker_is_reported_in_a_sentence() -> None:
     nobody = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
     with pytest.raises(TransientError, match=r"^Kafka at 127\.0\.0\.1:1 is away"):

@@ -1,4 +1,4 @@
-"""Traces: a span for each scene taken and each record handled, sent over OTLP, and carried on in what is published."""
+"""Traces: each accepted scene and each handled record gets a span, sent over OTLP, which published events continue."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ METADATA = '{"observed_at": "2023-10-05T02:11:00Z"}'
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes traces over OTLP on loopback."""
+    """Receives traces over OTLP on loopback."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Take)
@@ -72,7 +72,7 @@ def count_but_not_7(event: TileEvent) -> Sequence[Event]:
 
 
 def publish_and_work(kafka: KafkaSettings, number: int) -> str:
-    """Have a worker handle a tile of the trace; the `traceparent` of what became of it."""
+    """The `traceparent` of the count that a worker makes of a tile of this trace."""
     publisher = Publisher(kafka)
     worker = Worker(
         service="detector",
@@ -90,7 +90,7 @@ def publish_and_work(kafka: KafkaSettings, number: int) -> str:
         return header_text(output.records[0].headers).get("traceparent", "")
 
 
-def test_a_span_is_sent_and_what_is_made_from_the_record_goes_on_from_it(
+def test_a_span_is_sent_and_the_events_made_from_the_record_continue_it(
     collector: Collector, kafka_settings: KafkaSettings
 ) -> None:
     carried_on = publish_and_work(kafka_settings, 1)
@@ -152,14 +152,14 @@ def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collec
     assert {pair.key: pair.value.string_value for pair in span.attributes} == {"railwatch.source": "directory"}
 
 
-def test_what_is_logged_of_a_scene_or_record_carries_the_id_of_its_trace() -> None:
+def test_log_lines_of_a_scene_or_record_carry_the_id_of_its_trace() -> None:
     with lineage(Lineage(datetime.now(UTC), f"00-{TRACE}-{PARENT}-01")):
         assert get_contextvars()["trace_id"] == TRACE
     with lineage(Lineage(datetime.now(UTC))):
         assert "trace_id" not in get_contextvars()
 
 
-def test_without_an_endpoint_the_trace_is_carried_on_as_it_came(
+def test_without_an_endpoint_the_trace_is_passed_on_unchanged(
     kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(tracing.ENDPOINT, raising=False)

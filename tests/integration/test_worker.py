@@ -39,7 +39,7 @@ def publisher(kafka_settings: KafkaSettings) -> Publisher:
 
 
 def counter(kafka: KafkaSettings, handle: Handler, **options: Any) -> Worker[TileEvent]:
-    """A worker in the detector's place."""
+    """A worker that takes the detector's place."""
     return Worker(
         service="detector",
         kafka=kafka,
@@ -91,7 +91,7 @@ def test_a_worker_has_caught_up_once_all_that_waited_is_handled(
     assert not worker.caught_up()
 
 
-def test_what_is_poison_becomes_a_dead_letter_and_the_rest_goes_on(
+def test_a_poisonous_record_becomes_a_dead_letter_and_the_others_are_handled(
     kafka_settings: KafkaSettings, publisher: Publisher
 ) -> None:
     good = encode(tile(1))
@@ -130,7 +130,7 @@ def test_what_is_poison_becomes_a_dead_letter_and_the_rest_goes_on(
     assert "secret" not in by_reason["internal-error"].model_dump_json()
 
 
-def test_what_may_pass_is_tried_again_and_given_up_in_the_end(
+def test_a_transient_error_is_tried_again_and_given_up_after_the_last_attempt(
     kafka_settings: KafkaSettings, publisher: Publisher
 ) -> None:
     attempts = {tile(1).id: 0, tile(2).id: 0, tile(3).id: 0}
@@ -198,8 +198,8 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     assert handled_by["second"] == set()
 
 
-def test_a_rejoin_between_poll_and_commit_is_survived(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
-    """A second consumer joins while the first handles a tile: the first's commit comes too late and is refused."""
+def test_a_rejoin_between_poll_and_commit_loses_nothing(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+    """A second consumer joins while the first handles a tile. The commit of the first is too late and is refused."""
     holding, go_on = threading.Event(), threading.Event()
     handled: list[str] = []
 
@@ -222,7 +222,7 @@ def test_a_rejoin_between_poll_and_commit_is_survived(kafka_settings: KafkaSetti
 
 
 def test_topics_that_are_made_later_are_found(broker: dict[str, str]) -> None:
-    """On Apache Kafka, that is; the embedded broker makes topics as soon as somebody asks for them."""
+    """This counts on Apache Kafka. The embedded broker makes topics as soon as somebody asks for them."""
     kafka = kafka_settings_of({**broker, "RAILWATCH_KAFKA_PREFIX": f"later-{os.getpid()}-"})
     worker = counter(kafka, lambda event: [count_of(event)])
     with capture_logs() as lines, working(worker):
@@ -233,7 +233,7 @@ def test_topics_that_are_made_later_are_found(broker: dict[str, str]) -> None:
             eventually(lambda: counts.ids() == {count_of(tile(1)).id}, "the tile is counted")
 
 
-def test_the_origin_of_a_tile_is_handed_on(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
+def test_the_lineage_of_a_tile_is_passed_on(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     with lineage(Lineage(arrived_at=FIRST_LOOK, traceparent=traceparent)):
         publisher.publish(tile(1))

@@ -1,4 +1,4 @@
-"""A service that is killed, or told to stop, in the middle of its work: nothing is lost and effects are once."""
+"""A service is killed or stopped in the middle of its work: nothing is lost, and every effect happens once."""
 
 import os
 import signal

@@ -18,8 +18,8 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
+# How long a test waits for something that must happen: many session timeouts and retries, on a very busy machine.
 PATIENCE_S = 240.0
-"""How long a test waits for what must come: many session timeouts and retries, on a very busy machine."""
 
 FIRST_LOOK = datetime(2023, 3, 1, 2, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""What a change of a JSON Schema breaks for those who wrote or read by the old one."""
+"""What a change of a JSON Schema breaks for writers and readers of the old one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def breaking_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _resolved(schema: Any, document: dict[str, Any]) -> Any:
-    """The schema with every reference replaced by its definition, which then bears the definition's name."""
+    """The schema with every reference replaced by its definition, marked with the definition's name."""
     if isinstance(schema, list):
         return [_resolved(item, document) for item in schema]
     if not isinstance(schema, dict):

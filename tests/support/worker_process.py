@@ -1,9 +1,9 @@
-"""A service as a process of its own, for tests that kill it: counts tiles, and tells by files how far it is.
+"""A service as a process of its own, for tests that kill it. It counts tiles, and shows by files how far it is.
 
 Usage: python -m tests.support.worker_process DIRECTORY
 
-With `die` in the directory it publishes its first count itself and is gone before the loop can commit. With `hold`
-there it writes `holding` when it has begun a tile, and goes on when `hold` is gone.
+If the file `die` is in the directory, it publishes its first count itself and dies before the loop can commit. If the
+file `hold` is there, it writes `holding` when it has begun a tile, and continues when `hold` is gone.
 """
 
 import os

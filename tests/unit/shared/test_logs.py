@@ -54,7 +54,7 @@ def test_a_stack_goes_to_the_log_on_one_line_without_local_values(capsys: pytest
     assert "hush" not in line["exception"]
 
 
-def test_the_level_holds_for_us_and_chatter_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_level_applies_to_us_and_chatty_libraries_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("detector", "WARNING")
     structlog.get_logger("railwatch.services.detector").info("not this")
     logging.getLogger("kafka.net").error("nor this")

@@ -1,4 +1,4 @@
-"""Settings: every fault in a sentence that names its variable, and never a secret."""
+"""Settings: every fault is a sentence that names its variable and shows no secret."""
 
 from pathlib import Path
 from typing import Annotated

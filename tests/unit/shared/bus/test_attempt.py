@@ -1,4 +1,4 @@
-"""What becomes of a record, attempt by attempt."""
+"""What happens to a record, attempt by attempt."""
 
 import base64
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ RETRY = RetryPolicy(attempts=3, first_s=1.0, longest_s=8.0)
 
 @dataclass
 class Record:
-    """A fetched record, as kafka-python hands it over."""
+    """A fetched record, as kafka-python gives it."""
 
     headers: list[tuple[str, bytes | None]]
     value: bytes | None
@@ -36,7 +36,7 @@ class Record:
 
 @dataclass
 class Outbox:
-    """In the publisher's place: what was published, and errors to raise instead, first come first served."""
+    """Takes the publisher's place: keeps what is published, or raises the next of its errors."""
 
     published: list[Event] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
@@ -78,7 +78,7 @@ def test_output_is_published_and_the_record_done() -> None:
     assert outbox.published == [count_of(tile(1))]
 
 
-def test_what_can_never_be_processed_is_buried_with_its_coordinates() -> None:
+def test_an_unprocessable_record_becomes_a_dead_letter_with_its_coordinates() -> None:
     outbox, record = Outbox(), record_of(tile(1))
     outcome = attempt(record, raising(UnprocessableError("blob-missing", "There is no blob.")), outbox)
 
@@ -91,7 +91,7 @@ def test_what_can_never_be_processed_is_buried_with_its_coordinates() -> None:
     assert base64.b64decode(letter.value_base64 or "") == record.value
 
 
-def test_an_unexpected_error_is_buried_without_its_words_or_stack() -> None:
+def test_the_dead_letter_of_an_unexpected_error_shows_no_message_and_no_stack() -> None:
     outbox = Outbox()
     attempt(record_of(tile(1)), raising(KeyError("hush")), outbox)
 
@@ -101,14 +101,14 @@ def test_an_unexpected_error_is_buried_without_its_words_or_stack() -> None:
     assert "Traceback" not in letter.model_dump_json()
 
 
-def test_another_event_on_the_topic_is_buried() -> None:
+def test_an_event_of_another_type_becomes_a_dead_letter() -> None:
     outbox = Outbox()
     attempt(record_of(count_of(tile(1))), lambda event: [], outbox)
 
     assert only_letter(outbox).reason == "unexpected-type"
 
 
-def test_a_tombstone_and_headers_without_a_value_are_buried() -> None:
+def test_a_tombstone_and_headers_without_a_value_become_dead_letters() -> None:
     outbox = Outbox()
     attempt(Record([("ce_id", None), ("odd", b"\xff")], None), lambda event: [], outbox)
 
@@ -117,7 +117,7 @@ def test_a_tombstone_and_headers_without_a_value_are_buried() -> None:
     assert letter.headers == {"ce_id": "", "odd": "�"}
 
 
-def test_a_value_beyond_the_limit_stays_in_its_topic() -> None:
+def test_a_value_above_the_limit_is_left_out_of_the_dead_letter() -> None:
     outbox = Outbox()
     attempt(Record([], b"x" * (MAX_VALUE_BYTES + 1)), lambda event: [], outbox)
 
@@ -126,7 +126,7 @@ def test_a_value_beyond_the_limit_stays_in_its_topic() -> None:
     assert len(encode(letter).value) < MAX_VALUE_BYTES
 
 
-def test_what_may_pass_is_put_off_until_the_last_attempt() -> None:
+def test_a_transient_error_is_tried_again_until_the_last_attempt() -> None:
     outbox, away = Outbox(), raising(TransientError("The store is away."))
 
     first = attempt(record_of(tile(1)), away, outbox, failures=0)
@@ -151,7 +151,7 @@ def test_without_kafka_nothing_is_given_up(handle: Any) -> None:
     assert outbox.published == []
 
 
-def test_output_that_is_too_large_is_buried() -> None:
+def test_output_that_is_too_large_makes_a_dead_letter() -> None:
     outbox = Outbox(errors=[UnprocessableError("event-too-large", "An event is larger than the broker takes.")])
     attempt(record_of(tile(1)), lambda event: [count_of(event)], outbox)
 

@@ -1,4 +1,4 @@
-"""Laws of the bookkeeping: order within a partition, and nothing committed that is not finished."""
+"""The rules of the bookkeeping: order within a partition, and no commit of a record that is not finished."""
 
 import hypothesis.strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -35,18 +35,18 @@ class Loop(RuleBasedStateMachine):
 
     @rule(partition=partitions)
     def lose_and_get_back(self, partition: str) -> None:
-        """The partition went elsewhere: whoever gets it begins at what is committed."""
+        """The partition goes to another member, which begins at the committed offset."""
         self.inflight.revoke([partition])
         self.position[partition] = self.committed[partition]
 
     @rule(partition=partitions)
     def rewind(self, partition: str) -> None:
-        """The client begins at what is committed without having said that it lost the partition."""
+        """The client begins at the committed offset and has not said that it lost the partition."""
         self.position[partition] = self.committed[partition]
 
     @rule(kept=st.sets(partitions))
     def rebalance(self, kept: set[str]) -> None:
-        """Partitions that stay go on where they were."""
+        """Partitions that stay continue where they were."""
         self.inflight.keep(kept)
         for partition in set(PARTITIONS) - kept:
             self.position[partition] = self.committed[partition]
@@ -100,7 +100,7 @@ def queue_of(*offsets: int) -> Inflight[str, int]:
     return inflight
 
 
-def test_a_record_put_off_holds_its_partition_until_its_time() -> None:
+def test_a_record_that_waits_for_its_next_attempt_holds_its_partition() -> None:
     inflight = queue_of(0, 1)
     (task,) = inflight.start(now=0.0)
     inflight.put_off(task, until=10.0, failures=1)
@@ -110,7 +110,7 @@ def test_a_record_put_off_holds_its_partition_until_its_time() -> None:
     assert (again.offset, again.failures) == (0, 1)
 
 
-def test_the_work_in_hand_survives_a_rebalance_that_leaves_the_partition() -> None:
+def test_a_record_being_handled_survives_a_rebalance_that_leaves_the_partition() -> None:
     inflight = queue_of(0)
     (task,) = inflight.start(now=0.0)
     inflight.keep({"a"})
@@ -119,7 +119,7 @@ def test_the_work_in_hand_survives_a_rebalance_that_leaves_the_partition() -> No
     assert inflight.to_commit() == {"a": 1}
 
 
-def test_a_partition_that_came_back_waits_for_the_record_still_in_hand() -> None:
+def test_a_partition_that_came_back_waits_for_the_record_that_is_still_handled() -> None:
     inflight = queue_of(0)
     (task,) = inflight.start(now=0.0)
     inflight.revoke(["a"])
