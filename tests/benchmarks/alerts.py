@@ -33,7 +33,7 @@ PEERS: dict[str, Callable[[Series], Flags]] = {
     "true mean and variance known, 1 %": oracle,
 }
 OURS = "Railwatch, 1 %"
-WITH_COMPANION = "Railwatch with its companion, 1 %"
+WITH_CUSUM = "Railwatch with its CUSUM, 1 %"
 START = datetime(2020, 1, 1, tzinfo=UTC)
 # Height in standard deviations, and how many weekly looks it takes.
 SLOW_RISES = ((3, 20), (2, 20), (3, 40))
@@ -77,7 +77,7 @@ def measure(family: str, seed: int) -> Report:
     judgements = judge_series(looks, Rule())
     cpu_ms = (time.process_time() - started) * 1000 / len(looks)
     outcomes[OURS] = outcome(series, np.array([judged.exceeds for judged in judgements]))
-    outcomes[WITH_COMPANION] = outcome(series, np.array([alarm(judged) for judged in judgements]))
+    outcomes[WITH_CUSUM] = outcome(series, np.array([alarm(judged) for judged in judgements]))
     p_values = np.array([1.0 if judged.p_value is None else judged.p_value for judged in judgements])[series.quiet]
     return Report(
         outcomes=outcomes,
@@ -100,13 +100,17 @@ def outcome(series: Series, flags: Flags) -> Outcome:
 
 
 def onset_of(series: Series, judgements: Sequence[Judgement]) -> tuple[bool, bool, float] | None:
-    """Of rises of 5 sd and more that opened an alert: the last onset told, against the outbreak's first look."""
-    told = [judged.onset for judged in judgements[series.start : series.stop] if judged.onset]
-    if series.size_sd < 5 or not told:
+    """Of rises of 5 sd and more that opened an alert: the last onset, against the outbreak's first look."""
+    onsets = [judged.onset for judged in judgements[series.start : series.stop] if judged.onset]
+    if series.size_sd < 5 or not onsets:
         return None
     times = [judged.observed_at for judged in judgements]
     before, truth, after = (times[series.start + step] for step in (-2, 0, 1))
-    return before <= told[-1].at <= after, told[-1].low <= truth <= told[-1].high, (told[-1].high - told[-1].low).days
+    return (
+        before <= onsets[-1].at <= after,
+        onsets[-1].low <= truth <= onsets[-1].high,
+        (onsets[-1].high - onsets[-1].low).days,
+    )
 
 
 def print_rules(reports: Sequence[Report]) -> None:
@@ -148,7 +152,7 @@ def print_onset(reports: Sequence[Report]) -> None:
 def print_rises(seeds: Sequence[int]) -> None:
     """Print what becomes of rises that are slow, and of surges that last a year."""
     print(f"\nSlow rises, {len(seeds)} of each:\n")
-    print("| rise | mean and variance known | threshold alone | beside its companion | both | companion first | look |")
+    print("| rise | mean and variance known | threshold alone | beside the CUSUM | both | CUSUM first | look |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for size_sd, lasts in SLOW_RISES:
         knowing, alone, beside, both, earlier, places = 0, 0, 0, 0, 0, []

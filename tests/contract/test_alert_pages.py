@@ -73,7 +73,7 @@ def read(app: TestClient, address: str) -> Reader:
     return Reader(answer.text)
 
 
-def test_an_alert_is_told_with_everything_that_proves_it(redis_settings: RedisSettings) -> None:
+def test_the_page_of_an_alert_shows_everything_that_proves_it(redis_settings: RedisSettings) -> None:
     event = open_alert()
     page = read(client(redis_settings, event), f"/alerts/{event.alert}")
     for words in (

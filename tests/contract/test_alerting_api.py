@@ -124,7 +124,7 @@ def test_alerts_come_page_by_page(client: TestClient) -> None:
     assert second["next"] is None
 
 
-def test_one_alert_tells_its_life(client: TestClient) -> None:
+def test_one_alert_lists_its_transitions(client: TestClient) -> None:
     detail = client.get(f"/v1/alerts/{EARLIER}").json()
     assert detail["alert"]["state"] == "resolved"
     assert [step["transition"] for step in detail["transitions"]] == ["opened", "resolved"]
@@ -172,14 +172,14 @@ def test_a_picture_is_served_only_with_its_own_alert(client: TestClient, picture
         ("/v2/alerts", 404, "Not Found"),
     ],
 )
-def test_what_is_wrong_is_told_as_problem_details(client: TestClient, address: str, status: int, words: str) -> None:
+def test_errors_are_problem_details(client: TestClient, address: str, status: int, words: str) -> None:
     answer = client.get(address)
     assert answer.status_code == answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in answer.text
 
 
-def test_redis_being_away_is_told_as_something_that_may_pass() -> None:
+def test_without_redis_the_api_asks_to_try_again_later() -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1/0"))
     client = TestClient(make_app(Store(nobody), {}, STORE, TOKENS, Progress(), {}))
     answer = client.get("/v1/alerts")
@@ -208,7 +208,9 @@ def test_an_alert_that_stands_can_be_acknowledged_and_silenced(client: TestClien
 
 @pytest.mark.parametrize("action", ["acknowledge", "silence"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong-token-altogether"}, {"Authorization": "x"}])
-def test_without_a_token_nothing_can_be_said(client: TestClient, action: str, headers: dict[str, str]) -> None:
+def test_nobody_can_acknowledge_or_silence_without_a_token(
+    client: TestClient, action: str, headers: dict[str, str]
+) -> None:
     answer = client.post(f"/v1/alerts/{LATER}/{action}", json={"by": "Eve"}, headers=headers)
     assert answer.status_code == 401
     assert TOKEN not in answer.text
@@ -228,6 +230,8 @@ def test_without_a_token_nothing_can_be_said(client: TestClient, action: str, he
         (f"/v1/alerts/{LATER}/silence", {"by": "Ada", "until": "tomorrow"}, 422),
     ],
 )
-def test_what_cannot_be_said_is_refused(client: TestClient, address: str, said: dict[str, str], status: int) -> None:
+def test_a_wrong_acknowledgement_or_silence_is_refused(
+    client: TestClient, address: str, said: dict[str, str], status: int
+) -> None:
     answer = client.post(address, json=said, headers=AUTHORIZED)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -99,7 +99,7 @@ def test_alertmanager_gets_alerts_as_its_api_says(transition: Transition) -> Non
     assert datetime.fromisoformat(alert["startsAt"]) < ends_at
 
 
-def test_alertmanager_hears_that_the_alert_of_the_earlier_severity_has_ended() -> None:
+def test_alertmanager_learns_that_the_alert_of_the_earlier_severity_has_ended() -> None:
     event = alert_event(Transition.UPDATED, severity=Severity.CRITICAL)
     critical, warning = alertmanager_alerts(event, NOW, HOLD, earlier=[Severity.WARNING, Severity.CRITICAL])
     assert (critical["labels"]["severity"], critical["endsAt"]) == ("critical", (NOW + HOLD).isoformat())
@@ -110,7 +110,7 @@ def test_alertmanager_hears_that_the_alert_of_the_earlier_severity_has_ended() -
     ("transition", "status"),
     [("opened", "firing"), ("updated", "firing"), ("resolved", "resolved"), ("retracted", "resolved")],
 )
-def test_a_webhook_that_expects_alertmanager_is_spoken_to_as_alertmanager_does(transition: str, status: str) -> None:
+def test_a_webhook_in_the_format_alertmanager_gets_what_alertmanager_sends(transition: str, status: str) -> None:
     body = alertmanager_webhook(alert_event(Transition(transition)), "desk")
     jsonschema.validate(body, WEBHOOK_V4)
     assert (body["status"], body["alerts"][0]["status"], body["receiver"]) == (status, status, "desk")
@@ -144,7 +144,7 @@ def test_alertmanager_gets_a_missed_look_as_an_alert_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("event", "status"), [(MISSED, "firing"), (SEEN_AGAIN, "resolved")])
-def test_a_webhook_that_expects_alertmanager_hears_of_missed_looks(event: MissedLookEvent, status: str) -> None:
+def test_a_webhook_in_the_format_alertmanager_gets_missed_looks(event: MissedLookEvent, status: str) -> None:
     body = alertmanager_webhook(event, "desk")
     jsonschema.validate(body, WEBHOOK_V4)
     (alert,) = body["alerts"]
@@ -157,7 +157,7 @@ def test_a_webhook_that_expects_alertmanager_hears_of_missed_looks(event: Missed
 
 
 @pytest.mark.parametrize("event", [MISSED, SEEN_AGAIN])
-def test_our_own_webhook_tells_of_a_missed_look_by_its_type(event: MissedLookEvent) -> None:
+def test_our_own_webhook_gives_a_missed_look_its_type(event: MissedLookEvent) -> None:
     body = json.loads(json.dumps(cloudevent(event)))
     assert (body["type"], body["id"], body["subject"]) == ("railwatch.missed-look.v1", event.id, "tumangang")
     schema = json.loads(schema_path(body["type"]).read_bytes())

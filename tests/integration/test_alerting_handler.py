@@ -100,7 +100,7 @@ def test_a_surge_that_ends_resolves_its_alert_once(handler: CountHandler) -> Non
     assert [event.sequence for event in found] == [1, 2, 3]
 
 
-def test_a_count_delivered_again_changes_nothing_and_says_the_same(
+def test_a_count_delivered_again_changes_nothing_and_gives_the_same_events(
     handler: CountHandler, store: Store, clock: Clock
 ) -> None:
     first = handle(handler, *QUIET, *SURGE)
@@ -112,7 +112,7 @@ def test_a_count_delivered_again_changes_nothing_and_says_the_same(
     assert store.record("tumangang") == before
 
 
-def test_a_count_made_again_by_the_detector_says_nothing_new(handler: CountHandler) -> None:
+def test_a_count_made_again_by_the_detector_gives_no_event(handler: CountHandler) -> None:
     handle(handler, *QUIET, *SURGE)
     made_again = SURGE[1].model_copy(update={"recorded_at": RECORDED + timedelta(hours=2)})
     assert handle(handler, made_again) == []

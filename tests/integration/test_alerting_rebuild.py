@@ -59,28 +59,28 @@ def take(handler: CountHandler, publisher: Publisher, *counts: CountEvent) -> li
     return alerts
 
 
-def test_a_wiped_redis_is_rebuilt_without_telling_anybody(
+def test_a_wiped_redis_is_rebuilt_without_any_new_event(
     settings: Settings, handler: CountHandler, publisher: Publisher, kafka_settings: KafkaSettings
 ) -> None:
     store, client = Store(connect(settings.redis)), connect(settings.redis)
-    told = take(handler, publisher, *QUIET, CORRECTED, SURGE[0])
+    announced = take(handler, publisher, *QUIET, CORRECTED, SURGE[0])
     publisher.publish(*POISON)
-    before = store.record("tumangang"), store.statuses(), store.standing(), store.alert(told[0].alert)
+    before = store.record("tumangang"), store.statuses(), store.standing(), store.alert(announced[0].alert)
     client.flushall()
 
     with topic_view(kafka_settings, AlertEvent) as alerts:
         assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
-        assert alerts.ids() == {event.id for event in told}
-    after = store.record("tumangang"), store.statuses(), store.standing(), store.alert(told[0].alert)
+        assert alerts.ids() == {event.id for event in announced}
+    after = store.record("tumangang"), store.statuses(), store.standing(), store.alert(announced[0].alert)
     assert after == before
 
     assert handler.handle(SURGE[0]) == ()
     (updated,) = handler.handle(SURGE[1])
-    assert (updated.alert, updated.sequence) == (told[0].alert, 2)
+    assert (updated.alert, updated.sequence) == (announced[0].alert, 2)
     assert updated.evidence[0].pictures == SURGE[1].evidence
 
 
-def test_what_was_not_said_before_the_state_was_lost_is_said_with_the_next_count(
+def test_an_alert_that_was_not_announced_before_the_state_was_lost_comes_with_the_next_count(
     settings: Settings, handler: CountHandler, publisher: Publisher
 ) -> None:
     take(handler, publisher, *QUIET)

@@ -1,4 +1,4 @@
-"""The alerting service as a process: counts go in at Kafka, and receivers are told, once, over crashes and restarts."""
+"""The alerting service as a process: from counts in Kafka to receivers, once each, over crashes and restarts."""
 
 import os
 import signal
@@ -141,7 +141,7 @@ def test_a_surge_reaches_everyone_who_should_know_and_poison_nobody(
     assert alertmanager.requests[-1].json[0]["generatorURL"] == f"https://railwatch.example/alerts/{alert['alert']}"
 
 
-def test_a_service_that_is_killed_and_started_again_tells_everything_once(
+def test_a_service_that_is_killed_and_started_again_announces_everything_once(
     alerting: Alerting, publisher: Publisher, kafka_settings: KafkaSettings, desk: ReceiverLog
 ) -> None:
     with topic_view(kafka_settings, AlertEvent) as alerts:
@@ -159,7 +159,7 @@ def test_a_service_that_is_killed_and_started_again_tells_everything_once(
     assert {event_id for event_id, _ in sent(desk)} == set(events)
 
 
-def test_a_missed_look_and_its_end_are_told_once_over_a_kill_and_restarts(
+def test_a_missed_look_and_its_end_are_announced_once_over_a_kill_and_restarts(
     alerting: Alerting,
     publisher: Publisher,
     kafka_settings: KafkaSettings,

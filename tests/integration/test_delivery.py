@@ -159,7 +159,7 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     assert [request.json[0]["endsAt"] for request in desk.requests] == [T0.isoformat()] * 2
 
 
-def test_a_silenced_alert_leaves_receivers_in_peace_until_its_time(
+def test_receivers_hear_nothing_of_a_silenced_alert_until_its_time(
     delivery: Delivery, desk: ReceiverLog, redis_client: redis.Redis, clock: Clock
 ) -> None:
     silenced = alert_event(Transition.SILENCED, sequence=2, recorded_at=T0).model_copy(
@@ -171,8 +171,8 @@ def test_a_silenced_alert_leaves_receivers_in_peace_until_its_time(
     delivery.handle(alert_event(Transition.OPENED, alert="f" * 32, recorded_at=T0))
     clock.turn(hours=1)
     delivery.handle(alert_event(Transition.UPDATED, sequence=4, recorded_at=clock()))
-    told = [(request.json["data"]["transition"], request.json["data"]["sequence"]) for request in desk.requests]
-    assert told == [("silenced", 2), ("opened", 1), ("updated", 4)]
+    sent = [(request.json["data"]["transition"], request.json["data"]["sequence"]) for request in desk.requests]
+    assert sent == [("silenced", 2), ("opened", 1), ("updated", 4)]
 
 
 def test_a_missed_look_arrives_signed_once_and_so_does_its_end(

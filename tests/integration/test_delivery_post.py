@@ -22,7 +22,7 @@ def says(answer: bytes) -> Callable[[socket.socket], None]:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_a_receiver_that_takes_it_is_left_in_peace(status: int) -> None:
+def test_a_receiver_that_takes_it_gets_no_further_request(status: int) -> None:
     with receiver() as log:
         log.statuses.append(status)
         send(log.url)

@@ -1,4 +1,4 @@
-"""Telling of missed looks: from the counts and the clock to the outbox, over restarts and rebuilds."""
+"""Announcing missed looks: from the counts and the clock to the outbox, over restarts and rebuilds."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -49,8 +49,8 @@ def see(store: Store, clock: Clock, day: float, count: float | None = 7.0) -> No
     CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(event)
 
 
-def told(store: Store, clock: Clock, day: float, sites: dict[str, Site] = SITES) -> list[tuple[str, str]]:
-    """What is told on a day, as if it were published at once."""
+def announced(store: Store, clock: Clock, day: float, sites: dict[str, Site] = SITES) -> list[tuple[str, str]]:
+    """What is announced on a day, as if it were published at once."""
     clock.now = on_day(day)
     announce_missed_looks(store, sites, MONTH, PAGE, clock())
     events = store.outbox()
@@ -62,56 +62,56 @@ def told(store: Store, clock: Clock, day: float, sites: dict[str, Site] = SITES)
 PAGE = "https://railwatch.example"
 
 
-def test_a_dead_provider_is_told_once_until_it_is_back(store: Store, clock: Clock) -> None:
+def test_a_dead_provider_is_announced_once_until_it_is_back(store: Store, clock: Clock) -> None:
     for look in range(10):
         see(store, clock, 3 * look)
-    assert told(store, clock, 32) == []
-    assert told(store, clock, 33.1) == [("look", "opened")]
-    assert told(store, clock, 50) == []
+    assert announced(store, clock, 32) == []
+    assert announced(store, clock, 33.1) == [("look", "opened")]
+    assert announced(store, clock, 50) == []
     see(store, clock, 51)
-    assert told(store, clock, 51.2) == [("look", "resolved")]
-    assert told(store, clock, 52) == []
+    assert announced(store, clock, 51.2) == [("look", "resolved")]
+    assert announced(store, clock, 52) == []
 
 
-def test_cloud_without_end_is_told_while_looks_come(store: Store, clock: Clock) -> None:
+def test_endless_cloud_is_announced_while_looks_come(store: Store, clock: Clock) -> None:
     for look in range(10):
         see(store, clock, 3 * look)
     found = []
     for look in range(10, 20):
         see(store, clock, 3 * look, count=None)
-        found += told(store, clock, 3 * look + 1)
+        found += announced(store, clock, 3 * look + 1)
     assert found == [("clear-look", "opened")]
-    assert told(store, clock, 70) == [("look", "opened")]
+    assert announced(store, clock, 70) == [("look", "opened")]
     see(store, clock, 71)
-    assert sorted(told(store, clock, 72)) == [("clear-look", "resolved"), ("look", "resolved")]
+    assert sorted(announced(store, clock, 72)) == [("clear-look", "resolved"), ("look", "resolved")]
 
 
 def test_an_old_image_does_not_end_what_is_missed(store: Store, clock: Clock) -> None:
     for look in range(10):
         see(store, clock, 3 * look)
-    assert told(store, clock, 34) == [("look", "opened")]
+    assert announced(store, clock, 34) == [("look", "opened")]
     clock.now = on_day(40)
     late = count_event(10, 7, recorded_at=clock())
     CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, clock).handle(late)
-    assert told(store, clock, 41) == []
+    assert announced(store, clock, 41) == []
     status = store.status("tumangang")
     assert status
     assert status.look_due_at == on_day(33), "it is as overdue as before"
 
 
-def test_an_archive_that_is_read_tells_of_nothing(store: Store, clock: Clock) -> None:
+def test_reading_an_archive_announces_nothing(store: Store, clock: Clock) -> None:
     handler = CountHandler(store, SITES, Rule(), timedelta(minutes=15), PAGE, lambda: on_day(400))
     for look in (*range(20, 10, -1), *range(10)):
         handler.handle(count_event(3 * look, None if look % 4 == 0 else 7, coverage=float(look % 4 > 0)))
-    assert told(store, clock, 400.1) == []
+    assert announced(store, clock, 400.1) == []
 
 
 def test_a_site_that_was_never_seen_is_missed_after_a_month(store: Store, clock: Clock) -> None:
-    assert told(store, clock, 0) == []
-    assert told(store, clock, 29) == []
-    assert told(store, clock, 31) == [("look", "opened")]
-    assert told(store, clock, 32, sites={}) == [("look", "resolved")]
-    assert told(store, clock, 33) == [("look", "opened")]
+    assert announced(store, clock, 0) == []
+    assert announced(store, clock, 29) == []
+    assert announced(store, clock, 31) == [("look", "opened")]
+    assert announced(store, clock, 32, sites={}) == [("look", "resolved")]
+    assert announced(store, clock, 33) == [("look", "opened")]
 
 
 def test_what_was_not_published_before_a_crash_is_published_after_it(
@@ -138,7 +138,7 @@ def publisher(kafka_settings: KafkaSettings) -> Iterator[Publisher]:
     made.close()
 
 
-def test_a_rebuild_knows_what_was_told_and_tells_nobody(
+def test_a_rebuild_knows_what_was_announced_and_announces_nothing(
     tmp_path: Path,
     store: Store,
     redis_client: redis.Redis,
@@ -167,6 +167,6 @@ def test_a_rebuild_knows_what_was_told_and_tells_nobody(
     redis_client.flushall()
     list(rebuild(settings))
     assert store.missed() == before
-    assert told(store, clock, 36, sites) == []
+    assert announced(store, clock, 36, sites) == []
     see(store, clock, 37)
-    assert told(store, clock, 38, sites) == [(Miss.LOOK.value, "resolved")]
+    assert announced(store, clock, 38, sites) == [(Miss.LOOK.value, "resolved")]

@@ -156,7 +156,7 @@ def test_two_surges_are_two_alerts() -> None:
     assert found[0].record.alert == found[1].record.alert != found[2].record.alert
 
 
-def test_alerts_older_than_the_history_are_left_in_peace() -> None:
+def test_alerts_older_than_the_history_are_left_as_they_are() -> None:
     records, _ = announce((), *QUIET, OPENING)
     records, _ = announce(records, *QUIET, OPENING, ENDING)
     assert announce(records, judged(100, 5), judged(101, 6)) == ((), [])

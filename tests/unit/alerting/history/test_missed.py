@@ -49,11 +49,11 @@ def test_a_site_seen_several_times_a_day_is_not_missed_at_once() -> None:
 
 
 @pytest.mark.parametrize("looks", range(6))
-def test_a_site_of_which_little_is_known_promises_nothing(looks: int) -> None:
+def test_a_site_with_few_looks_promises_no_next_one(looks: int) -> None:
     assert promised(REGULAR[:looks], LAST) is None
 
 
-def test_an_archive_promises_nothing() -> None:
+def test_an_archive_promises_no_next_look() -> None:
     assert promised(REGULAR, LAST + timedelta(days=5)) == LAST + timedelta(days=6)
     assert promised(REGULAR, LAST + timedelta(days=400)) is None
 
@@ -65,12 +65,12 @@ def test_what_is_missed_by_a_day(day: float, misses: list[Miss]) -> None:
     assert all(look.last_at == on_day(33 if look.miss is Miss.LOOK else 30) for look in missed)
 
 
-def test_a_site_that_was_clear_when_last_seen_is_not_said_to_be_hidden_besides() -> None:
+def test_a_site_that_was_clear_when_last_seen_misses_no_clear_look() -> None:
     (missed,) = status(look_due=40, clear_due=40, last_look=30).missed(on_day(45))
     assert missed == Missed(miss=Miss.LOOK, due_at=on_day(40), last_at=on_day(30))
 
 
-def test_a_missed_look_is_told_once_and_ends_when_the_site_is_seen() -> None:
+def test_a_missed_look_is_announced_once_and_ends_when_the_site_is_seen() -> None:
     overdue = status(look_due=40, clear_due=None)
     (missed,) = announced(on_day(41), overdue, [])
     assert (missed.transition, missed.sequence, missed.miss) == ("opened", 1, Miss.LOOK)
@@ -84,7 +84,7 @@ def test_a_missed_look_is_told_once_and_ends_when_the_site_is_seen() -> None:
     assert announced(on_day(63), seen, [ended]) == []
 
 
-def test_what_says_otherwise_of_the_gaps_ends_no_missed_look() -> None:
+def test_corrected_gaps_end_no_missed_look() -> None:
     (missed,) = announced(on_day(41), status(look_due=40, clear_due=None), [])
     for corrected in (status(look_due=None, clear_due=None), status(look_due=80, clear_due=None)):
         assert announced(on_day(42), corrected, [missed]) == []
@@ -116,7 +116,7 @@ def test_a_site_that_is_taken_away_and_given_back_goes_on_under_its_identity() -
     assert (again.missed, again.transition, again.sequence) == (missed.missed, "opened", 3)
 
 
-def test_a_site_that_was_never_seen_is_told_as_such() -> None:
+def test_the_sentence_says_that_a_site_was_never_seen() -> None:
     never = Missed(miss=Miss.LOOK, due_at=on_day(30), last_at=None)
     (missed,) = missed_look_events(small_site(), [never], [], {}, PAGE, RECORDED)
     assert missed.sentence == "Tumangang: a look at the site was due by 31 March 2023; there has never been one."

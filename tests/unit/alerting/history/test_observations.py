@@ -45,7 +45,7 @@ def test_a_rejected_tile_lowers_the_coverage_not_the_count() -> None:
     assert (seen.count, seen.coverage, seen.missing_tiles) == (20, 0.75, ())
 
 
-def test_nothing_counted_is_unknown_not_zero() -> None:
+def test_nothing_counted_is_unknown_and_not_zero() -> None:
     seen = observe("scene-1", readings(count_event(1, None)), {"r0c0": 1000.0})
     assert (seen.count, seen.low, seen.high, seen.coverage) == (None, None, None, 0.0)
 
@@ -76,7 +76,7 @@ def test_the_last_recorded_count_of_a_tile_holds_in_any_order_and_however_often(
     assert observe("scene-1", readings(*again), TRACKS_M).count == counts[-1]
 
 
-def test_counts_recorded_at_the_same_moment_are_told_apart_the_same_way_in_any_order() -> None:
+def test_of_counts_recorded_at_the_same_moment_the_same_one_is_valid_in_any_order() -> None:
     events = [count_event(1, 10 + n, algorithm=f"railwatch {n}") for n in range(3)]
     assert len({observe("scene-1", readings(*order), TRACKS_M).count for order in permutations(events)}) == 1
 
@@ -99,7 +99,7 @@ def test_the_tracks_of_a_site_are_shared_out_among_its_tiles() -> None:
         (count_event(100_000, 10), "observed-in-future"),
     ],
 )
-def test_a_count_that_cannot_be_true_is_refused_by_name(event: CountEvent, reason: str) -> None:
+def test_an_impossible_count_is_refused_with_its_reason(event: CountEvent, reason: str) -> None:
     with pytest.raises(UnprocessableError) as refusal:
         check_count(event, TRACKS_M, 12.0, now=RECORDED)
     assert refusal.value.reason == reason

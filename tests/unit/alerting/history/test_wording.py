@@ -45,7 +45,7 @@ def in_words(
     return sentence("Tumangang", transition, OPENED_AT, judgement, context, "It was wrong.")
 
 
-def test_a_surge_is_told_with_its_interval_its_bound_and_when_the_rise_began() -> None:
+def test_the_sentence_gives_the_interval_the_bound_and_when_the_rise_began() -> None:
     assert in_words(LOOK) == (
         "Tumangang: 70 railcars (64 to 76) on 5 October 2023, where at most 24 were expected. "
         "The rise began about 18 September (16 to 20), 5 days after the Kim-Putin meeting."
@@ -57,7 +57,7 @@ def test_an_interval_over_the_end_of_a_month_names_both() -> None:
     assert "about 30 September (28 September to 3 October)" in in_words(judged(onset=onset), context=())
 
 
-def test_a_year_is_told_where_it_is_another() -> None:
+def test_the_year_is_given_if_it_is_another() -> None:
     at = datetime(2022, 12, 30, tzinfo=UTC)
     assert "about 30 December 2022." in in_words(judged(onset=Onset(at=at, low=at, high=at)), context=())
 
@@ -70,22 +70,22 @@ def test_a_year_is_told_where_it_is_another() -> None:
         (-3.0, "3 days before the Kim-Putin meeting"),
     ],
 )
-def test_a_lag_is_told_in_days(lag_days: float, words: str) -> None:
+def test_a_lag_is_given_in_days(lag_days: float, words: str) -> None:
     assert words in in_words(LOOK, context=(MEETING.model_copy(update={"lag_days": lag_days}),))
 
 
-def test_what_could_not_be_seen_and_what_is_missing_is_told() -> None:
+def test_the_sentence_says_what_was_not_seen_and_what_is_missing() -> None:
     text = in_words(judged(coverage=0.62, missing_tiles=("r0c0", "r0c1")))
     assert text.endswith("Only 62% of the track could be seen. Not counted in time: tiles r0c0, r0c1.")
 
 
-def test_a_slow_rise_is_not_told_as_one_count_above_its_bound() -> None:
+def test_the_sentence_for_a_slow_rise_names_no_bound() -> None:
     text = in_words(judged(count=20, low=17, high=23, exceeds=False, cusum_exceeds=True))
     assert "20 railcars (17 to 23) on 5 October 2023, where about 10 were expected" in text
     assert "at most" not in text
 
 
-def test_the_end_and_the_withdrawal_of_an_alert_are_told() -> None:
+def test_the_end_and_the_withdrawal_of_an_alert_have_sentences() -> None:
     ended = judged(count=12, low=10, high=14, exceeds=False, onset=None)
     assert in_words(ended, Transition.RESOLVED) == (
         "Tumangang: the alert of 22 September 2023 has ended. "

@@ -106,7 +106,7 @@ def test_a_slow_rise_is_found_and_named() -> None:
     assert any(judged.state is State.ALERT for judged in judgements[60:])
 
 
-def test_a_rise_of_which_no_look_is_too_high_by_itself_is_found_by_the_cusum() -> None:
+def test_the_cusum_finds_a_rise_without_any_single_look_that_is_too_high() -> None:
     rise = [12 + 0.2 * week + (count - 10) / 2 for week, count in enumerate(CALM * 3)]
     judgements = judge_series(weekly([*CALM * 5, *rise]), RULE)
     assert not any(judged.exceeds for judged in judgements)
@@ -140,7 +140,7 @@ def test_an_open_alert_stays_through_looks_that_saw_nothing() -> None:
     assert judgements[15].transition is Transition.UPDATED
 
 
-def test_a_doubtful_count_does_not_raise_an_alert_that_a_sure_one_does() -> None:
+def test_an_uncertain_count_opens_no_alert_where_a_certain_one_does() -> None:
     sure, doubtful = (judge_series([*weekly(CALM * 2), look(200, 27.0, spread=s)], RULE)[-1] for s in (1.0, 25.0))
     assert sure.exceeds
     assert not doubtful.exceeds

@@ -73,13 +73,13 @@ def test_a_past_surge_hardly_raises_the_bound() -> None:
     assert bounds[1] == pytest.approx(bounds[0], rel=0.15)
 
 
-def test_a_shaky_count_must_clear_a_higher_bound() -> None:
+def test_an_uncertain_count_must_clear_a_higher_bound() -> None:
     looks = quiet([8.0, 12, 10, 7, 11, 13, 9, 10] * 3)
     sure, shaky = (predict(looks, next_year(looks), 1.0, error).threshold(0.01) for error in (0.0, 25.0))
     assert shaky > sure + 2
 
 
-def test_a_shaky_count_moves_the_baseline_less() -> None:
+def test_an_uncertain_count_moves_the_baseline_less() -> None:
     calm = [8.0, 12, 10, 7, 11, 13, 9, 10] * 2
     looks = quiet([*calm, 17.0])
     doubted = QuietLooks(looks.years, looks.counts, looks.coverage, np.array([0.0] * len(calm) + [400.0]))

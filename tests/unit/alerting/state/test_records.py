@@ -25,7 +25,7 @@ def test_lines_can_be_appended() -> None:
     assert judgement_lines(LOOKS[:3]) + judgement_lines(LOOKS[3:]) == judgement_lines(LOOKS)
 
 
-def test_a_status_tells_the_newest_look_and_the_newest_that_was_clear() -> None:
+def test_a_status_holds_the_newest_look_and_the_newest_clear_one() -> None:
     cloudy = judged(30, None, state=State.UNOBSERVED)
     status = site_status(SiteRecord(history=History(judgements=(*LOOKS, cloudy))), on_day(40))
     assert (status.state, status.last_look_at) == (State.UNOBSERVED, on_day(30))
