@@ -64,8 +64,9 @@ def main() -> None:
         "peer error",
         "peer F1",
     )
-    print(_row(head))
-    print(_row(["---"] * len(head)))
+    if arguments.scenes:
+        print(_row(head))
+        print(_row(["---"] * len(head)))
     everything: dict[str, list[Score]] = {}
     peers: dict[str, list[Score]] = {}
     for number, condition in enumerate(ASKED if arguments.scenes else ()):
