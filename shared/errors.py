@@ -14,6 +14,11 @@ dead letter of what they were handling.
 
 import re
 
+from railwatch.shared.text import plain
+
+# Characters of a detail. It may quote what a stranger sent.
+MAX_DETAIL = 2_000
+
 
 class RailwatchError(Exception):
     """The base of all of them. The command prints its message, without a traceback, and exits with 1."""
@@ -41,15 +46,15 @@ class UnprocessableError(RailwatchError):
 
     Attributes:
         reason: a short, stable, machine-readable word such as `checksum-mismatch`; it labels a metric.
-        detail: one sentence for a person: what is wrong, and what would be right.
+        detail: one sentence for a person: what is wrong, and what would be right. It is cleaned and clipped.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
         if not re.fullmatch(r"[a-z0-9-]+", reason):
             raise ValueError(f"a reason is lower-case words with hyphens, not {reason!r}")
-        super().__init__(detail)
         self.reason = reason
-        self.detail = detail
+        self.detail = plain(detail, MAX_DETAIL)
+        super().__init__(self.detail)
 
 
 class ConfigurationError(RailwatchError):

@@ -17,8 +17,12 @@ Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 def derived_id(*parts: object) -> str:
-    """A 128-bit id in hex, derived from these parts in this order. Equal parts give equal ids, always."""
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
+    """A 128-bit id in hex, derived from these parts in this order. Equal parts give equal ids, always.
+
+    A stranger's text may hold lone surrogates; they are encoded like other characters.
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Event(Frozen):

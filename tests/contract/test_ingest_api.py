@@ -227,7 +227,9 @@ REFUSED: list[tuple[str, int, bytes | None, Any]] = [
     ("metadata-invalid", 422, None, "not json"),
     ("metadata-invalid", 422, None, "[1]"),
     ("stac-item-invalid", 422, None, {"type": "Feature", "id": 5}),
-    ("stac-item-invalid", 422, None, item("x.tif", **{"view:sun_azimuth": 777})),
+    ("stac-item-invalid", 422, None, item("x.tif", **{"railwatch:role": "poster"})),
+    ("stac-item-invalid", 422, None, {**item("x.tif"), "id": "\ud800"}),
+    ("metadata-invalid", 422, None, {**METADATA, "\ud800\n" * 5000: 3}),
 ]
 
 
@@ -356,6 +358,16 @@ def test_redis_that_is_away_defers_the_scene(desk: Desk, push: Push) -> None:
 
 
 # What the API says of itself
+
+
+def test_a_remark_is_in_the_receipt(push: Push) -> None:
+    span = {"datetime": None, "start_datetime": "2023-10-05T02:10:00Z", "end_datetime": "2023-10-05T02:12:00Z"}
+    receipt = push(metadata=item("x.tif", **span, **{"view:sun_elevation": 400})).json()
+    assert receipt["observed_at"] == "2023-10-05T02:11:00Z"
+    assert [remark.split(maxsplit=1)[0] for remark in receipt["remarks"]] == [
+        "`properties.datetime`",
+        "`view:sun_elevation`",
+    ]
 
 
 def test_other_routes_and_methods_are_problems_too(client: TestClient) -> None:

@@ -73,6 +73,7 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
     @router.post(
         "/v1/scenes",
         status_code=201,
+        response_model_exclude_defaults=True,
         summary="Push a scene",
         description=openapi.PUSH_DESCRIPTION,
         responses=openapi.RESPONSES,

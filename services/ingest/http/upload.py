@@ -9,13 +9,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from railwatch.services.ingest.scenes.intake import too_large
-from railwatch.services.ingest.scenes.metadata import is_stac_item, parse_json
+from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, is_stac_item, parse_json
 from railwatch.shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
-MAX_DOCUMENT_BYTES = 1024**2
-# Characters of a file's or an item's name that dead letters and logs keep.
-MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
 
 async def _read_item(request: Request) -> Upload:
     document = parse_json(b"".join([chunk async for chunk in _limited(request, MAX_DOCUMENT_BYTES)]))
-    request.state.subject = str(document.get("id", "item"))[:MAX_NAME]
+    request.state.subject = str(document.get("id", "item"))
     if not is_stac_item(document):
         raise UnprocessableError(
             "stac-item-invalid", "A JSON body must be a STAC Item; our own metadata comes with its file, as multipart."
@@ -77,8 +74,8 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
         raise UnprocessableError(
             "metadata-missing", "The form has no part named `metadata`; it must be a JSON object with `observed_at`."
         )
-    request.state.subject = (scene.filename or "upload")[:MAX_NAME]
-    text = metadata if isinstance(metadata, str) else await metadata.read(MAX_DOCUMENT_BYTES)
+    request.state.subject = scene.filename or "upload"
+    text = metadata if isinstance(metadata, str) else await metadata.read(MAX_DOCUMENT_BYTES + 1)
     return Upload(parse_json(text), scene.file)
 
 

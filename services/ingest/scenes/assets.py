@@ -1,5 +1,6 @@
 """The asset of a STAC Item is brought here, from addresses that the operator allows and from no others."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import httpx
 import obstore
 import pystac
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.intake import Intake, Receipt, too_large
@@ -69,7 +70,10 @@ def scene_href(item: pystac.Item, asset: str | None = None) -> str:
         raise UnprocessableError(
             "asset-ambiguous", f"The item has the GeoTIFFs {_names(images)}; name one with the parameter `asset`."
         )
-    href = next(iter(images.values())).get_absolute_href()
+    try:
+        href = next(iter(images.values())).get_absolute_href()
+    except Exception:  # pystac lets every error through that a malformed link provokes
+        href = None
     if href is None:
         raise UnprocessableError("asset-refused", "The asset's address is relative; it must be absolute.")
     return f"file://{quote(href)}" if href.startswith("/") else href
@@ -152,7 +156,7 @@ def _local(href: str, limits: SceneSettings) -> Path:
         path = Path(unquote(urlsplit(href).path)).resolve(strict=True)
     except (OSError, ValueError):
         raise _not_found(href) from None
-    if not path.is_file():
+    if not (path.is_file() and os.access(path, os.R_OK)):
         raise _not_found(href)
     if not allowed(
         path.as_uri(), [Path(unquote(urlsplit(root).path)).resolve().as_uri() for root in _local_roots(limits)]
@@ -173,6 +177,8 @@ def _s3_chunks(href: str) -> Iterator[bytes]:
             yield bytes(chunk)
     except FileNotFoundError:
         raise _not_found(href) from None
+    except (PermissionDeniedError, UnauthenticatedError):
+        raise _not_found(href, " that may be read") from None
     except (BaseError, OSError) as error:
         raise TransientError(f"The bucket {parts.netloc} failed: {type(error).__name__}.") from error
 

@@ -19,7 +19,10 @@ from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
 from railwatch.shared.sites import Site, SiteCatalogue
+from railwatch.shared.text import plain
 
+# Characters of a file's or an item's name that dead letters and logs keep.
+MAX_SUBJECT = 200
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 
 log = structlog.get_logger()
@@ -55,6 +58,7 @@ class Receipt(Frozen):
         role: an observation, or a baseline.
         published: how many events were published this time; 0 if the scene was known.
         sites: every site that the scene shows, with the tiles that were published now or earlier.
+        remarks: what was read in a way that the sender should know, such as a time that is the middle of two.
     """
 
     scene: Slug
@@ -62,6 +66,7 @@ class Receipt(Frozen):
     role: TileRole
     published: int
     sites: tuple[SiteReceipt, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,14 +124,17 @@ class Intake:
         metrics.SCENES.labels(source=source, outcome=outcome, reason="").inc()
         metrics.SCENE_BYTES.labels(source=source).observe(size_bytes)
         log.info(f"scene {outcome}", scene=receipt.scene, source=source, tiles=receipt.published)
+        for remark in receipt.remarks:
+            log.warning("scene has a remark", scene=receipt.scene, source=source, remark=remark)
         return receipt
 
     def refuse(self, error: UnprocessableError, subject: str, source: str) -> None:
-        """Publishes the dead letter of a scene that is refused.
+        """Publishes the dead letter of a scene that is refused. Its subject is cleaned and clipped.
 
         Raises:
             TransientError: the broker is away, and there is no dead letter yet.
         """
+        subject = plain(subject, MAX_SUBJECT)
         self.publish(
             DeadLetter(
                 recorded_at=datetime.now(UTC),
@@ -171,6 +179,7 @@ class Intake:
             role=arrival.metadata.role,
             published=len(events),
             sites=tuple(sorted([*receipts, *claimed.values()], key=lambda receipt: receipt.site)),
+            remarks=arrival.metadata.remarks,
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:

@@ -4,22 +4,25 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import pystac
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from railwatch.services.ingest.scenes.sun import Angle, read_sun
+from railwatch.services.ingest.scenes.times import middle, moment
 from railwatch.shared.counts import Frozen, Sun
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
+from railwatch.shared.text import plain
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-# Sputnik 1: nothing was seen from orbit before.
-FIRST_SATELLITE = datetime(1957, 10, 4, tzinfo=UTC)
-# A sender's clock may be fast by this much.
-CLOCK_TOLERANCE = timedelta(minutes=5)
+# Longest document. An item of a large provider has some 30 KiB.
+MAX_DOCUMENT_BYTES = 1024**2
+# Characters of a remark. It may quote what the sender wrote.
+MAX_REMARK = 300
 
 
 class SceneMetadata(Frozen):
@@ -30,12 +33,15 @@ class SceneMetadata(Frozen):
         observed_at: when the satellite saw it, in UTC.
         role: an observation to count, or a baseline given by an operator.
         sun: where the sun stood.
+        remarks: what was read in a way that the sender should know, each a sentence. They are no part of what the scene
+            is.
     """
 
     scene: Slug | None
     observed_at: datetime
     role: TileRole
     sun: Sun | None
+    remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
 
 class DescribedItem(NamedTuple):
@@ -51,27 +57,38 @@ class _Sidecar(BaseModel):
     observed_at: str | None = None
     scene: Slug | None = None
     role: TileRole = TileRole.OBSERVATION
-    sun: Sun | None = None
+    sun: Any = None
 
 
 class _Properties(BaseModel):
     datetime: str | None = None
+    start: Any = Field(default=None, alias="start_datetime")
+    end: Any = Field(default=None, alias="end_datetime")
     role: TileRole = Field(default=TileRole.OBSERVATION, alias="railwatch:role")
-    azimuth_deg: float | None = Field(default=None, alias="view:sun_azimuth", ge=0, le=360)
-    elevation_deg: float | None = Field(default=None, alias="view:sun_elevation", ge=-90, le=90)
+    azimuth: Any = Field(default=None, alias="view:sun_azimuth")
+    elevation: Any = Field(default=None, alias="view:sun_elevation")
 
 
 class _Item(BaseModel):
     id: str = Field(min_length=1)
     properties: _Properties
+    assets: dict[str, Any]
+
+
+class _Asset(BaseModel):
+    href: str = Field(min_length=1)
+    type: str | None = None
+    roles: list[str] | None = None
 
 
 def parse_json(text: str | bytes) -> dict[str, Any]:
-    """A JSON object.
+    """A JSON object of at most `MAX_DOCUMENT_BYTES`.
 
     Raises:
         UnprocessableError: `metadata-invalid`.
     """
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise UnprocessableError("metadata-invalid", f"The metadata is longer than {MAX_DOCUMENT_BYTES} bytes.")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -95,26 +112,40 @@ def read_metadata(document: dict[str, Any], now: datetime) -> SceneMetadata:
     if is_stac_item(document):
         return read_item(document, now).metadata
     form = _checked(_Sidecar, document, "metadata-invalid")
+    given = form.sun if isinstance(form.sun, dict) else {"azimuth_deg": form.sun, "elevation_deg": form.sun}
+    sun, remarks = read_sun(*(Angle(f"sun.{name}", given.get(name)) for name in ("azimuth_deg", "elevation_deg")))
     return SceneMetadata(
-        scene=form.scene, observed_at=_moment(form.observed_at, "observed_at", now), role=form.role, sun=form.sun
+        scene=form.scene,
+        observed_at=moment(form.observed_at, "observed_at", now),
+        role=form.role,
+        sun=sun,
+        remarks=remarks,
     )
 
 
-def read_item(document: dict[str, Any], now: datetime) -> DescribedItem:
-    """A STAC Item and the metadata in it.
+def read_item(document: Any, now: datetime) -> DescribedItem:
+    """A STAC Item and the metadata in it. Assets that are malformed are left out.
 
     Raises:
         UnprocessableError: `stac-item-invalid`, or one of the `timestamp-*` reasons.
     """
     form = _checked(_Item, document, "stac-item-invalid")
-    view = form.properties
-    observed_at = _moment(view.datetime, "properties.datetime", now)
-    sun = None
-    if view.azimuth_deg is not None and view.elevation_deg is not None:
-        sun = Sun(azimuth_deg=view.azimuth_deg, elevation_deg=view.elevation_deg)
-    metadata = SceneMetadata(scene=slug(form.id), observed_at=observed_at, role=view.role, sun=sun)
+    observed_at, remarks = _observed_at(form.properties, now)
+    sun, about_sun = read_sun(
+        Angle("view:sun_azimuth", form.properties.azimuth), Angle("view:sun_elevation", form.properties.elevation)
+    )
+    assets = {name: asset for name, asset in form.assets.items() if _is_asset(asset)}
+    left_out = [f"`{name}`" for name in form.assets if name not in assets]
+    about_assets = (f"The assets {', '.join(left_out)} are malformed; they are not used.",) if left_out else ()
+    metadata = SceneMetadata(
+        scene=slug(form.id),
+        observed_at=observed_at,
+        role=form.properties.role,
+        sun=sun,
+        remarks=tuple(plain(remark, MAX_REMARK) for remark in (*remarks, *about_sun, *about_assets)),
+    )
     try:
-        return DescribedItem(metadata, pystac.Item.from_dict(document))
+        return DescribedItem(metadata, pystac.Item.from_dict({**document, "assets": assets}))
     except Exception as error:  # pystac lets every error through that a malformed document provokes
         problem = (
             f"The document is not a STAC Item ({type(error).__name__}); it must follow the specification of STAC 1.x."
@@ -127,29 +158,24 @@ def slug(name: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", name):
         return name
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100]
-    return f"{kept or 'scene'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{kept or 'scene'}-{digest}"
 
 
-def _moment(text: str | None, field: str, now: datetime) -> datetime:
-    if text is None:
-        raise UnprocessableError(
-            "timestamp-missing", f"`{field}` must say when the scene was acquired, such as 2023-10-05T02:11:00Z."
-        )
+def _observed_at(properties: _Properties, now: datetime) -> tuple[datetime, tuple[str, ...]]:
+    """See `SceneMetadata.observed_at`, and a remark if the item gives no moment but a start and an end."""
+    if properties.datetime is not None or properties.start is None or properties.end is None:
+        return moment(properties.datetime, "properties.datetime", now), ()
+    observed_at, remark = middle(properties.start, properties.end, now)
+    return observed_at, (remark,)
+
+
+def _is_asset(asset: object) -> bool:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UnprocessableError(
-            "timestamp-invalid", f"`{field}` must be an ISO 8601 time, such as 2023-10-05T02:11:00Z."
-        ) from None
-    if moment.tzinfo is None:
-        raise UnprocessableError(
-            "timestamp-without-zone", f"`{field}` must say its time zone, such as 2023-10-05T02:11:00Z for UTC."
-        )
-    if moment > now + CLOCK_TOLERANCE:
-        raise UnprocessableError("timestamp-in-future", f"`{field}` lies in the future; it must be in the past.")
-    if moment < FIRST_SATELLITE:
-        raise UnprocessableError("timestamp-too-early", f"`{field}` lies before the first satellite, in October 1957.")
-    return moment.astimezone(UTC)
+        _Asset.model_validate(asset)
+    except ValidationError:
+        return False
+    return True
 
 
 def _checked(model: type[ModelT], data: object, reason: str) -> ModelT:

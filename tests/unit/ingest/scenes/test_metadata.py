@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from railwatch.services.ingest.scenes.metadata import read_metadata, slug
+from railwatch.services.ingest.scenes.metadata import SceneMetadata, parse_json, read_item, read_metadata, slug
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
 
@@ -41,9 +41,9 @@ def test_a_clock_may_be_a_little_fast() -> None:
 
 
 def test_a_fault_names_its_field() -> None:
-    error = refusal({"observed_at": "2023-10-05T02:11:00Z", "sun": {"azimuth_deg": 400, "elevation_deg": 10}})
+    error = refusal({"observed_at": "2023-10-05T02:11:00Z", "role": "poster"})
     assert error.reason == "metadata-invalid"
-    assert "`sun.azimuth_deg`" in error.detail
+    assert "`role`" in error.detail
 
 
 @pytest.mark.parametrize("value", [20231005, True, ["2023-10-05T02:11:00Z"], "1696471860", "2023-10-05T25:11:00Z"])
@@ -51,14 +51,149 @@ def test_only_iso_8601_is_a_time(value: object) -> None:
     assert refusal({"observed_at": value}).reason in {"metadata-invalid", "timestamp-invalid"}
 
 
-def test_half_a_sun_is_none() -> None:
-    item: dict[str, Any] = {
+def item(**properties: Any) -> dict[str, Any]:
+    return {
         "type": "Feature",
         "stac_version": "1.0.0",
         "id": "I1",
         "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z", "view:sun_azimuth": 168.0},
+        "properties": {"datetime": "2023-10-05T02:11:00Z", **properties},
         "links": [],
         "assets": {},
     }
-    assert read_metadata(item, NOW).sun is None
+
+
+def test_half_a_sun_is_none() -> None:
+    metadata = read_metadata(item(**{"view:sun_azimuth": 168.0}), NOW)
+    assert (metadata.sun, metadata.remarks) == (None, ())
+
+
+def suns(azimuth: object, elevation: object) -> list[SceneMetadata]:
+    """The same sun in a STAC Item and in our own form."""
+    own = {"observed_at": "2023-10-05T02:11:00Z", "sun": {"azimuth_deg": azimuth, "elevation_deg": elevation}}
+    stac = item(**{"view:sun_azimuth": azimuth, "view:sun_elevation": elevation})
+    return [read_metadata(own, NOW), read_metadata(stac, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("given", "azimuth_deg"),
+    [(-160, 200.0), (360.2, 0.2), (360, 0.0), (-1e-20, 0.0), (0, 0.0), (719.9, 359.9), ("168.2", 168.2)],
+)
+def test_the_azimuth_of_the_sun_is_brought_into_one_turn(given: object, azimuth_deg: float) -> None:
+    for metadata in suns(given, 41.5):
+        assert metadata.sun is not None
+        assert metadata.sun.azimuth_deg == pytest.approx(azimuth_deg, abs=1e-9)
+        assert 0 <= metadata.sun.azimuth_deg < 360
+        assert metadata.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "field"),
+    [
+        (168, 400, "elevation"),
+        (168, float("nan"), "elevation"),
+        (168, "high", "elevation"),
+        (168, 10**400, "elevation"),
+        (1e30, 41, "azimuth"),
+        (float("-inf"), 41, "azimuth"),
+        (True, 41, "azimuth"),
+        ({"deg": "\ud800" * 1000}, 41, "azimuth"),
+    ],
+)
+def test_an_absurd_angle_is_left_out_with_a_remark(azimuth: object, elevation: object, field: str) -> None:
+    for metadata in suns(azimuth, elevation):
+        assert metadata.sun is None
+        (remark,) = metadata.remarks
+        assert field in remark
+        assert remark.isprintable()
+        assert len(remark) < 200
+
+
+@given(
+    st.one_of(
+        st.none(), st.text(), st.integers(), st.floats(), st.lists(st.none()), st.dictionaries(st.text(), st.text())
+    )
+)
+def test_no_sun_costs_a_scene(sun: object) -> None:
+    read_metadata({"observed_at": "2023-10-05T02:11:00Z", "sun": sun}, NOW)
+    read_metadata(item(**{"view:sun_azimuth": sun, "view:sun_elevation": sun}), NOW)
+
+
+def test_an_item_with_a_start_and_an_end_is_seen_in_the_middle() -> None:
+    span = {"start_datetime": "2023-10-05T02:10:00Z", "end_datetime": "2023-10-05T05:13:00+03:00"}
+    metadata = read_metadata(item(datetime=None, **span), NOW)
+    assert metadata.observed_at == datetime(2023, 10, 5, 2, 11, 30, tzinfo=UTC)
+    assert "middle" in metadata.remarks[0]
+    assert read_metadata(item(**span), NOW).observed_at == datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        (None, "2023-10-05T02:12:00Z", "timestamp-missing"),
+        ("2023-10-05T02:12:00Z", "2023-10-05T02:10:00Z", "timestamp-invalid"),
+        ("2023-10-05T02:10:00", "2023-10-05T02:12:00Z", "timestamp-without-zone"),
+        ("2023-10-05T02:10:00Z", "2126-10-05T02:12:00Z", "timestamp-in-future"),
+        (["2023"], "2023-10-05T02:12:00Z", "timestamp-invalid"),
+    ],
+)
+def test_a_span_without_a_true_middle_is_refused(start: object, end: object, reason: str) -> None:
+    assert refusal(item(datetime=None, start_datetime=start, end_datetime=end)).reason == reason
+
+
+MALFORMED: list[Any] = [
+    None,
+    "text",
+    [],
+    {},
+    {**item(), "properties": None},
+    {**item(), "properties": "text"},
+    {**item(), "properties": []},
+    {**item(), "id": "a\ud800"},
+    {**item(), "id": 5},
+    {**item(), "id": ["a"]},
+    {**item(), "assets": []},
+    {**item(), "assets": None},
+    {**item(), "links": None},
+    {**item(), "links": ["text", None]},
+    {**item(), "stac_version": {}},
+    item(datetime=5),
+    item(datetime=["2023-10-05T02:11:00Z"]),
+]
+
+
+@pytest.mark.parametrize("document", MALFORMED)
+def test_a_malformed_item_is_refused_in_printable_words(document: Any) -> None:
+    with pytest.raises(UnprocessableError) as refused:
+        read_item(document, NOW)
+    assert refused.value.reason in {"stac-item-invalid", "timestamp-missing"}
+    assert refused.value.detail.isprintable()
+
+
+def nested(depth: int) -> Any:
+    value: Any = None
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_absurd_nesting_is_refused() -> None:
+    assert read_item({**item(), "geometry": nested(100)}, NOW).metadata.scene == "I1"
+    with pytest.raises(UnprocessableError) as refused:
+        read_item({**item(), "geometry": nested(900)}, NOW)
+    assert refused.value.reason == "stac-item-invalid"
+
+
+@pytest.mark.parametrize(
+    "bad", [None, "text", {}, {"href": None}, {"href": "https://x/a.tif", "type": 5}, {"href": "/a", "roles": "data"}]
+)
+def test_a_malformed_asset_is_left_out_with_a_remark(bad: object) -> None:
+    good = {"href": "https://example.com/a.tif", "type": "image/tiff; application=geotiff"}
+    metadata, found = read_item({**item(), "assets": {"good": good, "bad": bad}}, NOW)
+    assert list(found.assets) == ["good"]
+    assert "`bad`" in metadata.remarks[0]
+
+
+def test_a_document_is_only_so_long() -> None:
+    with pytest.raises(UnprocessableError, match="longer"):
+        parse_json(b" " * 2_000_000)
