@@ -1,7 +1,7 @@
 """`make bench-speed`: time and memory of a count on one core. `python -m tests.benchmarks.speed`.
 
-The median of several counts by processor time, after one to warm up, so that other work on the machine matters
-little. Stages are the wall time of that count. Memory is the peak of what Python and numpy allocate during a count
+The median of several counts, after one to warm up. All times are processor time, the stages' too, so that other work on
+the machine has little influence. Memory is the peak of what Python and numpy allocate during a count
 (`tracemalloc`; GDAL's own few tens of megabytes are not in it) with the pair itself, as a multiple of the pair in the
 files' data type (8 bits) and of the pair as the detector holds it (float32).
 
@@ -18,11 +18,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import tracemalloc
 from dataclasses import replace
 from time import process_time
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
 
+from railwatch.services.detector import stages
 from railwatch.services.detector.alignment.registration import warped_by
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.raster import Raster
@@ -72,12 +74,13 @@ def cell_of(tile: Raster) -> Cell:
 
 
 def measure(tile: Raster, baseline: Raster, tracks: tuple[Track, ...], runs: int) -> tuple[float, dict[str, float]]:
-    """Processor seconds of a count, and wall milliseconds by stage."""
+    """Processor seconds of a count, and milliseconds by stage."""
     took = []
     for _ in range(runs + 1):
         fresh = [replace(picture) for picture in (tile, baseline)]
         began = process_time()
-        counted = count_tile(fresh[0], fresh[1], tracks, cell=cell_of(tile))
+        with patch.object(stages, "perf_counter", process_time):
+            counted = count_tile(fresh[0], fresh[1], tracks, cell=cell_of(tile))
         took.append((process_time() - began, counted.count.timings_ms))
     return sorted(took[1:], key=lambda run: run[0])[runs // 2]
 
@@ -102,9 +105,9 @@ def main() -> None:
     for side, km in CASES:
         tile, baseline = pair(side)
         tracks = lines(tile, km)
-        seconds, stages = measure(tile, baseline, tracks, runs)
+        seconds, by_stage = measure(tile, baseline, tracks, runs)
         peak, samples = peak_bytes(tile, baseline, tracks), tile.pixels.size + baseline.pixels.size
-        parts = ", ".join(f"{name} {ms:.0f}" for name, ms in stages.items())
+        parts = ", ".join(f"{name} {ms:.0f}" for name, ms in by_stage.items())
         memory = f"{peak / 1e6:.0f} MB", f"{peak / samples:.1f}", f"{peak / (4 * samples):.1f}"
         print("| " + " | ".join((f"{side} px", f"{km:g} km", f"{seconds:.2f} s", parts, *memory)) + " |", flush=True)
 

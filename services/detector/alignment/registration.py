@@ -9,16 +9,13 @@ of tracks repeats every 4 to 5 m, and a match that is off by one track is worse 
 from dataclasses import dataclass
 
 import numpy as np
-from affine import Affine
-from rasterio.enums import Resampling
-from skimage.transform import SimilarityTransform
+from skimage.transform import SimilarityTransform, warp
 
 from railwatch.services.detector.alignment.correlation import Patches, Surfaces, correlate, jacobian, refine, search
 from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask, Points
-from railwatch.services.detector.imagery.raster import Raster, luminance, resample_pixels
+from railwatch.services.detector.imagery.raster import Raster, luminance
 from railwatch.shared.counts import Registration
 from railwatch.shared.errors import TileRejectedError
-from railwatch.shared.geography import PixelGrid
 
 # Limits of the shift: the larger of the two holds. Metre-class satellites place their pictures to about 5 m (CE90)
 # without ground control.
@@ -106,22 +103,29 @@ def register(tile: Raster, baseline: Raster, corridor: Mask) -> Match:
 
 
 def warped_by(transform: SimilarityTransform, baseline: Raster) -> Raster:
-    """The baseline resampled (cubic) at the transform of each pixel coordinate; not valid where it does not reach."""
-    # GDAL counts from the corners of pixels: half a pixel there and back.
-    to_baseline = Affine.translation(0.5, 0.5) @ Affine(*transform.params[:2].ravel()) @ Affine.translation(-0.5, -0.5)
-    grid = PixelGrid(~to_baseline, baseline.crs), PixelGrid(Affine.identity(), baseline.crs), baseline.shape
-    pixels = resample_pixels(baseline.pixels, *grid)
-    if baseline.valid.all():
-        seen = _within(transform.params, baseline.shape)
-    else:
-        sound = _eroded(baseline.valid).view(np.uint8)[None]
-        seen = resample_pixels(sound, *grid, Resampling.nearest)[0] > 0
-        pixels *= seen
+    """The baseline resampled (bicubic) at the transform of each pixel coordinate.
+
+    It is not valid where the baseline does not reach, and where the interpolation draws on missing data.
+    On three bands of 2048 x 2048 pixels it takes 0.32 s and 84 MB; GDAL takes 0.19 s and 101 MB, and gives the same to
+    0.0001 of full scale.
+    """
+    whole = bool(baseline.valid.all())
+    pixels = np.empty_like(baseline.pixels)
+    for warped, band in zip(pixels, baseline.pixels, strict=True):
+        source = band if whole else np.where(baseline.valid, band, np.float32(np.nan))
+        warped[:] = warp(source, transform, order=3, mode="edge", clip=False)
+    seen = _within(transform.params, baseline.shape)
+    if not whole:
+        seen &= np.isfinite(pixels[0])
+    np.copyto(pixels, 0, where=~seen)
     return Raster(pixels, seen, baseline.transform, baseline.crs, baseline.gsd_m)
 
 
 def _within(matrix: Doubles, shape: tuple[int, int]) -> Mask:
-    """Which pixels (rows, cols) a matrix that turns by less than a right angle leads into a picture of this shape."""
+    """Which pixels (rows, cols) a matrix that turns by less than a right angle leads into a picture of this shape.
+
+    On 2048 x 2048 pixels it takes 9 ms; `skimage.draw.polygon2mask` of the picture's frame takes 630 ms.
+    """
     rows, cols = shape
     y, x = np.ogrid[:rows, :cols]
     left, right = ((edge - matrix[0, 2] - matrix[0, 1] * y) / matrix[0, 0] for edge in (-0.5, cols - 0.5))
@@ -141,7 +145,7 @@ def _patches(picture: Raster, corridor: Mask) -> Patches:
 
 
 def _eroded(valid: Mask) -> Mask:
-    """What lies two pixels inside, along rows and columns: as far as cubic interpolation and gradients reach.
+    """What lies two pixels inside, along rows and columns: as far as gradients reach.
 
     On 2048 x 2048 pixels it takes 1.4 ms; `skimage.morphology.erosion` takes 44 ms.
     """

@@ -6,11 +6,9 @@ of the first pixel. Pixel values are digital numbers divided by the sensor's ful
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import array_bounds
@@ -25,8 +23,6 @@ WARP_MB = 8
 
 # Share of red, green and blue in the brightness that the eye sees (ITU-R BT.709).
 LUMINANCE = (0.2126, 0.7152, 0.0722)
-
-Sample = TypeVar("Sample", np.float32, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -140,29 +136,18 @@ def resample(
     A pixel is valid if all pixels that it is interpolated from are valid. Validity is resampled as one more band: it is
     several times faster than GDAL's own handling of no-data.
     """
-    bands = resample_pixels(np.concatenate([pixels, valid[None].astype(np.float32)]), source, target, shape)
-    seen: Mask = np.abs(bands[-1] - 1) < 0.01
-    return bands[:-1] * seen, seen
-
-
-def resample_pixels(
-    pixels: NDArray[Sample],
-    source: PixelGrid,
-    target: PixelGrid,
-    shape: tuple[int, int],
-    resampling: Resampling = Resampling.cubic,
-) -> NDArray[Sample]:
-    """Pixels (bands, rows, cols) on another grid of some shape (rows, cols), 0 where they do not reach."""
-    resampled = np.zeros((len(pixels), *shape), dtype=pixels.dtype)
+    bands = np.concatenate([pixels, valid[None].astype(np.float32)])
+    resampled = np.zeros((len(bands), *shape), dtype=np.float32)
     reproject(
-        pixels,
+        bands,
         resampled,
         src_transform=source.transform,
         src_crs=source.crs,
         dst_transform=target.transform,
         dst_crs=target.crs,
-        resampling=resampling,
+        resampling=Resampling.cubic,
         init_dest_nodata=False,
         warp_mem_limit=WARP_MB,
     )
-    return resampled
+    seen: Mask = np.abs(resampled[-1] - 1) < 0.01
+    return resampled[:-1] * seen, seen
