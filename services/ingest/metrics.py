@@ -13,6 +13,11 @@ SCENES = _OWN.counter(
     outcome="`published`, `known` (accepted before), `rejected` (a dead letter), or `deferred` (tried again later)",
     reason="why it was rejected, such as `no-site-overlap`; empty otherwise",
 )
+SOURCE_FAILURES = _OWN.counter(
+    "railwatch_source_failures_total",
+    "Polls of a source, and searches of a STAC API over one site, that failed. The next poll tries again.",
+    source="`directory`, `bucket` or `stac`",
+)
 TILES_PUBLISHED = _OWN.counter(
     "railwatch_tiles_published_total",
     "Tiles that were cut from scenes and published.",

@@ -1,8 +1,11 @@
 """Scenes that Railwatch finds by itself: in a directory, in a bucket, in a STAC API."""
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,16 +14,20 @@ from urllib.parse import parse_qs, urlsplit
 import obstore
 import pytest
 from obstore.store import MemoryStore
+from structlog.testing import capture_logs
 
+from railwatch.services.ingest.scenes.intake import Intake, Receipt
 from railwatch.services.ingest.settings import SceneSettings, StacSettings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.services.ingest.sources.pairs import pairs
-from railwatch.services.ingest.sources.polling import Source, run_sources
+from railwatch.services.ingest.sources.polling import Source, offer, run_sources
 from railwatch.services.ingest.sources.stac import PolledCatalogue
-from railwatch.shared.errors import TransientError
+from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import DeadLetter
 from railwatch.shared.health import Progress
-from tests.support.geotiff import NoiseScene
+from railwatch.shared.sites import load_sites
+from tests.support.geotiff import NoiseScene, write_site
 from tests.support.ingest import Desk, desk_over
 
 METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
@@ -134,8 +141,9 @@ def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: 
 @pytest.mark.parametrize("moved_before_the_crash", [[], ["a.tif"]])
 def test_a_crash_while_putting_away_is_made_up_for(desk: Desk, inbox: Path, moved_before_the_crash: list[str]) -> None:
     lay(inbox)
-    (inbox / "processed").mkdir()
-    (inbox / "a.json").rename(inbox / "a.json.processed")
+    for name in ("processed", ".processed"):
+        (inbox / name).mkdir()
+    (inbox / "a.json").rename(inbox / ".processed" / "a.json")
     for name in moved_before_the_crash:
         (inbox / name).rename(inbox / "processed" / name)
     poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
@@ -152,6 +160,98 @@ def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkey
     poll_twice(WatchedDirectory(inbox, desk.intake()))
     assert [letter.reason for letter in desk.dead_letters] == ["internal-error"]
     assert "ZeroDivision" not in desk.dead_letters[0].detail
+
+
+@pytest.mark.parametrize("length", [200, 246, 250, 255])
+@pytest.mark.parametrize("letter", ["a", "å"])
+def test_a_long_name_is_taken_or_refused_and_blocks_nothing(desk: Desk, inbox: Path, length: int, letter: str) -> None:
+    stem = letter * ((length - 5) // len(letter.encode()))
+    for suffix, data in ((".tif", NoiseScene().geotiff()), (".json", METADATA.encode())):
+        (inbox / f"{stem}{suffix}").write_bytes(data)
+    (inbox / f"{stem[:-1]}b.tif").write_bytes(b"not a picture")
+    (inbox / f"{stem[:-1]}b.json").write_text(METADATA)
+    lay(inbox, "z", metadata=json.dumps({"observed_at": "2023-10-06T02:11:00Z", "scene": "S2"}))
+    watched = WatchedDirectory(inbox, desk.intake())
+    for _ in range(4):
+        watched.poll(GOING_ON)
+    assert {tile.scene for tile in desk.tiles} == {"S1", "S2"}
+    assert [letter.reason for letter in desk.dead_letters] == ["format-unsupported"]
+    assert [name for name in files(inbox) if "/" not in name] == []
+    (problem,) = [name for name in files(inbox / "rejected") if name.endswith(".problem.json")]
+    assert problem.startswith(stem[:40])
+
+
+def test_a_name_that_is_not_utf_8_is_taken_or_refused_in_clean_words(desk: Desk, inbox: Path) -> None:
+    for stem, data in ((b"a\xff", NoiseScene().geotiff()), (b"b\xff\n", b"not a picture")):
+        (inbox / os.fsdecode(stem + b".tif")).write_bytes(data)
+        (inbox / os.fsdecode(stem + b".json")).write_text(METADATA)
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    assert [tile.scene for tile in desk.tiles] == ["S1"]
+    (letter,) = desk.dead_letters
+    assert letter.reason == "format-unsupported"
+    assert DeadLetter.model_validate_json(letter.model_dump_json()).subject == "b\\udcff .tif"
+    assert [name for name in files(inbox) if "/" not in name] == []
+
+
+def test_a_file_that_the_system_refuses_is_told_once(desk: Desk, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(inbox, "a")
+    lay(inbox, "b")
+    opened = Path.open
+
+    def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "a.tif":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    def immovable(path: Path, target: Path) -> Path:
+        if path.name.startswith("a."):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        path.rename(target)
+        return target
+
+    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr(Path, "replace", immovable)
+    watched = WatchedDirectory(inbox, desk.intake())
+    with capture_logs() as lines:
+        for _ in range(5):
+            watched.poll(GOING_ON)
+    assert [letter.reason for letter in desk.dead_letters] == ["file-refused"]
+    assert len(desk.tiles) == 1
+    assert len([line for line in lines if line["log_level"] == "warning" and "a." in line["subject"]]) <= 3
+    monkeypatch.undo()
+    watched.poll(GOING_ON)
+    assert files(inbox) == [
+        "processed/b.json",
+        "processed/b.tif",
+        "rejected/a.json",
+        "rejected/a.tif",
+        "rejected/a.tif.problem.json",
+    ]
+
+
+def test_a_scene_that_cannot_be_put_away_is_taken_once(
+    desk: Desk, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(inbox)
+    taken: list[Path] = []
+    take = Intake.take
+
+    def counted(intake: Intake, path: Path, *arguments: Any) -> Any:
+        taken.append(path)
+        return take(intake, path, *arguments)
+
+    def full(path: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Intake, "take", counted)
+    watched = WatchedDirectory(inbox, desk.intake())
+    with monkeypatch.context() as away:
+        away.setattr(Path, "rename", full)
+        for _ in range(5):
+            watched.poll(GOING_ON)
+    assert len(taken) == 1
+    watched.poll(GOING_ON)
+    assert files(inbox) == ["processed/a.json", "processed/a.tif"]
 
 
 # A bucket
@@ -200,7 +300,9 @@ class StacApi:
 
     def __init__(self) -> None:
         self.searches: list[dict[str, Any]] = []
-        self.items: list[dict[str, Any]] = []
+        self.items: list[Any] = []
+        # What the next searches give instead of the items: a body, and a status.
+        self.answers: list[tuple[bytes, int]] = []
         self.scene = NoiseScene().geotiff()
         self.fails = False
         api = self
@@ -212,6 +314,8 @@ class StacApi:
                     self._answer(api.scene)
                 elif path == "/search":
                     self._search({name: values[0] for name, values in parse_qs(query).items()})
+                elif path.startswith("/status/"):
+                    self._answer(b"", int(path.removeprefix("/status/").removesuffix(".tif")))
                 else:
                     self._answer(json.dumps(api.landing_page()).encode())
 
@@ -220,10 +324,10 @@ class StacApi:
 
             def _search(self, query: dict[str, Any]) -> None:
                 api.searches.append({**query, "authorization": self.headers["authorization"]})
-                self._answer(json.dumps({"type": "FeatureCollection", "features": api.items, "links": []}).encode())
+                self._answer(*api.answers.pop(0) if api.answers else (api.page(api.items),))
 
-            def _answer(self, body: bytes) -> None:
-                self.send_response(400 if api.fails else 200)
+            def _answer(self, body: bytes, status: int = 200) -> None:
+                self.send_response(400 if api.fails else status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -233,6 +337,9 @@ class StacApi:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def page(self, features: Any, links: Any = ()) -> bytes:
+        return json.dumps({"type": "FeatureCollection", "features": features, "links": links}).encode()
 
     def landing_page(self) -> dict[str, Any]:
         return {
@@ -317,6 +424,130 @@ def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polle
     assert len(desk.tiles) == 1
 
 
+def malformed(good: dict[str, Any]) -> list[Any]:
+    return [
+        None,
+        "text",
+        5,
+        [],
+        [[None]],
+        {},
+        {**good, "id": None},
+        {**good, "id": 5},
+        {**good, "id": "lone \ud800 surrogate"},
+        {**good, "id": "a" * 10_000},
+        {**good, "id": "p1", "properties": None},
+        {**good, "id": "p2", "properties": "text"},
+        {**good, "id": "p3", "properties": ["datetime"]},
+        {**good, "id": "p4", "properties": {"datetime": ["2023"], "updated": {"a": "\ud800"}}},
+        {**good, "id": "a1", "assets": None},
+        {**good, "id": "a2", "assets": ["visual"]},
+        {**good, "id": "a3", "assets": {"visual": None}},
+        {**good, "id": "a4", "assets": {"visual": {"href": ["a.tif"]}}},
+        {**good, "id": "a5", "assets": {"\ud800\n": {"href": "file:///\0\ud800.tif"}}},
+        {**good, "id": "a6", "assets": {"visual": {"href": "http://[", "type": "image/tiff"}}},
+        {**good, "id": "a7", "assets": {"visual": {"href": "a.tif"}}, "links": [{"rel": "self", "href": 5}]},
+        {**good, "id": "l1", "links": None},
+        {**good, "id": "l2", "links": [None]},
+        {**good, "id": "c1", "collection": {"\ud800": []}, "properties": {}},
+    ]
+
+
+def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    bad = malformed(stac.item("bad"))
+    stac.items = [each for number, one in enumerate(bad) for each in (one, stac.item(f"good-{number}"))]
+    polled()
+    polled()
+    good = {tile.scene for tile in desk.tiles}
+    assert good >= {f"good-{number}" for number in range(len(bad))}
+    assert len(good) + len(desk.dead_letters) == len(stac.items)
+    for letter in desk.dead_letters:
+        assert letter.reason in {"stac-item-invalid", "timestamp-missing", "asset-missing", "asset-refused"}
+        assert letter.subject.isprintable()
+        assert len(letter.subject) <= 200
+        assert DeadLetter.model_validate_json(letter.model_dump_json()) == letter
+
+
+@pytest.mark.parametrize("depth", [500, 900, 980, 100_000])
+@pytest.mark.parametrize("field", ["id", "geometry", "properties", "assets", "collection"])
+def test_absurd_nesting_stops_nothing(
+    desk: Desk, stac: StacApi, polled: Callable[[], None], depth: int, field: str
+) -> None:
+    page = stac.page([{**stac.item("deep"), field: "HERE"}, stac.item("good")])
+    page = page.replace(b'"HERE"', b'[{"]": ' * depth + b"1" + b"}]" * depth)
+    stac.answers = [(page, 200)]
+    polled()
+    assert "good" in [tile.scene for tile in desk.tiles]
+
+
+PAGES = [b"", b"null", b"[]", b"5", b"{", b'{"features": "text"}', b'{"features": {"a": 1}}', b"\xff", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_search_that_fails_starves_no_other_site(
+    desk: Desk, stac: StacApi, polled: Callable[[], None], tmp_path: Path, page: bytes
+) -> None:
+    directory = tmp_path / "sites"
+    desk.sites = load_sites(write_site(directory, yaml="id: another\nname: Another\ntracks: yard.geojson\n"))
+    stac.items = [stac.item("I1")]
+    stac.answers = [(page, 500 if page == b"" else 200)]
+    with capture_logs() as lines:
+        polled()
+    assert len(stac.searches) == 2
+    assert {tile.scene for tile in desk.tiles} == {"I1"}
+    if page not in (b"null", b"[]"):
+        assert [line["site"] for line in lines if line["event"] == "search failed"] == ["another"]
+
+
+def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}
+    stac.answers = [(stac.page([stac.item("I1")], [following]), 200), (b"", 500)]
+    polled()
+    assert [tile.scene for tile in desk.tiles] == ["I1"]
+    stac.answers = [(stac.page([stac.item("I2")], [None]), 200)]
+    polled()
+    assert [tile.scene for tile in desk.tiles] == ["I1", "I2"]
+
+
+def test_pages_in_a_circle_end(
+    desk: Desk, stac: StacApi, polled: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("railwatch.services.ingest.sources.stac.MAX_PAGES", 3)
+    following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}
+    stac.answers = [(stac.page([stac.item("I1")], [following]), 200)] * 10
+    polled()
+    assert len(stac.searches) == 4
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_an_asset_that_is_not_there_yet_is_tried_again_and_told_once(
+    desk: Desk, stac: StacApi, polled: Callable[[], None], status: int
+) -> None:
+    item = stac.item("I1")
+    stac.items = [{**item, "assets": {"visual": {"href": f"{stac.url}/status/{status}.tif"}}}]
+    for _ in range(3):
+        polled()
+    assert [letter.reason for letter in desk.dead_letters] == ["asset-not-found"]
+    desk.redis.pass_time(timedelta(hours=25))
+    polled()
+    assert [letter.reason for letter in desk.dead_letters] == ["asset-not-found"] * 2
+    assert desk.dead_letters[0].id == desk.dead_letters[1].id
+    stac.items = [item]
+    for _ in range(2):
+        polled()
+    assert [tile.scene for tile in desk.tiles] == ["I1"]
+
+
+def test_an_asset_is_taken_when_its_address_is_allowed(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items = [stac.item("I1")]
+    allowed, desk.limits = desk.limits, SceneSettings()
+    polled()
+    desk.limits = allowed
+    polled()
+    assert [letter.reason for letter in desk.dead_letters] == ["asset-refused"]
+    assert len(desk.tiles) == 1
+
+
 # Running them
 
 
@@ -326,7 +557,7 @@ def test_sources_are_looked_through_until_told_to_stop() -> None:
 
     def flaky(_: threading.Event) -> None:
         looks.append("flaky")
-        raise TransientError("away")
+        raise TransientError("away") if looks.count("flaky") % 2 else ZeroDivisionError
 
     def steady(_: threading.Event) -> None:
         looks.append("steady")
@@ -337,9 +568,13 @@ def test_sources_are_looked_through_until_told_to_stop() -> None:
     assert looks.count("flaky") > 3
 
 
-def test_a_source_that_breaks_ends_the_service() -> None:
-    def broken(_: threading.Event) -> None:
+def test_a_refusal_that_cannot_be_told_is_offered_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        run_sources([Source("broken", broken, 1.0)], Progress(), threading.Event())
+    monkeypatch.setattr(Intake, "refuse", broken)
+
+    def refused() -> Receipt:
+        raise UnprocessableError("file-missing", "There is none.")
+
+    assert offer(desk.intake(), "a", "directory", refused) is None

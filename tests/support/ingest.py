@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import redis
 from fastapi import FastAPI
@@ -29,16 +30,20 @@ TOKEN = "a-token-of-some-length"
 class StubRedis:
     """As much of Redis as claims need."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, tuple[str, timedelta]] = field(default_factory=dict)
     away: bool = False
 
     def get(self, name: str) -> str | None:
         self._answer()
-        return self.values.get(name)
+        return self.values.get(name, (None,))[0]
 
-    def set(self, name: str, value: str, ex: Any) -> None:
+    def set(self, name: str, value: str, ex: timedelta) -> None:
         self._answer()
-        self.values[name] = value
+        self.values[name] = value, ex
+
+    def pass_time(self, time: timedelta) -> None:
+        """What is kept for less is forgotten."""
+        self.values = {name: (value, left - time) for name, (value, left) in self.values.items() if left > time}
 
     def _answer(self) -> None:
         if self.away:

@@ -30,11 +30,11 @@ class Claims:
             note = self._client.get(key("ingest", "claim", claim))
         return None if note is None else str(note)
 
-    def put(self, claim: str, note: str) -> None:
-        """Keeps a claim.
+    def put(self, claim: str, note: str, kept_for: timedelta = KEPT_FOR) -> None:
+        """Keeps a claim for some time.
 
         Raises:
             TransientError: Redis does not answer.
         """
         with redis_errors():
-            self._client.set(key("ingest", "claim", claim), note, ex=KEPT_FOR)
+            self._client.set(key("ingest", "claim", claim), note, ex=kept_for)

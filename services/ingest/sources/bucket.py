@@ -14,9 +14,9 @@ from obstore.store import ObjectStore
 
 from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled
 from railwatch.services.ingest.scenes.intake import Intake, Receipt
-from railwatch.services.ingest.scenes.metadata import parse_json, read_metadata
+from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
-from railwatch.services.ingest.sources.polling import offer
+from railwatch.services.ingest.sources.polling import settle
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import derived_id
 
@@ -58,19 +58,24 @@ class WatchedBucket:
             if None in pair and datetime.now(UTC) - youngest < self._partner_within:
                 continue
             note = derived_id(SOURCE, self._name, *((each["path"], each["e_tag"]) for each in found))
-            if self._intake.claims.get(note) is None:
-                outcome = offer(self._intake, pair.subject, SOURCE, partial(self._take, pair))
-                if outcome is not None:
-                    self._intake.claims.put(note, "settled")
+            settle(self._intake, note, pair.subject, SOURCE, partial(self._take, pair))
 
     def _take(self, pair: Pair) -> Receipt:
         if pair.geotiff is None or pair.metadata is None:
             raise pair.refusal()
         try:
-            document = parse_json(bytes(obstore.get(self._store, pair.metadata).bytes()))
-            metadata = read_metadata(document, datetime.now(UTC))
+            metadata = read_metadata(parse_json(self._start_of(pair.metadata)), datetime.now(UTC))
             chunks = obstore.get(self._store, pair.geotiff).stream(min_chunk_size=CHUNK_BYTES)
             with spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes) as path:
                 return self._intake.take(path, metadata, SOURCE)
         except BaseError as error:
             raise TransientError(f"The bucket {self._name} failed: {type(error).__name__}.") from error
+
+    def _start_of(self, name: str) -> bytes:
+        """An object's bytes; of one that is too long for metadata, enough to see that."""
+        start = b""
+        for chunk in obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES):
+            start += bytes(chunk)
+            if len(start) > MAX_DOCUMENT_BYTES:
+                break
+        return start

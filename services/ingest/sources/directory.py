@@ -3,29 +3,53 @@
 A file is complete when its size and time are the same in two polls. Senders write the GeoTIFF first and the metadata
 last, or move both in.
 
-One rename decides a pair: `<name>.json` becomes `<name>.json.processed` or `.rejected`. If ingest crashes after it, the
-next poll makes up for the moves that are missing. If it crashes before, the scene is offered again, and its claim says
-that it is known.
+One rename decides a pair: `<name>.json` goes into `.processed/` or `.rejected/`. If ingest crashes after it, the next
+poll makes up for the moves that are missing. If it crashes before, the scene is offered again, and its claim says that
+it is known.
+
+The operating system may refuse any of this for one file. This is told once, and holds up no other file.
 """
 
+import errno
 import json
+import os
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from railwatch.services.ingest.scenes.intake import Intake, Receipt
-from railwatch.services.ingest.scenes.metadata import parse_json, read_metadata
+import structlog
+
+from railwatch.services.ingest.scenes.intake import MAX_SUBJECT, Intake, Receipt
+from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import derived_id
+from railwatch.shared.text import plain
+
+log = structlog.get_logger()
 
 SOURCE = "directory"
 PROCESSED, REJECTED = "processed", "rejected"
 
+# A name may have so many bytes.
+LONGEST_NAME_BYTES = 255
+# Characters of a longer name that its problem file keeps. With digest and suffix they fit in any alphabet.
+KEPT_OF_NAME = 50
+
+# Errors of the operating system that are not about the file, or that say that it is gone.
+MAY_PASS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT})
+
 # A file's size in bytes, and the time of its last change in nanoseconds.
 Stamp = tuple[int, int]
+# A pair, and how its files are.
+Version = tuple[Pair, tuple[Stamp, ...]]
 
 
 class WatchedDirectory:
@@ -42,6 +66,10 @@ class WatchedDirectory:
         self._partner_within_s = partner_within_s
         self._stamps: dict[str, Stamp] = {}
         self._since: dict[str, float] = {}
+        # What came of pairs that are still here because they could not be put away.
+        self._settled: dict[Version, Receipt | UnprocessableError] = {}
+        # The names of those of which the log tells.
+        self._stuck: set[str] = set()
 
     def poll(self, stop: threading.Event) -> None:
         """Takes every complete pair.
@@ -51,56 +79,124 @@ class WatchedDirectory:
         """
         for outcome in (PROCESSED, REJECTED):
             (self._directory / outcome).mkdir(exist_ok=True)
-            for marker in sorted(self._directory.glob(f"*.json.{outcome}")):
-                self._finish(marker, outcome)
+            self._decided(outcome).mkdir(exist_ok=True)
+            for marker in sorted(self._decided(outcome).iterdir()):
+                with self._told_once(marker.name):
+                    self._finish(marker, outcome)
         before, self._stamps = self._stamps, self._list()
         now = time.monotonic()
         self._since = {
             name: self._since.get(name, now) for name in self._stamps if before.get(name) == self._stamps[name]
         }
-        for pair in pairs(self._stamps):
+        versions = [(pair, tuple(self._stamps[name] for name in pair.names)) for pair in pairs(self._stamps)]
+        self._settled = {version: self._settled[version] for version in versions if version in self._settled}
+        for version in versions:
             if stop.is_set():
                 return
-            if all(name in self._since for name in pair.names):
-                self._settle(pair, now)
+            if all(name in self._since for name in version[0].names):
+                self._settle(version, now)
 
     def _list(self) -> dict[str, Stamp]:
         stamps = {}
         for path in self._directory.iterdir():
-            if path.is_file():
-                found = path.stat()
-                stamps[path.name] = found.st_size, found.st_mtime_ns
+            try:
+                if path.is_file():
+                    found = path.stat()
+                    stamps[path.name] = found.st_size, found.st_mtime_ns
+            except OSError:  # it is gone, or it is a link that leads nowhere
+                continue
         return stamps
 
-    def _settle(self, pair: Pair, now: float) -> None:
+    def _settle(self, version: Version, now: float) -> None:
+        pair, _ = version
         if None in pair and now - self._since[pair.subject] < self._partner_within_s:
             return
-        outcome = offer(self._intake, pair.subject, SOURCE, partial(self._take, pair))
-        if isinstance(outcome, UnprocessableError):
-            problem = json.dumps({"reason": outcome.reason, "detail": outcome.detail}, indent=2)
-            (self._directory / REJECTED / f"{pair.subject}.problem.json").write_text(problem + "\n")
-            self._put_away(pair, REJECTED)
-        elif outcome is not None:
-            self._put_away(pair, PROCESSED)
+        outcome = self._settled.get(version) or offer(self._intake, pair.subject, SOURCE, partial(self._take, pair))
+        if outcome is None:
+            return
+        self._settled[version] = outcome
+        with self._told_once(pair.subject):
+            self._put_away(pair, outcome)
 
     def _take(self, pair: Pair) -> Receipt:
         if pair.geotiff is None or pair.metadata is None:
             raise pair.refusal()
-        document = parse_json((self._directory / pair.metadata).read_bytes())
+        geotiff = self._directory / pair.geotiff
+        with _opened(self._directory / pair.metadata) as file:
+            document = parse_json(file.read(MAX_DOCUMENT_BYTES + 1))
         metadata = read_metadata(document, datetime.now(UTC))
-        return self._intake.take(self._directory / pair.geotiff, metadata, SOURCE)
+        with _opened(geotiff), _named_in_utf8(geotiff) as path:
+            return self._intake.take(path, metadata, SOURCE)
 
-    def _put_away(self, pair: Pair, outcome: str) -> None:
+    def _put_away(self, pair: Pair, outcome: Receipt | UnprocessableError) -> None:
+        where = REJECTED if isinstance(outcome, UnprocessableError) else PROCESSED
+        if isinstance(outcome, UnprocessableError):
+            problem = json.dumps({"reason": outcome.reason, "detail": outcome.detail}, indent=2)
+            (self._directory / REJECTED / _problem_name(pair.subject)).write_text(problem + "\n")
         if pair.metadata:
-            marker = self._directory / f"{pair.metadata}.{outcome}"
+            marker = self._decided(where) / pair.metadata
             (self._directory / pair.metadata).rename(marker)
-            self._finish(marker, outcome)
+            self._finish(marker, where)
         elif pair.geotiff:
-            (self._directory / pair.geotiff).replace(self._directory / outcome / pair.geotiff)
+            (self._directory / pair.geotiff).replace(self._directory / where / pair.geotiff)
+
+    @contextmanager
+    def _told_once(self, name: str) -> Iterator[None]:
+        """A block that puts a file away. If the operating system refuses, the next poll tries again in silence."""
+        try:
+            yield
+        except OSError as error:
+            if name not in self._stuck:
+                log.warning("file not put away", source=SOURCE, subject=plain(name, MAX_SUBJECT), detail=error.strerror)
+            self._stuck.add(name)
+        else:
+            self._stuck.discard(name)
+
+    def _decided(self, outcome: str) -> Path:
+        """The directory for the metadata of pairs that are decided, until their GeoTIFFs are put away."""
+        return self._directory / f".{outcome}"
 
     def _finish(self, marker: Path, outcome: str) -> None:
-        metadata = marker.name.removesuffix(f".{outcome}")
-        for pair in pairs([metadata, *(path.name for path in self._directory.iterdir())]):
-            if pair.metadata == metadata and pair.geotiff:
+        for pair in pairs([marker.name, *self._list()]):
+            if pair.metadata == marker.name and pair.geotiff:
                 (self._directory / pair.geotiff).replace(self._directory / outcome / pair.geotiff)
-        marker.replace(self._directory / outcome / metadata)
+        marker.replace(self._directory / outcome / marker.name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """An open file.
+
+    Raises:
+        UnprocessableError: `file-refused`.
+        OSError: it cannot be opened now.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        if error.errno in MAY_PASS:
+            raise
+        raise UnprocessableError("file-refused", f"The operating system refuses the file: {error.strerror}.") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """The file under a name that GDAL can take: a link to it, if its own name is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="railwatch-") as directory:
+            link = Path(directory, "scene.tif")
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
+
+
+def _problem_name(subject: str) -> str:
+    name = f"{subject}.problem.json"
+    if len(os.fsencode(name)) <= LONGEST_NAME_BYTES:
+        return name
+    return f"{subject[:KEPT_OF_NAME]}-{derived_id(subject)[:8]}.problem.json"

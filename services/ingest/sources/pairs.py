@@ -44,7 +44,7 @@ def pairs(paths: Iterable[str]) -> Iterator[Pair]:
     geotiffs: dict[str, list[str]] = {}
     for path in sorted(paths):
         pure = PurePosixPath(path)
-        stem = str(pure.with_suffix(""))
+        stem = path.removesuffix(pure.suffix)
         if pure.name.startswith("."):
             continue
         if pure.suffix == METADATA_SUFFIX:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -11,18 +12,31 @@ from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.intake import Intake, Receipt
 from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress
 
 log = structlog.get_logger()
 
+# Refusals whose cause lies outside the scene. The asset may still come, or the operator may allow its address.
+MAY_PASS = frozenset({"asset-not-found", "asset-refused", "timestamp-in-future"})
+# A refusal that lasts is told this often.
+TOLD_AGAIN_AFTER = timedelta(days=1)
+
 
 def offer(
-    intake: Intake, subject: str, source: str, take: Callable[[], Receipt]
+    intake: Intake, subject: str, source: str, take: Callable[[], Receipt], told: str | None = None
 ) -> Receipt | UnprocessableError | None:
-    """Takes a scene or refuses it for good; null means that it must be offered again later.
+    """Takes a scene or refuses it for good; null means that it must be offered again later. It raises nothing.
 
     A fault of Railwatch itself also refuses the scene. The dead letter keeps it, so that it can be offered again when
     the fault is repaired. Trying it again and again would hold up the other scenes.
+
+    Args:
+        intake: takes the scene.
+        subject: its name in dead letters and logs.
+        source: where it comes in.
+        take: what takes it.
+        told: the reason of its last dead letter, which is not told again.
     """
     try:
         try:
@@ -37,12 +51,42 @@ def offer(
             refusal = UnprocessableError(
                 "internal-error", "Railwatch failed on this scene; the log of ingest says how."
             )
-        intake.refuse(refusal, subject, source)
+        if refusal.reason == told:
+            metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
+        else:
+            intake.refuse(refusal, subject, source)
         return refusal
     except (TransientError, OSError) as error:
-        metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
         log.warning("scene deferred", subject=subject, source=source, detail=str(error))
-        return None
+    except Exception:
+        log.exception("refusal failed", subject=subject, source=source)
+    metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
+    return None
+
+
+def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[[], Receipt]) -> None:
+    """Offers a scene, unless a claim says that this was done. A refusal that may pass is offered again at each poll.
+
+    Args:
+        intake: takes the scene.
+        note: the claim, derived from what the scene is.
+        subject: its name in dead letters and logs.
+        source: where it comes in.
+        take: what takes it.
+
+    Raises:
+        TransientError: Redis is away.
+    """
+    if intake.claims.get(note) is not None:
+        return
+    letter = derived_id("letter", note)
+    told = intake.claims.get(letter)
+    outcome = offer(intake, subject, source, take, told)
+    if not isinstance(outcome, UnprocessableError) or outcome.reason not in MAY_PASS:
+        if outcome is not None:
+            intake.claims.put(note, "settled")
+    elif outcome.reason != told:
+        intake.claims.put(letter, outcome.reason, TOLD_AGAIN_AFTER)
 
 
 @dataclass(frozen=True)
@@ -60,26 +104,23 @@ class Source:
     every_s: float
 
     def run(self, stop: threading.Event) -> None:
-        """Polls until `stop` is set."""
+        """Polls until `stop` is set. A poll that fails is told, and the next one tries again."""
         while not stop.is_set():
             try:
                 self.poll(stop)
             except (TransientError, OSError) as error:
+                metrics.SOURCE_FAILURES.labels(source=self.name).inc()
                 log.warning("source failed", source=self.name, detail=str(error))
+            except Exception:
+                metrics.SOURCE_FAILURES.labels(source=self.name).inc()
+                log.exception("source failed", source=self.name)
             stop.wait(self.every_s)
 
 
 def run_sources(sources: Sequence[Source], progress: Progress, stop: threading.Event) -> None:
-    """Runs each source in a thread of its own until `stop` is set and the scenes in hand are done.
-
-    Raises:
-        Exception: what ended a source before `stop` was set.
-    """
+    """Runs each source in a thread of its own until `stop` is set and the scenes in hand are done."""
     with ThreadPoolExecutor(max_workers=len(sources) + 1, thread_name_prefix="source") as threads:
-        running = [threads.submit(source.run, stop) for source in sources]
+        for source in sources:
+            threads.submit(source.run, stop)
         while not stop.wait(1.0):
             progress.beat()
-            if any(source.done() for source in running):
-                stop.set()
-        for source in running:
-            source.result()
