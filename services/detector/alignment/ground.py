@@ -24,8 +24,11 @@ LEAST_COMMON_GROUND = 0.05
 # Reasons that become `ground-hidden` where more than this share of the tile is under cloud, or looks as if it were.
 CLOUD_LOOKS_LIKE = frozenset({"blurred", "wrong-place", "registration-unreliable", "shift-too-large"})
 MOSTLY_HIDDEN = 0.5
-# Reasons of a tile that shows nothing of the baseline's ground: another place, or this one under snow.
-UNMATCHED = frozenset({"registration-unreliable", "wrong-place"})
+# The reason of a tile that shows the baseline's ground, but fits it in several ways. It is counted without the
+# baseline.
+AMBIGUOUS = "registration-unreliable"
+# Reasons of a tile that may show nothing of the baseline's ground: another place, or this one under snow.
+UNMATCHED = frozenset({AMBIGUOUS, "wrong-place"})
 # If more than this share of a tile looks like cloud, and the tile still matched its baseline, it likely shows snow.
 LIKELY_SNOW = 0.7
 # Under cloud the tracks look like cloud nearly as much as the rest does (0.77 times as much or more in 16 rendered
@@ -70,16 +73,19 @@ def prepare(
     stages = Stages()
     # Rasters remember what was computed from them. These copies forget it when this function ends.
     tile = replace(tile)
-    if baseline is None:
-        with stages.timed("visibility"):
-            remarks = _remarks(tile)
-            visibility = visible_ground(tile, None)
-        return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
-
-    with stages.timed("registration"):
+    with stages.timed("visibility"):
         remarks = _remarks(tile)
-        along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
-        match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
+    if baseline is None:
+        return _without_baseline(tile, remarks, stages)
+
+    along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
+    try:
+        with stages.timed("registration"):
+            match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
+    except TileRejectedError as error:
+        if error.reason != AMBIGUOUS:
+            raise
+        return _without_baseline(tile, (*remarks, AMBIGUOUS), stages)
     with stages.timed("radiometry"):
         alone = visible_ground(tile, None)
         clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
@@ -88,6 +94,12 @@ def prepare(
     with stages.timed("visibility"):
         visibility = visible_ground(tile, replace(match.baseline))
     return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), stages)
+
+
+def _without_baseline(tile: Raster, remarks: tuple[str, ...], stages: Stages) -> Ground:
+    with stages.timed("visibility"):
+        visibility = visible_ground(tile, None)
+    return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
 
 
 def _remarks(tile: Raster) -> tuple[str, ...]:

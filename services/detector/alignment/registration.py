@@ -25,12 +25,14 @@ MAX_ROTATION_DEG = 2.0
 MAX_SCALE_CHANGE = 0.02
 # The search goes this far beyond the limit, so that a shift just beyond it is seen as such.
 SEARCH_MARGIN_PX = 6
-# Another hypothesis lies at least this far from the peak. Nearer lies the flank of the peak itself: tracks are 4 m
-# apart or more.
+# Another hypothesis lies at least this far from the peak, in metres and in pixels. Half of the least spacing of tracks
+# is 2 m. Nearer lies the flank of the peak itself, which is a metre wide where the ground is smooth.
+RIVAL_M = 2.0
 RIVAL_PX = 3.0
-# How far the peak must lead its best rival, in robust standard deviations of all shifts. Unrelated rendered yards reach
-# 2.2. The same yard mostly has 20 and more, and 3 under half of cloud.
-MIN_LEAD_SIGMA = 2.6
+# How far the peak must lead its best rival, in robust standard deviations of all shifts. Of 1195 pairs of different
+# places (560 rendered, 635 real; turned and mirrored) none reaches this. Of four real pairs of two dates, all with
+# pixels of 0.2 m, the lowest has 4.6. Of 109 rendered pairs under snow, haze and cloud, 101 have more.
+MIN_LEAD_SIGMA = 4.0
 # A lower peak is no higher than chance, in the same unit: the pictures have nothing in common.
 CHANCE_PEAK_SIGMA = 7.0
 # Lowest prominence of the peak. A rival nearly as high is the pattern of tracks, moved by one spacing.
@@ -79,7 +81,7 @@ def register(tile: Raster, baseline: Raster, corridor: Mask) -> Match:
     max_turn = float(np.deg2rad(MAX_ROTATION_DEG))
     of_tile = _patches(tile, corridor)
     surfaces = correlate(of_tile, _patches(baseline, corridor), search_px + int(max_turn * max(tile.shape) / 2))
-    peak = search(surfaces, search_px, max_turn, RIVAL_PX)
+    peak = search(surfaces, search_px, max_turn, max(RIVAL_PX, RIVAL_M / tile.gsd_m))
     if peak.sigma * peak.prominence < MIN_LEAD_SIGMA or peak.prominence < MIN_RELIABILITY:
         raise TileRejectedError("wrong-place" if peak.sigma < CHANCE_PEAK_SIGMA else "registration-unreliable")
     transform = _similarity(refine(surfaces, peak.motion), tile.shape)

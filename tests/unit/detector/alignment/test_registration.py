@@ -117,6 +117,21 @@ def test_a_shift_beyond_the_limit_is_rejected_with_that_reason() -> None:
         register(scene.tile, baseline, scene.corridor)
 
 
+def test_fine_pixels_on_smooth_ground_have_no_rival_but_the_flank_of_their_own_peak() -> None:
+    """At 0.2 m a pixel, ground that changes over two metres agrees with itself a few pixels away."""
+    scene = rendered("clear")
+    rng = np.random.default_rng(3)
+    ground, now, before = (1.8 * ndimage.gaussian_filter(rng.normal(size=(400, 400)), 9.0) for _ in range(3))
+    tile, baseline = (
+        replace(scene.tile, gsd_m=0.2, pixels=np.repeat((0.4 + ground + 0.8 * look)[None], 3, 0).astype(np.float32))
+        for look in (now, before)
+    )
+
+    match = register(tile, baseline, np.zeros((400, 400), dtype=bool))
+
+    assert np.hypot(match.registration.dx_px, match.registration.dy_px) * 0.2 < 0.5
+
+
 def test_a_pattern_that_repeats_is_rejected() -> None:
     """Only parallel tracks, 4.5 m apart: moved by one track the match is as good."""
     scene = rendered("clear")

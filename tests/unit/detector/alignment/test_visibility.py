@@ -169,3 +169,18 @@ def test_white_ground_has_the_remark_saturated() -> None:
     pixels[:, :200] = 1
 
     assert check_quality(replace(scene.tile, pixels=pixels)) == ("saturated",)
+
+
+def test_a_tile_that_fits_its_baseline_in_several_ways_is_counted_without_it_and_says_so() -> None:
+    """Parallel tracks and nothing else fit one spacing further as well."""
+    scene = rendered("clear")
+    rows = np.arange(scene.tile.shape[0])[:, None]
+    rails = np.exp(-(((rows % 9) - 4) ** 2)) * np.ones(scene.tile.shape)
+    noise = np.random.default_rng(0).normal(0, 0.02, (2, 3, *scene.tile.shape))
+    tile, baseline = (replace(scene.tile, pixels=(0.4 + 0.3 * rails + n).astype(np.float32)) for n in noise)
+
+    ground = prepare(tile, baseline, scene.centrelines)
+
+    assert ground.baseline is None
+    assert ground.registration is None
+    assert ground.reasons == ("registration-unreliable", "no-baseline")
