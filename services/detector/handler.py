@@ -20,6 +20,7 @@ from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
+from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
 from railwatch.shared.errors import TileRejectedError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
@@ -60,9 +61,12 @@ class TileHandler:
         A repetition gives the same event, even if there is a newer baseline by then.
 
         Raises:
-            UnprocessableError: the site or its cell is not known, or the tile cannot be decoded.
+            UnprocessableError: the site or its cell is not known, the tile is dated in the future, or it cannot be
+                decoded.
             TransientError: the object store or Redis is away.
         """
+        if lies_ahead(event.observed_at, datetime.now(UTC)):
+            raise UnprocessableError("observed-in-future", f"The tile is dated {event.observed_at.isoformat()}.")
         site, cell = self._place(event)
         tile = self._fetch(event.image)
         if event.role is TileRole.BASELINE:

@@ -1,7 +1,7 @@
 """`railwatch alerts` as people and programs use it."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,10 @@ FIELDS = ["observed_at", "count", "expected", "threshold", "p_value", "exceeds",
 
 def day(index: int) -> str:
     return (date(2023, 1, 2) + timedelta(weeks=index)).isoformat()
+
+
+def soon(minutes: int) -> str:
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
 
 
 def write(path: Path, rows: list[str], header: str = "observed_at,count") -> Path:
@@ -121,6 +125,9 @@ def test_a_back_test_compares_rates(episode: Path, tmp_path: Path) -> None:
             "line 3: times with and without a zone are mixed",
         ),
         ("observed_at,count", ["2023-01-01T09:00+09:00,3", "2023-01-01T00:00Z,4"], "already on line 2"),
+        ("observed_at,count", ["2023-01-01,3", "2126-10-05,4"], "line 3: 2126-10-05 lies in the future"),
+        ("observed_at,count", [f"{soon(minutes=10)},4"], "lies in the future"),
+        ("observed_at,count", ["0001-01-01T00:00+09:00,3"], "line 2: '0001-01-01T00:00+09:00' is no time"),
         ("observed_at,count", ["2023-01-01,3,4"], "line 2: there are 3 cells"),
         ("observed_at,count,low,high", ["2023-01-01,3,4,5"], "line 2: the count 3 is outside its interval"),
         ("observed_at,count,low,high", ["2023-01-01,3,2,"], "line 2: there is only one end"),
@@ -133,6 +140,10 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, header: str, rows: 
     assert out == ""
     assert message in error
     assert "\n" not in error
+
+
+def test_a_clock_may_be_a_little_fast(tmp_path: Path) -> None:
+    assert run(write(tmp_path / "now.csv", [f"{soon(minutes=4)},4"]), "--json")[0] == 0
 
 
 def test_spans_that_end_before_they_start_are_refused(episode: Path, tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def test_without_a_baseline_it_counts_and_says_so(pair: Path) -> None:
         ["tile.tif", "--tracks", __file__, "--baseline", "nothing.tif"],
         ["a.tif", "b.tif", "--tracks", __file__, "--observed-at", "2023-10-05T02:14"],
         ["tile.tif", "--tracks", __file__, "--observed-at", "yesterday"],
+        ["tile.tif", "--tracks", __file__, "--observed-at", "2126-10-05T02:14"],
     ],
 )
 def test_wrong_use_ends_with_2(arguments: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,10 +195,14 @@ def test_sites_whose_looks_stop_matching_are_reported(
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"site": "nowhere"}, "unknown-site"), ({"tile": "r7c7"}, "unknown-tile")],
+    [
+        ({"site": "nowhere"}, "unknown-site"),
+        ({"tile": "r7c7"}, "unknown-tile"),
+        ({"observed_at": datetime(2126, 10, 5, tzinfo=UTC)}, "observed-in-future"),
+    ],
 )
-def test_a_tile_of_an_unknown_place_is_unprocessable(
-    handler: TileHandler, first: TileEvent, change: dict[str, str], reason: str
+def test_a_tile_of_an_unknown_place_or_of_the_future_is_unprocessable(
+    handler: TileHandler, first: TileEvent, change: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(UnprocessableError) as refused:
         handler.handle(first.model_copy(update=change))

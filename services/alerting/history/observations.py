@@ -6,19 +6,17 @@ the order in which counts arrive, and how often, changes nothing.
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shapely import box
 
 from railwatch.services.alerting.rule.judgement import Observation
+from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, Look
 from railwatch.shared.geography import shape_from_lon_lat
 from railwatch.shared.sites import Site
-
-# An image may be dated this far in the future: clocks differ.
-CLOCK_TOLERANCE = timedelta(hours=1)
 
 # A count may be this many times what the tile's tracks hold of the shortest cars.
 CAPACITY_SLACK = 2.0
@@ -65,7 +63,7 @@ def check_count(event: CountEvent, tracks_m: Mapping[str, float], shortest_car_m
         raise UnprocessableError("unknown-tile", f"site {event.site} has no tile {', '.join(unknown)}")
     if event.tile not in event.tiles_in_scene:
         raise UnprocessableError("tile-not-in-scene", f"tile {event.tile} is not among the tiles of its own scene")
-    if event.observed_at > now + CLOCK_TOLERANCE:
+    if lies_ahead(event.observed_at, now):
         raise UnprocessableError("observed-in-future", f"the image is dated {event.observed_at.isoformat()}")
     capacity = CAPACITY_SLACK * (tracks_m[event.tile] / shortest_car_m + 1)
     if event.result.high is not None and event.result.high > capacity:

@@ -1,13 +1,12 @@
 """When a scene was acquired, as its sender says."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from railwatch.shared.clock import lies_ahead
 from railwatch.shared.errors import UnprocessableError
 
 # Sputnik 1: nothing was seen from orbit before.
 FIRST_SATELLITE = datetime(1957, 10, 4, tzinfo=UTC)
-# A sender's clock may be fast by this much.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def moment(text: object, field: str, now: datetime) -> datetime:
@@ -35,7 +34,7 @@ def moment(text: object, field: str, now: datetime) -> datetime:
         raise UnprocessableError(
             "timestamp-without-zone", f"`{field}` must say its time zone, such as 2023-10-05T02:11:00Z for UTC."
         )
-    if at > now + CLOCK_TOLERANCE:
+    if lies_ahead(at, now):
         raise UnprocessableError("timestamp-in-future", f"`{field}` lies in the future; it must be in the past.")
     if at < FIRST_SATELLITE:
         raise UnprocessableError("timestamp-too-early", f"`{field}` lies before the first satellite, in October 1957.")

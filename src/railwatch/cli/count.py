@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import RecallCheck, TileCount
 from railwatch.shared.errors import RailwatchError, UnprocessableError
 from railwatch.shared.sites import Track, load_tracks
@@ -94,10 +95,13 @@ def count(
     """
     if observed_at is not None and len(tiles) > 1:
         raise typer.BadParameter("a time belongs to one tile, and there are several", param_hint="--observed-at")
+    taken_at = observed_at.replace(tzinfo=UTC) if observed_at else None
+    if taken_at is not None and lies_ahead(taken_at, datetime.now(UTC)):
+        raise typer.BadParameter("the time lies in the future", param_hint="--observed-at")
     job = _Job(
         baseline=_read(baseline) if baseline else None,
         tracks=_checked(load_tracks(tracks)),
-        observed_at=observed_at.replace(tzinfo=UTC) if observed_at else None,
+        observed_at=taken_at,
         evidence=evidence,
         recall=recall,
     )

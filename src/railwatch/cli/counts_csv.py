@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from railwatch.shared.clock import lies_ahead
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Look
 
@@ -35,7 +36,7 @@ def read_counts(path: Path) -> list[Row]:
     """The looks of a CSV file `observed_at,count[,low,high,coverage]`, in the order of its lines.
 
     Times are ISO 8601: all with a zone, or all without (then they are UTC). An empty count is a look that saw nothing.
-    An empty coverage means that the whole track was seen.
+    An empty coverage means that the whole track was seen. A look must not be dated in the future.
 
     Raises:
         UnprocessableError: the file is not such a table. The message names the line.
@@ -45,6 +46,8 @@ def read_counts(path: Path) -> list[Row]:
     for line, cells in _table(path, required=("observed_at", "count"), optional=("low", "high", "coverage")):
         try:
             observed_at = zones.read(line, cells["observed_at"])
+            if lies_ahead(observed_at, datetime.now(UTC)):
+                raise ValueError(f"{cells['observed_at']} lies in the future (a time without a zone is UTC)")
             look = Look(
                 observed_at=observed_at,
                 count=_number(cells, "count"),
@@ -100,7 +103,10 @@ class _Zones:
         elif self._first[1] != zoned:
             with_zone, without = (line, self._first[0]) if zoned else (self._first[0], line)
             raise ValueError(f"times with and without a zone are mixed (line {with_zone} has one, line {without} none)")
-        return time.astimezone(UTC) if zoned else time.replace(tzinfo=UTC)
+        try:
+            return time.astimezone(UTC) if zoned else time.replace(tzinfo=UTC)
+        except OverflowError:
+            raise ValueError(f"{text!r} is no time that a satellite knows") from None
 
 
 def _table(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -97,6 +97,7 @@ def test_the_tracks_of_a_site_are_shared_out_among_its_tiles() -> None:
         (count_event(1, 10, tiles=("r0c0", "r9c9")), "unknown-tile"),
         (count_event(1, 10, tiles=("r0c1",)), "tile-not-in-scene"),
         (count_event(100_000, 10), "observed-in-future"),
+        (count_event((RECORDED - on_day(0) + timedelta(minutes=6)) / timedelta(days=1), 10), "observed-in-future"),
     ],
 )
 def test_an_impossible_count_is_refused_with_its_reason(event: CountEvent, reason: str) -> None:
