@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,13 @@ class NoiseScene:
         values = rng.normal(120, 12, (self.bands, self.height, self.width)).clip(1, 255)
         return values.astype(self.dtype)
 
-    def geotiff(self, pixels: np.ndarray[Any, Any] | None = None, **profile: Any) -> bytes:
-        """The look as bytes of a file."""
+    def geotiff(
+        self,
+        pixels: np.ndarray[Any, Any] | None = None,
+        scaling: tuple[Sequence[float], Sequence[float]] | None = None,
+        **profile: Any,
+    ) -> bytes:
+        """The look as bytes of a file; `scaling` is the scales and the offsets of its bands."""
         with MemoryFile() as memory:
             transform = Affine(self.gsd, 0, self.origin[0], 0, -self.gsd, self.origin[1])
             where = {"crs": self.crs, "transform": transform} if self.crs else {}
@@ -57,6 +63,8 @@ class NoiseScene:
                 **profile,
             ) as target:
                 target.write(self.pixels() if pixels is None else pixels)
+                if scaling:
+                    target.scales, target.offsets = scaling
             return bytes(memory.getbuffer())
 
 

@@ -104,6 +104,6 @@ def _take(intake: Intake, upload: Upload, asset: str | None) -> Receipt:
     file = upload.file
     if file is None:
         return take_item(intake, upload.document, asset, SOURCE)
-    metadata = read_metadata(upload.document, datetime.now(UTC))
+    metadata = read_metadata(upload.document, datetime.now(UTC), asset)
     with spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes) as path:
         return intake.take(path, metadata, SOURCE)

@@ -17,7 +17,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.intake import Intake, Receipt, too_large
-from railwatch.services.ingest.scenes.metadata import read_item
+from railwatch.services.ingest.scenes.items import names, scene_asset
+from railwatch.services.ingest.scenes.metadata import read_item, scaled
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import TransientError, UnprocessableError
 
@@ -42,9 +43,9 @@ def take_item(intake: Intake, document: dict[str, Any], asset: str | None, sourc
         UnprocessableError: the item or its scene is refused.
         TransientError: the asset's server, broker, store or Redis are away.
     """
-    metadata, item = read_item(document, datetime.now(UTC))
-    with fetched(scene_href(item, asset), intake.limits) as path:
-        return intake.take(path, metadata, source)
+    described = read_item(document, datetime.now(UTC))
+    with fetched(scene_href(described.item, asset), intake.limits) as path:
+        return intake.take(path, scaled(described, document, asset), source)
 
 
 def scene_href(item: pystac.Item, asset: str | None = None) -> str:
@@ -53,25 +54,9 @@ def scene_href(item: pystac.Item, asset: str | None = None) -> str:
     Raises:
         UnprocessableError: `asset-missing`, `asset-ambiguous` or `asset-refused`.
     """
-    geotiffs = {
-        name: found
-        for name, found in item.assets.items()
-        if (found.media_type or "").startswith("image/tiff") or found.href.lower().endswith((".tif", ".tiff"))
-    }
-    images = {name: found for name, found in geotiffs.items() if not {"overview", "thumbnail"} & set(found.roles or ())}
-    if asset is not None:
-        images = {name: found for name, found in item.assets.items() if name == asset}
-    if not images:
-        wanted = f"`{asset}`" if asset else "a GeoTIFF"
-        raise UnprocessableError(
-            "asset-missing", f"The item's assets are {_names(item.assets)}; it must have {wanted}."
-        )
-    if len(images) > 1:
-        raise UnprocessableError(
-            "asset-ambiguous", f"The item has the GeoTIFFs {_names(images)}; name one with the parameter `asset`."
-        )
+    found = item.assets[scene_asset(item, asset)]
     try:
-        href = next(iter(images.values())).get_absolute_href()
+        href = found.get_absolute_href()
     except Exception:  # pystac lets every error through that a malformed link provokes
         href = None
     if href is None:
@@ -147,7 +132,7 @@ def _below(href: str, root: str) -> bool:
 
 def _check_allowed(href: str, limits: SceneSettings) -> None:
     if not allowed(href, limits.asset_roots):
-        roots = _names(limits.asset_roots) if limits.asset_roots else "allowed by RAILWATCH_SCENES_ASSET_ROOTS"
+        roots = names(limits.asset_roots) if limits.asset_roots else "allowed by RAILWATCH_SCENES_ASSET_ROOTS"
         raise UnprocessableError("asset-refused", f"The asset's address must lie below one of the roots {roots}.")
 
 
@@ -220,7 +205,3 @@ def _not_found(href: str, why: str = "") -> UnprocessableError:
         "asset-not-found",
         f"There is no file at {parts.scheme}://{parts.netloc}{parts.path}{why}; push it, or repair the item.",
     )
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"

@@ -11,6 +11,7 @@ import structlog
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
@@ -81,7 +82,9 @@ class _Arrival:
     def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
         """The claim of this scene over one site, with the cells that the site has now."""
         grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
-        return derived_id("scene", self.id, self.sha256, self.metadata.model_dump_json(), site.id, grid)
+        metadata = self.metadata.model_dump_json(exclude={"scaling"})
+        scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
+        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling)
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class Intake:
             raise UnprocessableError(
                 "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."
             )
+        _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
         if events:
             self.publish(*events)
             metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
@@ -179,7 +183,7 @@ class Intake:
             role=arrival.metadata.role,
             published=len(events),
             sites=tuple(sorted([*receipts, *claimed.values()], key=lambda receipt: receipt.site)),
-            remarks=arrival.metadata.remarks,
+            remarks=(*arrival.metadata.remarks, *about_scaling),
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:
@@ -191,7 +195,8 @@ class Intake:
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
     def _tiles(self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival) -> list[TileEvent]:
-        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in cut(scene, parts)]
+        tiles = cut(scene, parts, arrival.metadata.scaling)
+        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in tiles]
         return [
             TileEvent(
                 recorded_at=datetime.now(UTC),

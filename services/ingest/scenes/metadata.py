@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import pystac
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from railwatch.services.ingest.scenes.items import scene_asset
+from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_asset
 from railwatch.services.ingest.scenes.sun import Angle, read_sun
 from railwatch.services.ingest.scenes.times import middle, moment
 from railwatch.shared.counts import Frozen, Sun
@@ -33,6 +35,7 @@ class SceneMetadata(Frozen):
         observed_at: when the satellite saw it, in UTC.
         role: an observation to count, or a baseline given by an operator.
         sun: where the sun stood.
+        scaling: what the pixels mean, if a STAC Item says so.
         remarks: what was read in a way that the sender should know, each a sentence. They are no part of what the scene
             is.
     """
@@ -41,6 +44,7 @@ class SceneMetadata(Frozen):
     observed_at: datetime
     role: TileRole
     sun: Sun | None
+    scaling: Scaling | None = None
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
 
@@ -103,14 +107,19 @@ def is_stac_item(document: Mapping[str, Any]) -> bool:
     return document.get("type") == "Feature"
 
 
-def read_metadata(document: dict[str, Any], now: datetime) -> SceneMetadata:
+def read_metadata(document: dict[str, Any], now: datetime, asset: str | None = None) -> SceneMetadata:
     """The metadata in a STAC Item, or in our own short form `{"observed_at", "scene"?, "role"?, "sun"?}`.
+
+    Args:
+        document: one of both.
+        now: the present.
+        asset: name of the asset that the scene is, where an item has several GeoTIFFs.
 
     Raises:
         UnprocessableError: `metadata-invalid`, `stac-item-invalid`, or one of the `timestamp-*` reasons.
     """
     if is_stac_item(document):
-        return read_item(document, now).metadata
+        return scaled(read_item(document, now), document, asset)
     form = _checked(_Sidecar, document, "metadata-invalid")
     given = form.sun if isinstance(form.sun, dict) else {"azimuth_deg": form.sun, "elevation_deg": form.sun}
     sun, remarks = read_sun(*(Angle(f"sun.{name}", given.get(name)) for name in ("azimuth_deg", "elevation_deg")))
@@ -151,6 +160,16 @@ def read_item(document: Any, now: datetime) -> DescribedItem:
             f"The document is not a STAC Item ({type(error).__name__}); it must follow the specification of STAC 1.x."
         )
         raise UnprocessableError("stac-item-invalid", problem) from None
+
+
+def scaled(described: DescribedItem, document: dict[str, Any], asset: str | None) -> SceneMetadata:
+    """The metadata of an item, with the scaling of the asset that is the scene. Without such an asset there is none."""
+    metadata, item = described
+    try:
+        scaling, remarks = scaling_of_asset(document["assets"][scene_asset(item, asset)])
+    except UnprocessableError:
+        return metadata
+    return metadata.model_copy(update={"scaling": scaling, "remarks": (*metadata.remarks, *remarks)})
 
 
 def slug(name: str) -> str:

@@ -10,6 +10,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
+from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.sites import Cell, Site
@@ -57,22 +58,28 @@ def cutouts(scene: Scene, site: Site) -> tuple[Cutout, ...]:
     )
 
 
-def cut(scene: Scene, parts: Iterable[Cutout]) -> Iterator[Tile]:
+def cut(scene: Scene, parts: Iterable[Cutout], said: Scaling | None = None) -> Iterator[Tile]:
     """The tiles that have a valid pixel, one at a time.
 
     A tile ends where the scene ends. Nothing is padded.
+
+    Args:
+        scene: the scene.
+        parts: what to cut out.
+        said: what the sender says about the pixels; see `scaling_of_scene`.
 
     Raises:
         UnprocessableError: `tile-too-large`.
         RasterioIOError: the pixels cannot be decoded.
     """
+    written, _ = scaling_of_scene(scene.dataset, said)
     for part in parts:
         window = part.window
         _check_size(scene.dataset, part)
         pixels, mask = _read(scene.dataset, window)
         if mask.any():
             gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
-            yield Tile(part.cell.id, _encode(scene.dataset, window, pixels, mask), gsd_m)
+            yield Tile(part.cell.id, _encode(scene.dataset, window, pixels, mask, written), gsd_m)
 
 
 def _track_in(cell: Cell, site: Site) -> BaseGeometry:
@@ -112,7 +119,9 @@ def _read(dataset: DatasetReader, window: Window) -> tuple[Pixels, NDArray[np.ui
     return pixels, mask
 
 
-def _encode(dataset: DatasetReader, window: Window, pixels: Pixels, mask: NDArray[np.uint8]) -> bytes:
+def _encode(
+    dataset: DatasetReader, window: Window, pixels: Pixels, mask: NDArray[np.uint8], scaling: Scaling | None
+) -> bytes:
     """A GeoTIFF of a window. Its bytes depend only on the pixels and on what the scene says about them."""
     profile = {
         "driver": "GTiff",
@@ -128,15 +137,25 @@ def _encode(dataset: DatasetReader, window: Window, pixels: Pixels, mask: NDArra
         "blockysize": 256,
         "interleave": Interleaving.pixel.value,
         "compress": "deflate",
-        "predictor": 3 if np.issubdtype(pixels.dtype, np.floating) else 2,
+        **_packing(dataset, pixels.dtype),
     }
     with MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.colorinterp = dataset.colorinterp
+            if scaling is not None:
+                target.scales, target.offsets = scaling.scales, scaling.offsets
             target.write(pixels)
             if _has_mask_of_its_own(dataset):
                 target.write_mask(mask)
         return bytes(memory.getbuffer())
+
+
+def _packing(dataset: DatasetReader, dtype: np.dtype[np.generic]) -> dict[str, int]:
+    """How the numbers are packed. Integers of fewer bits than their type stay so, and have no predictor."""
+    if np.issubdtype(dtype, np.floating):
+        return {"predictor": 3}
+    bits = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", "")
+    return {"nbits": int(bits)} if bits.isdecimal() else {"predictor": 2}
 
 
 def _has_mask_of_its_own(dataset: DatasetReader) -> bool:

@@ -83,7 +83,7 @@ def test_missing_data_is_not_valid(hide: str) -> None:
         look = NoiseScene(width=100, height=80, dtype="float32")
     else:
         pixels[:, :, :30] = 0
-    profile = {"photometric": "RGB", "alpha": "yes"} if hide == "alpha" else {}
+    profile: dict[str, Any] = {"photometric": "RGB", "alpha": "yes"} if hide == "alpha" else {}
 
     raster = read_raster(look.geotiff(pixels.astype(look.dtype), **profile))
 
