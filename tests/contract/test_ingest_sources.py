@@ -16,7 +16,8 @@ import pytest
 from obstore.store import MemoryStore
 from structlog.testing import capture_logs
 
-from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.intake import Intake
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings, StacSettings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory

@@ -16,8 +16,9 @@ from railwatch.services.ingest.http.problems import problem_response, unavailabl
 from railwatch.services.ingest.http.upload import Upload, read_upload
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled, take_item
-from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import read_metadata
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check, problem

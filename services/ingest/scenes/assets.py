@@ -16,9 +16,10 @@ import pystac
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
-from railwatch.services.ingest.scenes.intake import Intake, Receipt, too_large
+from railwatch.services.ingest.scenes.intake import Intake, too_large
 from railwatch.services.ingest.scenes.items import names, scene_asset
 from railwatch.services.ingest.scenes.metadata import read_item, scaled
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import TransientError, UnprocessableError
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import shapely
 import structlog
 
 from railwatch.services.ingest import metrics
+from railwatch.services.ingest.scenes.acquisitions import Acquisitions, Named
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site_receipt
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import DeadLetter, Slug, TileEvent, TileRole, derived_id
+from railwatch.shared.events import DeadLetter, TileEvent, derived_id
 from railwatch.shared.sites import Site, SiteCatalogue
 from railwatch.shared.text import plain
 
@@ -27,47 +29,6 @@ MAX_SUBJECT = 200
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 
 log = structlog.get_logger()
-
-
-class TileReceipt(Frozen):
-    """A tile that was published.
-
-    Attributes:
-        tile: id of the site's cell.
-        event: id of its event.
-        sha256: checksum of its image.
-    """
-
-    tile: Slug
-    event: str
-    sha256: str
-
-
-class SiteReceipt(Frozen):
-    """The tiles of one site in a scene."""
-
-    site: Slug
-    tiles: tuple[TileReceipt, ...]
-
-
-class Receipt(Frozen):
-    """The outcome of a scene that was taken.
-
-    Attributes:
-        scene: its id, given by the sender or derived from the file.
-        observed_at: when the satellite saw it, in UTC.
-        role: an observation, or a baseline.
-        published: how many events were published this time; 0 if the scene was known.
-        sites: every site that the scene shows, with the tiles that were published now or earlier.
-        remarks: what was read in a way that the sender should know, such as a time that is the middle of two.
-    """
-
-    scene: Slug
-    observed_at: datetime
-    role: TileRole
-    published: int
-    sites: tuple[SiteReceipt, ...]
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +46,20 @@ class _Arrival:
         metadata = self.metadata.model_dump_json(exclude={"scaling"})
         scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
         return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling)
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """One site in a scene that comes in: its claim, its events, and which acquisition it is."""
+
+    claim: str
+    events: list[TileEvent]
+    acquisitions: Acquisitions
+    named: Named
+
+    @property
+    def receipt(self) -> SiteReceipt:
+        return site_receipt(self.events[0].site, self.events)
 
 
 @dataclass(frozen=True)
@@ -156,34 +131,34 @@ class Intake:
         if not covered:
             raise self._shows_no_site(scene)
         receipts: list[SiteReceipt] = []
-        claimed: dict[str, SiteReceipt] = {}
-        events: list[TileEvent] = []
+        new: list[_Covered] = []
         for site, parts in covered:
-            claim = arrival.claim(site, parts)
-            if receipt := self._known(claim):
+            if receipt := self._known(arrival.claim(site, parts)):
                 receipts.append(receipt)
-            elif tiles := self._tiles(scene, site, parts, arrival):
-                events += tiles
-                claimed[claim] = _receipt(site, tiles)
-        if not receipts and not claimed:
+            elif found := self._covered(scene, site, parts, arrival):
+                new.append(found)
+        if not receipts and not new:
             raise UnprocessableError(
                 "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."
             )
         _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
+        events = [event for found in new for event in found.events]
         if events:
             self.publish(*events)
             metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
         for event in events:
             log.info("tile published", event_id=event.id, site=event.site, tile=event.tile, scene=event.scene)
-        for claim, receipt in claimed.items():
-            self.claims.put(claim, receipt.model_dump_json())
+        for found in new:
+            found.acquisitions.keep(found.named.delivery)
+            self.claims.put(found.claim, found.receipt.model_dump_json())
+        about_scene = dict.fromkeys(found.named.remark for found in new if found.named.remark)
         return Receipt(
             scene=arrival.id,
             observed_at=arrival.metadata.observed_at,
             role=arrival.metadata.role,
             published=len(events),
-            sites=tuple(sorted([*receipts, *claimed.values()], key=lambda receipt: receipt.site)),
-            remarks=(*arrival.metadata.remarks, *about_scaling),
+            sites=tuple(sorted([*receipts, *(found.receipt for found in new)], key=lambda receipt: receipt.site)),
+            remarks=(*arrival.metadata.remarks, *about_scaling, *about_scene),
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:
@@ -194,25 +169,34 @@ class Intake:
         receipt = SiteReceipt.model_validate_json(note)
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
-    def _tiles(self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival) -> list[TileEvent]:
-        tiles = cut(scene, parts, arrival.metadata.scaling)
+    def _covered(self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival) -> _Covered | None:
+        """The tiles of one site, cut and stored; null if none has a valid pixel."""
+        metadata = arrival.metadata
+        tiles = cut(scene, parts, metadata.scaling)
         stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in tiles]
-        return [
+        if not stored:
+            return None
+        acquisitions = Acquisitions(self.claims, site.id, metadata.role, arrival.id)
+        pixels = [f"{cell} {image.sha256}" for cell, _, image in stored]
+        ground = scene.footprint.intersection(shapely.union_all([part.cell.tile_polygon for part in parts]))
+        named = acquisitions.name(metadata.observed_at, pixels, scene.footprint if ground.is_empty else ground)
+        events = [
             TileEvent(
                 recorded_at=datetime.now(UTC),
                 site=site.id,
                 tile=cell,
-                scene=arrival.id,
+                scene=named.delivery.scene,
                 tiles_in_scene=tuple(cell for cell, _, _ in stored),
-                observed_at=arrival.metadata.observed_at,
-                role=arrival.metadata.role,
+                observed_at=metadata.observed_at,
+                role=metadata.role,
                 image=image,
                 gsd_m=gsd_m,
-                sun=arrival.metadata.sun,
+                sun=metadata.sun,
                 source=arrival.source,
             )
             for cell, gsd_m, image in stored
         ]
+        return _Covered(arrival.claim(site, parts), events, acquisitions, named)
 
     def _shows_no_site(self, scene: Scene) -> UnprocessableError:
         west, south, east, north = scene.footprint.bounds
@@ -226,8 +210,3 @@ class Intake:
 def too_large(max_bytes: int) -> UnprocessableError:
     """The fault of a file that is larger than allowed."""
     return UnprocessableError("scene-too-large", f"The file is larger than {max_bytes} bytes; cut it to the sites.")
-
-
-def _receipt(site: Site, events: list[TileEvent]) -> SiteReceipt:
-    tiles = (TileReceipt(tile=event.tile, event=event.id, sha256=event.image.sha256) for event in events)
-    return SiteReceipt(site=site.id, tiles=tuple(tiles))

@@ -13,8 +13,9 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled
-from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import settle
 from railwatch.shared.errors import TransientError

@@ -25,8 +25,9 @@ from typing import BinaryIO
 
 import structlog
 
-from railwatch.services.ingest.scenes.intake import MAX_SUBJECT, Intake, Receipt
+from railwatch.services.ingest.scenes.intake import MAX_SUBJECT, Intake
 from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import UnprocessableError

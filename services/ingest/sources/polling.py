@@ -10,7 +10,8 @@ import structlog
 
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.arrival import arriving
-from railwatch.services.ingest.scenes.intake import Intake, Receipt
+from railwatch.services.ingest.scenes.intake import Intake
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress
