@@ -96,14 +96,17 @@ def sites_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
     ) -> ObservationPage:
         known(site)
         before = min((at for at in (after, to) if at), default=datetime.max.replace(tzinfo=UTC))
+        history = store.record(site).history
         found = [
             look
-            for look in reversed(store.record(site).history.judgements)
+            for look in reversed(history.judgements)
             if look.observed_at < before and (from_ is None or look.observed_at >= from_)
         ]
         items = tuple(found[:limit])
         last = items[-1].observed_at.isoformat() if len(found) > limit else None
-        return ObservationPage(items=items, next=_next(request, last))
+        instants = {look.observed_at for look in items}
+        left_out = tuple(seen for seen in history.shadowed if seen.observed_at in instants)
+        return ObservationPage(items=items, left_out=left_out, next=_next(request, last))
 
     return router
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from railwatch.services.alerting.history.missed import Missed
-from railwatch.services.alerting.rule.judgement import Judgement
+from railwatch.services.alerting.rule.judgement import Judgement, Observation
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Onset, Severity, Transition
@@ -104,9 +104,13 @@ class SitePage(Page):
 
 
 class ObservationPage(Page):
-    """A site's judged observations, newest first."""
+    """A site's judged observations, newest first.
+
+    `left_out` are other deliveries of the same acquisitions, which were not judged.
+    """
 
     items: tuple[Judgement, ...]
+    left_out: tuple[Observation, ...] = ()
 
 
 class AlertPage(Page):

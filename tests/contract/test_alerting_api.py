@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.history.lifecycle import AlertRecord
-from railwatch.services.alerting.rule.judgement import State
+from railwatch.services.alerting.rule.judgement import Observation, State
 from railwatch.services.alerting.state.records import SiteRecord, SiteStatus
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
@@ -90,6 +90,19 @@ def test_observations_come_page_by_page_newest_first(client: TestClient) -> None
         address = page["next"]
     assert len(seen) == len(set(seen)) == 30
     assert seen == sorted(seen, reverse=True)
+
+
+def test_what_a_newer_delivery_replaced_is_listed(redis_settings: RedisSettings, client: TestClient) -> None:
+    store = Store(connect(redis_settings))
+    record = store.record("tumangang")
+    before = Observation(scene="before", observed_at=on_day(29), count=6, low=5, high=7, coverage=1.0)
+    history = record.history.model_copy(update={"shadowed": (before,)})
+    store.transact(
+        "tumangang", lambda transaction: transaction.put_record(record.model_copy(update={"history": history}))
+    )
+    page = client.get("/v1/sites/tumangang/observations?limit=1").json()
+    assert [item["scene"] for item in page["left_out"]] == ["before"]
+    assert client.get(page["next"]).json()["left_out"] == []
 
 
 def test_an_observation_says_how_it_was_judged(client: TestClient) -> None:

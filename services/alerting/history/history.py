@@ -6,12 +6,18 @@ on, the oldest leave. An observation older than the last `LATE_LOOKS` can then n
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import groupby
 
 from railwatch.services.alerting.rule.judge import judge
 from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule
 from railwatch.services.alerting.rule.past import FORGET_EVERY, needed, past_of
 from railwatch.shared.counts import Frozen, UtcDatetime
+
+# Two scenes of one instant are two deliveries of one acquisition. The one that was counted last is valid, as its
+# processing is newer, unless the other one shows more of the track by more than this share.
+SHOWS_AS_MUCH = 0.1
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 # A late or corrected observation can still be placed exactly if it is among this many of the last looks.
 LATE_LOOKS = 60
@@ -22,7 +28,7 @@ class History(Frozen):
 
     Attributes:
         judgements: the looks, oldest first, one per `observed_at`.
-        shadowed: observations left out because a better scene shows the same instant.
+        shadowed: observations left out because a newer or better delivery shows the same instant.
         horizon: looks before this can no longer be placed; null while nothing has been forgotten.
         starts: when the history was begun anew. A look is judged only against those since the last start.
     """
@@ -91,14 +97,26 @@ def _rearranged(
 
 
 def _best_of_each_instant(observations: Iterable[Observation]) -> tuple[list[Observation], list[Observation]]:
-    """The observations in order of time, and those that are left out: another of the same instant shows more."""
-    ordered = sorted(observations, key=lambda o: (o.observed_at, o.count is None, -o.coverage, o.scene))
+    """The observations in order of time, and those that are left out: another of the same instant is better."""
     shown: list[Observation] = []
     shadowed: list[Observation] = []
-    for observation in ordered:
-        same = shown and shown[-1].observed_at == observation.observed_at
-        (shadowed if same else shown).append(observation)
+    for _, group in groupby(sorted(observations, key=_moment), key=_moment):
+        same = list(group)
+        most = max(_seen(observation) for observation in same)
+        as_much = [observation for observation in same if _seen(observation) >= most - SHOWS_AS_MUCH]
+        best = max(as_much, key=lambda o: (o.counted_at or _NEVER, o.coverage, o.scene))
+        shown.append(best)
+        shadowed += sorted((o for o in same if o is not best), key=lambda o: o.scene)
     return shown, shadowed
+
+
+def _moment(observation: Observation) -> datetime:
+    return observation.observed_at
+
+
+def _seen(observation: Observation) -> float:
+    """The share of the track that was seen; less than nothing without a count."""
+    return -1.0 if observation.count is None else observation.coverage
 
 
 def _judged(

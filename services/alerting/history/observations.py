@@ -148,4 +148,5 @@ def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Ob
         high=high,
         coverage=min(1.0, seen_m / site_m) if site_m else 0.0,
         missing_tiles=tuple(tile for tile in expected_tiles(readings) if tile not in readings),
+        counted_at=max(reading.recorded_at for reading in readings.values()),
     )

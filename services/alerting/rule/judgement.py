@@ -45,12 +45,14 @@ class Observation(Look):
     Attributes:
         scene: id of the scene.
         missing_tiles: tiles of the scene that were not counted.
+        counted_at: when the last of its counts was recorded; null if an earlier version of Railwatch wrote it.
     """
 
     model_config = ConfigDict(revalidate_instances="subclass-instances")
 
     scene: str
     missing_tiles: tuple[str, ...] = ()
+    counted_at: UtcDatetime | None = None
 
 
 class Judgement(Observation, JudgedLook):

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -73,6 +74,21 @@ def test_of_two_scenes_of_one_instant_the_one_that_shows_more_holds_in_any_order
         assert scenes(history_of(*seen)) == ["whole"]
     withdrawn = observation(1, None, scene="whole", coverage=0.0)
     assert scenes(history_of(half, whole, withdrawn)) == ["half"]
+
+
+def test_of_two_deliveries_of_one_instant_the_last_counted_holds_in_any_order() -> None:
+    def delivered(scene: str, count: float | None, coverage: float, day: int) -> Observation:
+        seen = observation(1, count, scene=scene, coverage=coverage)
+        return seen.model_copy(update={"counted_at": on_day(day)})
+
+    old, new = delivered("a", 7, 0.99, 2), delivered("b", 8, 0.95, 3)
+    cut_off, cloudy = delivered("c", 2, 0.5, 4), delivered("d", None, 0.0, 5)
+    for seen in permutations([old, new, cut_off, cloudy]):
+        history = history_of(*seen)
+        assert scenes(history) == ["b"]
+        assert [left_out.scene for left_out in history.shadowed] == ["a", "c", "d"]
+    again = delivered("a", 9, 0.99, 6)
+    assert [look.count for look in history_of(old, new, again).judgements] == [9]
 
 
 def test_a_scene_whose_date_is_corrected_moves() -> None:
