@@ -4,17 +4,23 @@ Pixels never travel in messages. A message carries a `BlobRef`, and a reader ver
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from railwatch.shared.counts import BlobRef
-from railwatch.shared.errors import ConfigurationError, TransientError, UnprocessableError
+from railwatch.shared.errors import ConfigurationError, DependencyAwayError, TransientError, UnprocessableError
 from railwatch.shared.settings import BlobSettings
+
+# A small blob like any other, so that whoever may store tiles may store it. It is written to see that writes succeed.
+PROBE = b"Railwatch was here to see whether the object store takes writes.\n"
+# How often it is written while all is well, in seconds. A bucket with versions keeps each of them.
+PROBE_EVERY_S = 300.0
 
 
 def blob_path(sha256: str) -> str:
@@ -27,6 +33,7 @@ class BlobStore:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._wrote_at: float | None = None
 
     @classmethod
     def open(cls, settings: BlobSettings) -> Self:
@@ -64,13 +71,12 @@ class BlobStore:
         """Store the bytes, unless the store has them already.
 
         Raises:
-            TransientError: the store does not answer, or refuses.
+            DependencyAwayError: the store does not answer, or refuses.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         ref = BlobRef(path=blob_path(sha256), sha256=sha256, size_bytes=len(data), media_type=media_type)
         if self._size(sha256) != len(data):
-            with _store_errors(ref.path):
-                obstore.put(self._store, ref.path, data)
+            self._write(ref.path, data)
         return ref
 
     def get(self, ref: BlobRef) -> bytes:
@@ -78,17 +84,23 @@ class BlobStore:
 
         Raises:
             UnprocessableError: `blob-path-mismatch`, `blob-missing`, or `checksum-mismatch`.
-            TransientError: the store does not answer, or refuses.
+            DependencyAwayError: the store does not answer, or refuses.
+            TransientError: the store refuses this blob only.
         """
         if ref.path != blob_path(ref.sha256):
             raise UnprocessableError(
                 "blob-path-mismatch",
                 f"The blob's path is {ref.path!r}; by its checksum it must be {blob_path(ref.sha256)!r}.",
             )
-        with _store_errors(ref.path):
-            found = obstore.get(self._store, ref.path)
-            size_bytes = found.meta["size"]
-            data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
+        try:
+            with _store_errors(ref.path):
+                found = obstore.get(self._store, ref.path)
+                size_bytes = found.meta["size"]
+                data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
+        except DependencyAwayError as error:
+            if isinstance(error.__cause__, PermissionDeniedError | UnauthenticatedError) and self.ready():
+                raise TransientError(str(error)) from error
+            raise
         if size_bytes != ref.size_bytes or hashlib.sha256(data).hexdigest() != ref.sha256:
             raise UnprocessableError(
                 "checksum-mismatch",
@@ -100,19 +112,33 @@ class BlobStore:
         """Whether the store has a blob with this checksum.
 
         Raises:
-            TransientError: the store does not answer, or refuses.
+            DependencyAwayError: the store does not answer, or refuses.
         """
         return self._size(sha256) is not None
 
     def ready(self) -> bool:
         """Whether the store answers."""
         try:
-            obstore.head(self._store, "ready")
-        except FileNotFoundError:
-            return True
-        except BaseError:
+            self._size(hashlib.sha256(PROBE).hexdigest())
+        except DependencyAwayError:
             return False
         return True
+
+    def takes_writes(self) -> bool:
+        """Whether the store answers and takes writes. It is written now and then, and at each call after a failure."""
+        if self._wrote_at is not None and time.monotonic() - self._wrote_at < PROBE_EVERY_S:
+            return self.ready()
+        try:
+            self._write(blob_path(hashlib.sha256(PROBE).hexdigest()), PROBE)
+        except DependencyAwayError:
+            return False
+        return True
+
+    def _write(self, path: str, data: bytes) -> None:
+        self._wrote_at = None
+        with _store_errors(path):
+            obstore.put(self._store, path, data)
+        self._wrote_at = time.monotonic()
 
     def _size(self, sha256: str) -> int | None:
         try:
@@ -130,4 +156,4 @@ def _store_errors(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise UnprocessableError("blob-missing", f"There is no blob at {path}.") from None
     except (BaseError, OSError) as error:
-        raise TransientError(f"The object store failed at {path}: {type(error).__name__}.") from error
+        raise DependencyAwayError(f"The object store failed at {path}: {type(error).__name__}.") from error

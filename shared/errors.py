@@ -2,6 +2,7 @@
 
     RailwatchError
     ├── TransientError            outside failed in a way that may pass: try again later
+    │   ├── DependencyAwayError   Redis or the object store does not answer or refuses: wait as long as it lasts
     │   └── NotPublishedError     the broker did not acknowledge an event: send it again until it does
     ├── UnprocessableError        this input can never be processed: make it a dead letter
     ├── ConfigurationError        a setting or a site file is wrong: do not start
@@ -29,6 +30,21 @@ class TransientError(RailwatchError):
 
     The worker handles the record again later, with growing pauses, and makes it a dead letter after the last attempt.
     Over HTTP it is a 503 with `Retry-After`.
+
+    Attributes:
+        retry_after_s: how long the other side asks us to wait, in seconds. Null if it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DependencyAwayError(TransientError):
+    """Redis or the object store does not answer or refuses to work, or the state in Redis waits for a rebuild.
+
+    Nothing is wrong with what was being handled. The worker tries again for as long as this lasts. There is no last
+    attempt and no dead letter.
     """
 
 

@@ -23,7 +23,7 @@ _EVERY = MetricsOf(SERVICES)
 
 READY = _EVERY.gauge(
     "railwatch_ready",
-    "1 if the dependency answered when `/readyz` was last asked, 0 if not.",
+    "1 if the dependency answered when `/readyz` was last asked, and took a write of a service that writes; 0 if not.",
     dependency="as `/readyz` names it, such as `kafka` or `redis`",
 )
 PROGRESS_AGE_SECONDS = _EVERY.gauge(

@@ -8,11 +8,14 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from railwatch.shared.errors import TransientError
+from railwatch.shared.errors import DependencyAwayError, TransientError
 from railwatch.shared.settings import RedisSettings
 
 # Every key begins with this prefix. The ACL user of Redis may use the keys `railwatch:*` and no others.
 PREFIX = "railwatch"
+
+# How long the key stays that is written to see whether Redis takes writes, in seconds.
+PROBE_KEPT_S = 60
 
 
 def key(*parts: str) -> str:
@@ -51,18 +54,22 @@ def redis_errors() -> Iterator[None]:
     """A block of Redis commands that fails with our own error.
 
     Raises:
-        TransientError: Redis does not answer, or refuses the command.
+        DependencyAwayError: Redis does not answer, or refuses commands: it is full, read-only, loading or locked.
+        TransientError: Redis refuses this command on this key, which holds something else.
     """
     try:
         yield
+    except redis.ResponseError as error:
+        refused = TransientError if str(error).startswith("WRONGTYPE") else DependencyAwayError
+        raise refused(f"Redis refuses: {type(error).__name__}: {error}.") from error
     except redis.RedisError as error:
-        raise TransientError(f"Redis does not answer: {type(error).__name__}.") from error
+        raise DependencyAwayError(f"Redis does not answer: {type(error).__name__}.") from error
 
 
 def ready(client: redis.Redis) -> bool:
-    """Whether Redis answers."""
+    """Whether Redis answers and takes a write. A full or read-only Redis answers, and is of no use."""
     try:
-        return bool(client.ping())
+        return bool(client.set(key("ready"), "1", ex=PROBE_KEPT_S))
     except redis.RedisError:
         return False
 

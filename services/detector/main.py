@@ -22,7 +22,7 @@ def run() -> None:
     publisher = Publisher(settings.kafka)
     progress = Progress()
     tiles = tile_worker(settings, client, blobs, publisher, progress)
-    needs = {"kafka": tiles.ready, "redis": lambda: ready(client), "blobs": blobs.ready}
+    needs = {"kafka": tiles.ready, "redis": lambda: ready(client), "blobs": blobs.takes_writes}
 
     app = FastAPI(title="Railwatch detector")
     app.include_router(health_router("detector", progress, needs))

@@ -22,7 +22,11 @@ def run() -> None:
     publisher = Publisher(settings.kafka)
     progress = Progress()
     intake = make_intake(settings, client, blobs, publisher)
-    needs = {"kafka": lambda: kafka_answers(settings.kafka), "redis": lambda: ready(client), "blobs": blobs.ready}
+    needs = {
+        "kafka": lambda: kafka_answers(settings.kafka),
+        "redis": lambda: ready(client),
+        "blobs": blobs.takes_writes,
+    }
 
     with serve(make_app(intake, settings.ingest.tokens, progress, needs), settings.http):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())

@@ -17,7 +17,7 @@ from railwatch.shared.bus.inflight import Task
 from railwatch.shared.bus.lineage import lineage
 from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.tracing import span
-from railwatch.shared.errors import NotPublishedError, TransientError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
 from railwatch.shared.events import Event
 from railwatch.shared.logs import log_context
 from railwatch.shared.process import Service
@@ -32,22 +32,24 @@ log = structlog.get_logger(__name__)
 class RetryPolicy:
     """When to try again: exponential backoff with jitter, so that waiting partitions do not all come back at once.
 
-    The default gives up after about ten minutes. It limits the handling only. Publishing is repeated until it succeeds.
+    The default gives up after about ten minutes. It limits the handling only. Publishing is repeated until it succeeds,
+    and attempts that fail because a dependency is away are not counted.
 
     Attributes:
         attempts: how often a record is handled before it becomes a dead letter.
         first_s: the wait after the first failure, in seconds. It doubles with each failure.
-        longest_s: the longest wait, in seconds.
+        longest_s: the longest wait, in seconds. Nobody outside can ask for a longer one.
     """
 
     attempts: int = 12
     first_s: float = 0.5
     longest_s: float = 120.0
 
-    def wait_s(self, failures: int) -> float:
-        """The wait after this many failures: between half of the backoff and all of it."""
+    def wait_s(self, failures: int, at_least_s: float | None = None) -> float:
+        """The wait after this many failures: between half of the backoff and all of it, or what was asked for."""
         backoff_s = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 32))
-        return backoff_s * random.uniform(0.5, 1.0)  # noqa: S311
+        wait_s = backoff_s * random.uniform(0.5, 1.0)  # noqa: S311
+        return max(wait_s, min(at_least_s or 0.0, self.longest_s))
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class Outcome:
         task: the record.
         retry_in_s: when to try again, in seconds. Null if the record is finished and its output acknowledged.
         failures: how often the handling has failed so far.
+        waits: how often in a row a dependency was away.
     """
 
     task: RecordTask
     retry_in_s: float | None = None
     failures: int = 0
+    waits: int = 0
 
 
 class Attempt(Generic[E]):
@@ -90,6 +94,8 @@ class Attempt(Generic[E]):
                 return self._process(task)
             except NotPublishedError as error:
                 return self._publish_again(task, error)
+            except DependencyAwayError as error:
+                return self._await_dependency(task, error)
             except TransientError as error:
                 failures = task.failures + 1
                 if failures < self._retry.attempts:
@@ -150,9 +156,16 @@ class Attempt(Generic[E]):
 
     def _handle_again(self, task: RecordTask, failures: int, error: TransientError) -> Outcome:
         metrics.HANDLE_RETRIES.labels(self._group).inc()
-        wait_s = self._retry.wait_s(failures)
+        wait_s = self._retry.wait_s(failures, error.retry_after_s)
         log.warning("failed; trying again later", error=str(error), failures=failures, retry_in_s=round(wait_s, 1))
         return Outcome(task, wait_s, failures)
+
+    def _await_dependency(self, task: RecordTask, error: DependencyAwayError) -> Outcome:
+        metrics.HANDLE_RETRIES.labels(self._group).inc()
+        waits = task.waits + 1
+        wait_s = self._retry.wait_s(waits)
+        log.warning("waiting for a dependency", error=str(error), waits=waits, retry_in_s=round(wait_s, 1))
+        return Outcome(task, wait_s, task.failures, waits)
 
     def _publish_again(self, task: RecordTask, error: NotPublishedError) -> Outcome:
         metrics.PUBLISH_RETRIES.labels(self._group).inc()

@@ -25,6 +25,7 @@ class Task(Generic[P, R]):
         record: the record itself.
         failures: how often handling it has failed before.
         assignment: the number of the assignment in which it was fetched.
+        waits: how often in a row a dependency was away when it should have been handled.
     """
 
     partition: P
@@ -32,6 +33,7 @@ class Task(Generic[P, R]):
     record: R
     failures: int
     assignment: int
+    waits: int = 0
 
 
 @dataclass
@@ -42,6 +44,7 @@ class _Lane(Generic[R]):
     queue: deque[tuple[int, R]] = field(default_factory=deque)
     last_added: int = -1
     failures: int = 0
+    waits: int = 0
     not_before: float = 0.0
     finished: int | None = None
 
@@ -89,7 +92,7 @@ class Inflight(Generic[P, R]):
             if partition in self._running or not lane.queue or lane.not_before > now:
                 continue
             offset, record = lane.queue[0]
-            task = Task(partition, offset, record, lane.failures, lane.assignment)
+            task = Task(partition, offset, record, lane.failures, lane.assignment, lane.waits)
             self._running[partition] = task
             self._lanes[partition] = self._lanes.pop(partition)  # to the back of the line
             tasks.append(task)
@@ -101,15 +104,15 @@ class Inflight(Generic[P, R]):
         lane = self._lane_of(task)
         if lane is not None:
             lane.queue.popleft()
-            lane.failures, lane.not_before = 0, 0.0
+            lane.failures, lane.waits, lane.not_before = 0, 0, 0.0
             lane.finished = task.offset + 1
 
-    def put_off(self, task: Task[P, R], until: float, failures: int) -> None:
+    def put_off(self, task: Task[P, R], until: float, failures: int, waits: int = 0) -> None:
         """Note that a record must be handled again, not before the time `until`. Its partition waits."""
         del self._running[task.partition]
         lane = self._lane_of(task)
         if lane is not None:
-            lane.failures, lane.not_before = failures, until
+            lane.failures, lane.waits, lane.not_before = failures, waits, until
 
     def to_commit(self) -> dict[P, int]:
         """The offset of the next record to handle, for each partition where it has moved since the last commit."""

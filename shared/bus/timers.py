@@ -20,7 +20,8 @@ class Timer:
 
     Attributes:
         every: the time from the start of one run to the start of the next. The first run is at once.
-        run: what to do. If it raises, the failure is logged and it runs again after a second.
+        run: what to do. If it raises, the failure is logged and it runs again after a second, or when the other side
+            asked for, but not later than after `every`.
     """
 
     every: timedelta
@@ -41,17 +42,19 @@ class Timers:
         """Run the timers that are due, one after the other. It never raises."""
         for timer, due_at in self._due_at.items():
             if due_at <= now:
-                wait = timer.every if _succeeds(timer) else min(timer.every, RETRY_AFTER)
-                self._due_at[timer] = now + wait.total_seconds()
+                self._due_at[timer] = now + _run(timer)
 
 
-def _succeeds(timer: Timer) -> bool:
+def _run(timer: Timer) -> float:
+    """Run a timer once. The result is when it is due again, in seconds from its start."""
+    every_s, pause_s = timer.every.total_seconds(), RETRY_AFTER.total_seconds()
     try:
         timer.run()
     except TransientError as error:
         log.warning("a timer failed; it runs again soon", error=str(error))
+        pause_s = max(pause_s, error.retry_after_s or 0.0)
     except Exception:
         log.exception("a timer failed; it runs again soon")
     else:
-        return True
-    return False
+        return every_s
+    return min(every_s, pause_s)

@@ -53,7 +53,8 @@ class Worker(Generic[E]):
         group: the consumer group, without the installation's prefix.
         consumes: the type of event that `handle` takes. Its `TOPIC` is consumed.
         handle: makes the output of one event. If it raises `TransientError`, it is called again later, and the
-            partition waits. After the last attempt, and for any other error, the record becomes a dead letter.
+            partition waits. After the last attempt, and for any other error, the record becomes a dead letter. For a
+            `DependencyAwayError` there is no last attempt.
         publisher: publishes the output and the dead letters.
         progress: gets a beat each time the loop comes round, unless a handler is stuck.
         timers: run one after the other in a thread of their own. A timer that has events publishes them itself.
@@ -173,7 +174,8 @@ class Worker(Generic[E]):
                 if outcome.retry_in_s is None:
                     self._inflight.finish(outcome.task)
                 else:
-                    self._inflight.put_off(outcome.task, time.monotonic() + outcome.retry_in_s, outcome.failures)
+                    until = time.monotonic() + outcome.retry_in_s
+                    self._inflight.put_off(outcome.task, until, outcome.failures, outcome.waits)
                 outcome = self._outcomes.get_nowait()
         except queue.Empty:
             return

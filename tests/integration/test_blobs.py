@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from railwatch.shared.blobs import BlobStore, blob_path
+from railwatch.shared.blobs import PROBE, BlobStore, blob_path
 from railwatch.shared.counts import BlobRef
-from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
 from railwatch.shared.settings import BlobSettings
 from tests.support.s3 import s3_server
 
@@ -87,7 +87,7 @@ def bucket(endpoint: str, access_key: str) -> BlobStore:
 
 
 def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
-    with s3_server({"service"}) as (endpoint, objects):
+    with s3_server({"service"}) as (endpoint, objects, _):
         store = bucket(endpoint, "service")
         ref = store.put(b"pixels", "image/tiff")
 
@@ -103,22 +103,62 @@ def test_an_s3_bucket_holds_blobs_below_its_prefix() -> None:
 
 def test_the_key_of_a_bucket_is_changed_while_both_are_valid() -> None:
     keys = {"old", "new"}
-    with s3_server(keys) as (endpoint, _):
+    with s3_server(keys) as (endpoint, _, _):
         before, after = bucket(endpoint, "old"), bucket(endpoint, "new")
         ref = before.put(b"pixels", "image/tiff")
         assert after.get(ref) == b"pixels"
         keys.remove("old")
         assert after.ready()
         assert not before.ready()
-        with pytest.raises(TransientError, match="PermissionDenied"):
+        with pytest.raises(DependencyAwayError, match="PermissionDenied"):
             before.get(ref)
 
 
-def test_a_store_that_refuses_is_a_transient_error(tmp_path: Path) -> None:
+def test_a_store_that_refuses_is_away(tmp_path: Path) -> None:
     store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
     ref = store.put(b"pixels", "image/tiff")
     (tmp_path / "sha256" / ref.sha256[:2]).rename(tmp_path / "aside")
     (tmp_path / "sha256" / ref.sha256[:2]).write_bytes(b"a file where a directory should be")
 
-    with pytest.raises(TransientError):
+    with pytest.raises(DependencyAwayError):
         store.put(b"pixels", "image/tiff")
+
+
+def test_a_bucket_that_may_only_be_read_does_not_take_writes_until_it_may_be_written() -> None:
+    with s3_server({"service"}) as (endpoint, objects, refused):
+        store = bucket(endpoint, "service")
+        refused.append(("PUT", ""))
+
+        assert store.ready()
+        assert not store.takes_writes()
+        with pytest.raises(DependencyAwayError):
+            store.put(b"pixels", "image/tiff")
+
+        refused.clear()
+        assert store.takes_writes()
+        assert list(objects.values()) == [PROBE]
+
+
+def test_a_write_that_failed_is_seen_at_the_next_look_at_readiness() -> None:
+    with s3_server({"service"}) as (endpoint, objects, refused):
+        store = bucket(endpoint, "service")
+        assert store.takes_writes()
+        objects.clear()
+        assert store.takes_writes()
+        assert objects == {}, "it is not written each time"
+
+        refused.append(("PUT", ""))
+        with pytest.raises(DependencyAwayError):
+            store.put(b"pixels", "image/tiff")
+        assert not store.takes_writes()
+
+
+def test_one_blob_that_may_not_be_read_is_no_reason_to_wait_for_ever() -> None:
+    with s3_server({"service"}) as (endpoint, _, refused):
+        store = bucket(endpoint, "service")
+        ref = store.put(b"pixels", "image/tiff")
+        refused.append(("GET", ref.path))
+
+        with pytest.raises(TransientError, match="PermissionDenied") as error:
+            store.get(ref)
+        assert not isinstance(error.value, DependencyAwayError)

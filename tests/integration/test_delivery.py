@@ -1,18 +1,24 @@
 """Delivering to one receiver, with what is remembered of it in Redis."""
 
 import base64
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 import redis
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
-from railwatch.services.alerting.delivery.deliver import Delivery
+from railwatch.embedded import embedded_redis
+from railwatch.services.alerting.delivery.deliver import Delivery, Receiver
 from railwatch.services.alerting.delivery.receivers import Alertmanager, webhook
 from railwatch.services.alerting.state.store import Store
-from railwatch.shared.errors import TransientError, UnprocessableError
-from railwatch.shared.events import Transition
+from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.shared.bus.timers import Timer, Timers
+from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
+from railwatch.shared.events import Notice, Transition
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
@@ -214,3 +220,79 @@ def test_alertmanager_is_reminded_of_a_missed_look_until_it_ends(
     ends = [request.json[0]["endsAt"] for request in desk.requests]
     hold = timedelta(minutes=4)
     assert ends == [at.isoformat() for at in (T0 + hold, T0 + timedelta(minutes=1) + hold, clock(), clock())]
+
+
+ALERTS = [alert_event(alert=f"{number:032x}").model_copy(update={"site": f"site-{number}"}) for number in range(9)]
+
+
+def standing(store: Store) -> None:
+    for event in ALERTS:
+        store.transact(event.site, partial(Transaction.announce, events=[event], cause=event.id))
+
+
+def sites_of(body: bytes) -> set[str]:
+    return {alert["labels"]["site"] for alert in json.loads(body)}
+
+
+@pytest.mark.parametrize(
+    ("judge", "refused"),
+    [
+        (lambda body: 413 if len(body) > 3000 else 200, set()),
+        (lambda body: 400 if "site-6" in sites_of(body) else 200, {"site-6"}),
+        (lambda body: 422 if sites_of(body) & {"site-0", "site-8"} else 200, {"site-0", "site-8"}),
+    ],
+    ids=["too-large", "one-at-fault", "two-at-fault"],
+)
+def test_what_alertmanager_refuses_together_it_gets_apart_and_only_the_alert_at_fault_is_left_out(
+    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock, judge: Callable[[bytes], int], refused: set[str]
+) -> None:
+    store = Store(redis_client)
+    standing(store)
+    taken: set[str] = set()
+
+    def answer(body: bytes) -> int:
+        status = judge(body)
+        if status == 200:
+            taken.update(sites_of(body))
+        return status
+
+    desk.judge = answer
+    minute = timedelta(minutes=1)
+    alertmanager = Alertmanager(desk.url, None, store, minute, 2.0, clock)
+    main = Receiver("desk", alertmanager.send, Timer(minute, alertmanager.remind))
+    timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock).timers())
+    with capture_logs() as lines:
+        timers.run_due(0)
+
+    assert taken == {event.site for event in ALERTS} - refused
+    assert not timers.due(59), "the pause is kept"
+    assert len(lines) == bool(refused), "one line of log"
+    assert all(f"at {site}: the receiver answered 4" in lines[0]["detail"] for site in refused)
+    assert metric("railwatch_delivery_healthy") == (not refused)
+
+
+def test_alertmanager_is_reminded_of_what_stood_while_redis_is_away(desk: ReceiverLog, clock: Clock) -> None:
+    with embedded_redis() as environment:
+        client = connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"]))
+        store = Store(client)
+        standing(store)
+        alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
+        alertmanager.remind()
+    clock.turn(minutes=1)
+    alertmanager.remind()
+    first, second = (request.json for request in desk.requests)
+    assert [alert["labels"] for alert in first] == [alert["labels"] for alert in second]
+    assert {alert["endsAt"] for alert in second} == {(T0 + timedelta(minutes=5)).isoformat()}
+
+
+def test_a_receiver_is_not_blamed_for_a_redis_that_is_away(redis_client: redis.Redis, clock: Clock) -> None:
+    def send(_: Notice) -> None:
+        raise DependencyAwayError("Redis does not answer: TimeoutError.")
+
+    away = Receiver("away", send)
+    delivery = Delivery(away, redis_client, Store(redis_client), timedelta(hours=6), clock)
+    clock.turn(days=1)
+    with pytest.raises(DependencyAwayError):
+        delivery.handle(alert_event(recorded_at=T0))
+    outcomes = ("failed", "given-up")
+    assert [metric("railwatch_deliveries_total", receiver="away", outcome=outcome) for outcome in outcomes] == [0, 0]

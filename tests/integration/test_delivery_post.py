@@ -3,6 +3,8 @@
 import socket
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -11,6 +13,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from tests.support.receivers import receiver, rude_server
 
 PATIENCE_S = 0.5
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 def send(url: str) -> None:
@@ -43,6 +46,29 @@ def test_an_answer_that_will_not_change_is_not(status: int) -> None:
         log.statuses.append(status)
         with pytest.raises(UnprocessableError, match=str(status)):
             send(log.url)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        (IN_AN_HOUR, pytest.approx(3600, abs=600)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        (None, None),
+    ],
+)
+def test_a_receiver_says_when_it_wants_to_be_asked_again(
+    status: int, header: str | None, seconds: float | None
+) -> None:
+    with receiver() as log:
+        log.statuses.append(status)
+        log.retry_after = header
+        with pytest.raises(TransientError) as error:
+            send(log.url)
+    assert error.value.retry_after_s == seconds
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

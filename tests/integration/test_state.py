@@ -1,11 +1,15 @@
 """Redis as it stands in production: an ACL user that sees only our keys, and TLS."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+import redis
 from pydantic import SecretStr
 from redis.exceptions import NoPermissionError
 
-from railwatch.embedded import free_port
-from railwatch.shared.errors import TransientError
+from railwatch.embedded import embedded_redis, free_port
+from railwatch.shared.errors import DependencyAwayError, TransientError
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect, key, ready, redis_errors
 from tests.support.tls_proxy import CERTIFICATE, tls_proxy
@@ -54,10 +58,44 @@ def test_nobody_there_is_not_ready() -> None:
         assert not ready(client)
 
 
-def test_redis_that_does_not_answer_is_a_transient_error() -> None:
+@pytest.fixture
+def own_redis() -> Iterator[redis.Redis]:
+    """A Redis that the test may spoil."""
+    with embedded_redis() as environment, connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"])) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda client: client.config_set("maxmemory", "1mb"),
+        lambda client: client.replicaof("127.0.0.1", str(free_port())),
+        lambda client: client.config_set("min-replicas-to-write", "1"),
+    ],
+    ids=["full", "replica", "too-few-replicas"],
+)
+def test_redis_that_refuses_writes_is_away_and_not_ready(own_redis: redis.Redis, spoil: Any) -> None:
+    assert ready(own_redis)
+    spoil(own_redis)
+
+    assert own_redis.ping(), "it answers"
+    assert not ready(own_redis)
+    with pytest.raises(DependencyAwayError, match=r"^Redis refuses: "), redis_errors():
+        own_redis.set(key("claim"), "1")
+
+
+def test_a_key_that_holds_something_else_is_no_reason_to_wait_for_ever(redis_settings: RedisSettings) -> None:
+    with connect(redis_settings) as client:
+        client.set(key("claim"), "1")
+        with pytest.raises(TransientError, match="WRONGTYPE") as error, redis_errors():
+            client.hgetall(key("claim"))
+    assert not isinstance(error.value, DependencyAwayError)
+
+
+def test_redis_that_does_not_answer_is_away() -> None:
     with (
         connect(RedisSettings(url=f"redis://127.0.0.1:{free_port()}/0")) as client,
-        pytest.raises(TransientError, match=r"^Redis does not answer: ConnectionError"),
+        pytest.raises(DependencyAwayError, match=r"^Redis does not answer: ConnectionError"),
         redis_errors(),
     ):
         client.get(key("claim"))

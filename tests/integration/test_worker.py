@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, Worker, encode, lineage, metrics
 from railwatch.shared.bus.client import connection
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
-from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
 from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
@@ -153,6 +153,30 @@ def test_a_transient_error_is_tried_again_and_given_up_after_the_last_attempt(
             )
 
     assert attempts == {tile(1).id: 3, tile(2).id: 4, tile(3).id: 1}
+
+
+def test_a_dependency_that_is_away_for_long_costs_no_record_and_no_order(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    attempts = 0
+    handled: list[TileEvent] = []
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 20:
+            raise DependencyAwayError("Redis refuses: OutOfMemoryError.")
+        handled.append(event)
+        return [count_of(event)]
+
+    publisher.publish(tile(1), tile(2))
+    worker = counter(kafka_settings, handle, retry=RetryPolicy(attempts=2, first_s=0.01, longest_s=0.01))
+    with working(worker), topic_view(kafka_settings, CountEvent) as counts:
+        eventually(lambda: counts.ids() == {count_of(tile(1)).id, count_of(tile(2)).id}, "both are counted")
+        with topic_view(kafka_settings, DeadLetter) as letters:
+            assert letters.events() == []
+
+    assert handled == [tile(1), tile(2)]
 
 
 def test_a_second_consumer_takes_its_share_and_gives_it_back(

@@ -39,12 +39,14 @@ class Request:
 
 @dataclass
 class ReceiverLog:
-    """Where a receiver listens, what it got, and the statuses that it will answer with; then always 200."""
+    """Where a receiver listens, what it got, and the statuses that it will answer with; then as `judge` says."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     location: str | None = None
+    retry_after: str | None = None
+    judge: Callable[[bytes], int] = lambda _: 200
 
 
 @contextmanager
@@ -56,9 +58,11 @@ def receiver() -> Iterator[ReceiverLog]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             log.requests.append(Request(self.path, dict(self.headers.items()), body))
-            self.send_response(log.statuses.pop(0) if log.statuses else 200)
+            self.send_response(log.statuses.pop(0) if log.statuses else log.judge(body))
             if log.location:
                 self.send_header("Location", log.location)
+            if log.retry_after:
+                self.send_header("Retry-After", log.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

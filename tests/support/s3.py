@@ -13,8 +13,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def do_PUT(self) -> None:
-        self.server.objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, b"", self.server.objects[self.path])
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._allowed():
+            self.server.objects[self.path] = body
+        self._answer(200, b"", body)
 
     def do_GET(self) -> None:
         stored = self.server.objects.get(self.path)
@@ -24,8 +26,13 @@ class _Handler(BaseHTTPRequestHandler):
         stored = self.server.objects.get(self.path)
         self._answer(404 if stored is None else 200, stored or b"", stored or b"", send_body=False)
 
+    def _allowed(self) -> bool:
+        known = any(f"Credential={name}/" in self.headers.get("Authorization", "") for name in self.server.keys)
+        refused = any(self.command == method and self.path.endswith(path) for method, path in self.server.refused)
+        return known and not refused
+
     def _answer(self, status: int, body: bytes, stored: bytes, *, send_body: bool = True) -> None:
-        if not any(f"Credential={name}/" in self.headers.get("Authorization", "") for name in self.server.keys):
+        if not self._allowed():
             status, body = 403, b""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -46,16 +53,20 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.keys = keys
         self.objects: dict[str, bytes] = {}
+        self.refused: list[tuple[str, str]] = []
 
 
 @contextmanager
-def s3_server(keys: set[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yields the endpoint and its objects, by `/bucket/path`. Requests without one of the access keys are refused."""
+def s3_server(keys: set[str]) -> Iterator[tuple[str, dict[str, bytes], list[tuple[str, str]]]]:
+    """Yields the endpoint, its objects by `/bucket/path`, and what it refuses by method and end of the path.
+
+    Requests without one of the access keys are refused.
+    """
     server = _Server(keys)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", server.objects
+        yield f"http://127.0.0.1:{server.server_port}", server.objects, server.refused
     finally:
         server.shutdown()
         server.server_close()

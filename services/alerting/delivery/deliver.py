@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import redis
+import structlog
 
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
-from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, RailwatchError, TransientError, UnprocessableError
 from railwatch.shared.events import Event, Notice, Transition
 from railwatch.shared.state import key, redis_errors
 
@@ -26,6 +27,8 @@ REMEMBER = timedelta(days=30)
 # A receiver is noted at the start. This is how soon it is noted again if Redis has lost it.
 INTRODUCE_EVERY = timedelta(minutes=1)
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class Receiver:
@@ -34,7 +37,8 @@ class Receiver:
     Attributes:
         name: names the receiver in settings, metrics and dead letters.
         send: sends one transition. It raises `TransientError` or `UnprocessableError` if the receiver did not take it.
-        reminder: for a receiver that must hear again and again of what stands. Its `run` raises the same errors.
+        reminder: for a receiver that must hear again and again of what stands. Its `run` raises the same errors. An
+            `UnprocessableError` says what the receiver refused. All the rest it took.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Delivery:
 
         Raises:
             TransientError: the receiver did not take it. Try again.
+            DependencyAwayError: Redis does not answer. That is no fault of the receiver.
             UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not take it for too
                 long.
         """
@@ -82,6 +87,8 @@ class Delivery:
                 self._receiver.send(event)
         except UnprocessableError as error:
             raise self._undelivered(event, error.detail) from None
+        except DependencyAwayError:
+            raise
         except TransientError as error:
             if self._clock() - event.recorded_at > self._give_up_after:
                 raise self._undelivered(event, str(error)) from None
@@ -97,14 +104,20 @@ class Delivery:
         return [introduce, Timer(reminder.every, partial(self._remind, reminder))] if reminder else [introduce]
 
     def _remind(self, reminder: Timer) -> None:
-        with self._health():
-            reminder.run()
+        try:
+            with self._health():
+                reminder.run()
+        except UnprocessableError as error:
+            # To ask again sooner would not help: the next reminder comes when it is due.
+            log.warning("a receiver refused a reminder", receiver=self._receiver.name, detail=error.detail)
 
     @contextmanager
     def _health(self) -> Iterator[None]:
         healthy = metrics.DELIVERY_HEALTHY.labels(self._receiver.name)
         try:
             yield
+        except DependencyAwayError:
+            raise
         except RailwatchError:
             healthy.set(0)
             raise

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from pydantic import SecretStr
 
 from railwatch.services.alerting.delivery.deliver import Receiver
@@ -14,12 +15,15 @@ from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.services.alerting.settings import Settings, WebhookFormat
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
+from railwatch.shared.errors import DependencyAwayError, UnprocessableError
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
 
 # After this many lost reminders Alertmanager takes a standing alert as resolved.
 REMINDERS_MISSED = 4
 
 Clock = Callable[[], datetime]
+
+log = structlog.get_logger(__name__)
 
 
 def receivers(settings: Settings, store: Store, clock: Clock) -> Iterator[Receiver]:
@@ -58,6 +62,7 @@ class Alertmanager:
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
+        self._standing: list[Notice] = []
 
     def send(self, event: Notice) -> None:
         """Post how the alert, or the missed look, of this transition stands."""
@@ -73,11 +78,36 @@ class Alertmanager:
         self._post(self._alerts(last, earlier))
 
     def remind(self) -> None:
-        """Post all standing alerts and missed looks."""
-        standing = [*self._store.standing(), *self._store.standing_missed()]
-        alerts = [alert for event in standing for alert in self._alerts(event)]
-        if alerts:
+        """Post all standing alerts and missed looks. While Redis is away, those that stood before.
+
+        Raises:
+            TransientError: Alertmanager did not take them. Try again.
+            UnprocessableError: `refused-by-receiver`: it will not take these; it took all others.
+        """
+        try:
+            self._standing = [*self._store.standing(), *self._store.standing_missed()]
+        except DependencyAwayError as error:
+            if not self._standing:
+                raise
+            log.warning("reminding of what stood before", standing=len(self._standing), error=str(error))
+        refused = list(self._refused([alert for event in self._standing for alert in self._alerts(event)]))
+        if refused:
+            raise UnprocessableError("refused-by-receiver", "; ".join(refused))
+
+    def _refused(self, alerts: list[dict[str, Any]]) -> Iterator[str]:
+        """Post alerts. If they are refused together, post each half by itself, down to the alerts that are at fault."""
+        if not alerts:
+            return
+        try:
             self._post(alerts)
+        except UnprocessableError as error:
+            if len(alerts) > 1:
+                half = len(alerts) // 2
+                yield from self._refused(alerts[:half])
+                yield from self._refused(alerts[half:])
+            else:
+                labels = alerts[0]["labels"]
+                yield f"{labels['alertname']} at {labels['site']}: {error.detail}"
 
     def _alerts(self, event: Notice, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
         return alertmanager_alerts(event, self._clock(), REMINDERS_MISSED * self._every, earlier)

@@ -15,7 +15,7 @@ from railwatch.shared.bus import Publisher, RetryPolicy, encode
 from railwatch.shared.bus.attempt import Attempt, Outcome
 from railwatch.shared.bus.deadletter import MAX_VALUE_BYTES
 from railwatch.shared.bus.inflight import Task
-from railwatch.shared.errors import NotPublishedError, TransientError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
 from railwatch.shared.events import DeadLetter, Event, TileEvent
 from tests.support.bus import count_of, tile
 
@@ -52,8 +52,9 @@ def record_of(event: Event) -> Record:
     return Record(list(message.headers), message.value)
 
 
-def attempt(record: Record, handle: Any, outbox: Outbox, failures: int = 0) -> Outcome:
-    task = Task(TopicPartition(record.topic, record.partition), record.offset, cast("Any", record), failures, 1)
+def attempt(record: Record, handle: Any, outbox: Outbox, failures: int = 0, waits: int = 0) -> Outcome:
+    where = TopicPartition(record.topic, record.partition)
+    task = Task(where, record.offset, cast("Any", record), failures, 1, waits)
     return Attempt("detector", "test", TileEvent, handle, cast("Publisher", outbox), RETRY)(task)
 
 
@@ -139,6 +140,26 @@ def test_a_transient_error_is_tried_again_until_the_last_attempt() -> None:
     assert third.retry_in_s is None
     assert only_letter(outbox).reason == "retries-exhausted"
     assert only_letter(outbox).detail == "Given up after 3 attempts: The store is away."
+
+
+def test_a_dependency_that_is_away_has_no_last_attempt() -> None:
+    outbox, away = Outbox(), raising(DependencyAwayError("Redis refuses: it is full."))
+    outcome = Outcome(cast("Any", None), failures=2)
+
+    for _ in range(1000):
+        outcome = attempt(record_of(tile(1)), away, outbox, outcome.failures, outcome.waits)
+        assert outcome.retry_in_s is not None
+        assert outcome.retry_in_s <= RETRY.longest_s
+
+    assert (outcome.failures, outcome.waits) == (2, 1000), "waiting is not counted against the record"
+    assert outbox.published == []
+
+
+@pytest.mark.parametrize(("asked_s", "wait_s"), [(6.0, 6.0), (1e9, RETRY.longest_s)])
+def test_a_pause_that_the_other_side_asks_for_is_kept_within_bounds(asked_s: float, wait_s: float) -> None:
+    outcome = attempt(record_of(tile(1)), raising(TransientError("Slower.", asked_s)), Outbox())
+
+    assert outcome.retry_in_s == wait_s
 
 
 @pytest.mark.parametrize("handle", [lambda event: [count_of(event)], raising(UnprocessableError("no-good", "No."))])

@@ -43,3 +43,17 @@ def test_a_timer_that_fails_runs_again_after_a_second_and_holds_up_no_other(erro
     timers.run_due(1)
     assert ran == ["other", "mended"]
     assert not timers.due(59)
+
+
+@pytest.mark.parametrize(("asked_s", "again_at_s"), [(20.0, 20.0), (3600.0, 60.0)])
+def test_a_timer_waits_as_long_as_the_other_side_asks_but_not_longer_than_its_period(
+    asked_s: float, again_at_s: float
+) -> None:
+    def fail() -> None:
+        raise TransientError("Slower.", asked_s)
+
+    timers = Timers([Timer(MINUTE, fail)])
+    timers.run_due(0)
+
+    assert not timers.due(again_at_s - 1)
+    assert timers.due(again_at_s)
