@@ -39,10 +39,11 @@ class Loop(RuleBasedStateMachine):
         self.inflight.revoke([partition])
         self.position[partition] = self.committed[partition]
 
-    @rule(partition=partitions)
-    def rewind(self, partition: str) -> None:
+    @rule(partition=partitions, count=st.integers(1, 5))
+    def rewind(self, partition: str, count: int) -> None:
         """The client begins at the committed offset and has not said that it lost the partition."""
         self.position[partition] = self.committed[partition]
+        self.fetch(partition, count)
 
     @rule(kept=st.sets(partitions))
     def rebalance(self, kept: set[str]) -> None:
