@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import obstore
 import pytest
+from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore
 from structlog.testing import capture_logs
 
@@ -293,6 +294,25 @@ def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
     assert [letter.reason for letter in desk.dead_letters] == ["metadata-missing"]
 
 
+def test_an_object_that_may_not_be_read_is_told_once_and_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
+    obstore.put(store, "a.json", METADATA.encode())
+
+    def forbidden(*_: object) -> None:
+        raise PermissionDeniedError("403")
+
+    with monkeypatch.context() as locked:
+        locked.setattr(obstore, "get", forbidden)
+        for _ in range(3):
+            WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert [letter.reason for letter in desk.dead_letters] == ["file-refused"]
+    WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert len(desk.tiles) == 1
+
+
 # A STAC API
 
 
@@ -508,6 +528,19 @@ def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi,
     stac.answers = [(stac.page([stac.item("I2")], [None]), 200)]
     polled()
     assert [tile.scene for tile in desk.tiles] == ["I1", "I2"]
+
+
+def test_a_page_is_only_so_long(
+    desk: Desk, stac: StacApi, polled: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("railwatch.services.ingest.sources.pages.MAX_PAGE_BYTES", 100_000)
+    stac.answers = [(stac.page([stac.item("I1"), "x" * 100_000]), 200)]
+    with capture_logs() as lines:
+        polled()
+    assert [line["event"] for line in lines] == ["search failed"]
+    stac.items = [stac.item("I1")]
+    polled()
+    assert len(desk.tiles) == 1
 
 
 def test_pages_in_a_circle_end(

@@ -12,6 +12,7 @@ And some use one id for several acquisitions. What came before over a site decid
 Alerting takes the last count of each tile of a scene. So the last delivery of an acquisition is the one that is valid.
 """
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -57,19 +58,23 @@ class Named(NamedTuple):
     remark: str | None
 
 
+# Two scenes that come at one moment must not both take a name that is free.
+_ONE_AT_A_TIME = threading.Lock()
 _DELIVERIES = TypeAdapter(tuple[Delivery, ...])
 
 
 class Acquisitions:
-    """The deliveries of one site and role that came under one id."""
+    """The deliveries of one site and role that come under one id."""
 
     def __init__(self, claims: Claims, site: str, role: TileRole, scene: str) -> None:
         self._claims = claims
         self._place = (site, role.value)
         self._id = scene
 
-    def name(self, observed_at: UtcDatetime, tiles: Sequence[str], ground: BaseGeometry) -> Named:
-        """Which acquisition a delivery shows.
+    def enter(self, observed_at: UtcDatetime, tiles: Sequence[str], ground: BaseGeometry) -> Named:
+        """Finds out which acquisition a delivery shows, and remembers it.
+
+        If the delivery cannot be published now, it comes again and has the same name.
 
         Args:
             observed_at: when the satellite saw it.
@@ -79,6 +84,12 @@ class Acquisitions:
         Raises:
             TransientError: Redis is away.
         """
+        with _ONE_AT_A_TIME:
+            named = self._name(observed_at, tiles, ground)
+            self._keep(named.delivery)
+        return named
+
+    def _name(self, observed_at: UtcDatetime, tiles: Sequence[str], ground: BaseGeometry) -> Named:
         new = Delivery(observed_at=observed_at, scene=self._id, pixels=derived_id(*tiles), bounds=tuple(ground.bounds))
         under_id, of_pixels = self._read("id", self._id), self._read("pixels", new.pixels)
         for held in under_id:
@@ -98,12 +109,7 @@ class Acquisitions:
             remark = f"The id {self._id} has another acquisition already; this one is scene {new.scene}."
         return Named(new, remark)
 
-    def keep(self, delivery: Delivery) -> None:
-        """Remembers a delivery that was published.
-
-        Raises:
-            TransientError: Redis is away.
-        """
+    def _keep(self, delivery: Delivery) -> None:
         for kind, name in (("id", self._id), ("pixels", delivery.pixels)):
             others = [held for held in self._read(kind, name) if held != delivery]
             kept = (*others, delivery)[-REMEMBERED:]

@@ -10,7 +10,7 @@ import shapely
 import structlog
 
 from railwatch.services.ingest import metrics
-from railwatch.services.ingest.scenes.acquisitions import Acquisitions, Named
+from railwatch.services.ingest.scenes.acquisitions import Acquisitions
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site_receipt
@@ -50,12 +50,11 @@ class _Arrival:
 
 @dataclass(frozen=True)
 class _Covered:
-    """One site in a scene that comes in: its claim, its events, and which acquisition it is."""
+    """One site in a scene that comes in: its claim, its events, and a remark on what came before."""
 
     claim: str
     events: list[TileEvent]
-    acquisitions: Acquisitions
-    named: Named
+    remark: str | None
 
     @property
     def receipt(self) -> SiteReceipt:
@@ -149,9 +148,8 @@ class Intake:
         for event in events:
             log.info("tile published", event_id=event.id, site=event.site, tile=event.tile, scene=event.scene)
         for found in new:
-            found.acquisitions.keep(found.named.delivery)
             self.claims.put(found.claim, found.receipt.model_dump_json())
-        about_scene = dict.fromkeys(found.named.remark for found in new if found.named.remark)
+        about_scene = dict.fromkeys(found.remark for found in new if found.remark)
         return Receipt(
             scene=arrival.id,
             observed_at=arrival.metadata.observed_at,
@@ -179,7 +177,7 @@ class Intake:
         acquisitions = Acquisitions(self.claims, site.id, metadata.role, arrival.id)
         pixels = [f"{cell} {image.sha256}" for cell, _, image in stored]
         ground = scene.footprint.intersection(shapely.union_all([part.cell.tile_polygon for part in parts]))
-        named = acquisitions.name(metadata.observed_at, pixels, scene.footprint if ground.is_empty else ground)
+        named = acquisitions.enter(metadata.observed_at, pixels, scene.footprint if ground.is_empty else ground)
         events = [
             TileEvent(
                 recorded_at=datetime.now(UTC),
@@ -196,7 +194,7 @@ class Intake:
             )
             for cell, gsd_m, image in stored
         ]
-        return _Covered(arrival.claim(site, parts), events, acquisitions, named)
+        return _Covered(arrival.claim(site, parts), events, named.remark)
 
     def _shows_no_site(self, scene: Scene) -> UnprocessableError:
         west, south, east, north = scene.footprint.bounds

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled
@@ -18,7 +18,7 @@ from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import settle
-from railwatch.shared.errors import TransientError
+from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 
 SOURCE = "bucket"
@@ -69,6 +69,8 @@ class WatchedBucket:
             chunks = obstore.get(self._store, pair.geotiff).stream(min_chunk_size=CHUNK_BYTES)
             with spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes) as path:
                 return self._intake.take(path, metadata, SOURCE)
+        except (PermissionDeniedError, UnauthenticatedError):
+            raise UnprocessableError("file-refused", "The bucket does not let Railwatch read the object.") from None
         except BaseError as error:
             raise TransientError(f"The bucket {self._name} failed: {type(error).__name__}.") from error
 

@@ -166,7 +166,7 @@ class WatchedDirectory:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """An open file.
+    """An open file whose first bytes can be read.
 
     Raises:
         UnprocessableError: `file-refused`.
@@ -174,6 +174,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         file = path.open("rb")
+        file.peek(1)
     except OSError as error:
         if error.errno in MAY_PASS:
             raise

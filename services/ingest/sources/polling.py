@@ -19,7 +19,7 @@ from railwatch.shared.health import Progress
 log = structlog.get_logger()
 
 # Refusals whose cause lies outside the scene. The asset may still come, or the operator may allow its address.
-MAY_PASS = frozenset({"asset-not-found", "asset-refused", "timestamp-in-future"})
+MAY_PASS = frozenset({"asset-not-found", "asset-refused", "file-refused", "timestamp-in-future"})
 # A refusal that lasts is told this often.
 TOLD_AGAIN_AFTER = timedelta(days=1)
 

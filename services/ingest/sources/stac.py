@@ -16,33 +16,24 @@ from typing import Any
 
 import structlog
 from pystac_client import Client
-from pystac_client.stac_api_io import StacApiIO
 
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.assets import take_item
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import StacSettings
+from railwatch.services.ingest.sources.pages import Pages
 from railwatch.services.ingest.sources.polling import settle
-from railwatch.services.ingest.sources.shallow import read_shallow
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import derived_id
 from railwatch.shared.sites import Site
 
 SOURCE = "stac"
-TIMEOUT_S = 30.0
 # An API that answers with more pages to one search leads in a circle.
 MAX_PAGES = 1_000
 # Properties that a provider changes when an item is made anew; `updated` comes first.
 VERSIONS = ("updated", "version", "processing:version", "processing:datetime")
 
 log = structlog.get_logger()
-
-
-class _Pages(StacApiIO):
-    """Reads the pages of an API that may nest without end."""
-
-    def json_loads(self, txt: str, *_: Any, **__: Any) -> Any:
-        return read_shallow(txt)
 
 
 class PolledCatalogue:
@@ -73,7 +64,7 @@ class PolledCatalogue:
         token = self._settings.token
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else None
         try:
-            return Client.open(self._settings.url or "", headers=headers, timeout=TIMEOUT_S, stac_io=_Pages())
+            return Client.open(self._settings.url or "", stac_io=Pages(headers))
         except Exception as error:  # pystac lets every error through that a malformed answer provokes
             raise TransientError(f"The STAC API failed: {_short(error)}.") from error
 
