@@ -1,6 +1,5 @@
 """What stored pixels mean: their scale and offset by band, from the file's own tags or from a STAC Item."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,9 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from railwatch.shared.counts import Frozen
+
+# A scale or an offset beyond this, or a scale below its inverse, is absurd.
+LARGEST = 1e12
 
 
 class Scaling(Frozen):
@@ -29,11 +31,13 @@ def scaling_of_asset(asset: Mapping[str, Any]) -> tuple[Scaling | None, tuple[st
         The scaling, null if there is none, and a remark if it is malformed.
     """
     given = asset.get("raster:bands") or asset.get("bands") or [{}]
-    bands = [band for band in given if isinstance(band, dict)] if isinstance(given, list) else []
-    scales = tuple(_member(band, asset, "scale", 1.0) for band in bands)
-    offsets = tuple(_member(band, asset, "offset", 0.0) for band in bands)
-    if len(bands) != len(given) or not _usable(scales, offsets):
-        return None, ("The scale and offset of the asset's bands are malformed; they are not used.",)
+    malformed = "The scale and offset of the asset's bands are malformed; they are not used."
+    if not isinstance(given, list) or not all(isinstance(band, dict) for band in given):
+        return None, (malformed,)
+    scales = tuple(_member(band, asset, "scale", 1.0) for band in given)
+    offsets = tuple(_member(band, asset, "offset", 0.0) for band in given)
+    if not _usable(scales, offsets):
+        return None, (malformed,)
     return _but_identity(scales, offsets), ()
 
 
@@ -79,9 +83,13 @@ def _member(band: Mapping[str, Any], asset: Mapping[str, Any], name: str, defaul
 
 
 def _usable(scales: tuple[Any, ...], offsets: tuple[Any, ...]) -> bool:
-    """Whether all are numbers, and no scale makes all pixels equal."""
+    """Whether all are numbers of a possible size. A scale of 0 would make all pixels equal."""
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (*scales, *offsets))
-    return numbers and all(math.isfinite(value) for value in (*scales, *offsets)) and all(scales)
+    return (
+        numbers
+        and all(1 / LARGEST <= abs(scale) <= LARGEST for scale in scales)
+        and all(abs(offset) <= LARGEST for offset in offsets)
+    )
 
 
 def _but_identity(scales: tuple[float, ...], offsets: tuple[float, ...]) -> Scaling | None:

@@ -58,6 +58,12 @@ def test_an_asset_may_say_nothing(asset: dict[str, Any]) -> None:
         [{"scale": "2"}],
         [{"offset": float("nan")}],
         [{"scale": True}],
+        5,
+        1e308,
+        [{"scale": 10**400}],
+        [{"scale": 1e308}],
+        [{"scale": 5e-324}],
+        [{"offset": float("-inf")}],
     ],
 )
 def test_a_malformed_scaling_is_left_out_with_a_remark(bands: Any) -> None:
