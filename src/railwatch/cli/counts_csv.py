@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.errors import UnprocessableError
@@ -115,7 +116,8 @@ def _table(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iter
     except UnicodeDecodeError:
         raise UnprocessableError("bad-csv", f"{path}: not a text file in UTF-8") from None
     reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    header = [name.strip() for name in next(reader, [])]
+    rows = _rows(reader, path)
+    header = [name.strip() for name in next(rows, [])]
     wanted = f"the columns are {','.join(required)}" + (f"[,{','.join(optional)}]" if optional else "")
     if missing := [name for name in required if name not in header]:
         raise _fault(path, 1, f"there is no column {' and no '.join(missing)}; {wanted}")
@@ -123,12 +125,19 @@ def _table(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iter
         raise _fault(path, 1, f"there is an unknown column {unknown[0]!r}; {wanted}")
     if len(set(header)) < len(header):
         raise _fault(path, 1, f"a column is named twice; {wanted}")
-    for cells in reader:
+    for cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
             raise _fault(path, reader.line_num, f"there are {len(cells)} cells, where the header has {len(header)}")
         yield reader.line_num, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise _fault(path, reader.line_num, str(error)) from None
 
 
 def _number(cells: dict[str, str], name: str) -> float | None:
