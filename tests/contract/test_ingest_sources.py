@@ -141,11 +141,14 @@ def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: 
 
 
 @pytest.mark.parametrize("moved_before_the_crash", [[], ["a.tif"]])
-def test_a_crash_while_putting_away_is_made_up_for(desk: Desk, inbox: Path, moved_before_the_crash: list[str]) -> None:
+@pytest.mark.parametrize("marker", [".processed/a.json", "a.json.processed"])
+def test_a_crash_while_putting_away_is_made_up_for(
+    desk: Desk, inbox: Path, moved_before_the_crash: list[str], marker: str
+) -> None:
     lay(inbox)
     for name in ("processed", ".processed"):
         (inbox / name).mkdir()
-    (inbox / "a.json").rename(inbox / ".processed" / "a.json")
+    (inbox / "a.json").rename(inbox / marker)
     for name in moved_before_the_crash:
         (inbox / name).rename(inbox / "processed" / name)
     poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))

@@ -81,6 +81,9 @@ class WatchedDirectory:
         for outcome in (PROCESSED, REJECTED):
             (self._directory / outcome).mkdir(exist_ok=True)
             self._decided(outcome).mkdir(exist_ok=True)
+            # Version 0.1.0 marked a decided pair by a suffix; it may have crashed then.
+            for marker in self._directory.glob(f"*.json.{outcome}"):
+                marker.replace(self._decided(outcome) / marker.name.removesuffix(f".{outcome}"))
             for marker in sorted(self._decided(outcome).iterdir()):
                 with self._told_once(marker.name):
                     self._finish(marker, outcome)
