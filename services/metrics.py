@@ -5,7 +5,12 @@ from importlib import import_module
 from railwatch.shared.metrics import CATALOGUE, Declaration, reference
 from railwatch.shared.process import SERVICES
 
-for _module in ("shared.health", "shared.bus.metrics", *(f"services.{service}.metrics" for service in SERVICES)):
+for _module in (
+    "shared.health",
+    "shared.eviction",
+    "shared.bus.metrics",
+    *(f"services.{service}.metrics" for service in SERVICES),
+):
     import_module(f"railwatch.{_module}")
 
 ALL: tuple[Declaration, ...] = tuple(CATALOGUE)

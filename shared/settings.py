@@ -94,6 +94,7 @@ class RedisSettings(Group):
         tls_ca_file: certificate authorities to trust instead of the system's.
         tls_cert_file: client certificate for mutual TLS.
         tls_key_file: its private key.
+        allow_eviction: whether to start on a Redis that throws keys away when it is full. Alerts may vanish there.
     """
 
     url: str = Field(pattern=r"^rediss?://", description="redis://host:port/db or rediss://host:port/db")
@@ -102,6 +103,7 @@ class RedisSettings(Group):
     tls_ca_file: FilePath | None = None
     tls_cert_file: FilePath | None = None
     tls_key_file: FilePath | None = None
+    allow_eviction: bool = False
 
     @model_validator(mode="after")
     def _url_is_plain(self) -> Self:

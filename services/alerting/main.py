@@ -2,12 +2,16 @@
 
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.settings import Settings
-from railwatch.services.alerting.state.schema_version import await_ours, is_foreign
+from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.wiring import Slowest, count_worker, delivery_workers, run_together
+from railwatch.services.alerting.wiring import GROUP, Slowest, count_worker, delivery_workers, run_together
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.offsets import has_worked
+from railwatch.shared.events import CountEvent
+from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import serve
+from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.settings import load
@@ -21,22 +25,26 @@ def run() -> None:
     configure_logging("alerting", settings.log.level)
     sites = known_sites(settings.sites.dir).sites
     client = connect(settings.redis)
+    refuse_eviction(client, settings.redis)
+    incarnation = Incarnation(
+        client, "alerting", lambda: holds_state(client), lambda: has_worked(settings.kafka, GROUP, CountEvent)
+    )
     store = Store(client)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Slowest()
 
-    counts = count_worker(settings, sites, store, publisher, progress.loop())
-    deliveries = list(delivery_workers(settings, client, store, publisher, progress))
+    counts = count_worker(settings, sites, client, store, incarnation, publisher, progress.loop())
+    deliveries = list(delivery_workers(settings, client, store, incarnation, publisher, progress))
     needs = {
         "kafka": counts.ready,
         "redis": lambda: ready(client),
-        "state": lambda: not is_foreign(client),
+        "state": lambda: incarnation.intact() and not is_foreign(client),
         "blobs": blobs.ready,
     }
 
     with serve(make_app(store, sites, blobs, settings.alerting.tokens, progress, needs), settings.http):
         stop = stop_on_signal()
-        await_ours(client, progress, stop)
+        await_ours(client, incarnation, progress, stop)
         run_together([counts, *deliveries], stop)
     publisher.close()

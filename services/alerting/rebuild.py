@@ -34,6 +34,7 @@ from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.errors import RailwatchError, UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem, Miss, MissedLookEvent, Notice
+from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.settings import load
 from railwatch.shared.sites import Site, known_sites
 from railwatch.shared.state import connect
@@ -81,7 +82,9 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     first = next(filter(None, found), None)
     if first is None:
         raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
-    store = Store(connect(settings.redis))
+    client = connect(settings.redis)
+    store = Store(client)
+    rebuild_begins(client, "alerting")
     store.clear()
     for by_site in chain([first], found):
         for site_id, scenes in by_site.items():
@@ -90,6 +93,7 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
         store.transact(site_id, partial(_keep, events=events))
     for event in missed.values():
         store.transact(event.site, partial(Transaction.keep_missed, event=event))
+    rebuild_ends(client, "alerting")
 
 
 def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:

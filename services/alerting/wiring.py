@@ -17,7 +17,9 @@ from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.events import CountEvent, Miss, Notice
+from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
+from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.sites import Site
 
 GROUP = "railwatch-alerting"
@@ -61,19 +63,28 @@ def now() -> datetime:
 
 
 def count_worker(
-    settings: Settings, sites: dict[str, Site], store: Store, publisher: Publisher, progress: Progress
+    settings: Settings,
+    sites: dict[str, Site],
+    client: redis.Redis,
+    store: Store,
+    incarnation: Incarnation,
+    publisher: Publisher,
+    progress: Progress,
 ) -> Worker[CountEvent]:
-    """Counts in, alert events out."""
+    """Counts in, alert events out. While state is lost, they wait."""
     alerting = settings.alerting
     handler = CountHandler(store, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
 
     def publish_due() -> None:
+        incarnation.require()
         handler.settle_due()
         for event in store.outbox():
             publisher.publish(event)
             store.published(event)
 
     def go_through_sites() -> None:
+        watch_eviction(client, incarnation)
+        incarnation.require()
         # A look is not missed if its count still waits in Kafka.
         if worker.caught_up():
             announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
@@ -84,7 +95,7 @@ def count_worker(
         kafka=settings.kafka,
         group=GROUP,
         consumes=CountEvent,
-        handle=handler.handle,
+        handle=incarnation.guarded(handler.handle),
         publisher=publisher,
         progress=progress,
         timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites)],
@@ -93,18 +104,23 @@ def count_worker(
 
 
 def delivery_workers(
-    settings: Settings, client: redis.Redis, store: Store, publisher: Publisher, progress: Slowest
+    settings: Settings,
+    client: redis.Redis,
+    store: Store,
+    incarnation: Incarnation,
+    publisher: Publisher,
+    progress: Slowest,
 ) -> Iterator[Worker[Notice]]:
     """Events about alerts and missed looks in, requests to receivers out. Each receiver has its own consumer group."""
     rules = settings.delivery
-    for receiver in receivers(settings, store, now):
+    for receiver in receivers(settings, store, incarnation.require, now):
         delivery = Delivery(receiver, client, store, rules.give_up_after, now)
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
             group=f"{GROUP}-to-{receiver.name}",
             consumes=Notice,
-            handle=delivery.handle,
+            handle=incarnation.guarded(delivery.handle),
             publisher=publisher,
             progress=progress.loop(),
             timers=delivery.timers(),

@@ -7,6 +7,7 @@ baseline, and a baseline that an operator gave is a tile event.
 """
 
 from datetime import timedelta
+from itertools import chain
 from typing import Literal
 
 import redis
@@ -83,6 +84,17 @@ class Baselines:
         """The history of a tile's baselines, oldest first."""
         stored: dict[str, str] = self._redis.hgetall(_versions_key(tile.site, tile.tile))  # type: ignore[assignment]
         return sorted((BaselineRef.model_validate_json(ref) for ref in stored.values()), key=lambda ref: ref.version)
+
+
+def holds_state(client: redis.Redis) -> bool:
+    """Whether Redis holds baselines, or decisions about looks.
+
+    Raises:
+        TransientError: Redis is away.
+    """
+    with redis_errors():
+        kinds = (client.scan_iter(key("detector", kind, "*"), count=1000) for kind in ("baselines", "look"))
+        return next(chain.from_iterable(kinds), None) is not None
 
 
 def baseline_of(tile: TileEvent, version: int, origin: Origin) -> BaselineRef:

@@ -2,11 +2,16 @@
 
 from fastapi import FastAPI
 
+from railwatch.services.detector.baselines import holds_state
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.wiring import tile_worker
+from railwatch.services.detector.wiring import GROUP, tile_worker
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.offsets import has_worked
+from railwatch.shared.events import TileEvent
+from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.settings import load
@@ -18,11 +23,20 @@ def run() -> None:
     settings = load(Settings)
     configure_logging("detector", settings.log.level)
     client = connect(settings.redis)
+    refuse_eviction(client, settings.redis)
+    incarnation = Incarnation(
+        client, "detector", lambda: holds_state(client), lambda: has_worked(settings.kafka, GROUP, TileEvent)
+    )
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()
-    tiles = tile_worker(settings, client, blobs, publisher, progress)
-    needs = {"kafka": tiles.ready, "redis": lambda: ready(client), "blobs": blobs.takes_writes}
+    tiles = tile_worker(settings, client, incarnation, blobs, publisher, progress)
+    needs = {
+        "kafka": tiles.ready,
+        "redis": lambda: ready(client),
+        "state": incarnation.intact,
+        "blobs": blobs.takes_writes,
+    }
 
     app = FastAPI(title="Railwatch detector")
     app.include_router(health_router("detector", progress, needs))

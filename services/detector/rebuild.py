@@ -15,6 +15,7 @@ from railwatch.services.detector.settings import Settings
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.settings import load
 from railwatch.shared.state import connect
 
@@ -59,11 +60,14 @@ def rebuild_baselines(settings: Settings) -> Iterator[RebuiltBaselines]:
         for event in events:
             if event.role is TileRole.BASELINE:
                 tiles[event.site, event.tile].given.append(event)
-    baselines = Baselines(connect(settings.redis))
+    client = connect(settings.redis)
+    baselines = Baselines(client)
+    rebuild_begins(client, "detector")
     for (site, tile), known in tiles.items():
         versions = _versions(known)
         baselines.restore(site, tile, versions, known.looks)
         yield RebuiltBaselines(site, tile, len(versions), len(known.looks))
+    rebuild_ends(client, "detector")
 
 
 def _versions(known: _Known) -> list[BaselineRef]:

@@ -11,7 +11,9 @@ from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher, Timer, Worker
 from railwatch.shared.events import TileEvent
+from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
+from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.sites import known_sites
 
 # The consumer group of all detectors.
@@ -21,21 +23,32 @@ GAUGES_EVERY = timedelta(seconds=15)
 
 
 def tile_worker(
-    settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher, progress: Progress
+    settings: Settings,
+    client: redis.Redis,
+    incarnation: Incarnation,
+    blobs: BlobStore,
+    publisher: Publisher,
+    progress: Progress,
 ) -> Worker[TileEvent]:
-    """Tiles in, counts out."""
+    """Tiles in, counts out. While state is lost, they wait: they would be counted without their baselines."""
     sites = known_sites(settings.sites.dir).sites
     unregistered = UnregisteredLooks(client)
     detector = settings.detector
     handler = TileHandler(sites, blobs, Baselines(client), unregistered, detector.max_pixels, detector.recall_share)
+
+    def report() -> None:
+        watch_eviction(client, incarnation)
+        incarnation.require()
+        unregistered.report(list(sites))
+
     return Worker(
         service="detector",
         kafka=settings.kafka,
         group=GROUP,
         consumes=TileEvent,
-        handle=handler.handle,
+        handle=incarnation.guarded(handler.handle),
         publisher=publisher,
         progress=progress,
-        timers=[Timer(GAUGES_EVERY, lambda: unregistered.report(list(sites)))],
+        timers=[Timer(GAUGES_EVERY, report)],
         max_in_flight=settings.detector.threads,
     )

@@ -6,6 +6,7 @@ from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress, serve
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
@@ -18,6 +19,7 @@ def run() -> None:
     settings = load(Settings)
     configure_logging("ingest", settings.log.level)
     client = connect(settings.redis)
+    refuse_eviction(client, settings.redis)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from railwatch.embedded import free_port
+from railwatch.embedded import embedded_redis, free_port
 from railwatch.services.alerting.state.keys import KNOWN_SINCE
 from railwatch.shared.bus import Publisher
 from railwatch.shared.events import AlertEvent, DeadLetter, MissedLookEvent
@@ -57,6 +57,13 @@ class Alerting:
     def metric(self, start: str) -> float:
         lines = httpx.get(f"{self.url}/metrics").text.splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(start)), 0.0)
+
+    def missing(self) -> list[str]:
+        try:
+            found: list[str] = httpx.get(f"{self.url}/readyz", timeout=30).json()["missing"]
+        except httpx.TransportError:
+            return ["everything"]
+        return found
 
     def _ready(self) -> bool:
         try:
@@ -186,6 +193,69 @@ def test_a_missed_look_and_its_end_are_announced_once_over_a_kill_and_restarts(
     assert list(events.values()) == ["opened", "resolved"]
     assert dict(sent(desk)) == events
     assert alertmanager.requests[0].json[0]["labels"]["alertname"] == "SiteNotSeen"
+
+
+def test_a_redis_that_is_emptied_is_noticed_and_costs_no_look_and_no_alert(
+    alerting: Alerting,
+    publisher: Publisher,
+    kafka_settings: KafkaSettings,
+    redis_settings: RedisSettings,
+    desk: ReceiverLog,
+    alertmanager: ReceiverLog,
+) -> None:
+    alerting.environment["RAILWATCH_ALERTMANAGER_RESEND_S"] = "0.5"
+
+    with topic_view(kafka_settings, DeadLetter) as letters:
+        with alerting.running():
+            publisher.publish(*QUIET, FIRST)
+            eventually(lambda: len(sent(desk)) == 1, "the alert stands")
+            eventually(lambda: len(alertmanager.requests) >= 2, "Alertmanager is reminded of it")
+            connect(redis_settings).flushall()
+            eventually(lambda: alerting.missing() == ["state"], "alerting says that state is gone")
+            alertmanager.requests.clear()
+            publisher.publish(SECOND)
+            eventually(lambda: len(alertmanager.requests) >= 2, "Alertmanager is reminded all the same")
+            assert alertmanager.requests[-1].json[0]["labels"]["site"] == "tumangang"
+            process = subprocess.run(
+                [sys.executable, "-c", "from railwatch.cli import main; main()", "rebuild", "alerting"],
+                env={**os.environ, **alerting.environment},
+                check=True,
+                capture_output=True,
+            )
+            assert b"tumangang: 22 looks, 1 alerts" in process.stdout
+            eventually(lambda: len(set(sent(desk))) == 2, "the look that waited updates the alert")
+            eventually(lambda: alerting.missing() == [], "it goes on by itself")
+            assert len(alerting.get("/v1/alerts?state=standing")["items"]) == 1
+        assert letters.events() == []
+
+
+def test_a_redis_that_was_emptied_while_alerting_was_stopped_is_noticed_at_the_start(
+    alerting: Alerting, publisher: Publisher, redis_settings: RedisSettings, desk: ReceiverLog
+) -> None:
+    with alerting.running():
+        publisher.publish(*QUIET, FIRST)
+        eventually(lambda: len(sent(desk)) == 1, "the alert stands")
+        eventually(lambda: alerting.metric("railwatch_lag_records") == 0, "all is committed")
+    connect(redis_settings).flushall()
+    command = [sys.executable, "-c", "from railwatch.services.alerting.main import run; run()"]
+    process = subprocess.Popen(command, env={**os.environ, **alerting.environment})
+    try:
+        eventually(lambda: "state" in alerting.missing(), "alerting says that state is gone")
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_alerting_does_not_start_on_a_redis_that_evicts(alerting: Alerting, redis_settings: RedisSettings) -> None:
+    with embedded_redis() as environment, connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"])) as client:
+        client.config_set("maxmemory", "100mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        command = [sys.executable, "-c", "from railwatch.cli import main; main()", "alerting"]
+        ended = subprocess.run(
+            command, env={**os.environ, **alerting.environment, **environment}, capture_output=True, check=False
+        )
+    assert ended.returncode == 1
+    assert b"RAILWATCH_REDIS_ALLOW_EVICTION" in ended.stderr
 
 
 def test_a_receiver_that_hangs_holds_up_no_other(

@@ -52,6 +52,10 @@ def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Deli
     return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock)
 
 
+def whole() -> None:
+    """The state is whole."""
+
+
 def metric(name: str, **labels: str) -> float:
     return registry("alerting").get_sample_value(name, {"receiver": "desk", **labels}) or 0.0
 
@@ -135,7 +139,7 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, SecretStr("token"), store, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(desk.url, SecretStr("token"), store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce([opened], "count-1"))
     alertmanager.send(opened)
@@ -157,7 +161,7 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce([opened, resolved], "counts"))
     alertmanager.send(resolved)
@@ -205,7 +209,7 @@ def test_alertmanager_is_reminded_of_a_missed_look_until_it_ends(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
     missed = missed_look(recorded_at=T0)
     seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce_missed([missed]))
@@ -258,7 +262,7 @@ def test_what_alertmanager_refuses_together_it_gets_apart_and_only_the_alert_at_
 
     desk.judge = answer
     minute = timedelta(minutes=1)
-    alertmanager = Alertmanager(desk.url, None, store, minute, 2.0, clock)
+    alertmanager = Alertmanager(desk.url, None, store, whole, minute, 2.0, clock)
     main = Receiver("desk", alertmanager.send, Timer(minute, alertmanager.remind))
     timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock).timers())
     with capture_logs() as lines:
@@ -276,7 +280,7 @@ def test_alertmanager_is_reminded_of_what_stood_while_redis_is_away(desk: Receiv
         client = connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"]))
         store = Store(client)
         standing(store)
-        alertmanager = Alertmanager(desk.url, None, store, timedelta(minutes=1), 2.0, clock)
+        alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
         alertmanager.remind()
     clock.turn(minutes=1)
     alertmanager.remind()

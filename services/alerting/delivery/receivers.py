@@ -26,13 +26,20 @@ Clock = Callable[[], datetime]
 log = structlog.get_logger(__name__)
 
 
-def receivers(settings: Settings, store: Store, clock: Clock) -> Iterator[Receiver]:
-    """All receivers of the settings."""
+def receivers(settings: Settings, store: Store, require_state: Callable[[], None], clock: Clock) -> Iterator[Receiver]:
+    """All receivers of the settings.
+
+    Args:
+        settings: they name the receivers.
+        store: what is known of alerts.
+        require_state: raises `DependencyAwayError` while what the store knows is not whole.
+        clock: the present.
+    """
     timeout_s = settings.delivery.timeout_s
     every = timedelta(seconds=settings.alertmanager.resend_s)
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        alertmanager = Alertmanager(url, token, store, every, timeout_s, clock)
+        alertmanager = Alertmanager(url, token, store, require_state, every, timeout_s, clock)
         yield Receiver(name, alertmanager.send, Timer(every, alertmanager.remind))
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
@@ -50,6 +57,7 @@ class Alertmanager:
         url: str,
         token: SecretStr | None,
         store: Store,
+        require_state: Callable[[], None],
         every: timedelta,
         timeout_s: float,
         clock: Clock,
@@ -59,6 +67,7 @@ class Alertmanager:
         if token:
             self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._store = store
+        self._require_state = require_state
         self._every = every
         self._timeout_s = timeout_s
         self._clock = clock
@@ -78,13 +87,14 @@ class Alertmanager:
         self._post(self._alerts(last, earlier))
 
     def remind(self) -> None:
-        """Post all standing alerts and missed looks. While Redis is away, those that stood before.
+        """Post all standing alerts and missed looks. While Redis is away or has lost state, those that stood before.
 
         Raises:
             TransientError: Alertmanager did not take them. Try again.
             UnprocessableError: `refused-by-receiver`: it will not take these; it took all others.
         """
         try:
+            self._require_state()
             self._standing = [*self._store.standing(), *self._store.standing_missed()]
         except DependencyAwayError as error:
             if not self._standing:

@@ -13,6 +13,7 @@ import structlog
 from railwatch.services.alerting.state.keys import SCHEMA_VERSION_KEY, SITES
 from railwatch.shared.errors import TransientError
 from railwatch.shared.health import Progress
+from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.state import redis_errors
 
 # Raised by each change after which one version cannot read what another wrote.
@@ -40,19 +41,31 @@ def is_ours(client: redis.Redis) -> bool:
 def is_foreign(client: redis.Redis) -> bool:
     """Whether the state is known to have another schema version."""
     try:
-        return not is_ours(client)
+        with redis_errors():
+            return holds_state(client) and client.get(SCHEMA_VERSION_KEY) != str(SCHEMA_VERSION)
     except TransientError:
         return False
 
 
-def await_ours(client: redis.Redis, progress: Progress, stop: threading.Event) -> None:
-    """Wait until the state has our schema version, or until `stop` is set."""
+def holds_state(client: redis.Redis) -> bool:
+    """Whether there is state of any version.
+
+    Raises:
+        TransientError: Redis does not answer.
+    """
+    with redis_errors():
+        return bool(client.exists(SCHEMA_VERSION_KEY, SITES))
+
+
+def await_ours(client: redis.Redis, incarnation: Incarnation, progress: Progress, stop: threading.Event) -> None:
+    """Wait until the state is whole and has our schema version, or until `stop` is set."""
     while not stop.is_set():
         progress.beat()
         try:
+            incarnation.require()
             if is_ours(client):
                 return
             log.error("Redis holds state of another version: run `railwatch rebuild alerting`", version=SCHEMA_VERSION)
         except TransientError as error:
-            log.warning("waiting for Redis", error=str(error))
+            log.warning("waiting for the state in Redis", error=str(error))
         stop.wait(ASK_EVERY_S)

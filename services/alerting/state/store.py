@@ -18,6 +18,7 @@
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
 | `standing` | set | ids of the alerts that stand |
 | `schema-version` | string | the version of all this (`railwatch.services.alerting.state.schema_version`) |
+| `incarnation` | hash | the mark by which services see that state was lost (`railwatch.shared.incarnation`) |
 
 `redis-cli get railwatch:alerting:judgements:<site>` shows a site's history.
 
@@ -56,8 +57,8 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
 from railwatch.shared.state import key, redis_errors
 
-# A rebuild keeps these: what receivers have been sent, since when they and the sites are known.
-KEPT = ("delivered", "receiver-since", "known-since")
+# A rebuild keeps these: what receivers have been sent, since when they and the sites are known, and the state's mark.
+KEPT = ("delivered", "receiver-since", "known-since", "incarnation")
 
 READ_AT_ONCE = 100
 
