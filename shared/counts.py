@@ -94,8 +94,8 @@ class TileCount(Frozen):
         count: estimated number of railcars whose centre lies in the tile; null if `quality` is `rejected`.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
-        coverage: share of the track length that was seen, 0 to 1.
-        quality: whether the count is of the whole tile (`ok`), of a part (`partial`), or there is none (`rejected`).
+        coverage: share of the cell's track length that was seen, 0 to 1. What the picture does not show is not seen.
+        quality: whether the count is of the whole cell (`ok`), of a part (`partial`), or there is none (`rejected`).
         reasons: why the quality is not `ok`, and remarks such as `no-baseline`, each a short, stable word.
         registration: null if there is no baseline, or if none was found.
         tracks: one entry for each track that crosses the tile.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -21,6 +22,8 @@ from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
 
 MAX_BANDS = 16
+# A scale or an offset beyond this, or a scale below its inverse, is absurd.
+LARGEST_SCALE = 1e12
 # The first four bytes of a TIFF and of a BigTIFF, in both byte orders.
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Only the one file is read: no sidecar beside it, no world file, no network.
@@ -157,6 +160,16 @@ def _placed(dataset: DatasetReader) -> Geotiff:
     if not (all(map(math.isfinite, pixel_size_m)) and (dataset.crs.is_projected or dataset.crs.is_geographic)):
         raise crs_unusable(dataset)
     return Geotiff(dataset, grid, pixel_size_m)
+
+
+def scaling_is_usable(scales: tuple[Any, ...], offsets: tuple[Any, ...]) -> bool:
+    """Whether scales and offsets are numbers of a possible size. A scale of 0 would make all pixels equal."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (*scales, *offsets))
+    return (
+        numbers
+        and all(1 / LARGEST_SCALE <= abs(scale) <= LARGEST_SCALE for scale in scales)
+        and all(abs(offset) <= LARGEST_SCALE for offset in offsets)
+    )
 
 
 def crs_unusable(dataset: DatasetReader) -> UnprocessableError:

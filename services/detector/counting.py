@@ -6,16 +6,17 @@ from dataclasses import replace
 from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.alignment.placing import MOST_ENTROPY, PLACED_BY_TRACKS
 from railwatch.services.detector.cars import evidence
-from railwatch.services.detector.cars.reading import clearest, readings
-from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.cars.reading import clearest, model_for, readings
+from railwatch.services.detector.imagery.raster import Raster, on_scale_of
 from railwatch.services.detector.result import Counted, rejected, tallied
 from railwatch.services.detector.tracks.centrelines import project
+from railwatch.services.detector.tracks.extent import share_on_picture
 from railwatch.services.detector.tracks.pieces import clip
 from railwatch.shared.counts import Sun
 from railwatch.shared.errors import TileRejectedError
 from railwatch.shared.sites import Cell, Track
 
-# There is no count where a smaller share of the track is in sight.
+# There is no count where a smaller share of the track on the picture is in sight.
 LEAST_COVERAGE = 0.3
 
 # The number is raised whenever the same pictures and the same model may give another count.
@@ -41,7 +42,8 @@ def count_tile(
     Args:
         tile: the tile.
         baseline: the same place at another time, as delivered. Without one, the tile is counted by itself.
-        tracks: the site's tracks. Those that do not cross the tile are left out.
+        tracks: all of the site's tracks. Coverage is a share of their length inside the cell; cars are counted on
+            those that cross the tile.
         sun: the position of the sun, if known.
         cell: only cars whose centre lies in it count; the whole tile without one.
         models: give the evidence; the ones shipped if not given.
@@ -49,6 +51,8 @@ def count_tile(
     models = models or evidence.load_models()
     name = algorithm(models)
     lines = project(tracks, tile)
+    if baseline is not None:
+        baseline = on_scale_of(baseline, tile)
     try:
         ground = prepare(tile, baseline, lines, models.axis)
     except TileRejectedError as error:
@@ -59,13 +63,16 @@ def count_tile(
     reading = clearest(readings(drawn, tile, ground, models, sun, cell))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
+    if reading.bare:
+        ground = replace(ground, reasons=(*ground.reasons, "baseline-partial"))
+    on_picture = share_on_picture(tracks, tile, cell)
     why = None
     if reading.coverage < LEAST_COVERAGE:
         why = "coverage-too-low"
     elif PLACED_BY_TRACKS in ground.reasons and reading.entropy > MOST_ENTROPY:
         why = "registration-unreliable"
     if why is not None:
-        count = rejected(name, (*ground.reasons, why), ground, reading.coverage)
+        count = rejected(name, (*ground.reasons, why), ground, on_picture * reading.coverage)
         return Counted(count, ground.baseline, ground.seen)
-    model = models.single if ground.baseline is None else models.pair
-    return replace(tallied(name, tile, ground, reading, model.calibration), sun=sun)
+    calibration = model_for(models, ground, reading.bare).calibration
+    return replace(tallied(name, tile, ground, reading, calibration, on_picture), sun=sun)

@@ -41,7 +41,7 @@ REGISTRATION_RELIABILITY = _OWN.histogram(
 )
 COVERAGE = _OWN.histogram(
     "railwatch_coverage_ratio",
-    "Share of a tile's track length that was seen.",
+    "Share of a cell's track length that was seen.",
     _SHARES,
 )
 INTERVAL_WIDTH = _OWN.histogram(

@@ -14,7 +14,7 @@ from railwatch.services.detector.tracks.pieces import Piece
 from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout
 from railwatch.shared.counts import Car, Quality, Sun, TileCount, TrackCount
 
-# With at least this share of track in sight, the count stands for the whole tile.
+# With at least this share of the cell's track in sight, the count stands for the whole cell.
 WHOLE_COVERAGE = 0.95
 # Width of a car in the outlines, in metres. Bodies are 2.6 to 3.3 m wide.
 DRAWN_WIDTH_M = 3.0
@@ -63,6 +63,7 @@ def tallied(
     ground: Ground,
     reading: Reading,
     calibration: Calibration,
+    on_picture: float,
 ) -> Counted:
     """The count of a tile from what was found on its tracks.
 
@@ -72,6 +73,7 @@ def tallied(
         ground: the tile and baseline in agreement.
         reading: what was found.
         calibration: how far intervals reach.
+        on_picture: share of the cell's track that lies on the tile.
     """
     layout = reading.layout
     stretches = [
@@ -88,20 +90,31 @@ def tallied(
     count = float(len(outlines))
     posterior = of_all(stretch.decoded.posterior for stretch in stretches)
     low, high = calibration.interval(count, posterior)
-    whole = reading.coverage >= WHOLE_COVERAGE
+    coverage = on_picture * reading.coverage
+    why_partial = _why_partial(on_picture, reading.coverage)
     tile_count = TileCount(
         count=count,
         low=low,
         high=high,
-        coverage=round(reading.coverage, 4),
-        quality=Quality.OK if whole else Quality.PARTIAL,
-        reasons=ground.reasons if whole else (*ground.reasons, "partly-hidden"),
+        coverage=round(coverage, 4),
+        quality=Quality.PARTIAL if why_partial else Quality.OK,
+        reasons=(*ground.reasons, *why_partial),
         registration=ground.registration,
         tracks=tuple(tracks),
         timings_ms=ground.stages.ms,
         algorithm=algorithm,
     )
     return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), reading=reading, posterior=posterior)
+
+
+def _why_partial(on_picture: float, seen: float) -> tuple[str, ...]:
+    """Why a count is not of the whole cell: what the picture leaves out, and what is hidden on it; empty if it is."""
+    if on_picture * seen >= WHOLE_COVERAGE:
+        return ()
+    shares = {"partly-outside": on_picture, "partly-hidden": seen}
+    return tuple(why for why, share in shares.items() if share < WHOLE_COVERAGE) or (
+        min(shares, key=shares.__getitem__),
+    )
 
 
 def rejected(

@@ -21,7 +21,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
-from tests.support.geotiff import NoiseScene
+from tests.support.geotiff import NoiseScene, cropped
 from tests.support.rendered import Rendered, rendered, site_of, tile_event
 
 
@@ -89,6 +89,35 @@ def test_the_first_good_look_is_counted_by_itself_and_becomes_the_baseline(
     assert following.baseline == counted.new_baseline
     assert following.new_baseline is None
     assert following.result.registration is not None
+
+
+def test_a_partial_look_never_becomes_the_baseline_by_itself(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered
+) -> None:
+    data = cropped(scene.baseline_file, 0, 300)
+
+    counted = count(handler, tile_event(blobs, data, day=0))
+
+    assert counted.result.quality is Quality.PARTIAL
+    assert counted.result.count is not None
+    assert "partly-outside" in counted.result.reasons
+    assert 0.4 < counted.result.coverage < 0.95
+    assert counted.new_baseline is None
+
+
+def test_a_baseline_of_a_part_leaves_the_rest_counted_without_it(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered, second: TileEvent
+) -> None:
+    part = tile_event(blobs, cropped(scene.baseline_file, 240, 400), day=0, role=TileRole.BASELINE)
+    handler.handle(part)
+
+    result = count(handler, second).result
+
+    assert "baseline-partial" in result.reasons
+    assert result.coverage == 1
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low <= scene.pair.tile.count <= result.high
 
 
 def test_the_pictures_of_a_count_can_be_fetched(handler: TileHandler, first: TileEvent, second: TileEvent) -> None:

@@ -46,10 +46,14 @@ class NoiseScene:
         self,
         pixels: np.ndarray[Any, Any] | None = None,
         scaling: tuple[Sequence[float], Sequence[float]] | None = None,
+        mask: np.ndarray[Any, Any] | None = None,
         **profile: Any,
     ) -> bytes:
-        """The look as bytes of a file; `scaling` is the scales and the offsets of its bands."""
-        with MemoryFile() as memory:
+        """The look as bytes of a file.
+
+        `scaling` is the scales and the offsets of its bands; `mask` (rows, cols) is 0 where it hides a pixel.
+        """
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
             transform = Affine(self.gsd, 0, self.origin[0], 0, -self.gsd, self.origin[1])
             where = {"crs": self.crs, "transform": transform} if self.crs else {}
             with memory.open(
@@ -63,6 +67,8 @@ class NoiseScene:
                 **profile,
             ) as target:
                 target.write(self.pixels() if pixels is None else pixels)
+                if mask is not None:
+                    target.write_mask(mask)
                 if scaling:
                     target.scales, target.offsets = scaling
             return bytes(memory.getbuffer())
@@ -103,6 +109,41 @@ def read_tile(data: bytes) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
     """A tile's pixels and profile."""
     with MemoryFile(data) as memory, memory.open() as dataset:
         return dataset.read(), dict(dataset.profile)
+
+
+def cropped(data: bytes, first: int, last: int) -> bytes:
+    """The columns from `first` to before `last` of a GeoTIFF: a frame that ends there."""
+    return rewritten(data, window=(first, last))
+
+
+def rewritten(data: bytes, window: tuple[int, int] | None = None, turn: str = "", **profile: Any) -> bytes:
+    """A GeoTIFF that shows the same in another form.
+
+    Args:
+        data: the file.
+        window: first column, and one past the last; all of them without.
+        turn: how rows and columns lie in the file: any of `south-up`, `mirrored`, `turned`.
+        profile: how the file is written.
+    """
+    with MemoryFile(data) as memory, memory.open() as source:
+        pixels, transform = source.read(), source.transform
+        kept = {"driver": "GTiff", "crs": source.crs, "nodata": source.nodata, "dtype": source.dtypes[0]}
+    if window:
+        pixels, transform = pixels[:, :, slice(*window)], transform @ Affine.translation(window[0], 0)
+    if "turned" in turn:
+        pixels, transform = pixels.transpose(0, 2, 1), transform @ Affine(0, 1, 0, 1, 0, 0)
+    if "mirrored" in turn:
+        pixels, transform = pixels[:, :, ::-1], transform @ Affine(-1, 0, pixels.shape[2], 0, 1, 0)
+    if "south-up" in turn:
+        pixels, transform = pixels[:, ::-1], transform @ Affine(1, 0, 0, 0, -1, pixels.shape[1])
+    bands, rows, cols = pixels.shape
+    overviews = profile.pop("overviews", ())
+    with MemoryFile() as memory:
+        with memory.open(count=bands, height=rows, width=cols, transform=transform, **kept, **profile) as target:
+            target.write(np.ascontiguousarray(pixels))
+            if overviews:
+                target.build_overviews(overviews)
+        return bytes(memory.getbuffer())
 
 
 def reproject(data: bytes, crs: str, gsd: float) -> bytes:

@@ -41,6 +41,8 @@ LEAST_CONTRAST = 0.1
 # elsewhere counts as at least the second figure, even if the gaps of a broken cloud are too dark to show structure.
 MAX_TRANSMISSION = 0.6
 LEAST_IN_SIGHT = 0.2
+# A baseline that is moved leaves a margin without it, at most so wide. There it is taken to go on.
+MOVED_M = 15.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ def visible_ground(tile: Raster, baseline: Raster | None) -> Visibility:
     side = COARSE * tile.blocks.side_px
     valid = block_all(tile.valid, side)
     hidden = _cloud(tile.blocks, baseline.blocks if baseline is not None else None, valid, side * tile.gsd_m)
+    if baseline is not None and not baseline.valid.all():
+        # Where the baseline shows nothing, the tile's own look decides.
+        margin = np.ones(2 * (int(np.ceil(MOVED_M / (side * tile.gsd_m))) + 1,))
+        bare = ndimage.binary_opening(~block_all(baseline.valid, side), margin)
+        if bare.any():
+            hidden = np.where(bare, _cloud(tile.blocks, None, valid, side * tile.gsd_m), hidden)
     if not hidden.any():
         return Visibility(tile.valid, 0.0)
     return Visibility(tile.valid & ~_enlarged(hidden, side, tile.shape), float(hidden.sum() / max(valid.sum(), 1)))

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+from scipy import ndimage
+
 from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.intervals import of_all
@@ -19,9 +22,16 @@ from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.bridges import bridged
 from railwatch.services.detector.tracks.pieces import Piece
 from railwatch.services.detector.tracks.refinement import Placing, refinements
-from railwatch.services.detector.tracks.strips import Layout
+from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout
 from railwatch.shared.counts import Sun
 from railwatch.shared.sites import Cell
+
+# A baseline that is moved leaves a few metres without it at the tile's edge. A longer stretch of samples without it is
+# read from the tile alone: 15 m, more than any shift. So are samples as near to such a stretch, whose evidence depends
+# on it.
+BARE_SAMPLES = round(15.0 / SAMPLE_M)
+# From this share of the track without baseline on, cars and interval are those of a tile alone.
+MOSTLY_BARE = 0.05
 
 # Entropy, in nats per sample, from which on lines are placed elsewhere. On rendered yards, lines beside their tracks
 # had at least twice the entropy of lines on them (docs/accuracy.md).
@@ -41,6 +51,7 @@ class Reading:
         seen: (n,), the samples that could be seen.
         bridge: whether a bridge hides samples that count.
         decoded: what stands on each piece.
+        bare: share of the samples that count and were seen that the baseline does not show. They were read without it.
     """
 
     placing: Placing
@@ -48,6 +59,7 @@ class Reading:
     seen: Mask
     bridge: bool
     decoded: tuple[Decoded, ...]
+    bare: float = 0.0
 
     @property
     def layout(self) -> Layout:
@@ -106,10 +118,21 @@ def readings(
             seen &= ~under_bridge
         with ground.stages.timed("evidence"):
             logits = evidence.weigh(model.network, features, with_baseline=ground.baseline is not None)
+            bare = _without(ground.baseline, layout)
+            if bare.any():
+                alone, _ = evidence.measure(tile, None, ground.seen, layout, sun)
+                logits[bare] = evidence.weigh(models.single.network, alone, with_baseline=False)[bare]
+            counts = ours & seen
+            bare_share = float((bare & counts).sum() / max(counts.sum(), 1))
             along = evidence.by_track(logits, seen, ours, layout)
         with ground.stages.timed("segmentation"):
-            decoded = decode(along, model.weights)
-        yield Reading(placing, ours, seen, bool((under_bridge & ours).any()), decoded)
+            decoded = decode(along, model_for(models, ground, bare_share).weights)
+        yield Reading(placing, ours, seen, bool((under_bridge & ours).any()), decoded, bare_share)
+
+
+def model_for(models: evidence.Models, ground: Ground, bare: float) -> evidence.Model:
+    """The model whose weights and calibration hold where the baseline does not show some share of the track."""
+    return models.single if ground.baseline is None or bare > MOSTLY_BARE else models.pair
 
 
 def clearest(placings: Iterator[Reading]) -> Reading:
@@ -120,6 +143,18 @@ def clearest(placings: Iterator[Reading]) -> Reading:
     others = [reading for reading in islice(placings, OTHER_READINGS) if reading.cars >= first.cars]
     best = min([first, *others], key=lambda reading: reading.entropy)
     return best if best.entropy < FAR_LESS * first.entropy else first
+
+
+def _without(baseline: Raster | None, layout: Layout) -> Mask:
+    """(n,), samples of track that a baseline does not show, in stretches; none of them if there is no baseline."""
+    if baseline is None or baseline.valid.all():
+        return np.zeros(len(layout.xy_px), dtype=bool)
+    on = layout.on_track
+    x, y = np.rint(np.nan_to_num(layout.xy_px)).astype(int).T
+    rows, cols = baseline.shape
+    unknown = on & ~baseline.valid[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)]
+    stretches = ndimage.binary_opening(unknown, np.ones(BARE_SAMPLES + 1))
+    return np.asarray(on & ndimage.binary_dilation(stretches, iterations=BARE_SAMPLES))
 
 
 def _inside(cell: Cell, layout: Layout, tile: Raster) -> Mask:

@@ -1,5 +1,7 @@
 """Short names for the types of arrays in the detector. Shapes are given where an array is used."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,3 +13,5 @@ Doubles = NDArray[np.float64]
 Points = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
+# Pixels as a file stores them, of any real type.
+Raw = NDArray[Any]

@@ -1,16 +1,19 @@
-"""Reads a GeoTIFF as a picture: which bands are used, which pixels are valid, and which value is full scale."""
+"""Reads a GeoTIFF as a picture: which bands are used, which pixels are valid, and which way up it lies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
-from scipy import ndimage
 
-from railwatch.services.detector.imagery.arrays import Mask
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Raw
+from railwatch.services.detector.imagery.fill import fill
 from railwatch.services.detector.imagery.raster import Raster, on_metric_grid
+from railwatch.services.detector.imagery.scale import measured, scale_of, scaled
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.geography import PixelGrid
 from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
 
 MAX_PIXELS = 8192 * 8192
@@ -22,15 +25,14 @@ BLOCK_BYTES_PER_PIXEL = 16
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
 # Pixels whose sides differ by a larger ratio are resampled to square ones, because lengths are measured in pixels.
 MAX_ANISOTROPY = 1.01
-# Fill touches the picture's border along at least so many pixels; black ground may touch it along a few.
-MIN_FILL_PX = 16
 
 
 def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Raster:
     """Reads a GeoTIFF of any real data type as a picture with square pixels.
 
     One band stays one band. Of several bands, red, green and blue are taken as the file names them, or else the first
-    three. A pixel is not valid if it is no-data, masked, transparent, NaN, or black fill at the picture's edge.
+    three. A pixel is not valid if it is no-data, masked or transparent, or if it is `fill`, whatever the file declares.
+    Rows run from north to south and columns from west to east, as nearly as the file's grid does.
 
     Args:
         source: a file, or its bytes.
@@ -50,12 +52,28 @@ def _read(geotiff: Geotiff) -> Raster:
     bands = _colour_bands(dataset)
     raw = dataset.read(bands)
     valid = _valid(dataset, raw, bands)
-    pixels = np.where(valid, raw, 0).astype(np.float32) / _full_scale(dataset, raw, valid)
+    values = measured(dataset, bands, raw)
+    scale = scale_of(dataset, bands[0], values, valid)
+    pixels, valid, transform = _upright(scaled(values, valid, scale), valid, dataset.transform)
     gsd_x, gsd_y = geotiff.pixel_size_m
-    square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and dataset.transform.is_conformal
+    square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and transform.is_conformal
     if square and dataset.crs.is_projected:
-        return Raster(pixels, valid, dataset.transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)))
-    return on_metric_grid(pixels, valid, geotiff.grid, min(gsd_x, gsd_y))
+        return Raster(pixels, valid, transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)), scale)
+    return replace(on_metric_grid(pixels, valid, PixelGrid(transform, dataset.crs), min(gsd_x, gsd_y)), scale=scale)
+
+
+def _upright(pixels: Floats, valid: Mask, transform: Affine) -> tuple[Floats, Mask, Affine]:
+    """Turned by right angles, and mirrored, so that columns run east and rows run south. No pixel is resampled."""
+    if abs(transform.b) > abs(transform.a):
+        pixels, valid = pixels.transpose(0, 2, 1), valid.T
+        transform @= Affine(0, 1, 0, 1, 0, 0)
+    if transform.a < 0:
+        pixels, valid = pixels[:, :, ::-1], valid[:, ::-1]
+        transform @= Affine(-1, 0, valid.shape[1], 0, 1, 0)
+    if transform.e > 0:
+        pixels, valid = pixels[:, ::-1], valid[::-1]
+        transform @= Affine(1, 0, 0, 0, -1, valid.shape[0])
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(valid), transform
 
 
 def _colour_bands(dataset: DatasetReader) -> list[int]:
@@ -81,37 +99,29 @@ def _colour_bands(dataset: DatasetReader) -> list[int]:
     return opaque[:3] if len(opaque) >= 3 else opaque[:1]
 
 
-def _valid(dataset: DatasetReader, raw: NDArray[np.generic], bands: list[int]) -> Mask:
-    valid: Mask = np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
-    if raw.dtype.kind == "f":
-        valid &= np.isfinite(raw).all(axis=0)
-    declared = any(MaskFlags.all_valid not in flags for flags in dataset.mask_flag_enums)
-    if not declared and raw.dtype.kind != "f":
-        valid &= ~_edge_fill(raw)
-    return valid
+def _valid(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
+    """Where (rows, cols) the file shows ground."""
+    return np.asarray(_declared(dataset, raw, bands) & ~fill(raw))
 
 
-def _edge_fill(raw: NDArray[np.generic]) -> Mask:
-    """Areas of exact zero in all bands along the border. Providers pad with them and often do not declare it."""
-    black: Mask = np.asarray((raw == 0).all(axis=0))
-    if not black.any():
-        return black
-    labels, areas = ndimage.label(black)
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    along_border_px = np.bincount(border, minlength=areas + 1)
-    along_border_px[0] = 0  # not black
-    return np.asarray((along_border_px >= MIN_FILL_PX)[labels])
+def _declared(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
+    """What the file declares as valid.
+
+    A no-data value that the type of the pixels cannot hold, such as -9999 in uint16, marks nothing. One that is an
+    ordinary brightness marks the pixels that have it in all bands. A negative one marks those that have it in any.
+    """
+    if MaskFlags.nodata not in dataset.mask_flag_enums[bands[0] - 1]:
+        return np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
+    missing = np.stack([_equal(band, dataset.nodatavals[number - 1]) for band, number in zip(raw, bands, strict=True)])
+    below = all((dataset.nodatavals[number - 1] or 0) < 0 for number in bands)
+    return np.asarray(~(missing.any(axis=0) if below else missing.all(axis=0)))
 
 
-def _full_scale(dataset: DatasetReader, raw: NDArray[np.generic], valid: Mask) -> np.float32:
-    """The value of a saturated pixel: by data type, declared bit depth or the values themselves; 1 for reflectances."""
-    if raw.dtype == np.uint8:
-        return np.float32(255)
-    declared = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
-    if declared:
-        return np.float32(2 ** int(declared) - 1)
-    top = float(raw[:, valid].max()) if valid.any() else 1.0
-    if raw.dtype.kind == "f" and top <= 2.0:
-        return np.float32(1)
-    depth = next((bits for bits in (8, 10, 11, 12, 14, 16, 32) if top < 2**bits), 64)
-    return np.float32(2.0**depth - 1)
+def _equal(band: Raw, nodata: float | None) -> Mask:
+    """Where a band has its no-data value."""
+    if nodata is None:
+        return np.zeros(band.shape, dtype=bool)
+    if band.dtype.kind == "f":
+        return np.asarray(band == band.dtype.type(nodata))
+    held = float(nodata).is_integer() and np.iinfo(band.dtype).min <= nodata <= np.iinfo(band.dtype).max
+    return np.asarray(band == int(nodata)) if held else np.zeros(band.shape, dtype=bool)

@@ -15,6 +15,7 @@ from rasterio.transform import array_bounds
 from rasterio.warp import calculate_default_transform, reproject
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
+from railwatch.services.detector.imagery.scale import REFLECTANCE, Scale
 from railwatch.services.detector.imagery.structure import Blocks, on_blocks
 from railwatch.shared.geography import PixelGrid, utm_zone
 
@@ -23,6 +24,9 @@ WARP_MB = 8
 
 # Share of red, green and blue in the brightness that the eye sees (ITU-R BT.709).
 LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+# Looks of one sensor in different light may be judged to have so different full scales (two bits), and no others.
+ONE_SENSOR = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Raster:
         transform: from column and row, counted from pixel corners, to the CRS.
         crs: a projected CRS.
         gsd_m: ground sample distance in true metres; metres of a CRS may be longer or shorter.
+        scale: what 1 is in the file's own numbers.
     """
 
     pixels: Floats
@@ -42,6 +47,7 @@ class Raster:
     transform: Affine
     crs: CRS
     gsd_m: float
+    scale: Scale = REFLECTANCE
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,6 +91,14 @@ def luminance(pixels: Floats) -> Floats:
         first: Floats = pixels[0]
         return first
     return (np.array(LUMINANCE, np.float32) @ pixels.reshape(3, -1)).reshape(pixels.shape[1:])
+
+
+def on_scale_of(baseline: Raster, tile: Raster) -> Raster:
+    """The baseline on the tile's scale, where both were only judged from the brightest ground of one sensor's looks."""
+    factor = baseline.scale.full / tile.scale.full
+    if not (baseline.scale.judged and tile.scale.judged and 1 / ONE_SENSOR < factor < ONE_SENSOR):
+        return baseline
+    return replace(baseline, pixels=baseline.pixels * np.float32(factor), scale=tile.scale)
 
 
 def harmonise(baseline: Raster, tile: Raster) -> Raster:

@@ -7,9 +7,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from railwatch.shared.counts import Frozen
-
-# A scale or an offset beyond this, or a scale below its inverse, is absurd.
-LARGEST = 1e12
+from railwatch.shared.geotiff import scaling_is_usable
 
 
 class Scaling(Frozen):
@@ -36,7 +34,7 @@ def scaling_of_asset(asset: Mapping[str, Any]) -> tuple[Scaling | None, tuple[st
         return None, (malformed,)
     scales = tuple(_member(band, asset, "scale", 1.0) for band in given)
     offsets = tuple(_member(band, asset, "offset", 0.0) for band in given)
-    if not _usable(scales, offsets):
+    if not scaling_is_usable(scales, offsets):
         return None, (malformed,)
     return _but_identity(scales, offsets), ()
 
@@ -51,7 +49,7 @@ def scaling_of_scene(dataset: DatasetReader, said: Scaling | None) -> tuple[Scal
     Returns:
         The scaling, null if stored values mean themselves, and remarks on what is not used.
     """
-    if not _usable(dataset.scales, dataset.offsets):
+    if not scaling_is_usable(dataset.scales, dataset.offsets):
         return None, ("The file's tags for scale and offset are malformed; they are not used.",)
     own, given = _but_identity(dataset.scales, dataset.offsets), _by_band(said, dataset) if said else None
     if said and given is None:
@@ -80,16 +78,6 @@ def _by_band(said: Scaling, dataset: DatasetReader) -> Scaling | None:
 def _member(band: Mapping[str, Any], asset: Mapping[str, Any], name: str, default: float) -> Any:
     places = (band.get(f"raster:{name}"), band.get(name), asset.get(f"raster:{name}"))
     return next((value for value in places if value is not None), default)
-
-
-def _usable(scales: tuple[Any, ...], offsets: tuple[Any, ...]) -> bool:
-    """Whether all are numbers of a possible size. A scale of 0 would make all pixels equal."""
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (*scales, *offsets))
-    return (
-        numbers
-        and all(1 / LARGEST <= abs(scale) <= LARGEST for scale in scales)
-        and all(abs(offset) <= LARGEST for offset in offsets)
-    )
 
 
 def _but_identity(scales: tuple[float, ...], offsets: tuple[float, ...]) -> Scaling | None:

@@ -129,9 +129,9 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
     began = perf_counter()
     tile = _read(path)
     decoded = perf_counter()
-    tracks = _on(tile, job.tracks)
+    _check_on(tile, job.tracks)
     sun = sun_over(tile, job.observed_at) if job.observed_at else None
-    counted = count_tile(tile, job.baseline, tracks, sun=sun)
+    counted = count_tile(tile, job.baseline, job.tracks, sun=sun)
     took = {
         "decode": 1000 * (decoded - began),
         **counted.count.timings_ms,
@@ -142,13 +142,13 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
         from railwatch.services.detector.tracks.centrelines import project
 
         job.evidence.mkdir(parents=True, exist_ok=True)
-        pictures = evidence_pictures(tile, counted, project(tracks, tile), Caption(name, job.observed_at))
+        pictures = evidence_pictures(tile, counted, project(job.tracks, tile), Caption(name, job.observed_at))
         for kind, data in pictures.items():
             (job.evidence / f"{name}-{kind}{SUFFIX}").write_bytes(data)
     found = None
     if job.recall:
         seed = int(sha256(path.read_bytes()).hexdigest(), 16)
-        found = check_recall(tile, job.baseline, tracks, counted, seed=seed)
+        found = check_recall(tile, job.baseline, job.tracks, counted, seed=seed)
     timings_ms = {stage: round(ms, 1) for stage, ms in took.items()}
     return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found)
 
@@ -168,8 +168,8 @@ def _checked(tracks: Sequence[Track]) -> Sequence[Track]:
     return tracks
 
 
-def _on(tile: "Raster", tracks: Sequence[Track]) -> Sequence[Track]:
-    """The tracks that cross the tile. The names of the other tracks are written to stderr.
+def _check_on(tile: "Raster", tracks: Sequence[Track]) -> None:
+    """Whether the tracks cross the tile. The names of those that do not are written to stderr.
 
     Raises:
         UnprocessableError: no track crosses the tile, or a track is so far away that it must be a mistake.
@@ -183,7 +183,6 @@ def _on(tile: "Raster", tracks: Sequence[Track]) -> Sequence[Track]:
             raise UnprocessableError("bad-tracks", f"track {track_id} is outside the tile, {_far(away[track_id])}")
     if outside:
         _complain(f"outside the tile, and not counted: track {', '.join(outside)}")
-    return [track for track in tracks if away[track.id] == 0]
 
 
 def _far(metres: float) -> str:

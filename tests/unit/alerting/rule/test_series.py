@@ -133,6 +133,13 @@ def test_too_little_of_the_track_is_unobserved_and_never_low() -> None:
     assert judge_series(looks, RULE)[-1].state is State.UNOBSERVED
 
 
+def test_a_look_at_a_third_of_the_site_never_ends_an_alert() -> None:
+    looks = [*weekly([*CALM, 70.0]), *(look(91 + day, 0.0, coverage=0.3) for day in range(20))]
+    judgements = judge_series(looks, RULE)
+    assert {judged.state for judged in judgements[13:]} == {State.UNOBSERVED}
+    assert {judged.opened_at for judged in judgements[12:]} == {judgements[12].observed_at}
+
+
 def test_an_open_alert_stays_through_looks_that_saw_nothing() -> None:
     judgements = judge_series(weekly([*CALM, 50.0, None, None, 52.0]), RULE)
     assert [judged.state for judged in judgements[13:15]] == [State.UNOBSERVED] * 2
