@@ -48,6 +48,10 @@ class Detector:
             process.kill()
             process.wait()
 
+    def missing(self) -> list[str]:
+        found: list[str] = httpx.get(f"{self.url}/readyz", timeout=30).json()["missing"]
+        return found
+
     def metrics(self) -> str:
         return httpx.get(f"{self.url}/metrics").text
 
@@ -120,6 +124,28 @@ def test_tiles_are_counted_and_baselines_survive_the_loss_of_redis(
 
     assert [(tile.site, tile.tile, tile.baselines, tile.looks) for tile in rebuilt] == [("yard", "r0c0", 2, 2)]
     assert pointers(state, first, second) == remembered
+
+
+def test_a_redis_that_is_emptied_costs_no_look_its_baseline(
+    detector: Detector, kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = rendered("clear")
+    first, second = (tile_event(detector.blobs, scene.baseline_file, day=day) for day in (0, 1))
+    publisher = Publisher(kafka_settings)
+    settings = load_settings(detector, monkeypatch)
+    with topic_view(kafka_settings, CountEvent) as counts, detector.running():
+        publisher.publish(first)
+        eventually(lambda: len(counts.ids()) == 1, "the first look is counted and is the baseline")
+        connect(settings.redis).flushall()
+        publisher.publish(second)
+        eventually(lambda: detector.missing() == ["state"], "the detector says that state is gone")
+        assert len(counts.ids()) == 1
+        list(rebuild_baselines(settings))
+        eventually(lambda: len(counts.ids()) == 2, "the look that waited is counted")
+        eventually(lambda: detector.missing() == [], "it goes on by itself")
+        events = {event.scene: event for event in counts.events()}
+    publisher.close()
+    assert events["look-1"].baseline == events["look-0"].new_baseline is not None
 
 
 def pointers(state: redis.Redis, *looks: TileEvent) -> list[object]:
