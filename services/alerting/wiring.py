@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import redis
@@ -16,6 +17,7 @@ from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
+from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import CountEvent, Miss, Notice
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
@@ -114,11 +116,13 @@ def delivery_workers(
     """Events about alerts and missed looks in, requests to receivers out. Each receiver has its own consumer group."""
     rules = settings.delivery
     for receiver in receivers(settings, store, incarnation.require, now):
-        delivery = Delivery(receiver, client, store, rules.give_up_after, now)
+        group = f"{GROUP}-to-{receiver.name}"
+        worked_before = partial(has_worked, settings.kafka, group, Notice)
+        delivery = Delivery(receiver, client, store, worked_before, rules.give_up_after, now)
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
-            group=f"{GROUP}-to-{receiver.name}",
+            group=group,
             consumes=Notice,
             handle=incarnation.guarded(delivery.handle),
             publisher=publisher,

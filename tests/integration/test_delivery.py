@@ -43,7 +43,7 @@ def desk() -> Iterator[ReceiverLog]:
 @pytest.fixture
 def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
     to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock)
+    return Delivery(to_desk, redis_client, Store(redis_client), lambda: False, timedelta(hours=6), clock)
 
 
 def metric(name: str, **labels: str) -> float:
@@ -118,6 +118,15 @@ def test_an_alert_from_before_the_receiver_is_not_sent(delivery: Delivery, desk:
     assert desk.requests == []
 
 
+def test_a_receiver_that_redis_has_lost_is_sent_what_waited_for_it(
+    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
+) -> None:
+    to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
+    restarted = Delivery(to_desk, redis_client, Store(redis_client), lambda: True, timedelta(hours=6), clock)
+    restarted.handle(alert_event(recorded_at=T0 - timedelta(minutes=1)))
+    assert len(desk.requests) == 1
+
+
 def test_a_topic_replayed_after_months_notifies_nobody(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:
     delivery.handle(alert_event(recorded_at=T0))
     clock.turn(days=90)
@@ -166,7 +175,7 @@ def test_a_receiver_is_not_blamed_for_a_redis_that_is_away(redis_client: redis.R
         raise DependencyAwayError("Redis does not answer: TimeoutError.")
 
     away = Receiver("away", send)
-    delivery = Delivery(away, redis_client, Store(redis_client), timedelta(hours=6), clock)
+    delivery = Delivery(away, redis_client, Store(redis_client), lambda: False, timedelta(hours=6), clock)
     clock.turn(days=1)
     with pytest.raises(DependencyAwayError):
         delivery.handle(alert_event(recorded_at=T0))

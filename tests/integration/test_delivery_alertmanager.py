@@ -140,7 +140,7 @@ def test_what_alertmanager_refuses_together_it_gets_apart_and_only_the_alert_at_
     minute = timedelta(minutes=1)
     alertmanager = Alertmanager(desk.url, None, store, whole, minute, 2.0, clock)
     main = Receiver("desk", alertmanager.send, Timer(minute, alertmanager.remind))
-    timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock).timers())
+    timers = Timers(Delivery(main, redis_client, store, lambda: False, timedelta(hours=6), clock).timers())
     with capture_logs() as lines:
         timers.run_due(0)
 

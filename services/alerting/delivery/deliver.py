@@ -47,19 +47,31 @@ class Receiver:
 
 
 class Delivery:
-    """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`."""
+    """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`.
+
+    Args:
+        receiver: who hears of them.
+        client: Redis.
+        store: what is known of alerts.
+        worked_before: whether transitions were ever delivered to this receiver, by what Kafka knows. It is asked if
+            Redis does not know the receiver.
+        give_up_after: age at which a transition that the receiver does not take is given up.
+        clock: the present.
+    """
 
     def __init__(
         self,
         receiver: Receiver,
         client: redis.Redis,
         store: Store,
+        worked_before: Callable[[], bool],
         give_up_after: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._receiver = receiver
         self._redis = client
         self._store = store
+        self._worked_before = worked_before
         self._give_up_after = give_up_after
         self._clock = clock
         self._started_at = clock()
@@ -136,7 +148,11 @@ class Delivery:
 
     def _introduce(self) -> None:
         with redis_errors():
-            self._redis.set(self._since, self._started_at.isoformat(), nx=True)
+            if self._redis.exists(self._since):
+                return
+            # Redis has lost a receiver that had transitions delivered. What waits for it in Kafka is for it.
+            since = self._started_at - REMEMBER if self._worked_before() else self._started_at
+            self._redis.set(self._since, since.isoformat(), nx=True)
 
     def _known_since(self) -> datetime:
         """When the receiver was added. It does not hear of what happened before."""
