@@ -21,7 +21,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
-from tests.support.geotiff import NoiseScene, cropped
+from tests.support.geotiff import NoiseScene, cropped, read_tile
 from tests.support.rendered import Rendered, rendered, site_of, tile_event
 
 
@@ -102,6 +102,23 @@ def test_a_partial_look_never_becomes_the_baseline_by_itself(
     assert counted.result.count is not None
     assert "partly-outside" in counted.result.reasons
     assert 0.4 < counted.result.coverage < 0.95
+    assert counted.new_baseline is None
+
+
+def test_fill_that_is_not_declared_is_hidden_and_no_baseline(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered
+) -> None:
+    pixels, profile = read_tile(scene.baseline_file)
+    values = pixels.astype(np.float32) / 255
+    values[:, :, 280:] = -9999
+    look = NoiseScene(width=values.shape[2], height=values.shape[1], dtype="float32", crs=None)
+    data = look.geotiff(values, transform=profile["transform"], crs=profile["crs"])
+
+    counted = count(handler, tile_event(blobs, data, day=0))
+
+    assert counted.result.quality is Quality.PARTIAL
+    assert "partly-hidden" in counted.result.reasons
+    assert 0.4 < counted.result.coverage < 0.9
     assert counted.new_baseline is None
 
 
