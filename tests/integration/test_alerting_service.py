@@ -229,6 +229,28 @@ def test_a_redis_that_is_emptied_is_noticed_and_costs_no_look_and_no_alert(
         assert letters.events() == []
 
 
+def test_a_redis_that_is_full_is_not_ready_and_costs_no_look(
+    alerting: Alerting, publisher: Publisher, kafka_settings: KafkaSettings, desk: ReceiverLog
+) -> None:
+    with (
+        topic_view(kafka_settings, DeadLetter) as letters,
+        embedded_redis() as environment,
+        connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"])) as client,
+    ):
+        alerting.environment |= environment
+        with alerting.running():
+            publisher.publish(*QUIET)
+            eventually(lambda: len(alerting.get("/v1/sites/tumangang/observations")["items"]) == 20, "all looks")
+            client.config_set("maxmemory", "1")
+            publisher.publish(FIRST)
+            eventually(lambda: alerting.missing() == ["redis"], "alerting says that Redis takes no writes")
+            eventually(lambda: alerting.metric("railwatch_handle_retries_total") >= 2, "the look waits")
+            client.config_set("maxmemory", "0")
+            eventually(lambda: sent(desk), "the look is judged")
+            eventually(lambda: alerting.missing() == [], "it goes on by itself")
+        assert letters.events() == []
+
+
 def test_a_redis_that_was_emptied_while_alerting_was_stopped_is_noticed_at_the_start(
     alerting: Alerting, publisher: Publisher, redis_settings: RedisSettings, desk: ReceiverLog
 ) -> None:
