@@ -28,7 +28,7 @@ $(READY): pyproject.toml uv.lock
 	@echo "==> Making .venv with $$($(PYTHON) --version) and the packages of uv.lock (once; about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv sync --quiet --frozen --all-extras --python $(BIN)/python
+	@$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --python $(BIN)/python
 	@touch $@
 
 .PHONY: demo
@@ -82,8 +82,15 @@ bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and 
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
 
 .PHONY: train
-train: $(READY) ## Make the detector's model file from rendered scenes and the yards in IMAGERY
-	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/truth.json),--real $(dir $(yard)))
+train: $(READY) ## Make the detector's model files, a night on two cores (installs PyTorch, 3 GB)
+	$(BIN)/uv sync --quiet --frozen --all-extras
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/cars.geojson),--real $(dir $(yard)))
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.joined
+
+.PHONY: test-train
+test-train: $(READY) ## Test the fits of the model (installs PyTorch, 3 GB)
+	$(BIN)/uv sync --quiet --frozen --all-extras
+	$(BIN)/pytest tests/training
 
 # The same commit on the same base gives the same image: all times are the commit's.
 COMMITTED = $(shell git log -1 --format=%ct)
@@ -97,13 +104,13 @@ image: ## Build the container image with Podman or Docker (BASE=... names anothe
 
 .PHONY: deploy-files
 deploy-files: $(READY) ## Write the generated dashboards and manifests
-	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	$(BIN)/python -m deploy
 
 .PHONY: check-deploy
 check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without starting them (needs jq)
 	deploy/tests/fetch
-	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
 	promtool check config --syntax-only deploy/prometheus/prometheus.yaml
@@ -117,7 +124,7 @@ test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (n
 
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
-	$(BIN)/uv sync --quiet --frozen --all-extras --group deploy
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	CONTAINERS_CONF=$(CURDIR)/deploy/tests/image/containers.conf IMAGE=$(IMAGE) $(BIN)/pytest deploy/tests/image
 
 .PHONY: clean

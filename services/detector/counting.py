@@ -20,7 +20,7 @@ from railwatch.shared.sites import Cell, Track
 LEAST_COVERAGE = 0.3
 
 # The number is raised whenever the same pictures and the same model may give another count.
-METHOD = "railwatch-strips-3"
+METHOD = "railwatch-strips-4"
 
 
 def algorithm(models: evidence.Models) -> str:

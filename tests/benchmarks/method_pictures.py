@@ -13,7 +13,8 @@ from PIL import Image
 
 from railwatch.services.detector.alignment.ground import CORRIDOR_HALF_WIDTH_M, Ground, prepare
 from railwatch.services.detector.alignment.registration import register
-from railwatch.services.detector.cars.evidence import Models, by_track, load_models, measure, weigh
+from railwatch.services.detector.cars.evidence import Models, by_track, load_models
+from railwatch.services.detector.cars.looking import look, weighed
 from railwatch.services.detector.cars.segmentation import decode
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.raster import Raster, harmonise
@@ -109,8 +110,9 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
     layout = lay_out(
         [piece.xy_px for piece in refine(drawn, case.tile, ground.baseline, ground.seen, models.axis)], case.tile.gsd_m
     )
-    features, seen = measure(case.tile, ground.baseline, ground.seen, layout, case.sun)
-    evidence = by_track(weigh(models.pair.network, features, with_baseline=True), seen, layout.on_track, layout)
+    looked = look(case.tile, ground.baseline, ground.seen, layout, case.sun)
+    weights = weighed(models, looked)
+    evidence = by_track(weights.logits, looked.seen, layout.on_track, layout, weights.disagreement)
     decoded = decode(evidence, models.pair.weights)
     number = int(np.argmax([len(track.cars) for track in decoded]))
     samples = layout.track(number)

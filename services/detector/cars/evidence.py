@@ -5,23 +5,21 @@ for a tile with its baseline and one for a tile alone. Both were fitted by `rail
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from railwatch.services.detector.cars.features import Strip, features_of, strip_of, structure
+from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.cars.intervals import Calibration
-from railwatch.services.detector.cars.levelling import levelled
+from railwatch.services.detector.cars.joined import JOINED_FILE, Joined, load_joined
 from railwatch.services.detector.cars.scores import Evidence, Weights
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster, luminance
-from railwatch.services.detector.imagery.sun import shadow_px
 from railwatch.services.detector.tracks.network import Network, load_network
-from railwatch.services.detector.tracks.strips import PAD, STEP_M, Layout, straighten
-from railwatch.shared.counts import Sun
+from railwatch.services.detector.tracks.strips import PAD, STEP_M, Layout
 
 MODEL_FILE = Path(__file__).with_name("model") / "evidence.npz"
 # A sample counts as seen where this share of the strip is seen, within half the width of a body of the track.
@@ -36,29 +34,40 @@ class Model:
     """The parts of the model for tiles with a baseline, or for tiles alone.
 
     Attributes:
-        network: gives the evidence.
+        network: gives evidence from features.
         weights: of the segmentation.
         calibration: of the intervals.
+        share: share of the joined network in the evidence. The rest is that of `network`.
     """
 
     network: Network
     weights: Weights
     calibration: Calibration
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
 class Models:
-    """The model file: for pairs, for single images, and for finding the axis of a track."""
+    """The model files: for pairs, for single images, and for finding the axis of a track.
+
+    Attributes:
+        pair: for a tile with its baseline.
+        single: for a tile alone.
+        axis: finds the axis of a track.
+        version: of the files.
+        joined: sees pixels and features; None for features alone.
+    """
 
     pair: Model
     single: Model
     axis: Network
     version: str
+    joined: Joined | None = None
 
 
 @lru_cache(maxsize=4)
-def load_models(path: Path = MODEL_FILE) -> Models:
-    """Reads a model file."""
+def load_models(path: Path = MODEL_FILE, joined: Path | None = JOINED_FILE) -> Models:
+    """Reads the model files. Without the file of the joined network, the evidence comes from features alone."""
     with np.load(path) as arrays:
         made = json.loads(str(arrays["made"]))
         pair, single = (
@@ -70,26 +79,22 @@ def load_models(path: Path = MODEL_FILE) -> Models:
             for name in ("pair", "single")
         )
         axis = load_network(arrays, "axis.")
-    return Models(pair, single, axis, made["version"])
+    models = Models(pair, single, axis, made["version"])
+    return models if joined is None else with_joined(models, load_joined(joined))
 
 
-def measure(tile: Raster, baseline: Raster | None, seen: Mask, layout: Layout, sun: Sun | None) -> tuple[Floats, Mask]:
-    """The features of every sample (n, f), and which samples can be seen (n,).
-
-    Args:
-        tile: the tile.
-        baseline: the baseline, registered and in the tile's radiometry, or None.
-        seen: (rows, cols), what can be seen of the tile.
-        layout: the tracks.
-        sun: its position, if known.
-    """
-    # Cloud is left out. It must not set the scale, the ballast or the levels of the ground in sight.
-    tile = replace(tile, valid=tile.valid & seen)
-    now, before, levelled_before = _strips(tile, baseline, layout)
-    shadow = shadow_px(sun, tile) if sun else None
-    shadow_m = None if shadow is None else shadow * tile.gsd_m
-    features = features_of(now, before, levelled_before, layout, shadow_m)
-    return features, seen_samples(seen, now.seen, layout)
+def with_joined(models: Models, joined: Joined) -> Models:
+    """Models with a joined network, and the weights and calibrations that were fitted to both networks together."""
+    pair, single = (
+        Model(
+            model.network,
+            Weights(**joined.made[name]["weights"]),
+            Calibration(**joined.made[name]["calibration"]),
+            float(joined.made[name]["share"]),
+        )
+        for name, model in (("pair", models.pair), ("single", models.single))
+    )
+    return Models(pair, single, models.axis, f"{models.version}-{joined.version}", joined)
 
 
 def seen_samples(mask: Mask, strip_seen: Mask, layout: Layout) -> Mask:
@@ -115,7 +120,7 @@ def weigh(network: Network, features: Floats, *, with_baseline: bool) -> Floats:
     return np.asarray(0.5 * (network(features) + network(turned)[::-1]))
 
 
-def by_track(logits: Floats, seen: Mask, counts: Mask, layout: Layout) -> Evidence:
+def by_track(logits: Floats, seen: Mask, counts: Mask, layout: Layout, disagreement: Floats | None = None) -> Evidence:
     """The evidence of each track on a row of its own, with `PAD` unseen samples before and after it.
 
     Args:
@@ -123,6 +128,7 @@ def by_track(logits: Floats, seen: Mask, counts: Mask, layout: Layout) -> Eviden
         seen: (n,), what can be seen.
         counts: (n,), where a car counts whose middle lies there.
         layout: the tracks.
+        disagreement: (n,), of the two networks; none if not given.
     """
     longest = int(layout.lengths.max()) + 2 * PAD
     at = layout.starts[:, None] - PAD + np.arange(longest)
@@ -135,21 +141,11 @@ def by_track(logits: Floats, seen: Mask, counts: Mask, layout: Layout) -> Eviden
         np.where(known, (logits[:, GAP] - logits[:, BODY])[at], 0.0),
         known,
         counts[at] & on,
+        None if disagreement is None else np.where(known, disagreement[at], 0.0),
     )
 
 
-def _strips(tile: Raster, baseline: Raster | None, layout: Layout) -> tuple[Strip, Strip | None, Strip | None]:
-    """The tile, the baseline, and the baseline in the radiometry of the tile's tracks."""
-    if baseline is None:
-        (values,), (inside,) = straighten([tile], layout)
-        return strip_of(values, inside, _darkest(tile)), None, None
-    (values, there), (inside, known) = straighten([tile, baseline], layout)
-    before = strip_of(there, known, _darkest(baseline))
-    levelled_before = strip_of(levelled(there, values, known & inside), known, before.dark)
-    return strip_of(values, inside, _darkest(tile)), before, levelled_before
-
-
-def _darkest(tile: Raster) -> float:
+def darkest(tile: Raster) -> float:
     """Luminance of the deepest shade, from every fourth pixel."""
     light = luminance(tile.pixels[:, ::4, ::4])[tile.valid[::4, ::4]]
     return float(quantile(light, 0.01)) if light.size else 0.0

@@ -71,11 +71,11 @@ def features_of(
         shadow_m: (2,), pixel-frame shadow (x, y) in metres per metre of height, or None where the sun is unknown.
     """
     seen = tile.seen if baseline is None else tile.seen & baseline.seen
-    scale = _contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
+    scale = contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
     contrast, likeness = _against_ballast(tile, layout, scale, seen)
     columns = [contrast, _texture(tile.values[..., 0] / scale), likeness, _light(layout, shadow_m)]
     if baseline is not None and levelled is not None:
-        unit = _contrast_unit(baseline.values, baseline.dark, baseline.seen)
+        unit = contrast_unit(baseline.values, baseline.dark, baseline.seen)
         contrast, likeness_then = _against_ballast(baseline, layout, unit, seen)
         likeness = _likeness(tile.values[..., 0], baseline.values[..., 0], scale)
         columns += [
@@ -158,7 +158,7 @@ def _contrast(values: Floats, expected: Floats, unit: float, seen: Mask) -> Floa
         difference = (values[chunk] - expected[chunk]) * (seen[chunk, :, None] / np.float32(unit))
         features[chunk, :ZONES] = difference[..., 0] @ ZONE_TABLE
         features[chunk, ZONES:] = np.hypot(difference[..., 1], difference[..., 2]) @ THIRD_TABLE
-    return _squashed(features)
+    return squashed(features)
 
 
 def _texture(light: Floats) -> Floats:
@@ -166,7 +166,7 @@ def _texture(light: Floats) -> Floats:
     along = np.abs(np.diff(light, axis=0, prepend=light[:1])) @ PART_TABLE
     along += np.concatenate([along[1:], along[-1:]])
     across = np.abs(np.diff(light, axis=1)) @ (PART_TABLE[1:] + PART_TABLE[:-1])
-    return _squashed(2 * np.concatenate([along, across], axis=1))
+    return squashed(2 * np.concatenate([along, across], axis=1))
 
 
 def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
@@ -206,12 +206,12 @@ def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, see
     return features
 
 
-def _contrast_unit(values: Floats, dark: float, seen: Mask) -> float:
+def contrast_unit(values: Floats, dark: float, seen: Mask) -> float:
     """A quarter of the difference between the deepest shade and the common brightness of the tracks."""
     middle = float(median(values[..., 0][seen])) if seen.any() else 1.0
     return max(0.25 * (middle - dark), 0.01)
 
 
-def _squashed(values: Floats) -> Floats:
+def squashed(values: Floats) -> Floats:
     """Linear near 0, logarithmic far out."""
     return np.asarray(np.arcsinh(values), dtype=np.float32)

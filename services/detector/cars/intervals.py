@@ -2,14 +2,19 @@
 
 Errors within a scene go together (light, blur, a kind of car that the model does not know), so the posterior alone is
 too narrow. A share of the count is added to it as a scene-level term. It grows with the entropy of the evidence between
-track and train: entropy is high in a scene that the model does not know well. The result is stretched until it covers
-the truth in nine of ten scenes that no part of the model has seen (split conformal prediction: Lei et al., JASA 2018).
+track and train: entropy is high in a scene that the model does not know well. The disagreement of the two networks is
+added, and the cars for which uncertain samples have room: a count of zero is only as certain as its evidence. The
+result is stretched until it covers the truth in nine of ten scenes that no part of the model has seen (split conformal
+prediction: Lei et al., JASA 2018).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+# Samples that an average car with its coupling takes up.
+CAR_SAMPLES = 29.0
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class Posterior:
         variance: of the number.
         entropy: of the evidence between track and train, in nats, summed over samples.
         samples: how many samples of track were seen.
+        disagreement: of the two networks on a train, in probability, summed over samples.
     """
 
     mean: float
     variance: float
     entropy: float
     samples: int
+    disagreement: float = 0.0
 
     @property
     def entropy_per_sample(self) -> float:
@@ -44,6 +51,8 @@ class Calibration:
         scene: the scene-level term, as a share of the count.
         entropy: what is added to that share for each nat of entropy per sample.
         floor: spread of a count of cars that seem certain.
+        disagreement: what is added for each car's length of track on which the networks disagree.
+        hidden: what is added for each car's length of track that is wholly uncertain.
     """
 
     below: float = 1.645
@@ -51,14 +60,19 @@ class Calibration:
     scene: float = 0.02
     entropy: float = 0.2
     floor: float = 0.2
+    disagreement: float = 0.0
+    hidden: float = 0.0
 
     def spread(self, count: float, posterior: Posterior) -> float:
         """Standard deviation of a count's error."""
-        if count == 0 and posterior.mean < 0.05:
-            return float(np.sqrt(posterior.variance))
         share = self.scene + self.entropy * posterior.entropy_per_sample
+        disagreement = self.disagreement * posterior.disagreement / CAR_SAMPLES
+        hidden = self.hidden * posterior.entropy / (np.log(2) * CAR_SAMPLES)
+        # A count of zero has no floor where the evidence leaves no car in question.
+        floor = 0.0 if count == 0 and posterior.mean < 0.05 else self.floor
         away = posterior.mean - count
-        return float(np.sqrt(posterior.variance + away**2 + (share * count) ** 2 + self.floor**2))
+        terms = (away, share * count, disagreement, hidden, floor)
+        return float(np.sqrt(posterior.variance + sum(term**2 for term in terms)))
 
     def interval(self, count: float, posterior: Posterior) -> tuple[float, float]:
         """Lower and upper end, never below 0, rounded to tenths."""
@@ -74,4 +88,5 @@ def of_all(posteriors: Iterable[Posterior]) -> Posterior:
         sum(posterior.variance for posterior in each),
         sum(posterior.entropy for posterior in each),
         sum(posterior.samples for posterior in each),
+        sum(posterior.disagreement for posterior in each),
     )

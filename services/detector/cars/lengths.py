@@ -9,18 +9,19 @@ from railwatch.services.detector.imagery.arrays import Doubles
 from railwatch.services.detector.tracks.strips import SAMPLE_M
 
 # Shortest and longest car, in metres, and their lengths in samples with all lengths between.
-SHORTEST_M, LONGEST_M = 7.0, 30.0
+SHORTEST_M, LONGEST_M = 6.5, 30.0
 SHORTEST, LONGEST = round(SHORTEST_M / SAMPLE_M), round(LONGEST_M / SAMPLE_M)
 LENGTHS = np.arange(SHORTEST, LONGEST + 1)
 # Length of an average car with its coupling, in metres.
 TYPICAL_M = 15.0
-# Body lengths in metres (share, mean, standard deviation): short hoppers and tanks, the 14 m gondola and similar cars,
-# 17 m box cars and flats, 20 m container flats, 23 m sliding-wall cars, and 26 m articulated ones.
+# Body lengths in metres (share, mean, standard deviation): four-wheelers, short hoppers and tanks, the 14 m gondola and
+# similar cars, 17 m box cars and flats, 20 m container flats, 23 m sliding-wall cars, and 26 m articulated ones.
 MIXTURE = (
-    (0.25, 11.5, 1.0),
-    (0.35, 13.5, 1.0),
-    (0.18, 16.0, 1.2),
-    (0.13, 19.0, 1.0),
+    (0.08, 8.2, 0.9),
+    (0.23, 11.5, 1.0),
+    (0.33, 13.5, 1.0),
+    (0.16, 16.0, 1.2),
+    (0.11, 19.0, 1.0),
     (0.05, 22.5, 1.2),
     (0.04, 26.0, 1.5),
 )

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from railwatch.services.detector.imagery.arrays import Floats, Mask
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.quantiles import median, quantile
 from railwatch.services.detector.imagery.raster import luminance
 from railwatch.services.detector.tracks.strips import ACROSS_M
@@ -21,7 +21,7 @@ UNCHANGED = 0.3
 MOST_GAIN = 2.0
 
 
-def levelled(baseline: Floats, tile: Floats, seen: Mask) -> Floats:
+def levelled(baseline: Floats, tile: Floats, seen: Mask, across_m: Points = ACROSS_M) -> Floats:
     """The baseline's strips under a gain and offset per band that hold on the bed of the tracks.
 
     The fit on the ground beside the tracks does not always hold between the rails: grass turns, snow is swept. Bed that
@@ -34,8 +34,9 @@ def levelled(baseline: Floats, tile: Floats, seen: Mask) -> Floats:
         baseline: (n, w, bands).
         tile: (n, w, bands).
         seen: (n, w), where both have data.
+        across_m: (w,), distances from the centreline.
     """
-    within = seen & (np.abs(ACROSS_M) < BED_M)
+    within = seen & (np.abs(across_m) < BED_M)
     if within.sum() < BINS:
         return baseline
     step = max(1, int(within.sum()) // ENOUGH)

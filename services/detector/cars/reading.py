@@ -16,6 +16,7 @@ from scipy import ndimage
 from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.intervals import of_all
+from railwatch.services.detector.cars.looking import look, weighed
 from railwatch.services.detector.cars.segmentation import Decoded, decode
 from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.raster import Raster
@@ -100,7 +101,6 @@ def readings(
         sun: its position, if known.
         cell: only what lies in it counts; all of the tile without one.
     """
-    model = models.single if ground.baseline is None else models.pair
     placings = refinements(drawn, tile, ground.baseline, ground.seen, models.axis)
     while True:
         with ground.stages.timed("tracks"):
@@ -114,17 +114,17 @@ def readings(
                 # A bridge stays; an even patch of snow does not.
                 under_bridge &= bridged(ground.baseline, ground.baseline.valid, layout)
         with ground.stages.timed("strips"):
-            features, seen = evidence.measure(tile, ground.baseline, ground.seen, layout, sun)
-            seen &= ~under_bridge
+            looked = look(tile, ground.baseline, ground.seen, layout, sun)
+            seen = looked.seen & ~under_bridge
         with ground.stages.timed("evidence"):
-            logits = evidence.weigh(model.network, features, with_baseline=ground.baseline is not None)
+            weighted = weighed(models, looked)
             bare = _without(ground.baseline, layout)
             if bare.any():
-                alone, _ = evidence.measure(tile, None, ground.seen, layout, sun)
-                logits[bare] = evidence.weigh(models.single.network, alone, with_baseline=False)[bare]
+                alone = weighed(models, look(tile, None, ground.seen, layout, sun))
+                weighted = weighted.with_part(alone, bare)
             counts = ours & seen
             bare_share = float((bare & counts).sum() / max(counts.sum(), 1))
-            along = evidence.by_track(logits, seen, ours, layout)
+            along = evidence.by_track(weighted.logits, seen, ours, layout, weighted.disagreement)
         with ground.stages.timed("segmentation"):
             decoded = decode(along, model_for(models, ground, bare_share).weights)
         yield Reading(placing, ours, seen, bool((under_bridge & ours).any()), decoded, bare_share)

@@ -47,12 +47,14 @@ class Evidence:
         gap: log-odds of a gap against a body where a train stands.
         seen: true where the sample was seen; elsewhere there is no evidence.
         counts: true where a car counts whose middle lies there.
+        disagreement: of the two networks on a train, in probability; None where there is one network only.
     """
 
     train: Doubles
     gap: Doubles
     seen: Mask
     counts: Mask
+    disagreement: Doubles | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Cars and gaps from evidence along the track: a semi-Markov random field, decoded exactly.
 
-A track is a chain of segments: empty track, cars (7 to 30 m long, with a prior from rail practice) and coupling gaps
+A track is a chain of segments: empty track, cars (6.5 to 30 m long, with a prior from rail practice) and coupling gaps
 (0.5 to 2.5 m) between the cars of a cut. A car that follows another within a cut likely has the same length. Scores add
 up over samples (`scores`). Sums over all segmentations give probabilities (`sums`), and the best segmentation gives the
 cars (`likeliest`). The field has no direction: a track run from its other end gives the same cars.
@@ -50,10 +50,17 @@ def decode(evidence: Evidence, weights: Weights) -> tuple[Decoded, ...]:
     variance = np.maximum((log_z[1] + log_z[2] - 2 * log_z[0]) / TILT**2, 0)
     near = CarsNear.of(scores, inward, log_z[0])
     entropy, samples = (_entropy(evidence.train) * evidence.seen).sum(axis=1), evidence.seen.sum(axis=1)
+    disagreement = np.zeros(len(entropy)) if evidence.disagreement is None else evidence.disagreement.sum(axis=1)
     decoded = []
     for track, cars in enumerate(_counted(scores)):
         segments = tuple(Segment(start, stop, near.probability(track, start, stop)) for start, stop in cars)
-        posterior = Posterior(float(mean[track]), float(variance[track]), float(entropy[track]), int(samples[track]))
+        posterior = Posterior(
+            float(mean[track]),
+            float(variance[track]),
+            float(entropy[track]),
+            int(samples[track]),
+            float(disagreement[track]),
+        )
         decoded.append(Decoded(segments, posterior))
     return tuple(decoded)
 

@@ -91,7 +91,11 @@ def lay_out(lines_px: Sequence[Points], gsd_m: float) -> Layout:
 
 
 def straighten(
-    pictures: Sequence[Raster], layout: Layout, across_m: Points = ACROSS_M, every: int = 1
+    pictures: Sequence[Raster],
+    layout: Layout,
+    across_m: Points = ACROSS_M,
+    every: int = 1,
+    positions: tuple[float, ...] | None = None,
 ) -> tuple[list[Floats], list[Mask]]:
     """Resamples pictures of one grid (bilinear) along the tracks.
 
@@ -102,6 +106,7 @@ def straighten(
         layout: the tracks.
         across_m: (w,), distances to the right of the centreline.
         every: 2 takes every second sample, and so on.
+        positions: where a sample is taken along the track, in steps from its middle; as above if not given.
 
     Returns:
         For each picture its values (n / every, w, bands), stored band after band and 0 where it has no data, and where
@@ -110,7 +115,8 @@ def straighten(
     on = layout.on_track[::every]
     centre, right = np.nan_to_num(layout.xy_px[::every]), np.nan_to_num(layout.right_px[::every])
     forward = np.column_stack([right[:, 1], -right[:, 0]])
-    positions = (-0.5, 0.5) if layout.gsd_m < FINE_M and every == 1 else (0.0,)
+    if positions is None:
+        positions = (-0.5, 0.5) if layout.gsd_m < FINE_M and every == 1 else (0.0,)
     size = len(on), len(across_m)
     strips = [np.zeros((len(picture.pixels), *size), np.float32) for picture in pictures]
     seen = [np.repeat(on[:, None], len(across_m), axis=1) for _ in pictures]

@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 
 from railwatch.render import RenderedPair, cars_geojson, geotiff
 from railwatch.services.detector.alignment.ground import Ground, prepare
-from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.lengths import SHORTEST
+from railwatch.services.detector.cars.looking import look
 from railwatch.services.detector.imagery.arrays import Integers, Mask, Points
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
@@ -187,21 +187,21 @@ def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -
     """Strips of a scene along its true lines, moved sideways by about so much, and sections across lines as drawn."""
     tile, ground = scene.tile, scene.ground
     layout = _laid(tuple(_moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines), tile)
-    pair, seen = evidence.measure(tile, ground.baseline, ground.seen, layout, scene.sun)
-    single, _ = evidence.measure(tile, None, ground.seen, layout, scene.sun)
+    pair = look(tile, ground.baseline, ground.seen, layout, scene.sun)
+    single = look(tile, None, ground.seen, layout, scene.sun)
     labels, car = label(layout, scene.cars)
-    labels[~seen] = UNKNOWN
+    labels[~pair.seen] = UNKNOWN
     common = float(rng.normal(0, 0.6))
     drawn = _laid(tuple(_moved(line, tile.gsd_m, rng, 0.9, 0.5, common) for line in scene.lines), tile)
     sections = sections_across(drawn, tile, ground.baseline)
     axes = _axes(drawn, scene, sections.shape[1])
     return Strips(
         scene.name,
-        pair.astype(np.float16),
-        single.astype(np.float16),
+        pair.features.astype(np.float16),
+        single.features.astype(np.float16),
         labels,
         car,
-        seen,
+        pair.seen,
         layout.starts,
         layout.lengths,
         sections.reshape(-1, sections.shape[2]).astype(np.float16),

@@ -1,30 +1,27 @@
-"""Fits the evidence network: cross-entropy per sample of track, Adam, by hand in numpy."""
+"""Fits a network that runs along the track on features: for evidence, and for the axis of a track."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from railwatch.services.detector.cars.features import Structure
 from railwatch.services.detector.tracks.network import Network
 
 Floats = NDArray[np.float32]
 
-# Empty track, body and gap.
 CLASSES = 3
-# Residual blocks of the network.
 BLOCKS = 6
-# Length of a window along the track, and windows in a batch.
 WINDOW = 192
 BATCH = 48
-# Share of windows whose sun is withheld.
 WITHOUT_SUN = 0.3
-# For standardised features: noise on each, a shift common to a group, and how often a whole group is hidden, so that
-# the network relies on no kind of feature alone.
+# Of standardised features: noise on each, a shift that a group has in common, and how often a group is hidden whole, so
+# that no kind of feature is relied on alone.
 NOISE = 0.2
 SHIFT = 0.1
 HIDDEN = 0.1
-# Weight decay, per step and learning rate.
 DECAY = 0.02
 
 
@@ -33,7 +30,7 @@ class Sample:
     """The tracks of one picture.
 
     Attributes:
-        features: (n, f), as `cars.features` gives them.
+        features: (n, f), as `railwatch.services.detector.cars.features` gives them.
         labels: (n,), 0 empty track, 1 body, 2 coupling gap, -1 unknown.
         weight: how often it is drawn, relative to its length.
     """
@@ -43,10 +40,35 @@ class Sample:
     weight: float = 1.0
 
 
+class Along(nn.Module):
+    """`railwatch.services.detector.tracks.network.Network` while it learns."""
+
+    def __init__(self, features: int, channels: int, chance: torch.Generator) -> None:
+        super().__init__()
+        self.enter = nn.Conv1d(features, channels, 1)
+        self.leave = nn.Conv1d(channels, CLASSES, 1)
+        blocks = [nn.Conv1d(channels, channels, 3, padding=2**depth, dilation=2**depth) for depth in range(BLOCKS)]
+        self.blocks = nn.ModuleList(blocks)
+        layers = [(self.enter, 1.0), *((block, 0.5) for block in blocks), (self.leave, 0.3)]
+        for layer, gain in layers:
+            inputs = layer.weight.shape[1] * layer.weight.shape[2]
+            nn.init.normal_(layer.weight, 0.0, gain * (2 / inputs) ** 0.5, generator=chance)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (b, classes, samples) of standardised features (b, f, samples)."""
+        hidden = torch.relu(self.enter(features))
+        for block in self.blocks:
+            hidden = hidden + torch.relu(block(hidden))
+        logits: Tensor = self.leave(hidden)
+        return logits
+
+
 def fit_network(
     samples: list[Sample], structure: Structure, seed: int, *, steps: int, channels: int, rate: float = 2e-3
 ) -> Network:
-    """A network fitted to samples; the same seed gives the same network.
+    """A network fitted to samples: cross-entropy per sample, AdamW; the same seed gives the same network.
 
     Windows of the strips are drawn at random, mirrored across and along, with noise and, now and then, without a sun.
 
@@ -58,24 +80,47 @@ def fit_network(
         channels: of the network.
         rate: of learning, at its highest.
     """
+    torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     mean, scale = _standard(samples)
-    parameters = _initial(rng, len(mean), channels)
-    first = [np.zeros_like(values) for values in parameters]
-    second = [np.zeros_like(values) for values in parameters]
+    network = Along(len(mean), channels, torch.Generator().manual_seed(seed))
+    optimiser = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.998), weight_decay=DECAY)
+    pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step + 1, steps))
+    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged)
     drawing = _Drawing(samples, mean, scale, structure)
-    average = [values.copy() for values in parameters]
-    for step in range(1, steps + 1):
+    for _ in range(steps):
         inputs, labels = drawing.batch(rng)
-        _, gradients = loss_and_gradients(parameters, inputs, labels)
-        pace = rate * min(1.0, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for number, gradient in enumerate(gradients):
-            first[number] += 0.1 * (gradient - first[number])
-            second[number] += 0.002 * (gradient**2 - second[number])
-            move = (first[number] / (1 - 0.9**step)) / (np.sqrt(second[number] / (1 - 0.998**step)) + 1e-8)
-            parameters[number] -= np.float32(pace) * (move + np.float32(DECAY) * parameters[number])
-            average[number] += np.float32(max(0.005, 1 / step)) * (parameters[number] - average[number])
-    return Network(mean, scale, average[0], tuple(average[1:-1]), average[-1])
+        logits = network(torch.from_numpy(inputs.transpose(0, 2, 1).astype(np.float32)))
+        loss = nn.functional.cross_entropy(logits, torch.from_numpy(labels.astype(np.int64)), ignore_index=-1)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        pace.step()
+        average.update_parameters(network)
+    fitted: Along = average.module  # type: ignore[assignment]
+    return as_run(fitted, mean, scale)
+
+
+def as_run(network: Along, mean: Floats, scale: Floats) -> Network:
+    """The network as the detector runs it, in numpy."""
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv1d)]
+    enter, leave, *blocks = (_weights(layer) for layer in convolutions)
+    return Network(mean, scale, enter, tuple(blocks), leave)
+
+
+def _weights(layer: nn.Conv1d) -> Floats:
+    """(3 c + 1 or c + 1, outputs): what lies before, here and after, and the bias."""
+    weights = layer.weight.detach().numpy().transpose(2, 1, 0)
+    bias = np.zeros(weights.shape[2]) if layer.bias is None else layer.bias.detach().numpy()
+    return np.asarray(np.concatenate([*weights, bias[None]]), dtype=np.float32)
+
+
+def _pace(step: int, steps: int) -> float:
+    return min(1.0, step / 100) * 0.5 * (1 + float(np.cos(np.pi * min(step / steps, 1.0))))
+
+
+def _averaged(average: Tensor, now: Tensor, number: Tensor | int) -> Tensor:
+    return average + max(0.005, 1 / (int(number) + 1)) * (now - average)
 
 
 def _standard(samples: list[Sample]) -> tuple[Floats, Floats]:
@@ -123,79 +168,3 @@ class _Drawing:
         for group in map(list, self.signed):
             inputs[:, :, group] *= rng.choice(np.array([-1, 1], np.float32), (BATCH, 1, 1))
         return inputs, np.stack(labels)
-
-
-def _initial(rng: np.random.Generator, features: int, channels: int) -> list[Floats]:
-    def layer(inputs: int, outputs: int, gain: float) -> Floats:
-        weights = rng.standard_normal((inputs + 1, outputs)) * gain * np.sqrt(2 / inputs)
-        weights[-1] = 0
-        return np.asarray(weights, np.float32)
-
-    middle = [layer(3 * channels, channels, 0.5) for _ in range(BLOCKS)]
-    return [layer(features, channels, 1.0), *middle, layer(channels, CLASSES, 0.3)]
-
-
-def loss_and_gradients(
-    parameters: list[Floats], inputs: Floats, labels: NDArray[np.int8]
-) -> tuple[float, list[Floats]]:
-    """The mean cross-entropy over known samples of track, and its gradients.
-
-    Args:
-        parameters: of each layer, as in `Network`.
-        inputs: (windows, length, features), standardised.
-        labels: (windows, length), -1 where unknown.
-    """
-    batch, _, features = inputs.shape
-    flat = inputs.reshape(-1, features)
-    before = flat @ parameters[0][:-1] + parameters[0][-1]
-    hidden = np.maximum(before, 0)
-    masks, contexts = [before > 0], []
-    for depth, weights in enumerate(parameters[1:-1]):
-        context = _neighbours(hidden, batch, 2**depth)
-        before = context @ weights[:-1] + weights[-1]
-        contexts.append(context)
-        masks.append(before > 0)
-        hidden = hidden + np.maximum(before, 0)
-    logits = hidden @ parameters[-1][:-1] + parameters[-1][-1]
-    logits -= logits.max(axis=1, keepdims=True)
-    error = np.exp(logits)
-    error /= error.sum(axis=1, keepdims=True)
-    known = labels.reshape(-1) >= 0
-    right = np.flatnonzero(known), labels.reshape(-1)[known]
-    number = np.float32(max(len(right[0]), 1))
-    loss = -float(np.log(error[right] + 1e-12).sum() / number)
-    error[right] -= 1
-    error[~known] = 0
-    error /= number
-    gradients = [_layer_gradient(hidden, error)]
-    back = error @ parameters[-1][:-1].T
-    for depth in range(len(contexts) - 1, -1, -1):
-        through = back * masks[depth + 1]
-        gradients.append(_layer_gradient(contexts[depth], through))
-        back = back + _gathered(through @ parameters[depth + 1][:-1].T, batch, 2**depth)
-    gradients.append(_layer_gradient(flat, back * masks[0]))
-    return loss, gradients[::-1]
-
-
-def _layer_gradient(inputs: Floats, error: Floats) -> Floats:
-    return np.concatenate([inputs.T @ error, error.sum(axis=0, keepdims=True)])
-
-
-def _neighbours(hidden: Floats, batch: int, reach: int) -> Floats:
-    """(n, 3 c): each row with those `reach` before and after it in its window, 0 beyond the window's ends."""
-    rows = hidden.reshape(batch, -1, hidden.shape[1])
-    out = np.zeros((*rows.shape[:2], 3, rows.shape[2]), hidden.dtype)
-    out[:, :, 1] = rows
-    if reach < rows.shape[1]:
-        out[:, reach:, 0] = rows[:, :-reach]
-        out[:, :-reach, 2] = rows[:, reach:]
-    return out.reshape(len(hidden), -1)
-
-
-def _gathered(context: Floats, batch: int, reach: int) -> Floats:
-    """The adjoint of `_neighbours`."""
-    before, here, after = np.split(context.reshape(batch, -1, context.shape[1]), 3, axis=2)
-    total = here.copy()
-    total[:, :-reach] += before[:, reach:]
-    total[:, reach:] += after[:, :-reach]
-    return np.asarray(total.reshape(-1, total.shape[2]))

@@ -88,11 +88,6 @@ def test_where_the_baseline_shows_nothing_cars_are_counted_without_it(scene: Ren
     assert abs(count.count - whole.count) <= max(2, abs(alone.count - whole.count) + 1)
     assert "baseline-partial" in count.reasons
     assert count.coverage == 1
-    assert count.low is not None
-    assert count.high is not None
-    assert whole.low is not None
-    assert whole.high is not None
-    assert count.high - count.low >= whole.high - whole.low
 
 
 def test_a_baseline_that_is_only_moved_is_not_partial(whole: TileCount) -> None:

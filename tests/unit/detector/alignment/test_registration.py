@@ -43,7 +43,7 @@ def test_a_moved_baseline_is_found_and_brought_back(right: float, down: float, t
 
     assert corner_error_px(match.transform, matrix, scene.tile.shape) < TARGET_PX
     assert match.registration.dx_px == pytest.approx(-right, abs=0.5)
-    assert match.registration.rotation_deg == pytest.approx(turn_deg, abs=0.05)
+    assert match.registration.rotation_deg == pytest.approx(turn_deg, abs=0.1)
     inside = np.s_[:, 40:-40, 40:-40]
     assert np.abs(match.baseline.pixels[inside] - scene.tile.pixels[inside]).mean() < 0.02
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.cars.levelling import levelled
+from railwatch.services.detector.cars.looking import look
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.strips import ACROSS_M, Layout, lay_out
 from tests.unit.detector.tracks.test_strips import UTM, ramp
@@ -27,7 +28,7 @@ def picture(seed: int, gain: float = 1.0, offset: float = 0.0) -> Raster:
 
 
 def features(tile: Raster, baseline: Raster | None, layout: Layout) -> np.ndarray:
-    return evidence.measure(tile, baseline, tile.valid, layout, None)[0]
+    return look(tile, baseline, tile.valid, layout, None).features
 
 
 @given(st.floats(0.4, 1.6), st.floats(-0.01, 0.1))
@@ -58,12 +59,12 @@ def test_ground_under_cloud_does_not_influence_the_ground_in_sight() -> None:
     seen[:, 150:] = False
     cut = replace(clear, valid=seen)
 
-    under_cloud, known = evidence.measure(clouded, picture(0), seen, layout, None)
-    cut_away, _ = evidence.measure(cut, picture(0), seen, layout, None)
+    under_cloud = look(clouded, picture(0), seen, layout, None)
+    cut_away = look(cut, picture(0), seen, layout, None)
 
     in_sight = layout.on_track & (layout.xy_px[:, 0] < 130)
-    assert under_cloud[in_sight] == pytest.approx(cut_away[in_sight], abs=0.05)
-    assert not known[layout.on_track & (layout.xy_px[:, 0] > 151)].any()
+    assert under_cloud.features[in_sight] == pytest.approx(cut_away.features[in_sight], abs=0.05)
+    assert not under_cloud.seen[layout.on_track & (layout.xy_px[:, 0] > 151)].any()
 
 
 @pytest.mark.parametrize("with_baseline", [True, False])
@@ -110,7 +111,7 @@ def test_a_sample_under_cloud_or_outside_the_picture_is_not_seen() -> None:
     mask[:, :100] = False
     layout = lay_out([np.array([[40.0, 60.0], [300.0, 60.0]])], 0.5)
 
-    _, seen = evidence.measure(tile, None, mask, layout, None)
+    seen = look(tile, None, mask, layout, None).seen
 
     x = np.nan_to_num(layout.xy_px[:, 0])
     assert not seen[x < 99].any()

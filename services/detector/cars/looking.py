@@ -1,0 +1,110 @@
+"""What both networks are given, from one resampling of the pictures along the tracks, and what they answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from railwatch.services.detector.cars.evidence import BODY, EMPTY, GAP, Models, darkest, seen_samples, weigh
+from railwatch.services.detector.cars.features import features_of
+from railwatch.services.detector.cars.wide import channels_of, narrowed, pair_of, straighten_wide
+from railwatch.services.detector.imagery.arrays import Floats, Mask
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.sun import shadow_px
+from railwatch.services.detector.tracks.strips import Layout
+from railwatch.shared.counts import Sun
+
+# Log-odds that one network can have a say of at most.
+MOST_SAID = 6.0
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the networks are given.
+
+    Attributes:
+        planes: gives the channels of some samples, see `railwatch.services.detector.cars.wide`.
+        features: (n, f), see `railwatch.services.detector.cars.features`.
+        seen: (n,), which samples can be seen.
+        with_baseline: whether there is a baseline.
+    """
+
+    planes: Callable[[slice], Floats]
+    features: Floats
+    seen: Mask
+    with_baseline: bool
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The evidence of both networks together.
+
+    Attributes:
+        logits: (n, 3), the mean of the two networks.
+        disagreement: (n,), difference of the two in the probability of a train, 0 to 1.
+    """
+
+    logits: Floats
+    disagreement: Floats
+
+    def with_part(self, other: "Weighed", part: Mask) -> "Weighed":
+        """This evidence, with that of `other` on a part (n,) of the samples."""
+        return Weighed(
+            np.where(part[:, None], other.logits, self.logits), np.where(part, other.disagreement, self.disagreement)
+        )
+
+
+def look(tile: Raster, baseline: Raster | None, seen: Mask, layout: Layout, sun: Sun | None) -> Looked:
+    """Samples the pictures along the tracks.
+
+    Args:
+        tile: the tile.
+        baseline: the baseline, registered and in the tile's radiometry, or None.
+        seen: (rows, cols), what can be seen of the tile.
+        layout: the tracks.
+        sun: its position, if known.
+    """
+    # Cloud is left out. It must not set the scale, the ballast or the levels of the ground in sight.
+    tile = replace(tile, valid=tile.valid & seen)
+    values, known = straighten_wide([tile] if baseline is None else [tile, baseline], layout)
+    before = None if baseline is None else (values[1], known[1], darkest(baseline))
+    pair = pair_of((values[0], known[0], darkest(tile)), before)
+    shadow = shadow_px(sun, tile) if sun else None
+    shadow_m = None if shadow is None else shadow * tile.gsd_m
+    now, then, level = (None if part is None else narrowed(part) for part in (pair.tile, pair.baseline, pair.levelled))
+    if now is None:
+        raise ValueError("there is always a tile")
+    features = features_of(now, then, level, layout, shadow_m)
+    return Looked(channels_of(pair, layout).of, features, seen_samples(seen, now.seen, layout), baseline is not None)
+
+
+def weighed(models: Models, looked: Looked) -> Weighed:
+    """The evidence of both networks: the mean of their log-odds, and how far they disagree.
+
+    The log-odds of either network are clipped, so that one that is wrong and very sure does not outvote the other.
+    """
+    known = looked.with_baseline
+    model = models.pair if known else models.single
+    parts = []
+    if models.joined is None or model.share < 1:
+        parts.append((1 - model.share, weigh(model.network, looked.features, with_baseline=known)))
+    if models.joined is not None and model.share > 0:
+        parts.append((model.share, models.joined(looked.planes, looked.features, with_baseline=known)))
+    if len(parts) == 1:
+        return Weighed(parts[0][1], np.zeros(len(looked.features), np.float32))
+    trains, gaps = (np.stack([odds(logits) for _, logits in parts]) for odds in (_train, _gap))
+    shares = np.array([[share] for share, _ in parts], np.float32)
+    chances = 1 / (1 + np.exp(-trains))
+    train, gap = ((shares * np.clip(values, -MOST_SAID, MOST_SAID)).sum(axis=0) for values in (trains, gaps))
+    body = train - np.logaddexp(0, gap)
+    return Weighed(np.stack([np.zeros_like(train), body, body + gap], axis=1), np.abs(chances[0] - chances[1]))
+
+
+def _train(logits: Floats) -> Floats:
+    """Log-odds of a train against empty track."""
+    return np.asarray(np.clip(np.logaddexp(logits[:, BODY], logits[:, GAP]) - logits[:, EMPTY], -30, 30))
+
+
+def _gap(logits: Floats) -> Floats:
+    """Log-odds of a gap against a body."""
+    return np.asarray(logits[:, GAP] - logits[:, BODY])
