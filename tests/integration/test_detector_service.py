@@ -24,7 +24,7 @@ from railwatch.shared.events import CountEvent, DeadLetter, TileEvent, TileRole
 from railwatch.shared.settings import BlobSettings, KafkaSettings, load
 from railwatch.shared.state import connect
 from tests.support.bus import PATIENCE_S, eventually, topic_view
-from tests.support.rendered import rendered, tile_event
+from tests.support.rendered import rendered, site_of, tile_event
 
 
 @dataclass
@@ -76,7 +76,9 @@ def detector(tmp_path: Path, kafka_environment: dict[str, str], redis_environmen
         for track in scene.tracks
     ]
     (sites / "yard.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    (sites / "yard.yaml").write_text("id: yard\nname: Rendered yard\ntracks: yard.geojson\n")
+    area = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [site_of(scene).area]}}
+    (sites / "area.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [area]}))
+    (sites / "yard.yaml").write_text("id: yard\nname: Rendered yard\ntracks: yard.geojson\narea: area.geojson\n")
     blobs = BlobSettings(url=f"file://{tmp_path}/blobs")
     port = free_port()
     environment = {
