@@ -14,8 +14,8 @@ from railwatch.services.detector.imagery.sun import shadow_px
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.shared.counts import Sun
 
-# Log-odds that one network can have a say of at most.
-MOST_SAID = 6.0
+# Log-odds of either network are clipped to this size.
+MOST_LOG_ODDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def weighed(models: Models, looked: Looked) -> Weighed:
     trains, gaps = (np.stack([odds(logits) for _, logits in parts]) for odds in (_train, _gap))
     shares = np.array([[share] for share, _ in parts], np.float32)
     chances = 1 / (1 + np.exp(-trains))
-    train, gap = ((shares * np.clip(values, -MOST_SAID, MOST_SAID)).sum(axis=0) for values in (trains, gaps))
+    train, gap = ((shares * np.clip(values, -MOST_LOG_ODDS, MOST_LOG_ODDS)).sum(axis=0) for values in (trains, gaps))
     body = train - np.logaddexp(0, gap)
     return Weighed(np.stack([np.zeros_like(train), body, body + gap], axis=1), np.abs(chances[0] - chances[1]))
 

@@ -33,7 +33,7 @@ def processed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
 
 
 def processed_strip(values: Floats, rng: np.random.Generator) -> Floats:
-    """A wide strip (rows, w, bands) processed as a picture is, each step now and then, with noise besides."""
+    """A wide strip (rows, w, bands) processed as a picture is, each step now and then, and with noise."""
     if rng.random() < 0.25:
         values = blurred(values, float(rng.uniform(0.4, 1.6)))
     if rng.random() < 0.2:
