@@ -63,8 +63,10 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
     if not lasted and suspected > left_out:
         reference = _predict(past, baseline(past, alert.start, first_us, rule, suspected), seen)
         p_reference = reference.p_value(seen.count)
-    cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule)
-    ended = lasted and not exceeds and not (slow and cusum_exceeds) and _has_ended(past, alert, seen, prediction)
+    whole = seen.coverage >= rule.whole_coverage
+    cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule, falls=whole or not lasted)
+    ended = lasted and whole and not exceeds and not (slow and cusum_exceeds)
+    ended = ended and _has_ended(past, alert, seen, prediction, rule)
     if ended and not slow:
         cusum, cusum_exceeds = 0.0, False
     findings: dict[str, Any] = {
@@ -82,7 +84,7 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
         findings |= {
             "state": State.ALERT,
             "transition": Transition.UPDATED if lasted else Transition.OPENED,
-            "reason": _reason(seen, prediction, findings),
+            "reason": _reason(seen, prediction, findings, whole),
             "opened_at": opened_at or seen.observed_at,
             "onset": _onset(past, alert, seen, prediction),
         }
@@ -96,11 +98,13 @@ def _refuse_impossible(past: Past, seen: Observation) -> None:
         raise ValueError("a count cannot be negative")
 
 
-def _next_cusum(past: Past, reference: Prediction, p_value: float, rule: Rule) -> tuple[float, bool]:
-    """The cumulative sum after a look, and whether it is above its limit."""
+def _next_cusum(past: Past, reference: Prediction, p_value: float, rule: Rule, *, falls: bool) -> tuple[float, bool]:
+    """The cumulative sum after a look, which may not fall at each, and whether it is above its limit."""
     highest = limit(CUSUM_SHARE * rule.false_alarm_rate)
     uncertain = reference.standard_error / reference.sd
-    cusum = min(next_sum(float(past.cusum[-1]), p_value, uncertain), highest + OVER_LIMIT)
+    before = float(past.cusum[-1])
+    cusum = min(next_sum(before, p_value, uncertain), highest + OVER_LIMIT)
+    cusum = cusum if falls else max(cusum, before)
     return cusum, cusum > highest
 
 
@@ -127,21 +131,29 @@ def _suspected(cusum: Array) -> int:
     return len(recent) - 1 - int(zeros[-1]) if len(zeros) else len(recent)
 
 
-def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction) -> bool:
-    """Whether it is more probable than not that the surge is over, given the alert's looks up to this one."""
+def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction, rule: Rule) -> bool:
+    """Whether it is more probable than not that the surge is over, given the alert's looks up to this one.
+
+    A look at a part of the site speaks only for the surge: where it shows more cars than the whole site should have.
+    """
     recent = slice(max(alert.start, alert.stop - SURGE_LOOKS), alert.stop)
     counts = np.append(past.counts[recent], look.count or 0.0)
-    means = prediction.expected / look.coverage * np.append(past.coverage[recent], look.coverage)
+    coverage = np.append(past.coverage[recent], look.coverage)
+    expected = prediction.expected / look.coverage
+    speaks = (coverage >= rule.whole_coverage) | (counts > expected)
     lasted = min(alert.stop - alert.start, 2 * SURGE_LOOKS)
-    return surge_probability(counts, means, prediction.sd**2 / prediction.expected, lasted) < 0.5
+    dispersion = prediction.sd**2 / prediction.expected
+    return surge_probability(counts[speaks], expected * coverage[speaks], dispersion, lasted) < 0.5
 
 
-def _reason(look: Look, prediction: Prediction, findings: dict[str, Any]) -> str:
+def _reason(look: Look, prediction: Prediction, findings: dict[str, Any], whole: bool) -> str:
     seen = f"{_short(look.count)} railcars"
     if findings["exceeds"]:
         return f"{seen} exceed the threshold of {_short(findings['threshold'])}."
     if findings["cusum_exceeds"]:
         return f"{seen}, where {_short(prediction.expected)} are expected: the last looks together are too high."
+    if not whole:
+        return f"{seen} on the {look.coverage:.0%} of the track that was seen do not show that the surge has ended."
     return f"{seen} do not exceed the threshold, but the surge has not clearly ended."
 
 

@@ -26,6 +26,8 @@ class Rule:
         false_alarm_rate: chance that a look exceeds its threshold although nothing changed at the site.
         minimum_looks: observed looks that a site needs before one may open an alert.
         minimum_coverage: share of the track length below which a look is unobserved.
+        whole_coverage: share of the track length from which on a look stands for the whole site. A look that shows less
+            never ends an alert: the cars may stand where it did not see.
         guard_looks: looks before the tested one that its baseline leaves out, if there are enough without them.
         window_looks: largest number of quiet looks in a baseline.
         window_days: age at which a look leaves the baseline.
@@ -34,6 +36,7 @@ class Rule:
     false_alarm_rate: float = 0.01
     minimum_looks: int = 8
     minimum_coverage: float = 0.5
+    whole_coverage: float = 0.95
     guard_looks: int = 2
     window_looks: int = 120
     window_days: float = 3 * 365.25

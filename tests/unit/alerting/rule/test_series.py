@@ -182,3 +182,56 @@ def test_tumangang_opens_by_22_september_and_dates_the_rise() -> None:
 def test_two_looks_at_one_time_are_refused() -> None:
     with pytest.raises(ValueError, match="later than the history"):
         judge_series([look(1, 3.0), look(1, 4.0)], RULE)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    surge=st.lists(st.integers(35, 60).map(float), min_size=1, max_size=8),
+    parts=st.lists(st.tuples(st.integers(0, 12).map(float), st.floats(0.5, 0.94)), min_size=1, max_size=8),
+)
+def test_a_look_at_a_part_of_the_site_never_ends_an_alert(surge: list[float], parts: list[tuple[float, float]]) -> None:
+    whole = weekly([*CALM, *surge])
+    after = [look(7 * (len(whole) + i), count, coverage=coverage) for i, (count, coverage) in enumerate(parts)]
+    for judged in judge_series([*whole, *after], RULE)[len(whole) :]:
+        assert judged.state is State.ALERT
+        if not judged.exceeds and not judged.cusum_exceeds:
+            assert "of the track that was seen" in judged.reason
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    surge=st.lists(st.integers(25, 60).map(float), min_size=1, max_size=8),
+    parts=st.lists(st.integers(0, 8).map(float), min_size=1, max_size=6),
+    after=st.lists(st.integers(5, 25).map(float), min_size=1, max_size=4),
+)
+def test_low_looks_at_a_part_of_the_site_bring_no_end_nearer(
+    surge: list[float], parts: list[float], after: list[float]
+) -> None:
+    def end(coverage: float) -> int:
+        counts = [(count, 1.0) for count in [*CALM, *surge]] + [(count, coverage) for count in parts]
+        looks = [look(7 * i, count, coverage=seen) for i, (count, seen) in enumerate(counts)]
+        looks += [look(7 * (len(looks) + i), count) for i, count in enumerate(after)]
+        ends = [i for i, j in enumerate(judge_series(looks, RULE)) if j.transition is Transition.RESOLVED]
+        return ends[-1] if ends else len(looks)
+
+    assert end(coverage=0.6) >= end(coverage=0.0)
+
+
+def test_a_slow_rise_is_not_forgotten_at_looks_at_a_part_of_the_site() -> None:
+    rise = weekly([*CALM * 2, *np.linspace(10, 22, 14).tolist()])
+    parts = [look(7 * (len(rise) + i), 2.0, coverage=0.9) for i in range(6)]
+    judgements = judge_series([*rise, *parts], RULE)
+    assert judgements[len(rise) - 1].cusum_exceeds
+    assert [judged.cusum for judged in judgements[len(rise) :]] == [judgements[len(rise) - 1].cusum] * 6
+    assert judgements[-1].state is State.ALERT
+
+
+def test_an_alert_ends_with_the_first_whole_look_after_looks_at_a_part() -> None:
+    parts = [look(91 + 7 * i, 3.0, coverage=0.8) for i in range(2)]
+    judgements = judge_series([*weekly([*CALM, 45.0]), *parts, look(105, 9.0, coverage=0.95)], RULE)
+    assert [judged.transition for judged in judgements[12:]] == [
+        Transition.OPENED,
+        Transition.UPDATED,
+        Transition.UPDATED,
+        Transition.RESOLVED,
+    ]
