@@ -1,20 +1,14 @@
 """What every service serves over HTTP: `/healthz` (whether it makes progress), `/readyz` and `/metrics`."""
 
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
-import uvicorn
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.metrics import MetricsOf, registry
 from railwatch.shared.process import SERVICES, Service
-from railwatch.shared.settings import HttpSettings
 
 # A loop that has not come round for this time is stuck. It normally comes round several times a second.
 ALIVE_WITHIN_S = 60.0
@@ -70,7 +64,7 @@ def health_router(
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", summary="Whether the service makes progress")
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:  # it needs no thread, so it answers when all threads are busy
         alive = progress.alive(alive_within_s)
         body = {"status": "alive" if alive else "stuck", "last_progress_s": round(progress.age_s, 1)}
         return JSONResponse(body, 200 if alive else 503)
@@ -91,26 +85,3 @@ def health_router(
         return Response(generate_latest(served), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-@contextmanager
-def serve(app: FastAPI, settings: HttpSettings) -> Iterator[str]:
-    """Serve the app in a thread, and yield its base URL. When the block is left, the server has stopped.
-
-    Raises:
-        ConfigurationError: the address cannot be used.
-    """
-    try:
-        listener = socket.create_server((settings.host, settings.port), backlog=128)
-    except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise ConfigurationError(f"RAILWATCH_HTTP_PORT: cannot listen on {where}: {error.strerror}.") from None
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{settings.host}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()

@@ -1,19 +1,21 @@
-"""What the services' HTTP interfaces share: problem details and bearer tokens."""
+"""What the services' HTTP interfaces share: problem details, bearer tokens and JSON bodies."""
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from railwatch.shared.errors import TransientError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = "10"
@@ -52,6 +54,29 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(TransientError)
     def away(request: Request, error: TransientError) -> JSONResponse:
         return problem(503, "Service Unavailable", str(error), {"Retry-After": RETRY_AFTER_S})
+
+
+def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
+    """A FastAPI dependency that reads a JSON body. FastAPI by itself would read it before any token is checked.
+
+    Args:
+        model: what the body must be. `body_schema` says it in the API's description.
+    """
+
+    async def read(request: Request) -> ModelT:
+        try:
+            return model.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise RequestValidationError(
+                [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+            ) from None
+
+    return read
+
+
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The part of the OpenAPI document that describes a body for `json_body`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
 
 
 def bearer_check(tokens: Sequence[SecretStr], setting: str) -> Callable[..., None]:

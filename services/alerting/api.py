@@ -29,7 +29,7 @@ from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import answer_with_problems, bearer_check
+from railwatch.shared.http import answer_with_problems, bearer_check, body_schema, json_body
 from railwatch.shared.sites import Site
 
 # Media types of pictures that are served.
@@ -163,16 +163,26 @@ def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRou
     check = bearer_check(tokens, "RAILWATCH_ALERTING_TOKENS")
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(check)])
 
-    @router.post("/{alert}/acknowledge", summary="Acknowledge an alert: somebody takes care of it")
-    def post_acknowledgement(alert: str, body: Acknowledgement) -> AlertView:
+    @router.post(
+        "/{alert}/acknowledge",
+        summary="Acknowledge an alert: somebody takes care of it",
+        openapi_extra=body_schema(Acknowledgement),
+    )
+    def post_acknowledgement(
+        alert: str, body: Annotated[Acknowledgement, Depends(json_body(Acknowledgement))]
+    ) -> AlertView:
         event = _known(store, alert)[-1]
         try:
             return AlertView.of(acknowledge(store, event, body.by, body.note, datetime.now(UTC)))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
 
-    @router.post("/{alert}/silence", summary="Send receivers nothing about an alert until a time")
-    def post_silence(alert: str, body: Silence) -> AlertView:
+    @router.post(
+        "/{alert}/silence",
+        summary="Send receivers nothing about an alert until a time",
+        openapi_extra=body_schema(Silence),
+    )
+    def post_silence(alert: str, body: Annotated[Silence, Depends(json_body(Silence))]) -> AlertView:
         event, now = _known(store, alert)[-1], datetime.now(UTC)
         if not now < body.until <= now + LONGEST_SILENCE:
             raise HTTPException(422, f"`until` must be in the future, by no more than {LONGEST_SILENCE.days} days.")

@@ -10,10 +10,10 @@ from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import CountEvent
 from railwatch.shared.eviction import refuse_eviction
-from railwatch.shared.health import serve
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
 from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect, ready

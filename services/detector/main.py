@@ -10,10 +10,11 @@ from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import refuse_eviction
-from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.health import Progress, health_router
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
 from railwatch.shared.state import connect, ready
 

@@ -1,15 +1,17 @@
 """The ingest service: takes scenes in, cuts out the tiles of every site in them, and publishes them."""
 
 from railwatch.services.ingest.http.api import make_app
+from railwatch.services.ingest.http.upload import longest_body
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.eviction import refuse_eviction
-from railwatch.shared.health import Progress, serve
+from railwatch.shared.health import Progress
 from railwatch.shared.logs import configure_logging
 from railwatch.shared.process import stop_on_signal
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
 from railwatch.shared.state import connect, ready
 
@@ -30,6 +32,7 @@ def run() -> None:
         "blobs": blobs.takes_writes,
     }
 
-    with serve(make_app(intake, settings.ingest.tokens, progress, needs), settings.http):
+    app = make_app(intake, settings.ingest.tokens, progress, needs)
+    with serve(app, settings.http, longest_body(settings.scenes.max_bytes)):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())
     publisher.close()

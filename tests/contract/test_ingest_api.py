@@ -16,10 +16,11 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from railwatch.services.ingest.http import problems
+from railwatch.services.ingest.http.upload import longest_body
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import DeadLetter, TileEvent, TileRole
-from railwatch.shared.health import serve
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings
 from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, reproject
 from tests.support.ingest import TOKEN, Desk, desk_over
@@ -299,7 +300,11 @@ def test_the_size_limit_holds_while_an_endless_body_comes_in(desk: Desk) -> None
     )
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.tif"\r\n\r\n'
     sent_mb = 0
-    with serve(desk.app(), HttpSettings(port=0)) as url, socket.create_connection(address(url), timeout=30) as sender:
+    limit_bytes = longest_body(desk.limits.max_bytes)
+    with (
+        serve(desk.app(), HttpSettings(port=0), limit_bytes) as url,
+        socket.create_connection(address(url), timeout=30) as sender,
+    ):
         sender.sendall(head.encode() + chunk(part))
         # The server answers and hangs up in the middle; whether the answer still arrives is the network's luck.
         with suppress(ConnectionError):

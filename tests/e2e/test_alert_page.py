@@ -13,7 +13,8 @@ from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.health import Progress, serve
+from railwatch.shared.health import Progress
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, small_site

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from deploy.tests.running.stack import running_alertmanager, running_desk, running_prometheus
 from railwatch.embedded import free_port
 from railwatch.services.detector import metrics
-from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.health import Progress, health_router
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
 from tests.support.bus import eventually
 

@@ -90,8 +90,9 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
     """
     from kafka import KafkaConsumer, TopicPartition
 
-    from railwatch.shared.bus import decode
     from railwatch.shared.bus.client import connection, make_consumer
+    from railwatch.shared.bus.codec import decode_record
+    from railwatch.shared.bus.unreadable import pass_over_unreadable
     from railwatch.shared.errors import UnprocessableError
 
     topic = settings.prefix + Notice.TOPIC
@@ -103,10 +104,11 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)
         (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
+    pass_over_unreadable(consumer)
     try:
         for record in consumer:
             try:
-                event = decode(record.headers, record.value)
+                event = decode_record(record)
             except UnprocessableError as error:
                 typer.echo(f"left out {record.topic}/{record.partition}/{record.offset}: {error}", err=True)
                 continue
@@ -126,27 +128,22 @@ def serve_webhook(port: int, secret: str, receive: Receive, stop: threading.Even
     """
     from fastapi import FastAPI, Request, Response
 
-    from railwatch.shared.health import serve
+    from railwatch.shared.serving import serve
     from railwatch.shared.settings import HttpSettings
 
     app = FastAPI(openapi_url=None)
 
     @app.post("/{path:path}")
     async def take(request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                return Response("too long", 413)
         try:
-            receive(verified(secret, body, request.headers))
+            receive(verified(secret, await request.body(), request.headers))
         except PermissionError as error:
             return Response(str(error), 401)
         except ValueError as error:
             return Response(str(error), 400)
         return Response(status_code=204)
 
-    with serve(app, HttpSettings(port=port)) as url:
+    with serve(app, HttpSettings(port=port), MAX_BODY_BYTES) as url:
         typer.echo(f"listening on {url}", err=True)
         (stop or threading.Event()).wait()
 

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.health import Progress, health_router, serve
+from railwatch.shared.health import Progress, health_router
+from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
 
 
