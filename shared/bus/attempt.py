@@ -11,7 +11,7 @@ import structlog
 from kafka import TopicPartition
 
 from railwatch.shared.bus import metrics
-from railwatch.shared.bus.codec import decode, origin_of
+from railwatch.shared.bus.codec import decode_record, origin_of
 from railwatch.shared.bus.deadletter import dead_letter
 from railwatch.shared.bus.inflight import Task
 from railwatch.shared.bus.lineage import lineage
@@ -109,7 +109,7 @@ class Attempt(Generic[E]):
             return self._dead_letter(task, refusal)
 
     def _process(self, task: RecordTask) -> Outcome:
-        event = decode(task.record.headers, task.record.value)
+        event = decode_record(task.record)
         if not isinstance(event, self._consumes):
             raise UnprocessableError(
                 "unexpected-type", f"The record is a {event.TYPE}. {self._group} does not handle this type."
@@ -146,8 +146,12 @@ class Attempt(Generic[E]):
         return Outcome(task)
 
     def _dead_letter(self, task: RecordTask, refusal: UnprocessableError) -> Outcome:
+        letter = dead_letter(self._service, task.record, refusal)
         try:
-            self._publisher.publish(dead_letter(self._service, task.record, refusal))
+            try:
+                self._publisher.publish(letter)
+            except UnprocessableError:  # the broker takes only shorter ones; the record itself is still in its topic
+                self._publisher.publish(letter.model_copy(update={"headers": {}, "value_base64": None}))
         except NotPublishedError as error:
             return self._publish_again(task, error)
         metrics.RECORDS_HANDLED.labels(self._group, "dead-letter").inc()

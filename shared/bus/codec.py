@@ -8,10 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
 from railwatch.shared.bus.lineage import TRACEPARENT, Lineage
+from railwatch.shared.bus.unreadable import Unreadable
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import EVENT_TYPES, Event
 
@@ -67,6 +69,17 @@ def encode(event: Event, origin: Lineage | None = None) -> Message:
         value=event.model_dump_json().encode(),
         headers=[(name, value.encode()) for name, value in attributes.items()],
     )
+
+
+def decode_record(record: Any) -> Event:
+    """The event of kafka-python's `ConsumerRecord`, or of what was passed over in its place.
+
+    Raises:
+        UnprocessableError: `unreadable-record`, or a reason of `decode`.
+    """
+    if isinstance(record, Unreadable):
+        raise UnprocessableError("unreadable-record", record.problem)
+    return decode(record.headers, record.value)
 
 
 def decode(headers: Headers, value: bytes | None) -> Event:

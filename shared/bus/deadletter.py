@@ -8,13 +8,14 @@ from railwatch.shared.bus.codec import header_text
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Coordinates, DeadLetter
 from railwatch.shared.process import Service
+from railwatch.shared.text import plain
 
 # A larger value is left out. It is still in its topic, at the letter's coordinates.
 MAX_VALUE_BYTES = 256 * 1024
 
-MAX_HEADER_CHARACTERS = 1_000
 MAX_HEADERS = 32
-MAX_DETAIL_CHARACTERS = 2_000
+MAX_HEADER_CHARACTERS = 1_000
+MAX_SUBJECT_CHARACTERS = 200
 
 
 def dead_letter(service: Service, record: Any, error: UnprocessableError) -> DeadLetter:
@@ -28,8 +29,10 @@ def dead_letter(service: Service, record: Any, error: UnprocessableError) -> Dea
         recorded_at=datetime.now(UTC),
         service=service,
         reason=error.reason,
-        detail=error.detail[:MAX_DETAIL_CHARACTERS],
-        subject=headers.get("ce_id", f"{record.topic}/{record.partition}/{record.offset}"),
+        detail=error.detail,
+        subject=plain(
+            headers.get("ce_id", f"{record.topic}/{record.partition}/{record.offset}"), MAX_SUBJECT_CHARACTERS
+        ),
         original=Coordinates(topic=record.topic, partition=record.partition, offset=record.offset),
         headers=headers,
         value_base64=base64.b64encode(value).decode() if len(value) <= MAX_VALUE_BYTES else None,

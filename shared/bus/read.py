@@ -8,7 +8,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from railwatch.shared.bus.client import connection
-from railwatch.shared.bus.codec import decode
+from railwatch.shared.bus.codec import decode_record
+from railwatch.shared.bus.unreadable import pass_over_unreadable
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import Event
 from railwatch.shared.settings import KafkaSettings
@@ -36,6 +37,7 @@ def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[
             enable_auto_commit=False,
             allow_auto_create_topics=False,
         )
+        pass_over_unreadable(consumer)
         try:
             partitions = consumer.partitions_for_topic(topic)
             if not partitions:
@@ -60,7 +62,7 @@ def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes
             raise TransientError(f"Kafka has given nothing of {partition.topic} for {STALLED_S:g} s; run it again.")
         for record in records:
             try:
-                event = decode(record.headers, record.value)
+                event = decode_record(record)
             except UnprocessableError:
                 continue
             if isinstance(event, consumes):

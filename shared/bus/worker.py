@@ -25,6 +25,7 @@ from railwatch.shared.bus.inflight import Inflight, Task
 from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.rebalance import Rebalance
 from railwatch.shared.bus.timers import Timer, Timers
+from railwatch.shared.bus.unreadable import pass_over_unreadable
 from railwatch.shared.events import Event
 from railwatch.shared.health import Progress
 from railwatch.shared.process import Service
@@ -127,6 +128,7 @@ class Worker(Generic[E]):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _consume(self, consumer: KafkaConsumer, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
+        pass_over_unreadable(consumer)
         rebalance = Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         ticking: Future[None] | None = None
