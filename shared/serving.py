@@ -45,11 +45,11 @@ class Limited:
 
     Attributes:
         app: the app.
-        max_body_bytes: longest body.
+        max_body_bytes: longest body; null if the app limits its bodies itself.
     """
 
     app: App
-    max_body_bytes: int = MAX_BODY_BYTES
+    max_body_bytes: int | None
     _answering: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -82,8 +82,9 @@ class Limited:
 class _Body:
     """The body of a request. If it is too long or comes too slowly, the app learns that where it reads it."""
 
-    def __init__(self, scope: Any, receive: Receive, max_bytes: int) -> None:
-        self._receive, self._max_bytes = receive, max_bytes
+    def __init__(self, scope: Any, receive: Receive, max_bytes: int | None) -> None:
+        self._receive = receive
+        self._max_bytes = float("inf") if max_bytes is None else max_bytes
         self._announced_bytes = int(dict(scope["headers"]).get(b"content-length", b"0"))
         self._read_bytes = 0
         self._began = time.monotonic()
@@ -116,13 +117,13 @@ class _Body:
 
 
 @contextmanager
-def serve(app: App, settings: HttpSettings, max_body_bytes: int = MAX_BODY_BYTES) -> Iterator[str]:
+def serve(app: App, settings: HttpSettings, max_body_bytes: int | None = MAX_BODY_BYTES) -> Iterator[str]:
     """Serve the app in a thread, and yield its base URL. When the block is left, the server has stopped.
 
     Args:
         app: an ASGI app.
         settings: where to listen.
-        max_body_bytes: longest body of a request.
+        max_body_bytes: longest body of a request; null if the app limits its bodies itself.
 
     Raises:
         ConfigurationError: the address cannot be used.

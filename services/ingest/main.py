@@ -1,7 +1,6 @@
 """The ingest service: takes scenes in, cuts out the tiles of every site in them, and publishes them."""
 
 from railwatch.services.ingest.http.api import make_app
-from railwatch.services.ingest.http.upload import longest_body
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
@@ -33,6 +32,6 @@ def run() -> None:
     }
 
     app = make_app(intake, settings.ingest.tokens, progress, needs)
-    with serve(app, settings.http, longest_body(settings.scenes.max_bytes)):
+    with serve(app, settings.http, max_body_bytes=None):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())
     publisher.close()

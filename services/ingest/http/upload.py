@@ -48,11 +48,6 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
     )
 
 
-def longest_body(max_bytes: int) -> int:
-    """Bytes of the longest form: the file, and as much as its metadata and the form around them may take."""
-    return max_bytes + 2 * MAX_DOCUMENT_BYTES
-
-
 async def _read_item(request: Request) -> Upload:
     document = parse_json(b"".join([chunk async for chunk in _limited(request, MAX_DOCUMENT_BYTES)]))
     request.state.subject = str(document.get("id", "item"))
@@ -64,7 +59,7 @@ async def _read_item(request: Request) -> Upload:
 
 
 async def _read_form(request: Request, max_bytes: int) -> Upload:
-    stream = _limited(request, longest_body(max_bytes), stated=max_bytes)
+    stream = _limited(request, max_bytes + 2 * MAX_DOCUMENT_BYTES, stated=max_bytes)
     parser = MultiPartParser(request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_DOCUMENT_BYTES)
     try:
         form = await parser.parse()
