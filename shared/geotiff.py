@@ -48,12 +48,14 @@ class Limits:
         max_block_bytes: size of one unpacked block. To read one pixel, the whole block is decoded.
         dtypes: data types of the pixels.
         min_side_px: the fewest rows, and the fewest columns.
+        colour_table: whether the numbers may stand for colours. They do not in a picture, but may in a mask.
     """
 
     max_pixels: int
     max_block_bytes: int
     dtypes: tuple[str, ...]
     min_side_px: int = 1
+    colour_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _check_bands(dataset: DatasetReader, limits: Limits) -> None:
         raise UnprocessableError(
             "bands-unsupported", f"The raster has {dataset.count} bands; it must have 1 to {MAX_BANDS}."
         )
-    if ColorInterp.palette in dataset.colorinterp:
+    if ColorInterp.palette in dataset.colorinterp and not limits.colour_table:
         raise UnprocessableError(
             "bands-unsupported", "The raster has a colour table; make it RGB first (`gdal_translate -expand rgb`)."
         )

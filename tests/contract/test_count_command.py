@@ -142,6 +142,7 @@ def test_without_a_baseline_it_counts_and_says_so(pair: Path) -> None:
         ["tile.tif", "--tracks", __file__, "--baseline", "nothing.tif"],
         ["a.tif", "b.tif", "--tracks", __file__, "--observed-at", "2023-10-05T02:14"],
         ["tile.tif", "--tracks", __file__, "--observed-at", "yesterday"],
+        ["a.tif", "b.tif", "--tracks", __file__, "--mask", __file__],
         ["tile.tif", "--tracks", __file__, "--observed-at", "2126-10-05T02:14"],
     ],
 )
@@ -203,6 +204,23 @@ def test_tracks_that_all_lie_elsewhere_are_an_error(pair: Path, tmp_path: Path) 
 
     assert done.code == 1
     assert "track T2 is outside the tile, 25 m away" in done.errors
+
+
+def test_a_providers_mask_hides_and_one_that_does_not_fit_is_told(pair: Path, tmp_path: Path) -> None:
+    site = rendered("clear").pair.tile.site
+    cloud = np.zeros((1, 400, 400), np.uint8)
+    cloud[:, :, :200] = 1
+    look = NoiseScene(width=400, height=400, bands=1, gsd=site.frame.gsd_m, crs=site.crs, origin=site.corner)
+    (tmp_path / "cloud.tif").write_bytes(look.geotiff(cloud))
+    (tmp_path / "udm2.tif").write_bytes(b"junk")
+    masks = ("--mask", tmp_path / "cloud.tif", "--mask", tmp_path / "udm2.tif")
+
+    done = count(pair / "tile.tif", "--tracks", pair / "tracks.geojson", *masks, "--json")
+
+    (tile,) = done.tiles
+    assert 0.2 < tile["coverage"] < 0.8
+    assert tile["remarks"] == ["The mask `udm2.tif` is not used. The file is not a TIFF; it must be a GeoTIFF or COG."]
+    assert tile["remarks"][0] in done.errors
 
 
 def test_recall_is_printed_if_asked_for(pair: Path) -> None:

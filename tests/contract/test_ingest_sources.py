@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,13 +64,21 @@ def files(directory: Path) -> list[str]:
 
 def test_files_are_paired_by_name() -> None:
     names = ["b.json", "a.tif", "a.json", "a.tiff", "in/c.TIF", "in/c.json", ".d.tif", "e.tif.part", "f.png", "g.tif"]
-    assert [tuple(pair) for pair in pairs(names)] == [
+    assert [(pair.geotiff, pair.metadata) for pair in pairs(names)] == [
         ("a.tif", "a.json"),
         ("a.tiff", None),
         (None, "b.json"),
         ("g.tif", None),
         ("in/c.TIF", "in/c.json"),
     ]
+
+
+def test_a_mask_belongs_to_the_scene_that_it_is_named_for() -> None:
+    masks = ["a_udm2.tif", "a-udm.tif", "a.cloud.TIF", "a_data_mask.tif", "a_cloud-mask-raster.tif"]
+    others = ["a_udm2_cloud.tif", "b_udm2.tif", "c_mask.tif", "c_mask.json", "c.tif", "c.json"]
+    found = {pair.subject: pair.masks for pair in pairs(["a.tif", "a.json", *masks, *others])}
+    assert found.pop("a.tif") == tuple(sorted(masks))
+    assert found == {"a_udm2_cloud.tif": (), "b_udm2.tif": (), "c_mask.tif": (), "c.tif": ()}
 
 
 # A directory
@@ -391,15 +400,22 @@ class StacApi:
         }
 
 
-@pytest.fixture
-def stac() -> Iterator[StacApi]:
-    api = StacApi()
+@contextmanager
+def running(api: StacApi) -> Iterator[StacApi]:
     thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
     thread.start()
-    yield api
-    api.server.shutdown()
-    thread.join()
-    api.server.server_close()
+    try:
+        yield api
+    finally:
+        api.server.shutdown()
+        thread.join()
+        api.server.server_close()
+
+
+@pytest.fixture
+def stac() -> Iterator[StacApi]:
+    with running(StacApi()) as api:
+        yield api
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Reads a GeoTIFF as a picture: which bands are used, which pixels are valid, and which way up it lies."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Raw
 from railwatch.services.detector.imagery.fill import fill
@@ -15,6 +17,7 @@ from railwatch.services.detector.imagery.scale import measured, scale_of, scaled
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
 from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
+from railwatch.shared.masks import Hidden, MaskFile, open_masks
 
 MAX_PIXELS = 8192 * 8192
 # On less ground there is nothing to register.
@@ -42,16 +45,29 @@ def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Raster:
         UnprocessableError: one of the faults of `open_geotiff`.
         OSError: the file cannot be opened at all.
     """
+    return read_masked(source, (), max_pixels)[0]
+
+
+def read_masked(
+    source: Path | bytes, masks: Sequence[MaskFile], max_pixels: int = MAX_PIXELS
+) -> tuple[Raster, tuple[str, ...]]:
+    """As `read_raster`, and what the provider's masks hide is not valid, either.
+
+    Returns:
+        The picture, and a remark on each mask that cannot be used.
+    """
     limits = Limits(max_pixels, BLOCK_BYTES_PER_PIXEL * max_pixels, DTYPES, MIN_SIDE_PX)
     with open_geotiff(source, limits) as geotiff:
-        return _read(geotiff)
+        whole = Window(0, 0, geotiff.dataset.width, geotiff.dataset.height)
+        with open_masks(masks, geotiff.dataset, geotiff.grid, [whole]) as provider:
+            return _read(geotiff, provider.hidden(whole)), provider.remarks
 
 
-def _read(geotiff: Geotiff) -> Raster:
+def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
     dataset = geotiff.dataset
     bands = _colour_bands(dataset)
     raw = dataset.read(bands)
-    valid = _valid(dataset, raw, bands)
+    valid = _valid(dataset, raw, bands) & ~hidden
     values = measured(dataset, bands, raw)
     scale = scale_of(dataset, bands[0], values, valid)
     pixels, valid, transform = _upright(scaled(values, valid, scale), valid, dataset.transform)
@@ -105,16 +121,17 @@ def _valid(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
 
 
 def _declared(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
-    """What the file declares as valid.
+    """What the file declares as valid, by a mask or alpha and by no-data values, if it has both.
 
     A no-data value that the type of the pixels cannot hold, such as -9999 in uint16, marks nothing. One that is an
     ordinary brightness marks the pixels that have it in all bands. A negative one marks those that have it in any.
     """
+    by_mask = np.ones(raw.shape[1:], dtype=bool)
     if MaskFlags.nodata not in dataset.mask_flag_enums[bands[0] - 1]:
-        return np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
+        by_mask = (dataset.read_masks(bands) > 0).all(axis=0)
     missing = np.stack([_equal(band, dataset.nodatavals[number - 1]) for band, number in zip(raw, bands, strict=True)])
     below = all((dataset.nodatavals[number - 1] or 0) < 0 for number in bands)
-    return np.asarray(~(missing.any(axis=0) if below else missing.all(axis=0)))
+    return np.asarray(by_mask & ~(missing.any(axis=0) if below else missing.all(axis=0)))
 
 
 def _equal(band: Raw, nodata: float | None) -> Mask:

@@ -1,8 +1,10 @@
 """The HTTP API: `POST /v1/scenes`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -22,6 +24,7 @@ from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import answer_with_problems, bearer_check, problem
+from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
 # Each scene in work takes a core and holds a tile's pixels in memory. Other requests wait.
@@ -93,8 +96,7 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
             try:
                 receipt = await to_thread.run_sync(_take, intake, upload, asset, limiter=at_once)
             finally:
-                if upload.file:
-                    upload.file.close()
+                upload.close()
         response.status_code = 201 if receipt.published else 200
         return receipt
 
@@ -106,5 +108,13 @@ def _take(intake: Intake, upload: Upload, asset: str | None) -> Receipt:
     if file is None:
         return take_item(intake, upload.document, asset, SOURCE)
     metadata = read_metadata(upload.document, datetime.now(UTC), asset)
-    with spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes) as path:
-        return intake.take(path, metadata, SOURCE)
+    with ExitStack() as stack:
+        path = stack.enter_context(_spooled(file, intake))
+        masks = [
+            MaskFile(stack.enter_context(_spooled(mask, intake)), name, meaning_of(name)) for name, mask in upload.masks
+        ]
+        return intake.take(path, metadata, SOURCE, masks)
+
+
+def _spooled(file: BinaryIO, intake: Intake) -> AbstractContextManager[Path]:
+    return spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from railwatch.services.ingest.http.problems import PROBLEMS
-from railwatch.services.ingest.http.upload import JSON_TYPES
+from railwatch.services.ingest.http.upload import JSON_TYPES, MAX_MASKS
 from railwatch.shared.http import PROBLEM_TYPE
 
 DESCRIPTION = "Takes satellite scenes, cuts out the tiles of monitored rail sites, and publishes them to be counted."
@@ -51,6 +51,12 @@ REQUEST_BODY: dict[str, Any] = {
                 "properties": {
                     "file": {"type": "string", "format": "binary", "description": "The GeoTIFF."},
                     "metadata": {"anyOf": [_METADATA, _STAC_ITEM]},
+                    "mask": {
+                        "type": "array",
+                        "maxItems": MAX_MASKS,
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "Its provider's masks, GeoTIFFs. The name of each file says what it means.",
+                    },
                 },
             },
             "encoding": {"metadata": {"contentType": "application/json"}},

@@ -13,6 +13,7 @@ from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, is_sta
 from railwatch.shared.errors import TransientError, UnprocessableError
 
 JSON_TYPES = ("application/json", "application/geo+json")
+MAX_MASKS = 4
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,18 @@ class Upload:
     Attributes:
         document: the metadata, or a STAC Item.
         file: the scene; null where a STAC Item says where it lies.
+        masks: its provider's masks, by the names of their files.
     """
 
     document: dict[str, Any]
     file: BinaryIO | None
+    masks: tuple[tuple[str, BinaryIO], ...] = ()
+
+    def close(self) -> None:
+        """Removes the temporary files."""
+        for file in (self.file, *(mask for _, mask in self.masks)):
+            if file:
+                file.close()
 
 
 async def read_upload(request: Request, max_bytes: int) -> Upload:
@@ -60,7 +69,9 @@ async def _read_item(request: Request) -> Upload:
 
 async def _read_form(request: Request, max_bytes: int) -> Upload:
     stream = _limited(request, max_bytes + 2 * MAX_DOCUMENT_BYTES, stated=max_bytes)
-    parser = MultiPartParser(request.headers, stream, max_files=2, max_fields=2, max_part_size=MAX_DOCUMENT_BYTES)
+    parser = MultiPartParser(
+        request.headers, stream, max_files=2 + MAX_MASKS, max_fields=2, max_part_size=MAX_DOCUMENT_BYTES
+    )
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -76,7 +87,8 @@ async def _read_form(request: Request, max_bytes: int) -> Upload:
         )
     request.state.subject = scene.filename or "upload"
     text = metadata if isinstance(metadata, str) else await metadata.read(MAX_DOCUMENT_BYTES + 1)
-    return Upload(parse_json(text), scene.file)
+    masks = [mask for mask in form.getlist("mask") if isinstance(mask, UploadFile)]
+    return Upload(parse_json(text), scene.file, tuple((mask.filename or "mask", mask.file) for mask in masks))
 
 
 async def _limited(request: Request, max_bytes: int, stated: int | None = None) -> AsyncGenerator[bytes, None]:

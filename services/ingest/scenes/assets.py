@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -17,11 +17,13 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.intake import Intake, too_large
-from railwatch.services.ingest.scenes.items import names, scene_asset
-from railwatch.services.ingest.scenes.metadata import read_item, scaled
+from railwatch.services.ingest.scenes.items import mask_assets, names, scene_asset
+from railwatch.services.ingest.scenes.metadata import MAX_REMARK, read_item, scaled
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.masks import MaskFile
+from railwatch.shared.text import plain
 
 CHUNK_BYTES = 1024**2
 # Seconds that a server may be silent.
@@ -45,8 +47,19 @@ def take_item(intake: Intake, document: dict[str, Any], asset: str | None, sourc
         TransientError: the asset's server, broker, store or Redis are away.
     """
     described = read_item(document, datetime.now(UTC))
-    with fetched(scene_href(described.item, asset), intake.limits) as path:
-        return intake.take(path, scaled(described, document, asset), source)
+    metadata = scaled(described, document, asset)
+    with ExitStack() as stack:
+        path = stack.enter_context(fetched(scene_href(described.item, asset), intake.limits))
+        masks = []
+        for name, meaning in mask_assets(described.item, scene_asset(described.item, asset)):
+            try:
+                mask = stack.enter_context(fetched(_href(described.item.assets[name]), intake.limits))
+            except UnprocessableError as error:
+                remark = plain(f"The mask `{name}` is not used. {error.detail}", MAX_REMARK)
+                metadata = metadata.model_copy(update={"remarks": (*metadata.remarks, remark)})
+            else:
+                masks.append(MaskFile(mask, name, meaning))
+        return intake.take(path, metadata, source, masks)
 
 
 def scene_href(item: pystac.Item, asset: str | None = None) -> str:
@@ -55,7 +68,10 @@ def scene_href(item: pystac.Item, asset: str | None = None) -> str:
     Raises:
         UnprocessableError: `asset-missing`, `asset-ambiguous` or `asset-refused`.
     """
-    found = item.assets[scene_asset(item, asset)]
+    return _href(item.assets[scene_asset(item, asset)])
+
+
+def _href(found: pystac.Asset) -> str:
     try:
         href = found.get_absolute_href()
     except Exception:  # pystac lets every error through that a malformed link provokes
@@ -186,7 +202,7 @@ def _http_chunks(href: str, limits: SceneSettings) -> Iterator[bytes]:
                             raise TransientError(f"The asset did not arrive within {FETCH_WITHIN_S:.0f} s.")
                         yield chunk
                     return
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         raise UnprocessableError("asset-refused", "The asset's address is not a URL.") from None
     except httpx.HTTPError as error:
         raise TransientError(f"The asset's server failed: {type(error).__name__}.") from error

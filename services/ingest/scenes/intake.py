@@ -21,6 +21,7 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import DeadLetter, TileEvent, derived_id
+from railwatch.shared.masks import MaskFile, ProviderMasks, open_masks
 from railwatch.shared.sites import Site, SiteCatalogue
 from railwatch.shared.text import plain
 
@@ -33,19 +34,20 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A scene that comes in: its id, the checksum of its file, its metadata, and its source."""
+    """A scene that comes in: its id, the checksum of its file, its metadata, its source, and its masks' checksums."""
 
     id: str
     sha256: str
     metadata: SceneMetadata
     source: str
+    masks: tuple[str, ...] = ()
 
     def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
         """The claim of this scene over one site, with the cells that the site has now."""
         grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
         metadata = self.metadata.model_dump_json(exclude={"scaling"})
         scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
-        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling)
+        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *self.masks)
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,16 @@ class Intake:
     claims: Claims
     publish: Callable[..., None]
 
-    def take(self, path: Path, metadata: SceneMetadata, source: str) -> Receipt:
+    def take(self, path: Path, metadata: SceneMetadata, source: str, masks: Sequence[MaskFile] = ()) -> Receipt:
         """Publishes the tiles of a scene that lies in a local file.
 
         All tiles are cut and stored before the first event is published, so that a damaged scene is refused as a whole.
+
+        Args:
+            path: the scene.
+            metadata: what its sender says about it.
+            source: where it comes in.
+            masks: its provider's masks. One that cannot be used is left out with a remark.
 
         Raises:
             UnprocessableError: the scene is refused.
@@ -92,11 +100,11 @@ class Intake:
         if size_bytes > self.limits.max_bytes:
             raise too_large(self.limits.max_bytes)
         with metrics.INGEST_SECONDS.labels(source=source).time():
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            arrival = _Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source)
+            sha256 = _digest(path)
+            known = tuple(f"{_digest(mask.path)} {mask.meaning}" for mask in masks)
+            arrival = _Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, known)
             with open_scene(path, self.limits) as scene:
-                receipt = self._publish(scene, arrival)
+                receipt = self._publish(scene, arrival, masks)
         outcome = "published" if receipt.published else "known"
         metrics.SCENES.labels(source=source, outcome=outcome, reason="").inc()
         metrics.SCENE_BYTES.labels(source=source).observe(size_bytes)
@@ -124,18 +132,20 @@ class Intake:
         metrics.SCENES.labels(source=source, outcome="rejected", reason=error.reason).inc()
         log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
 
-    def _publish(self, scene: Scene, arrival: _Arrival) -> Receipt:
+    def _publish(self, scene: Scene, arrival: _Arrival, files: Sequence[MaskFile]) -> Receipt:
         shown = [(site, cutouts(scene, site)) for site in self.sites.touching(scene.footprint)]
         covered = [(site, parts) for site, parts in shown if parts]
         if not covered:
             raise self._shows_no_site(scene)
         receipts: list[SiteReceipt] = []
         new: list[_Covered] = []
-        for site, parts in covered:
-            if receipt := self._known(arrival.claim(site, parts)):
-                receipts.append(receipt)
-            elif found := self._covered(scene, site, parts, arrival):
-                new.append(found)
+        windows = [part.window for _, parts in covered for part in parts]
+        with open_masks(files, scene.dataset, scene.grid, windows) as masks:
+            for site, parts in covered:
+                if receipt := self._known(arrival.claim(site, parts)):
+                    receipts.append(receipt)
+                elif found := self._covered(scene, site, parts, arrival, masks):
+                    new.append(found)
         if not receipts and not new:
             raise UnprocessableError(
                 "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."
@@ -156,7 +166,7 @@ class Intake:
             role=arrival.metadata.role,
             published=len(events),
             sites=tuple(sorted([*receipts, *(found.receipt for found in new)], key=lambda receipt: receipt.site)),
-            remarks=(*arrival.metadata.remarks, *about_scaling, *about_scene),
+            remarks=(*arrival.metadata.remarks, *masks.remarks, *about_scaling, *about_scene),
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:
@@ -167,10 +177,12 @@ class Intake:
         receipt = SiteReceipt.model_validate_json(note)
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
-    def _covered(self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival) -> _Covered | None:
+    def _covered(
+        self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival, masks: ProviderMasks
+    ) -> _Covered | None:
         """The tiles of one site, cut and stored; null if none has a valid pixel."""
         metadata = arrival.metadata
-        tiles = cut(scene, parts, metadata.scaling)
+        tiles = cut(scene, parts, metadata.scaling, masks)
         stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in tiles]
         if not stored:
             return None
@@ -203,6 +215,11 @@ class Intake:
             f"The scene shows longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}, "
             f"which holds no track of the {len(self.sites.sites)} sites; check its CRS and the sites' files.",
         )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def too_large(max_bytes: int) -> UnprocessableError:

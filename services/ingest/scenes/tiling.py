@@ -13,12 +13,14 @@ from shapely.geometry.base import BaseGeometry
 from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.masks import Hidden, ProviderMasks
 from railwatch.shared.sites import Cell, Site
 
 Pixels = NDArray[np.generic]
 
 # Of the decoded pixels. One tile at a time is in memory.
 MAX_TILE_BYTES = 512 * 1024**2
+NO_MASKS = ProviderMasks()
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,19 @@ def cutouts(scene: Scene, site: Site) -> tuple[Cutout, ...]:
     )
 
 
-def cut(scene: Scene, parts: Iterable[Cutout], said: Scaling | None = None) -> Iterator[Tile]:
+def cut(
+    scene: Scene, parts: Iterable[Cutout], said: Scaling | None = None, masks: ProviderMasks = NO_MASKS
+) -> Iterator[Tile]:
     """The tiles that have a valid pixel, one at a time.
 
-    A tile ends where the scene ends. Nothing is padded.
+    A tile ends where the scene ends. Nothing is padded. What only the provider's masks hide is still a tile: it was
+    looked at, and what came of it is said in its count.
 
     Args:
         scene: the scene.
         parts: what to cut out.
         said: what the sender says about the pixels; see `scaling_of_scene`.
+        masks: what the provider says about their visibility.
 
     Raises:
         UnprocessableError: `tile-too-large`.
@@ -79,7 +85,8 @@ def cut(scene: Scene, parts: Iterable[Cutout], said: Scaling | None = None) -> I
         pixels, mask = _read(scene.dataset, window)
         if mask.any():
             gsd_m = scene.grid.gsd_m(window.col_off + window.width / 2, window.row_off + window.height / 2)
-            yield Tile(part.cell.id, _encode(scene.dataset, window, pixels, mask, written), gsd_m)
+            hidden = masks.hidden(window)
+            yield Tile(part.cell.id, _encode(scene.dataset, window, pixels, mask, hidden, written), gsd_m)
 
 
 def _track_in(cell: Cell, site: Site) -> BaseGeometry:
@@ -120,9 +127,14 @@ def _read(dataset: DatasetReader, window: Window) -> tuple[Pixels, NDArray[np.ui
 
 
 def _encode(
-    dataset: DatasetReader, window: Window, pixels: Pixels, mask: NDArray[np.uint8], scaling: Scaling | None
+    dataset: DatasetReader,
+    window: Window,
+    pixels: Pixels,
+    mask: NDArray[np.uint8],
+    hidden: Hidden,
+    scaling: Scaling | None,
 ) -> bytes:
-    """A GeoTIFF of a window. Its bytes depend only on the pixels and on what the scene says about them."""
+    """A GeoTIFF of a window. Its bytes depend only on the pixels and on what the scene and its masks say about them."""
     profile = {
         "driver": "GTiff",
         "width": window.width,
@@ -145,8 +157,8 @@ def _encode(
             if scaling is not None:
                 target.scales, target.offsets = scaling.scales, scaling.offsets
             target.write(pixels)
-            if _has_mask_of_its_own(dataset):
-                target.write_mask(mask)
+            if hidden.any() or _has_mask_of_its_own(dataset):
+                target.write_mask(np.where(hidden, 0, mask))
         return bytes(memory.getbuffer())
 
 

@@ -5,8 +5,10 @@ again is looked at again. If Redis is wiped, all scenes are read again and publi
 """
 
 import threading
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -20,6 +22,7 @@ from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pair
 from railwatch.services.ingest.sources.polling import settle
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
+from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "bucket"
 
@@ -66,13 +69,20 @@ class WatchedBucket:
             raise pair.refusal()
         try:
             metadata = read_metadata(parse_json(self._start_of(pair.metadata)), datetime.now(UTC))
-            chunks = obstore.get(self._store, pair.geotiff).stream(min_chunk_size=CHUNK_BYTES)
-            with spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes) as path:
-                return self._intake.take(path, metadata, SOURCE)
+            with ExitStack() as stack:
+                path = stack.enter_context(self._spooled(pair.geotiff))
+                masks = [
+                    MaskFile(stack.enter_context(self._spooled(name)), name, meaning_of(name)) for name in pair.masks
+                ]
+                return self._intake.take(path, metadata, SOURCE, masks)
         except (PermissionDeniedError, UnauthenticatedError):
             raise UnprocessableError("file-refused", "The bucket does not let Railwatch read the object.") from None
         except BaseError as error:
             raise TransientError(f"The bucket {self._name} failed: {type(error).__name__}.") from error
+
+    def _spooled(self, name: str) -> AbstractContextManager[Path]:
+        chunks = obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES)
+        return spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes)
 
     def _start_of(self, name: str) -> bytes:
         """An object's bytes; of one that is too long for metadata, enough to see that."""

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pair
 from railwatch.services.ingest.sources.polling import offer
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import derived_id
+from railwatch.shared.masks import MaskFile, meaning_of
 from railwatch.shared.text import plain
 
 log = structlog.get_logger()
@@ -129,8 +130,13 @@ class WatchedDirectory:
         with _opened(self._directory / pair.metadata) as file:
             document = parse_json(file.read(MAX_DOCUMENT_BYTES + 1))
         metadata = read_metadata(document, datetime.now(UTC))
-        with _opened(geotiff), _named_in_utf8(geotiff) as path:
-            return self._intake.take(path, metadata, SOURCE)
+        with ExitStack() as stack:
+            path = stack.enter_context(_readable(geotiff))
+            masks = [
+                MaskFile(stack.enter_context(_readable(self._directory / name)), name, meaning_of(name))
+                for name in pair.masks
+            ]
+            return self._intake.take(path, metadata, SOURCE, masks)
 
     def _put_away(self, pair: Pair, outcome: Receipt | UnprocessableError) -> None:
         where = REJECTED if isinstance(outcome, UnprocessableError) else PROCESSED
@@ -142,7 +148,7 @@ class WatchedDirectory:
             (self._directory / pair.metadata).rename(marker)
             self._finish(marker, where)
         elif pair.geotiff:
-            (self._directory / pair.geotiff).replace(self._directory / where / pair.geotiff)
+            self._move(pair, where)
 
     @contextmanager
     def _told_once(self, name: str) -> Iterator[None]:
@@ -163,8 +169,14 @@ class WatchedDirectory:
     def _finish(self, marker: Path, outcome: str) -> None:
         for pair in pairs([marker.name, *self._list()]):
             if pair.metadata == marker.name and pair.geotiff:
-                (self._directory / pair.geotiff).replace(self._directory / outcome / pair.geotiff)
+                self._move(pair, outcome)
         marker.replace(self._directory / outcome / marker.name)
+
+    def _move(self, pair: Pair, outcome: str) -> None:
+        """Puts the pictures of a pair away, the scene last: after a crash its masks are still known as such."""
+        for name in (*pair.masks, pair.geotiff):
+            if name is not None:
+                (self._directory / name).replace(self._directory / outcome / name)
 
 
 @contextmanager
@@ -187,8 +199,15 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _named_in_utf8(path: Path) -> Iterator[Path]:
-    """The file under a name that GDAL can take: a link to it, if its own name is not UTF-8."""
+def _readable(path: Path) -> Iterator[Path]:
+    """A file that can be read, under a name that GDAL can take: a link to it, if its own name is not UTF-8.
+
+    Raises:
+        UnprocessableError: `file-refused`.
+        OSError: it cannot be opened now.
+    """
+    with _opened(path):
+        pass
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -1,5 +1,6 @@
-"""Scenes that lie as two files of one name: a GeoTIFF, and its metadata as JSON."""
+"""Scenes that lie as two files of one name: a GeoTIFF, and its metadata as JSON. Its provider's masks lie beside it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -8,15 +9,18 @@ from railwatch.shared.errors import UnprocessableError
 
 GEOTIFF_SUFFIXES = (".tif", ".tiff")
 METADATA_SUFFIX = ".json"
+# A mask of `NAME.tif` is `NAME_udm2.tif`, `NAME_udm.tif`, `NAME_cloud.tif` or `NAME_mask.tif`, or ends likewise.
+MASK = re.compile(r"(?P<scene>.+?)[._-](udm2?|clouds?|(cloud[_-]|data[_-])?mask|cloud-mask-raster)", re.IGNORECASE)
 # Seconds that a GeoTIFF may wait for its metadata, or metadata for its GeoTIFF, before it is refused.
 PARTNER_WITHIN_S = 300.0
 
 
 class Pair(NamedTuple):
-    """A GeoTIFF and the metadata of the same name beside it. One of both may be missing."""
+    """A GeoTIFF, the metadata of the same name beside it, and its provider's masks. One of the first may be missing."""
 
     geotiff: str | None
     metadata: str | None
+    masks: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -26,7 +30,7 @@ class Pair(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """The files that are there."""
-        return tuple(name for name in self if name is not None)
+        return tuple(name for name in (self.geotiff, self.metadata, *self.masks) if name is not None)
 
     def refusal(self) -> UnprocessableError:
         """Why a pair with a missing file cannot be taken."""
@@ -39,7 +43,10 @@ class Pair(NamedTuple):
 
 
 def pairs(paths: Iterable[str]) -> Iterator[Pair]:
-    """Pairs files by their name without suffix. Hidden files and files of other kinds are left out."""
+    """Pairs files by their name without suffix. Hidden files and files of other kinds are left out.
+
+    A file that is named as another one's mask, and has no metadata of its own, is that mask.
+    """
     metadata: dict[str, str] = {}
     geotiffs: dict[str, list[str]] = {}
     for path in sorted(paths):
@@ -51,7 +58,12 @@ def pairs(paths: Iterable[str]) -> Iterator[Pair]:
             metadata[stem] = path
         elif pure.suffix.lower() in GEOTIFF_SUFFIXES:
             geotiffs.setdefault(stem, []).append(path)
+    masks: dict[str, tuple[str, ...]] = {}
+    for stem in [stem for stem in geotiffs if stem not in metadata]:
+        named = MASK.fullmatch(stem)
+        if named and named["scene"] in geotiffs:
+            masks[named["scene"]] = (*masks.get(named["scene"], ()), *geotiffs.pop(stem))
     for stem in sorted({*metadata, *geotiffs}):
         candidates: list[str | None] = [*geotiffs.get(stem, ())] or [None]
-        yield Pair(candidates[0], metadata.get(stem))
+        yield Pair(candidates[0], metadata.get(stem), masks.get(stem, ()))
         yield from (Pair(other, None) for other in candidates[1:])

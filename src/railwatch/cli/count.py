@@ -37,6 +37,7 @@ class _Job:
     observed_at: datetime | None
     evidence: Path | None
     recall: bool
+    masks: Sequence[Path]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class _Done:
     path: Path
     count: TileCount
     recall: RecallCheck | None
+    remarks: tuple[str, ...]
 
 
 def count(
@@ -62,6 +64,16 @@ def count(
         Path | None,
         typer.Option(
             help="GeoTIFF of the same place at another time. Without it each tile is counted alone, less surely.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    masks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mask",
+            help="The provider's own mask of the tile: a UDM2 or UDM, or a GeoTIFF that is named for clouds, or one in "
+            "which 0 is no data. It may be given several times. Only with a single tile.",
             exists=True,
             dir_okay=False,
         ),
@@ -95,6 +107,8 @@ def count(
     """
     if observed_at is not None and len(tiles) > 1:
         raise typer.BadParameter("a time belongs to one tile, and there are several", param_hint="--observed-at")
+    if masks and len(tiles) > 1:
+        raise typer.BadParameter("a mask belongs to one tile, and there are several", param_hint="--mask")
     taken_at = observed_at.replace(tzinfo=UTC) if observed_at else None
     if taken_at is not None and lies_ahead(taken_at, datetime.now(UTC)):
         raise typer.BadParameter("the time lies in the future", param_hint="--observed-at")
@@ -104,6 +118,7 @@ def count(
         observed_at=taken_at,
         evidence=evidence,
         recall=recall,
+        masks=masks or (),
     )
     done: list[_Done] = []
     for tile in _with_progress(tiles, hidden=as_json or len(tiles) == 1):
@@ -113,6 +128,8 @@ def count(
             _complain(f"{tile}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
             continue
         done.append(result)
+        for remark in result.remarks:
+            _complain(remark)
         if as_json:
             print(json.dumps(_as_json(result, job)), flush=True)  # noqa: T201
     if not as_json:
@@ -123,11 +140,13 @@ def count(
 
 def _count(path: Path, name: str, job: _Job) -> _Done:
     from railwatch.services.detector.counting import count_tile
+    from railwatch.services.detector.imagery.geotiff import read_masked
     from railwatch.services.detector.imagery.sun import sun_over
     from railwatch.services.detector.recall.check import check_recall
+    from railwatch.shared.masks import MaskFile, meaning_of
 
     began = perf_counter()
-    tile = _read(path)
+    tile, remarks = read_masked(path, [MaskFile(mask, mask.name, meaning_of(mask.name)) for mask in job.masks])
     decoded = perf_counter()
     _check_on(tile, job.tracks)
     sun = sun_over(tile, job.observed_at) if job.observed_at else None
@@ -150,7 +169,7 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
         seed = int(sha256(path.read_bytes()).hexdigest(), 16)
         found = check_recall(tile, job.baseline, job.tracks, counted, seed=seed)
     timings_ms = {stage: round(ms, 1) for stage, ms in took.items()}
-    return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found)
+    return _Done(path, counted.count.model_copy(update={"timings_ms": timings_ms}), found, remarks)
 
 
 def _read(path: Path) -> "Raster":
@@ -209,7 +228,8 @@ def _name(tile: Path, tiles: Sequence[Path]) -> str:
 
 def _as_json(done: _Done, job: _Job) -> dict[str, Any]:
     recall = {"recall": done.recall.model_dump() if done.recall else None} if job.recall else {}
-    return {"tile": str(done.path), **done.count.model_dump(mode="json"), **recall}
+    remarks = {"remarks": done.remarks} if job.masks else {}
+    return {"tile": str(done.path), **done.count.model_dump(mode="json"), **recall, **remarks}
 
 
 def _print_tables(done: Sequence[_Done], with_recall: bool) -> None:
