@@ -90,6 +90,10 @@ def load_sites(directory: Path) -> SiteCatalogue:
         except ConfigurationError as error:
             faults.extend(str(error).splitlines())
             continue
+        except Exception as error:  # a fault of ours, or of a library, must not cost the other sites
+            log.exception("a site file cannot be used", file=path.name)
+            faults.append(f"{path}:1: cannot be used: {type(error).__name__}: {error}")
+            continue
         if site.id in sites:
             faults.append(document.fault(("id",), f"`{site.id}` is already the id of {origin[site.id].name}"))
             continue
