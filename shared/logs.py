@@ -9,10 +9,18 @@ from structlog.typing import EventDict, Processor
 
 from railwatch.shared.settings import LogLevel
 
+# Our own loggers. Only they obey a lower level than INFO: what libraries say below it contains what they send, with
+# tokens and passwords.
+OURS = "railwatch"
 # The levels of chatty libraries, whatever our own level is. kafka-python reports every attempt to connect as an error,
-# several times a second while Kafka is away. The worker and the publisher report it once. Its debug lines contain the
-# bytes that it sends, including a SASL password.
-QUIET = {"kafka": logging.CRITICAL, "httpx": logging.WARNING, "httpcore": logging.WARNING, "rasterio": logging.WARNING}
+# several times a second while Kafka is away. The worker and the publisher report it once. httpx reports every address,
+# which may hold a key. uvicorn reports every malformed request of a stranger.
+QUIET = {
+    "kafka": logging.CRITICAL,
+    "httpx": logging.WARNING,
+    "rasterio": logging.WARNING,
+    "uvicorn.error": logging.ERROR,
+}
 
 
 def configure_logging(service: str, level: LogLevel) -> None:
@@ -44,7 +52,8 @@ def configure_logging(service: str, level: LogLevel) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.basicConfig(handlers=[handler], level=max(logging.INFO, logging.getLevelName(level)), force=True)
+    logging.getLogger(OURS).setLevel(level)
     for name, kept in QUIET.items():
         logging.getLogger(name).setLevel(kept)
 

@@ -66,7 +66,8 @@ class StacSettings(Group):
         asset: the asset to take from items with several GeoTIFFs.
         poll_s: the pause between two searches.
         lookback_days: how far back each search reaches, so that items that are published late are found.
-        token: bearer token, if the API asks for one.
+        token: bearer token, if the API asks for one. It goes to the API's own scheme, host and port only.
+        other_origins: where links of the API may lead besides, `https://host[:port]`; no token goes there.
     """
 
     url: str | None = Field(default=None, pattern=r"^https?://", description="https://host/path of a STAC API")
@@ -75,6 +76,7 @@ class StacSettings(Group):
     poll_s: float = Field(default=600.0, gt=0)
     lookback_days: float = Field(default=14.0, gt=0)
     token: SecretStr | None = None
+    other_origins: Annotated[tuple[Annotated[str, Field(pattern=r"^https?://[^/@]+$")], ...], Separated] = ()
 
 
 class Settings(ServiceSettings):

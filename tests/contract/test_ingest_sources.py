@@ -5,12 +5,9 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import obstore
 import pytest
@@ -32,6 +29,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.sites import load_sites
 from tests.support.geotiff import NoiseScene, write_site
 from tests.support.ingest import Desk, desk_over
+from tests.support.stac_api import StacApi, running
 
 METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
 GOING_ON = threading.Event()
@@ -326,90 +324,6 @@ def test_an_object_that_may_not_be_read_is_told_once_and_tried_again(
 
 
 # A STAC API
-
-
-class StacApi:
-    """As much of a STAC API as a search needs, with one scene."""
-
-    def __init__(self) -> None:
-        self.searches: list[dict[str, Any]] = []
-        self.items: list[Any] = []
-        # What the next searches give instead of the items: a body, and a status.
-        self.answers: list[tuple[bytes, int]] = []
-        self.scene = NoiseScene().geotiff()
-        self.fails = False
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path, query = urlsplit(self.path)[2:4]
-                if path == "/scene.tif":
-                    self._answer(api.scene)
-                elif path == "/search":
-                    self._search({name: values[0] for name, values in parse_qs(query).items()})
-                elif path.startswith("/status/"):
-                    self._answer(b"", int(path.removeprefix("/status/").removesuffix(".tif")))
-                else:
-                    self._answer(json.dumps(api.landing_page()).encode())
-
-            def do_POST(self) -> None:
-                self._search(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-            def _search(self, query: dict[str, Any]) -> None:
-                api.searches.append({**query, "authorization": self.headers["authorization"]})
-                self._answer(*api.answers.pop(0) if api.answers else (api.page(api.items),))
-
-            def _answer(self, body: bytes, status: int = 200) -> None:
-                self.send_response(400 if api.fails else status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def page(self, features: Any, links: Any = ()) -> bytes:
-        return json.dumps({"type": "FeatureCollection", "features": features, "links": links}).encode()
-
-    def landing_page(self) -> dict[str, Any]:
-        return {
-            "type": "Catalog",
-            "id": "test",
-            "description": "test",
-            "stac_version": "1.0.0",
-            "conformsTo": ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"],
-            "links": [
-                {"rel": "self", "href": self.url},
-                {"rel": "search", "href": f"{self.url}/search", "method": "POST", "type": "application/geo+json"},
-            ],
-        }
-
-    def item(self, name: str, **properties: Any) -> dict[str, Any]:
-        return {
-            "type": "Feature",
-            "stac_version": "1.0.0",
-            "id": name,
-            "collection": "optical",
-            "geometry": None,
-            "properties": {"datetime": "2023-10-05T02:11:00Z", **properties},
-            "links": [],
-            "assets": {"visual": {"href": f"{self.url}/scene.tif", "type": "image/tiff; application=geotiff"}},
-        }
-
-
-@contextmanager
-def running(api: StacApi) -> Iterator[StacApi]:
-    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield api
-    finally:
-        api.server.shutdown()
-        thread.join()
-        api.server.server_close()
 
 
 @pytest.fixture

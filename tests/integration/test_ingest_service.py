@@ -20,6 +20,7 @@ from railwatch.shared.settings import BlobSettings, KafkaSettings
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.geotiff import NoiseScene, read_tile, write_site
 from tests.support.ingest import TOKEN
+from tests.support.stac_api import StacApi, running
 
 METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
 
@@ -119,6 +120,28 @@ def test_a_scene_laid_into_the_directory_is_announced(ingest: Ingest, kafka_sett
         assert [(event.scene, event.source) for event in tiles.events()] == [("S1", "directory")]
         # The same scene by another way is the same scene.
         assert ingest.push((ingest.inbox / "processed" / "a.tif").read_bytes()).status_code == 200
+
+
+def test_no_secret_is_logged_at_any_level(ingest: Ingest, capfd: pytest.CaptureFixture[str]) -> None:
+    secrets = {"STAC_TOKEN": "the-secret-of-the-api", "BLOBS_S3_SECRET_ACCESS_KEY": "the-secret-of-the-store"}
+    with running(StacApi()) as api:
+        ingest.environment |= {f"RAILWATCH_{name}": secret for name, secret in secrets.items()}
+        ingest.environment |= {
+            "RAILWATCH_LOG_LEVEL": "DEBUG",
+            "RAILWATCH_STAC_URL": api.url,
+            "RAILWATCH_STAC_POLL_S": "0.1",
+            "RAILWATCH_SCENES_ASSET_ROOTS": api.url,
+        }
+        api.items = [api.item("I1")]
+        api.answers = [(secrets["STAC_TOKEN"].encode(), 403)]
+        with ingest.running():
+            assert ingest.push(NoiseScene().geotiff(), token="a-wrong-token-of-some-length").status_code == 401
+            assert ingest.push(NoiseScene().geotiff()).status_code in (200, 201)
+            eventually(lambda: len(api.searches) > 2, "the API is polled")
+    logged = capfd.readouterr().err
+    assert "search failed" in logged
+    for secret in (*secrets.values(), TOKEN, "a-wrong-token-of-some-length", "another-token-altogether"):
+        assert secret not in logged
 
 
 def test_a_wrong_setting_stops_it_with_a_sentence(ingest: Ingest) -> None:

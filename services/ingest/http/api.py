@@ -27,8 +27,8 @@ from railwatch.shared.http import answer_with_problems, bearer_check, problem
 from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
-# Each scene in work takes a core and holds a tile's pixels in memory. Other requests wait.
-SCENES_AT_ONCE = 2
+# Scenes that are pushed at the same time, or fetched for an item that is. So a slow server holds up no other scene.
+PUSHES_AT_ONCE = 8
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ def make_app(
 def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
     """The route by which scenes are pushed."""
     router = APIRouter(tags=["scenes"])
-    at_once = CapacityLimiter(SCENES_AT_ONCE)
+    at_once = CapacityLimiter(PUSHES_AT_ONCE)
 
     @router.post(
         "/v1/scenes",

@@ -2,13 +2,12 @@
 
 import os
 import tempfile
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import obstore
@@ -16,6 +15,7 @@ import pystac
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
+from railwatch.services.ingest.scenes.fetch import MAX_REDIRECTS, TooManyRedirectsError, TooSlowError, fetch
 from railwatch.services.ingest.scenes.intake import Intake, too_large
 from railwatch.services.ingest.scenes.items import mask_assets, names, scene_asset
 from railwatch.services.ingest.scenes.metadata import MAX_REMARK, read_item, scaled
@@ -26,11 +26,8 @@ from railwatch.shared.masks import MaskFile
 from railwatch.shared.text import plain
 
 CHUNK_BYTES = 1024**2
-# Seconds that a server may be silent.
-TIMEOUT_S = 30.0
 # Seconds that a whole asset may take.
 FETCH_WITHIN_S = 900.0
-MAX_REDIRECTS = 3
 
 
 def take_item(intake: Intake, document: dict[str, Any], asset: str | None, source: str) -> Receipt:
@@ -97,7 +94,8 @@ def fetched(href: str, limits: SceneSettings) -> Iterator[Path]:
             with spooled(_s3_chunks(href), limits.max_bytes) as path:
                 yield path
         case _:
-            with spooled(_http_chunks(href, limits), limits.max_bytes) as path:
+            with _spool(limits.max_bytes) as (path, write):
+                _fetch(href, limits, write)
                 yield path
 
 
@@ -109,27 +107,35 @@ def spooled(chunks: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
         UnprocessableError: `scene-too-large`.
         TransientError: the disk is full.
     """
-    with tempfile.NamedTemporaryFile(prefix="railwatch-", suffix=".tif") as file:
-        size_bytes = 0
+    with _spool(max_bytes) as (path, write):
         for chunk in chunks:
-            size_bytes += len(chunk)
-            if size_bytes > max_bytes:
-                raise too_large(max_bytes)
-            _write(file, chunk)
-        yield Path(file.name)
+            write(chunk)
+        yield path
+
+
+@contextmanager
+def _spool(max_bytes: int) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
+    """A temporary file, and what writes it. Both raise what `spooled` raises."""
+    size_bytes = 0
+
+    def write(chunk: bytes) -> None:
+        nonlocal size_bytes
+        size_bytes += len(chunk)
+        if size_bytes > max_bytes:
+            raise too_large(max_bytes)
+        try:
+            file.write(chunk)
+            file.flush()
+        except OSError as error:
+            raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
+
+    with tempfile.NamedTemporaryFile(prefix="railwatch-", suffix=".tif") as file:
+        yield Path(file.name), write
 
 
 def allowed(href: str, roots: Iterable[str]) -> bool:
     """Whether an address lies below one of the roots: same scheme, same host and port, and the path inside."""
     return any(_below(href, root) for root in roots)
-
-
-def _write(file: IO[bytes], chunk: bytes) -> None:
-    try:
-        file.write(chunk)
-        file.flush()
-    except OSError as error:
-        raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
 
 
 def _below(href: str, root: str) -> bool:
@@ -185,28 +191,25 @@ def _s3_chunks(href: str) -> Iterator[bytes]:
         raise TransientError(f"The bucket {parts.netloc} failed: {type(error).__name__}.") from error
 
 
-def _http_chunks(href: str, limits: SceneSettings) -> Iterator[bytes]:
-    """The bytes at an address. Each redirect is checked, too: it must lead below an allowed root."""
-    deadline = time.monotonic() + FETCH_WITHIN_S
+def _fetch(href: str, limits: SceneSettings, write: Callable[[bytes], None]) -> None:
+    """Brings an asset. Each redirect is checked, too: it must lead below an allowed root."""
+
+    def headers_for(address: str) -> dict[str, str]:
+        _check_allowed(address, limits)
+        return {}
+
     try:
-        with httpx.Client(timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client:
-            for _ in range(MAX_REDIRECTS + 1):
-                with client.stream("GET", href) as response:
-                    if response.has_redirect_location:
-                        href = urljoin(href, response.headers["location"])
-                        _check_allowed(href, limits)
-                        continue
-                    _check_status(response, href)
-                    for chunk in response.iter_raw(CHUNK_BYTES):
-                        if time.monotonic() > deadline:
-                            raise TransientError(f"The asset did not arrive within {FETCH_WITHIN_S:.0f} s.")
-                        yield chunk
-                    return
+        response = fetch(href, headers_for, write, FETCH_WITHIN_S)
     except (httpx.InvalidURL, ValueError):
         raise UnprocessableError("asset-refused", "The asset's address is not a URL.") from None
+    except TooManyRedirectsError:
+        problem = f"The asset's address redirects more than {MAX_REDIRECTS} times."
+        raise UnprocessableError("asset-refused", problem) from None
+    except TooSlowError:
+        raise TransientError("The asset's server sends too slowly.") from None
     except httpx.HTTPError as error:
         raise TransientError(f"The asset's server failed: {type(error).__name__}.") from error
-    raise UnprocessableError("asset-refused", f"The asset's address redirects more than {MAX_REDIRECTS} times.")
+    _check_status(response, href)
 
 
 def _check_status(response: httpx.Response, href: str) -> None:

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Semaphore
 
 import shapely
 import structlog
@@ -25,6 +26,8 @@ from railwatch.shared.masks import MaskFile, ProviderMasks, open_masks
 from railwatch.shared.sites import Site, SiteCatalogue
 from railwatch.shared.text import plain
 
+# Scenes that are in work at the same time, from all sources. Others wait.
+SCENES_AT_ONCE = 2
 # Characters of a file's or an item's name that dead letters and logs keep.
 MAX_SUBJECT = 200
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
@@ -73,6 +76,7 @@ class Intake:
         blobs: where tiles are stored.
         claims: which scenes were taken.
         publish: sends events, and returns when the broker has acknowledged them all.
+        at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
     """
 
     sites: SiteCatalogue
@@ -80,6 +84,7 @@ class Intake:
     blobs: BlobStore
     claims: Claims
     publish: Callable[..., None]
+    at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
 
     def take(self, path: Path, metadata: SceneMetadata, source: str, masks: Sequence[MaskFile] = ()) -> Receipt:
         """Publishes the tiles of a scene that lies in a local file.
@@ -99,7 +104,7 @@ class Intake:
         size_bytes = path.stat().st_size
         if size_bytes > self.limits.max_bytes:
             raise too_large(self.limits.max_bytes)
-        with metrics.INGEST_SECONDS.labels(source=source).time():
+        with self.at_work, metrics.INGEST_SECONDS.labels(source=source).time():
             sha256 = _digest(path)
             known = tuple(f"{_digest(mask.path)} {mask.meaning}" for mask in masks)
             arrival = _Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, known)

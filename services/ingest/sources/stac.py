@@ -49,10 +49,11 @@ class PolledCatalogue:
         Raises:
             TransientError: the API does not answer as it should, or Redis is away.
         """
-        client = self._client()
+        client, pages = self._opened()
         for site in self._intake.sites.sites.values():
             if stop.is_set():
                 return
+            pages.begin_search()
             for document in self._items(client, site):
                 if stop.is_set():
                     return
@@ -60,11 +61,12 @@ class PolledCatalogue:
                 take = partial(take_item, self._intake, document, self._settings.asset, SOURCE)
                 settle(self._intake, note, name, SOURCE, take)
 
-    def _client(self) -> Client:
-        token = self._settings.token
-        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else None
+    def _opened(self) -> tuple[Client, Pages]:
+        settings = self._settings
+        url = settings.url or ""
         try:
-            return Client.open(self._settings.url or "", stac_io=Pages(headers))
+            pages = Pages(url, settings.token, settings.other_origins)
+            return Client.open(url, stac_io=pages), pages
         except Exception as error:  # pystac lets every error through that a malformed answer provokes
             raise TransientError(f"The STAC API failed: {_short(error)}.") from error
 

@@ -63,9 +63,13 @@ def test_the_level_applies_to_us_and_chatty_libraries_are_quiet(capsys: pytest.C
     assert [line["event"] for line in lines(capsys)] == ["but this"]
 
 
-def test_bytes_on_their_way_to_kafka_are_never_logged(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "library",
+    ["kafka.net", "httpx", "httpcore.http11", "urllib3", "botocore.auth", "redis", "pystac_client.stac_api_io", "any"],
+)
+def test_what_libraries_send_is_never_logged(capsys: pytest.CaptureFixture[str], library: str) -> None:
     configure_logging("detector", "DEBUG")
-    logging.getLogger("kafka.net").debug("Send: bytearray(b'hush')")
+    logging.getLogger(library).debug("Send: Authorization: Bearer hush")
     structlog.get_logger("railwatch.services.detector").debug("but this")
 
     assert [line["event"] for line in lines(capsys)] == ["but this"]
