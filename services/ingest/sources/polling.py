@@ -106,6 +106,7 @@ class Source:
 
     def run(self, stop: threading.Event) -> None:
         """Polls until `stop` is set. A poll that fails is told, and the next one tries again."""
+        metrics.SOURCE_FAILURES.labels(source=self.name)  # a rate needs to see the counter begin at 0
         while not stop.is_set():
             try:
                 self.poll(stop)
