@@ -23,6 +23,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 # Longest document. An item of a large provider has some 30 KiB.
 MAX_DOCUMENT_BYTES = 1024**2
+# Levels of lists and objects. An item with a multipolygon has eight. Python itself gives up at some thousand.
+DEEPEST = 64
 # Characters of a remark. It may quote what the sender wrote.
 MAX_REMARK = 300
 
@@ -99,6 +101,12 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
         raise UnprocessableError("metadata-invalid", "The metadata is not JSON; it must be one JSON object.") from None
     if not isinstance(document, dict):
         raise UnprocessableError("metadata-invalid", "The metadata must be one JSON object.")
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        children = (child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent))
+        level = [child for child in children if isinstance(child, dict | list)]
+    if level:
+        raise UnprocessableError("metadata-invalid", f"The metadata is nested deeper than {DEEPEST} levels.")
     return document
 
 

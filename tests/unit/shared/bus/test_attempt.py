@@ -15,6 +15,7 @@ from railwatch.shared.bus import Publisher, RetryPolicy, encode
 from railwatch.shared.bus.attempt import Attempt, Outcome
 from railwatch.shared.bus.deadletter import MAX_VALUE_BYTES
 from railwatch.shared.bus.inflight import Task
+from railwatch.shared.bus.unreadable import Unreadable
 from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
 from railwatch.shared.events import DeadLetter, Event, TileEvent
 from tests.support.bus import count_of, tile
@@ -194,3 +195,24 @@ def test_waits_double_up_to_the_longest_and_are_jittered(failures: int) -> None:
     backoff_s = min(8.0, 2.0 ** min(failures - 1, 10))
 
     assert backoff_s / 2 <= wait_s <= backoff_s
+
+
+def test_a_dead_letter_that_the_broker_finds_too_long_is_sent_without_the_record() -> None:
+    outbox = Outbox(errors=[UnprocessableError("event-too-large", "An event is larger than the broker accepts.")])
+    outcome = attempt(Record([("x", b"y" * 900)], b"z" * 100_000), None, outbox)
+    assert outcome.retry_in_s is None
+    (letter,) = outbox.published
+    assert isinstance(letter, DeadLetter)
+    assert (letter.reason, letter.headers, letter.value_base64) == ("not-a-cloudevent", {}, None)
+    assert letter.original is not None
+    assert (letter.original.partition, letter.original.offset) == (2, 7)
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_with_its_place() -> None:
+    outbox = Outbox()
+    attempt(cast("Any", Unreadable(TileEvent.TOPIC, 2, 7, 0, "The record is malformed.")), None, outbox)
+    (letter,) = outbox.published
+    assert isinstance(letter, DeadLetter)
+    assert (letter.reason, letter.detail) == ("unreadable-record", "The record is malformed.")
+    assert letter.original is not None
+    assert (letter.original.topic, letter.original.partition, letter.original.offset) == (TileEvent.TOPIC, 2, 7)
