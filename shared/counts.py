@@ -55,12 +55,14 @@ class Car(Frozen):
         lat: latitude of the body's centre, WGS 84 degrees.
         length_m: length of the body along the track.
         probability: posterior probability that a car stands here.
+        along_m: how far along its track the centre stands, metres from the track's first vertex.
     """
 
     lon: float
     lat: float
     length_m: float = Field(gt=0)
     probability: float = Field(ge=0, le=1)
+    along_m: float | None = Field(default=None, ge=0)
 
 
 class TrackCount(Frozen):
@@ -75,6 +77,7 @@ class TrackCount(Frozen):
         occupied_m: length of track under cars.
         shift_m: how far the drawn centreline was moved sideways onto the rails, positive to the right of its direction.
         cars: the cars, in order along the track.
+        seen_m: stretches of the track that were seen, metres from its first vertex.
     """
 
     track: str
@@ -85,6 +88,7 @@ class TrackCount(Frozen):
     occupied_m: float = Field(ge=0)
     shift_m: float = 0.0
     cars: tuple[Car, ...] = ()
+    seen_m: tuple[tuple[float, float], ...] = ()
 
 
 class TileCount(Frozen):

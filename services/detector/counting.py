@@ -7,6 +7,7 @@ from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.alignment.placing import MOST_ENTROPY, PLACED_BY_TRACKS
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.reading import clearest, model_for, readings
+from railwatch.services.detector.imagery.margins import within_margins
 from railwatch.services.detector.imagery.raster import Raster, on_scale_of
 from railwatch.services.detector.result import Counted, rejected, tallied
 from railwatch.services.detector.tracks.centrelines import project
@@ -20,7 +21,7 @@ from railwatch.shared.sites import Cell, Track
 LEAST_COVERAGE = 0.3
 
 # The number is raised whenever the same pictures and the same model may give another count.
-METHOD = "railwatch-strips-4"
+METHOD = "railwatch-strips-5"
 
 
 def algorithm(models: evidence.Models) -> str:
@@ -65,14 +66,16 @@ def count_tile(
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     if reading.bare:
         ground = replace(ground, reasons=(*ground.reasons, "baseline-partial"))
-    on_picture = share_on_picture(tracks, tile, cell)
+    shown = reading.share(within_margins(tile.valid))
+    on_picture = share_on_picture(tracks, tile, cell) * shown
+    in_sight = reading.coverage / shown if shown else 0.0
     why = None
-    if reading.coverage < LEAST_COVERAGE:
+    if in_sight < LEAST_COVERAGE:
         why = "coverage-too-low"
     elif PLACED_BY_TRACKS in ground.reasons and reading.entropy > MOST_ENTROPY:
         why = "registration-unreliable"
     if why is not None:
-        count = rejected(name, (*ground.reasons, why), ground, on_picture * reading.coverage)
+        count = rejected(name, (*ground.reasons, why), ground, on_picture * in_sight)
         return Counted(count, ground.baseline, ground.seen)
     calibration = model_for(models, ground, reading.bare).calibration
-    return replace(tallied(name, tile, ground, reading, calibration, on_picture), sun=sun)
+    return replace(tallied(name, tile, tracks, ground, reading, calibration, on_picture, in_sight), sun=sun)

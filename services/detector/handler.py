@@ -11,6 +11,7 @@ from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
+from railwatch.services.detector.imagery.margins import trimmed
 from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
@@ -93,6 +94,7 @@ class TileHandler:
                 scene=event.scene,
                 tiles_in_scene=event.tiles_in_scene,
                 observed_at=event.observed_at,
+                sensor=event.sensor,
                 result=counted.count,
                 image=event.image,
                 baseline=against,
@@ -114,7 +116,7 @@ class TileHandler:
     def _fetch(self, image: BlobRef) -> Raster:
         data = self.blobs.get(image)
         with metrics.STAGE_SECONDS.labels("decode").time():
-            return read_raster(data, self.max_pixels)
+            return trimmed(read_raster(data, self.max_pixels))
 
     def _take_baseline(self, event: TileEvent, tile: Raster) -> None:
         try:

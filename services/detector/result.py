@@ -1,5 +1,6 @@
 """The result of a count: cars by track, counts with their intervals, and the outlines for the pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,11 @@ from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
 from railwatch.services.detector.imagery.arrays import Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.tracks.extent import along_m
 from railwatch.services.detector.tracks.pieces import Piece
 from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout
 from railwatch.shared.counts import Car, Quality, Sun, TileCount, TrackCount
+from railwatch.shared.sites import Track
 
 # With at least this share of the cell's track in sight, the count stands for the whole cell.
 WHOLE_COVERAGE = 0.95
@@ -60,38 +63,43 @@ class Stretch:
 def tallied(
     algorithm: str,
     tile: Raster,
+    drawn: Sequence[Track],
     ground: Ground,
     reading: Reading,
     calibration: Calibration,
     on_picture: float,
+    in_sight: float,
 ) -> Counted:
     """The count of a tile from what was found on its tracks.
 
     Args:
         algorithm: name and version of the method.
         tile: the tile.
+        drawn: the site's tracks.
         ground: the tile and baseline in agreement.
         reading: what was found.
         calibration: how far intervals reach.
-        on_picture: share of the cell's track that lies on the tile.
+        on_picture: share of the cell's track that lies on the tile, without margins.
+        in_sight: share of that track that was seen.
     """
     layout = reading.layout
     stretches = [
         Stretch(piece, layout.track(number), decoded)
         for number, (piece, decoded) in enumerate(zip(reading.placing.pieces, reading.decoded, strict=True))
     ]
+    by_id = {track.id: track for track in drawn}
     tracks: list[TrackCount] = []
     outlines: list[tuple[str, int, Points]] = []
     for name in dict.fromkeys(stretch.piece.track for stretch in stretches):
         parts = [stretch for stretch in stretches if stretch.piece.track == name]
         corners = [_corners(layout, part.samples, car.start, car.stop) for part in parts for car in part.cars]
         outlines += [(name, number, shape) for number, shape in enumerate(corners, start=1)]
-        tracks.append(_track(name, parts, corners, tile, reading, calibration))
+        tracks.append(_track(by_id[name], parts, corners, tile, reading, calibration))
     count = float(len(outlines))
     posterior = of_all(stretch.decoded.posterior for stretch in stretches)
     low, high = calibration.interval(count, posterior)
-    coverage = on_picture * reading.coverage
-    why_partial = _why_partial(on_picture, reading.coverage)
+    coverage = on_picture * in_sight
+    why_partial = _why_partial(on_picture, in_sight)
     tile_count = TileCount(
         count=count,
         low=low,
@@ -138,7 +146,7 @@ def rejected(
 
 
 def _track(
-    name: str,
+    track: Track,
     parts: list[Stretch],
     corners: list[Points],
     tile: Raster,
@@ -146,10 +154,17 @@ def _track(
     calibration: Calibration,
 ) -> TrackCount:
     found = [car for part in parts for car in part.cars]
-    places = tile.to_lonlat(np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2))
+    centres_px = np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2)
+    places = zip(tile.to_lonlat(centres_px).tolist(), along_m(track, tile, centres_px).tolist(), strict=True)
     cars = tuple(
-        Car(lon=lon, lat=lat, length_m=(car.stop - car.start) * SAMPLE_M, probability=round(car.probability, 3))
-        for car, (lon, lat) in zip(found, places.tolist(), strict=True)
+        Car(
+            lon=lon,
+            lat=lat,
+            length_m=(car.stop - car.start) * SAMPLE_M,
+            probability=round(car.probability, 3),
+            along_m=round(at, 1),
+        )
+        for car, ((lon, lat), at) in zip(found, places, strict=True)
     )
     samples = [int(reading.ours[part.samples].sum()) for part in parts]
     visible = any((reading.ours & reading.seen)[part.samples].any() for part in parts)
@@ -157,7 +172,7 @@ def _track(
     lengths = [part.samples.stop - part.samples.start for part in parts]
     shift_m = np.average([part.piece.shift_m for part in parts], weights=lengths)
     return TrackCount(
-        track=name,
+        track=track.id,
         count=float(len(cars)) if visible else None,
         low=low if visible else None,
         high=high if visible else None,
@@ -165,7 +180,20 @@ def _track(
         occupied_m=sum(car.length_m for car in cars),
         shift_m=round(float(shift_m), 2),
         cars=cars,
+        seen_m=_seen_m(track, parts, tile, reading),
     )
+
+
+def _seen_m(track: Track, parts: list[Stretch], tile: Raster, reading: Reading) -> tuple[tuple[float, float], ...]:
+    """See `TrackCount.seen_m`: the runs of samples in the cell that were seen."""
+    counts = reading.inside & reading.seen
+    ends: list[tuple[float, float]] = []
+    for part in parts:
+        steps = np.diff(np.concatenate([[False], counts[part.samples], [False]]).astype(np.int8))
+        runs = np.column_stack([np.flatnonzero(steps > 0), np.flatnonzero(steps < 0) - 1]) + part.samples.start
+        at = along_m(track, tile, reading.layout.xy_px[runs.ravel()]).reshape(-1, 2)
+        ends += [(round(max(a - SAMPLE_M / 2, 0.0), 1), round(b + SAMPLE_M / 2, 1)) for a, b in np.sort(at).tolist()]
+    return tuple(sorted(ends))
 
 
 def _corners(layout: Layout, samples: slice, start: int, stop: int) -> Points:

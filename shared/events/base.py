@@ -74,6 +74,11 @@ class AboutTile(Event):
         description="every tile of the site that this scene covers, so that alerting knows when a scene is whole."
     )
     observed_at: UtcDatetime = Field(description="when the satellite saw it.")
+    sensor: str | None = Field(
+        default=None,
+        description="which sensor took it, in lower case; null if the sender did not say. Scenes of one sensor, "
+        "minutes apart, are frames of one look.",
+    )
 
     @property
     def log_fields(self) -> dict[str, str]:

@@ -148,6 +148,21 @@ def test_a_frame_says_what_it_leaves_out(pair: Path, plain: dict[str, Any]) -> N
     assert sum(frame["coverage"] for frame in frames) == pytest.approx(1, abs=0.03)
 
 
+def test_a_padded_frame_is_the_frame_alone(pair: Path) -> None:
+    data = (pair / "tile.tif").read_bytes()
+
+    def padded(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        pixels[:, :, :170] = 0
+        pixels[:, :, 230:] = 0
+        return pixels
+
+    alone = answer(pair, rewritten(data, window=(170, 230)))
+
+    assert alone["coverage"] < 0.3
+    assert answer(pair, changed(data, padded, nodata=0)) == alone
+    assert answer(pair, changed(data, padded)) == alone
+
+
 def test_a_baseline_of_a_part_is_named(pair: Path, plain: dict[str, Any]) -> None:
     part = pair / "part.tif"
     part.write_bytes(rewritten((pair / "baseline.tif").read_bytes(), window=(260, 400)))

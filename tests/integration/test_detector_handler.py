@@ -105,7 +105,7 @@ def test_a_partial_look_never_becomes_the_baseline_by_itself(
     assert counted.new_baseline is None
 
 
-def test_fill_that_is_not_declared_is_hidden_and_no_baseline(
+def test_fill_that_is_not_declared_is_not_seen_and_no_baseline(
     handler: TileHandler, blobs: BlobStore, scene: Rendered
 ) -> None:
     pixels, profile = read_tile(scene.baseline_file)
@@ -117,9 +117,28 @@ def test_fill_that_is_not_declared_is_hidden_and_no_baseline(
     counted = count(handler, tile_event(blobs, data, day=0))
 
     assert counted.result.quality is Quality.PARTIAL
-    assert "partly-hidden" in counted.result.reasons
+    assert "partly-outside" in counted.result.reasons
     assert 0.4 < counted.result.coverage < 0.9
     assert counted.new_baseline is None
+
+
+def test_a_frame_in_its_padding_is_counted_as_the_frame_alone(
+    handler: TileHandler, blobs: BlobStore, scene: Rendered
+) -> None:
+    pixels, profile = read_tile(scene.tile_file)
+    pixels[:, :, :170] = 0
+    pixels[:, :, 230:] = 0
+    look = NoiseScene(width=pixels.shape[2], height=pixels.shape[1], crs=None)
+    padded = look.geotiff(pixels, transform=profile["transform"], crs=profile["crs"], nodata=0)
+
+    results = [
+        count(handler, tile_event(blobs, data, day=day)).result
+        for day, data in enumerate((padded, cropped(scene.tile_file, 170, 230)))
+    ]
+
+    assert results[0].count is not None
+    assert results[0].coverage < 0.3
+    assert results[0].model_dump(exclude={"timings_ms"}) == results[1].model_dump(exclude={"timings_ms"})
 
 
 def test_a_baseline_of_a_part_leaves_the_rest_counted_without_it(

@@ -48,7 +48,8 @@ class Reading:
 
     Attributes:
         placing: the lines, and their layout of n samples.
-        ours: (n,), the samples of track that count.
+        inside: (n,), the samples of track in the cell.
+        ours: (n,), those of them that count: where two lines run together, the samples of one.
         seen: (n,), the samples that could be seen.
         bridge: whether a bridge hides samples that count.
         decoded: what stands on each piece.
@@ -56,6 +57,7 @@ class Reading:
     """
 
     placing: Placing
+    inside: Mask
     ours: Mask
     seen: Mask
     bridge: bool
@@ -71,6 +73,12 @@ class Reading:
     def coverage(self) -> float:
         """Share of the samples that count that was seen."""
         return float((self.seen & self.ours).sum() / max(self.ours.sum(), 1))
+
+    def share(self, mask: Mask) -> float:
+        """Share of the samples that count that lie where a mask (rows, cols) is true."""
+        x, y = np.rint(self.layout.xy_px[self.ours]).astype(int).T
+        rows, cols = mask.shape
+        return float(mask[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)].mean()) if len(x) else 0.0
 
     @property
     def entropy(self) -> float:
@@ -108,7 +116,8 @@ def readings(
             if placing is None:
                 return
             layout = placing.layout
-            ours = placing.owned if cell is None else placing.owned & _inside(cell, layout, tile)
+            inside = layout.on_track if cell is None else _inside(cell, layout, tile)
+            ours = placing.owned & inside
             under_bridge = bridged(tile, ground.seen, layout)
             if ground.baseline is not None and under_bridge.any():
                 # A bridge stays; an even patch of snow does not.
@@ -127,7 +136,7 @@ def readings(
             along = evidence.by_track(weighted.logits, seen, ours, layout, weighted.disagreement)
         with ground.stages.timed("segmentation"):
             decoded = decode(along, model_for(models, ground, bare_share).weights)
-        yield Reading(placing, ours, seen, bool((under_bridge & ours).any()), decoded, bare_share)
+        yield Reading(placing, inside, ours, seen, bool((under_bridge & ours).any()), decoded, bare_share)
 
 
 def model_for(models: evidence.Models, ground: Ground, bare: float) -> evidence.Model:

@@ -1,10 +1,11 @@
-"""How much of a place's track lies on a picture."""
+"""How much of a place's track lies on a picture, and how far along a track its parts lie."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import shapely
 
+from railwatch.services.detector.imagery.arrays import Doubles, Points
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.shared.sites import Cell, Track
 
@@ -31,3 +32,13 @@ def share_on_picture(tracks: Sequence[Track], tile: Raster, cell: Cell | None) -
     ends_px = shapely.length(shapely.get_parts(lines.difference(picture)))
     left_out_px = ends_px[ends_px * tile.gsd_m > (DRAWN_BEYOND_M if cell is None else 0)].sum()
     return float(on_picture_px / (on_picture_px + left_out_px)) if left_out_px > 0 else 1.0
+
+
+def along_m(track: Track, tile: Raster, xy_px: Points) -> Doubles:
+    """How far along a track points (n, 2) in a tile's pixel coordinates lie, metres from its first vertex, shape (n,).
+
+    It is measured on the track as drawn, so that all pictures of a place have one measure.
+    """
+    line = shapely.LineString(tile.to_pixels(np.array(track.coordinates)))
+    share = shapely.line_locate_point(line, shapely.points(xy_px), normalized=True)
+    return np.asarray(share * track.length_m)

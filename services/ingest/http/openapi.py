@@ -28,11 +28,16 @@ _METADATA = {
             "required": ["azimuth_deg", "elevation_deg"],
             "properties": {"azimuth_deg": {"type": "number"}, "elevation_deg": {"type": "number"}},
         },
+        "sensor": {
+            "type": "string",
+            "description": "Which satellite took it. Scenes of one sensor, minutes apart, are frames of one look.",
+        },
     },
     "example": {
         "observed_at": "2023-10-05T02:11:00Z",
         "scene": "WV3-20231005",
         "sun": {"azimuth_deg": 168.2, "elevation_deg": 41.5},
+        "sensor": "worldview-3",
     },
 }
 

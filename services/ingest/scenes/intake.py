@@ -48,9 +48,10 @@ class _Arrival:
     def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
         """The claim of this scene over one site, with the cells that the site has now."""
         grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
-        metadata = self.metadata.model_dump_json(exclude={"scaling"})
+        metadata = self.metadata.model_dump_json(exclude={"scaling", "sensor"})
         scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
-        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *self.masks)
+        sensor = [f"sensor {self.metadata.sensor}"] if self.metadata.sensor else []
+        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *sensor, *self.masks)
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,7 @@ class Intake:
                 gsd_m=gsd_m,
                 sun=metadata.sun,
                 source=arrival.source,
+                sensor=metadata.sensor,
             )
             for cell, gsd_m, image in stored
         ]

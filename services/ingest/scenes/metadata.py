@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from railwatch.services.ingest.scenes.items import scene_asset
 from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_asset
+from railwatch.services.ingest.scenes.sensor import read_sensor
 from railwatch.services.ingest.scenes.sun import Angle, read_sun
 from railwatch.services.ingest.scenes.times import middle, moment
 from railwatch.shared.counts import Frozen, Sun
@@ -37,6 +38,7 @@ class SceneMetadata(Frozen):
         observed_at: when the satellite saw it, in UTC.
         role: an observation to count, or a baseline given by an operator.
         sun: where the sun stood.
+        sensor: which sensor took it, in lower case; null if the sender does not say.
         scaling: what the pixels mean, if a STAC Item says so.
         remarks: what was read in a way that the sender should know, each a sentence. They are no part of what the scene
             is.
@@ -46,6 +48,7 @@ class SceneMetadata(Frozen):
     observed_at: datetime
     role: TileRole
     sun: Sun | None
+    sensor: str | None = None
     scaling: Scaling | None = None
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
@@ -64,6 +67,7 @@ class _Sidecar(BaseModel):
     scene: Slug | None = None
     role: TileRole = TileRole.OBSERVATION
     sun: Any = None
+    sensor: Any = None
 
 
 class _Properties(BaseModel):
@@ -73,6 +77,8 @@ class _Properties(BaseModel):
     role: TileRole = Field(default=TileRole.OBSERVATION, alias="railwatch:role")
     azimuth: Any = Field(default=None, alias="view:sun_azimuth")
     elevation: Any = Field(default=None, alias="view:sun_elevation")
+    platform: Any = None
+    constellation: Any = None
 
 
 class _Item(BaseModel):
@@ -116,7 +122,7 @@ def is_stac_item(document: Mapping[str, Any]) -> bool:
 
 
 def read_metadata(document: dict[str, Any], now: datetime, asset: str | None = None) -> SceneMetadata:
-    """The metadata in a STAC Item, or in our own short form `{"observed_at", "scene"?, "role"?, "sun"?}`.
+    """The metadata in a STAC Item, or in our own short form `{"observed_at", "scene"?, "role"?, "sun"?, "sensor"?}`.
 
     Args:
         document: one of both.
@@ -131,12 +137,14 @@ def read_metadata(document: dict[str, Any], now: datetime, asset: str | None = N
     form = _checked(_Sidecar, document, "metadata-invalid")
     given = form.sun if isinstance(form.sun, dict) else {"azimuth_deg": form.sun, "elevation_deg": form.sun}
     sun, remarks = read_sun(*(Angle(f"sun.{name}", given.get(name)) for name in ("azimuth_deg", "elevation_deg")))
+    sensor, about_sensor = read_sensor([("sensor", form.sensor)])
     return SceneMetadata(
         scene=form.scene,
         observed_at=moment(form.observed_at, "observed_at", now),
         role=form.role,
         sun=sun,
-        remarks=remarks,
+        sensor=sensor,
+        remarks=(*remarks, *about_sensor),
     )
 
 
@@ -151,6 +159,9 @@ def read_item(document: Any, now: datetime) -> DescribedItem:
     sun, about_sun = read_sun(
         Angle("view:sun_azimuth", form.properties.azimuth), Angle("view:sun_elevation", form.properties.elevation)
     )
+    sensor, about_sensor = read_sensor(
+        (field, getattr(form.properties, field)) for field in ("platform", "constellation")
+    )
     assets = {name: asset for name, asset in form.assets.items() if _is_asset(asset)}
     left_out = [f"`{name}`" for name in form.assets if name not in assets]
     about_assets = (f"The assets {', '.join(left_out)} are malformed; they are not used.",) if left_out else ()
@@ -159,7 +170,8 @@ def read_item(document: Any, now: datetime) -> DescribedItem:
         observed_at=observed_at,
         role=form.properties.role,
         sun=sun,
-        remarks=tuple(plain(remark, MAX_REMARK) for remark in (*remarks, *about_sun, *about_assets)),
+        sensor=sensor,
+        remarks=tuple(plain(remark, MAX_REMARK) for remark in (*remarks, *about_sun, *about_sensor, *about_assets)),
     )
     try:
         return DescribedItem(metadata, pystac.Item.from_dict({**document, "assets": assets}))

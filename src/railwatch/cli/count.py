@@ -141,12 +141,14 @@ def count(
 def _count(path: Path, name: str, job: _Job) -> _Done:
     from railwatch.services.detector.counting import count_tile
     from railwatch.services.detector.imagery.geotiff import read_masked
+    from railwatch.services.detector.imagery.margins import trimmed
     from railwatch.services.detector.imagery.sun import sun_over
     from railwatch.services.detector.recall.check import check_recall
     from railwatch.shared.masks import MaskFile, meaning_of
 
     began = perf_counter()
     tile, remarks = read_masked(path, [MaskFile(mask, mask.name, meaning_of(mask.name)) for mask in job.masks])
+    tile = trimmed(tile)
     decoded = perf_counter()
     _check_on(tile, job.tracks)
     sun = sun_over(tile, job.observed_at) if job.observed_at else None
@@ -174,8 +176,9 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
 
 def _read(path: Path) -> "Raster":
     from railwatch.services.detector.imagery.geotiff import read_raster
+    from railwatch.services.detector.imagery.margins import trimmed
 
-    return read_raster(path)
+    return trimmed(read_raster(path))
 
 
 def _checked(tracks: Sequence[Track]) -> Sequence[Track]:

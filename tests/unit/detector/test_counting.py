@@ -114,7 +114,7 @@ def test_hidden_ground_is_left_out_of_the_count_and_of_the_coverage(clear: Case)
     counted = count_tile(torn, clear.baseline, clear.tracks)
 
     assert counted.count.quality is Quality.PARTIAL
-    assert "partly-hidden" in counted.count.reasons
+    assert "partly-outside" in counted.count.reasons
     assert counted.count.coverage == pytest.approx(2 / 3, abs=0.15)
     assert all(corners[:, 0].mean() > valid.shape[1] / 3 - 1 for _, _, corners in counted.outlines)
 

@@ -8,6 +8,7 @@ import pytest
 from affine import Affine
 
 from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.margins import trimmed
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.shared.counts import Quality, TileCount
 from tests.support.rendered import Rendered, rendered, site_of
@@ -48,6 +49,24 @@ def test_the_frames_of_a_pass_share_the_coverage_of_the_cell(scene: Rendered, wh
     assert sum(count.count or 0 for count in counts) == pytest.approx(whole.count, abs=3)
 
 
+def test_overlapping_frames_measure_along_the_tracks_alike(scene: Rendered, whole: TileCount) -> None:
+    frames = [columns(scene.tile, 0, 240), columns(scene.tile, 160, 400)]
+
+    counts = [count_tile(frame, scene.baseline, scene.tracks, cell=site_of(scene).cells()[0]).count for frame in frames]
+
+    stood = {track.track: [car.along_m or 0.0 for car in track.cars] for track in whole.tracks}
+    for track in whole.tracks:
+        ((first, last),) = track.seen_m
+        assert last - first >= track.length_m - 2
+    for count in counts:
+        cars = [(track, car.along_m or 0.0) for track in count.tracks for car in track.cars]
+        assert all(any(first <= at <= last for first, last in track.seen_m) for track, at in cars)
+        near = [min((abs(at - place) for place in stood[track.track]), default=99.0) < 3 for track, at in cars]
+        assert np.mean(near) > 0.8
+    seen = [sum(last - first for track in count.tracks for first, last in track.seen_m) for count in counts]
+    assert seen[0] / counts[0].coverage == pytest.approx(seen[1] / counts[1].coverage, rel=0.03)
+
+
 def test_a_frame_of_a_tenth_still_gives_its_cars(scene: Rendered) -> None:
     count = count_tile(columns(scene.tile, 180, 220), None, scene.tracks, cell=site_of(scene).cells()[0]).count
 
@@ -67,12 +86,36 @@ def test_the_rest_of_tracks_that_go_on_beyond_the_picture_is_not_seen_without_a_
 def test_hidden_and_outside_are_told_apart(scene: Rendered) -> None:
     half = columns(scene.tile, 100, 300)
     whole = count_tile(half, None, scene.tracks).count
-    half.valid[:, :80] = False
+    half.valid[20:-20, 60:140] = False
 
     count = count_tile(replace(half, pixels=half.pixels * half.valid), None, scene.tracks).count
 
     assert 0.3 * whole.coverage < count.coverage < 0.9 * whole.coverage
     assert {"partly-outside", "partly-hidden"} <= set(count.reasons)
+
+
+def test_a_padded_frame_gives_the_same_count_as_the_frame_alone(scene: Rendered) -> None:
+    shown = np.zeros_like(scene.tile.valid)
+    shown[:, 180:220] = True
+    padded = replace(scene.tile, pixels=scene.tile.pixels * shown, valid=shown)
+
+    count = count_tile(trimmed(padded), None, scene.tracks, cell=site_of(scene).cells()[0]).count
+
+    alone = count_tile(columns(scene.tile, 180, 220), None, scene.tracks, cell=site_of(scene).cells()[0]).count
+    assert count.count is not None
+    assert count.model_dump(exclude={"timings_ms"}) == alone.model_dump(exclude={"timings_ms"})
+
+
+def test_a_frame_that_lies_askew_in_its_padding_is_not_refused(scene: Rendered) -> None:
+    rows, cols = np.indices(scene.tile.shape)
+    shown = np.abs(cols - rows) < 40
+    padded = replace(scene.tile, pixels=scene.tile.pixels * shown, valid=shown)
+
+    count = count_tile(trimmed(padded), None, scene.tracks, cell=site_of(scene).cells()[0]).count
+
+    assert count.quality is Quality.PARTIAL
+    assert count.coverage < 0.3
+    assert "partly-outside" in count.reasons
 
 
 def test_where_the_baseline_shows_nothing_cars_are_counted_without_it(scene: Rendered, whole: TileCount) -> None:

@@ -18,7 +18,7 @@ def reading(entropy: float, cars: int) -> Reading:
     placing = Placing((), lay_out([LINE], 0.5))
     found = tuple(Segment(30 * number, 30 * number + 28, 0.9) for number in range(cars))
     decoded = Decoded(found, Posterior(cars, 1.0, entropy * 1000, 1000))
-    return Reading(placing, placing.owned, placing.owned, False, (decoded,))
+    return Reading(placing, placing.owned, placing.owned, placing.owned, False, (decoded,))
 
 
 def test_a_clear_reading_is_taken_at_once() -> None:

@@ -197,3 +197,23 @@ def test_a_malformed_asset_is_left_out_with_a_remark(bad: object) -> None:
 def test_a_document_is_only_so_long() -> None:
     with pytest.raises(UnprocessableError, match="longer"):
         parse_json(b" " * 2_000_000)
+
+
+def test_the_sensor_is_read_from_an_item_and_from_our_own_form() -> None:
+    own = {"observed_at": "2023-10-05T02:11:00Z", "sensor": " WorldView-3 "}
+    assert read_metadata(own, NOW).sensor == "worldview-3"
+    assert read_metadata(item(platform="SkySat-C3", constellation="skysat"), NOW).sensor == "skysat-c3"
+    assert read_metadata(item(constellation="skysat"), NOW).sensor == "skysat"
+    assert read_metadata(item(), NOW).sensor is None
+
+
+@pytest.mark.parametrize("sensor", ["", "  ", 3, ["a"], {"id": "a"}, "x" * 101, "x" * 200_000])
+def test_an_absurd_sensor_is_left_out_with_a_remark(sensor: object) -> None:
+    own = {"observed_at": "2023-10-05T02:11:00Z", "sensor": sensor}
+    for metadata in (read_metadata(own, NOW), read_metadata(item(platform=sensor), NOW)):
+        assert metadata.sensor is None
+        (remark,) = metadata.remarks
+        assert "names no sensor" in remark
+        assert len(remark) < 200
+    described = read_metadata(item(platform=sensor, constellation="skysat"), NOW)
+    assert (described.sensor, len(described.remarks)) == ("skysat", 1)
