@@ -1,16 +1,18 @@
-"""What happens to a count: it joins its scene, the scene enters its site's history, and alerts follow from that.
+"""What happens to a count: it joins its scene, the scene its look, and the look its site's history. Alerts follow.
 
 A handler may be killed at any point and run again. The count, the history and the events that follow from it are
 written in one transaction, before anything is published. A count that is delivered again changes nothing and gives the
 events that it gave the first time, with the same ids. So none is lost, and readers recognise a repetition.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.history.alert_event import alert_event
+from railwatch.services.alerting.history.frames import awaited, look_of
 from railwatch.services.alerting.history.history import enter
 from railwatch.services.alerting.history.lifecycle import records_after, transitions_due
 from railwatch.services.alerting.history.missed import promised
@@ -18,11 +20,11 @@ from railwatch.services.alerting.history.observations import (
     check_count,
     complete,
     merge,
-    observe,
     reading,
     tracks_by_tile,
 )
 from railwatch.services.alerting.rule.judgement import Judgement, Rule
+from railwatch.services.alerting.state.passes import Around, passes_around
 from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
@@ -50,6 +52,7 @@ class CountHandler:
         sites: dict[str, Site],
         rule: Rule,
         scene_wait: timedelta,
+        pass_span: timedelta,
         public_url: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -57,6 +60,7 @@ class CountHandler:
         self._sites = sites
         self._rule = rule
         self._scene_wait = scene_wait
+        self._pass_span = pass_span
         self._public_url = public_url
         self._clock = clock
         self._tracks_m: dict[str, dict[str, float]] = {}
@@ -77,7 +81,7 @@ class CountHandler:
         return outcome.events
 
     def settle_due(self) -> None:
-        """Stop waiting for the tiles of scenes whose time is up. The events that follow go to the outbox."""
+        """Stop waiting for more of the passes whose time is up. The events that follow go to the outbox."""
         for site_id, scene in self._store.due(self._clock()):
             site = self._sites.get(site_id)
             if site is None:
@@ -87,11 +91,12 @@ class CountHandler:
 
     def _settle(self, site: Site, scene: str) -> None:
         def work(transaction: Transaction) -> _Outcome:
-            transaction.stop_waiting(scene)
             known = transaction.scene(scene)
             if known is None or known.due_at is None:
+                transaction.stop_waiting(scene)
                 return _Outcome()
-            return self._enter(transaction, site, scene, known, transaction.evidence(scene), cause=None)
+            around = passes_around(transaction, scene, known, self._pass_span)
+            return self._enter(transaction, site, scene, around, evidence=None, cause=None)
 
         _measure(self._store.transact(site.id, work))
 
@@ -102,34 +107,56 @@ class CountHandler:
         if readings == before:
             repeated = transaction.events_of(event.id)
             return _Outcome(repeated or self._announce(transaction, site, transaction.record, event.id))
-        due_at = known.due_at if known else None if complete(readings) else self._clock() + self._scene_wait
+        due_at = known.due_at if known else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
         others = transaction.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
         evidence = {**others, event.tile: evidence_item(event)}
-        if due_at is None or complete(readings):
-            return self._enter(transaction, site, event.scene, record, evidence, event.id)
-        transaction.put_scene(event.scene, record, evidence)
-        return _Outcome()
+        around = passes_around(transaction, event.scene, record, self._pass_span)
+        if due_at is not None and self._waits(site, event.scene, around):
+            transaction.put_scene(event.scene, record, evidence)
+            return _Outcome()
+        return self._enter(transaction, site, event.scene, around, evidence, event.id)
+
+    def _waits(self, site: Site, scene: str, around: Around) -> bool:
+        """Whether to wait for more of a scene's pass; for more of the scene alone, if the pass has been judged."""
+        frames = around.pass_of(scene)
+        if any(around.records[frame.scene].due_at is None for frame in frames if frame.scene != scene):
+            return not complete(around.records[scene].readings)
+        return awaited(frames, self._tracks_of(site))
 
     def _enter(
         self,
         transaction: Transaction,
         site: Site,
         scene: str,
-        record: SceneRecord,
-        evidence: Evidence,
+        around: Around,
+        evidence: Evidence | None,
         cause: str | None,
     ) -> _Outcome:
-        seen = observe(scene, record.readings, self._tracks_of(site))
-        history = enter(transaction.record.history, seen, self._rule, [new.at for new in site.new_normal])
-        transaction.put_scene(scene, SceneRecord(readings=record.readings, due_at=None), evidence)
-        if record.due_at is not None and complete(record.readings):
-            transaction.stop_waiting(scene)
+        """Judge the scene's pass, and the passes that have become others by it."""
+        history = transaction.record.history
+        entered: set[str] = set()
+        for frames in around.passes:
+            names = {frame.scene for frame in frames}
+            held = history.of_scene(frames[0].scene)
+            unchanged = held is not None and names == set(held.scenes)
+            if scene not in names and (unchanged or names <= around.waiting):
+                continue
+            entered |= names
+            seen = look_of(frames, self._tracks_of(site), site.car_lengths_m[0])
+            history = enter(history, seen, self._rule, [new.at for new in site.new_normal])
+        for name in sorted(entered):
+            record = around.records[name]
+            if name == scene or record.due_at is not None:
+                judged = SceneRecord(readings=record.readings, due_at=None)
+                transaction.put_scene(name, judged, evidence if name == scene else None)
+            if name in around.waiting:
+                transaction.stop_waiting(name)
         after = SiteRecord(history=history, alerts=transaction.record.alerts)
-        return _Outcome(self._announce(transaction, site, after, cause, scene), history.of_scene(scene))
+        return _Outcome(self._announce(transaction, site, after, cause, entered), history.of_scene(scene))
 
     def _announce(
-        self, transaction: Transaction, site: Site, record: SiteRecord, cause: str | None, entered: str | None = None
+        self, transaction: Transaction, site: Site, record: SiteRecord, cause: str | None, entered: Collection[str] = ()
     ) -> tuple[AlertEvent, ...]:
         """Keep the record, and the events that bring consumers up to date with its history.
 
@@ -137,11 +164,11 @@ class CountHandler:
         """
         judgements = record.history.judgements
         due = transitions_due(site, record.alerts, judgements)
-        if not due and entered is None:
+        if not due and not entered:
             return ()
         now = self._clock()
         events = tuple(
-            alert_event(site, one, judgements, _in_order(transaction, one.judgement.scene), self._public_url, now)
+            alert_event(site, one, judgements, _in_order(transaction, one.judgement), self._public_url, now)
             for one in due
         )
         transaction.announce(events, cause)
@@ -172,9 +199,10 @@ def _measure(outcome: _Outcome) -> None:
         metrics.OBSERVATIONS.labels(state).inc()
 
 
-def _in_order(transaction: Transaction, scene: str) -> list[EvidenceItem]:
-    evidence = transaction.evidence(scene)
-    return [evidence[tile] for tile in sorted(evidence)]
+def _in_order(transaction: Transaction, look: Judgement) -> list[EvidenceItem]:
+    """The evidence of a look by tile, and within it by frame."""
+    found = [transaction.evidence(scene) for scene in look.frames or (look.scene,)]
+    return [of_frame[tile] for tile in sorted({*chain(*found)}) for of_frame in found if tile in of_frame]
 
 
 def evidence_item(event: CountEvent) -> EvidenceItem:

@@ -14,15 +14,14 @@ from functools import partial
 from itertools import chain
 
 from railwatch.services.alerting.handler import evidence_item
+from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
 from railwatch.services.alerting.history.history import History, enter
 from railwatch.services.alerting.history.lifecycle import record_of, records_after
 from railwatch.services.alerting.history.missed import promised
 from railwatch.services.alerting.history.observations import (
     TileReading,
     check_count,
-    complete,
     merge,
-    observe,
     reading,
     tracks_by_tile,
 )
@@ -121,8 +120,10 @@ def _restore(
 ) -> Rebuilt:
     tracks_m = tracks_by_tile(site)
     present = now()
-    waiting = {name: due_at for name, scene in scenes.items() if (due_at := _due_at(scene, settings)) > present}
-    observations = [observe(name, scene.readings, tracks_m) for name, scene in scenes.items() if name not in waiting]
+    looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), settings.pass_span)
+    due = [(frames, _due_at(frames, tracks_m, settings)) for frames in looks]
+    waiting = {frame.scene: due_at for frames, due_at in due if due_at > present for frame in frames}
+    observations = [look_of(frames, tracks_m, site.car_lengths_m[0]) for frames, due_at in due if due_at <= present]
     history = History()
     for seen in sorted(observations, key=lambda seen: seen.observed_at):
         history = enter(history, seen, settings.rule, [new.at for new in site.new_normal])
@@ -133,13 +134,13 @@ def _restore(
 
     def write(transaction: Transaction) -> None:
         _keep(transaction, events)
-        pictured = {*waiting, *(look.scene for look in judgements[-EVIDENCE_SCENES:])}
+        pictured = {*waiting, *(scene for look in judgements[-EVIDENCE_SCENES:] for scene in look.scenes)}
         for name in history.scenes | waiting.keys():
             scene = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))
             transaction.put_scene(name, scene, scenes[name].evidence if name in pictured else {})
         transaction.put_record(record)
         if judgements:
-            arrived_at = max(r.recorded_at for r in scenes[judgements[-1].scene].readings.values())
+            arrived_at = max(r.recorded_at for name in judgements[-1].scenes for r in scenes[name].readings.values())
             look_due_at = promised([look.observed_at for look in judgements], arrived_at)
             transaction.put_status(site_status(record, look_due_at))
 
@@ -147,7 +148,7 @@ def _restore(
     return Rebuilt(site.id, len(judgements), len(last))
 
 
-def _due_at(scene: _Scene, settings: AlertingSettings) -> datetime:
-    """When to stop waiting for the scene's tiles: at once if they are all there."""
-    wait = timedelta() if complete(scene.readings) else settings.scene_wait
-    return min(reading.recorded_at for reading in scene.readings.values()) + wait
+def _due_at(frames: Pass, tracks_m: Mapping[str, float], settings: AlertingSettings) -> datetime:
+    """When to stop waiting for more of a pass: at once if it is all there."""
+    wait = settings.scene_wait if awaited(frames, tracks_m) else timedelta()
+    return min(reading.recorded_at for frame in frames for reading in frame.readings.values()) + wait

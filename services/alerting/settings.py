@@ -60,7 +60,9 @@ class AlertingSettings(Group):
     Attributes:
         public_url: where people reach this service; alerts link to their page below it.
         tokens: bearer tokens of those who may acknowledge and silence, at least 16 characters each.
-        scene_wait_s: how long to wait for all tiles of a scene after its first tile.
+        scene_wait_s: how long to wait, after a scene's first tile, for its other tiles and other frames of its pass.
+        pass_s: the longest time from the first to the last frame of a pass. Scenes of one sensor over one site that
+            were taken within it are frames of one look.
         first_look_days: how long a site may wait for its first look before the look is reported as missed. After some
             looks, the site's own history says how often it is seen.
         false_alarm_rate: chance that a look exceeds its threshold although nothing changed at the site.
@@ -71,6 +73,7 @@ class AlertingSettings(Group):
     public_url: HttpUrl = "http://127.0.0.1:8080"
     tokens: Annotated[tuple[Token, ...], Separated] = ()
     scene_wait_s: float = Field(default=900.0, gt=0)
+    pass_s: float = Field(default=600.0, ge=0, le=3600)
     first_look_days: float = Field(default=30.0, gt=0)
     false_alarm_rate: float = Field(default=_RULE.false_alarm_rate, gt=0, lt=0.5)
     minimum_looks: int = Field(default=_RULE.minimum_looks, ge=2)
@@ -78,8 +81,13 @@ class AlertingSettings(Group):
 
     @property
     def scene_wait(self) -> timedelta:
-        """How long to wait for all tiles of a scene."""
+        """How long to wait for all tiles of a scene, and for other frames of its pass."""
         return timedelta(seconds=self.scene_wait_s)
+
+    @property
+    def pass_span(self) -> timedelta:
+        """The longest time from the first to the last frame of a pass."""
+        return timedelta(seconds=self.pass_s)
 
     @property
     def first_wait(self) -> timedelta:

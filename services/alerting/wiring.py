@@ -75,7 +75,9 @@ def count_worker(
 ) -> Worker[CountEvent]:
     """Counts in, alert events out. While state is lost, they wait."""
     alerting = settings.alerting
-    handler = CountHandler(store, sites, alerting.rule, alerting.scene_wait, alerting.public_url, now)
+    handler = CountHandler(
+        store, sites, alerting.rule, alerting.scene_wait, alerting.pass_span, alerting.public_url, now
+    )
 
     def publish_due() -> None:
         incarnation.require()

@@ -90,7 +90,15 @@ def fill(client: redis.Redis, sites: dict[str, Site], looks: int) -> tuple[str, 
 
 def handler_of(client: redis.Redis, sites: dict[str, Site]) -> CountHandler:
     """Alerting's handler at a fixed time."""
-    return CountHandler(Store(client), sites, Rule(), timedelta(minutes=15), "http://railwatch.example", lambda: NOW)
+    return CountHandler(
+        Store(client),
+        sites,
+        Rule(),
+        timedelta(minutes=15),
+        timedelta(minutes=10),
+        "http://railwatch.example",
+        lambda: NOW,
+    )
 
 
 def costs(handler: CountHandler, events: Sequence[CountEvent]) -> Iterator[Cost]:

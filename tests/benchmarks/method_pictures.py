@@ -2,6 +2,8 @@
 
 import io
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,23 +13,32 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from railwatch.services.alerting.history.frames import Frame, look_of
+from railwatch.services.alerting.history.observations import reading
 from railwatch.services.detector.alignment.ground import CORRIDOR_HALF_WIDTH_M, Ground, prepare
 from railwatch.services.detector.alignment.registration import register
 from railwatch.services.detector.cars.evidence import Models, by_track, load_models
 from railwatch.services.detector.cars.looking import look, weighed
 from railwatch.services.detector.cars.segmentation import decode
 from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.margins import trimmed
 from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.tracks.centrelines import corridor, project
 from railwatch.services.detector.tracks.pieces import clip
 from railwatch.services.detector.tracks.refinement import refine
 from railwatch.services.detector.tracks.strips import ACROSS_M, PAD, SAMPLE_M, lay_out, straighten
+from railwatch.shared.events import CountEvent
 from railwatch.training.cases import Case, rendered_case
+from tests.support.alerting import blob
 
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 SQUARE_PX = 40
 CROP_PX = 320
 STRETCH_M = 150.0
+# The columns that each frame of a pass shows, when it was taken, and the shortest car.
+FRAMES_PX = ((0, 260), (210, 450), (400, 640))
+TAKEN = datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
+SHORTEST_M = 9.0
 
 Colours = NDArray[np.float32]
 
@@ -146,6 +157,40 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
     return figure
 
 
+def one_look(case: Case) -> Figure:
+    """A pass in three frames, what each shows of the site's track, and the look that they are together."""
+    figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), layout="constrained")
+    frames: list[Frame] = []
+    for number, ((first, last), colour) in enumerate(zip(FRAMES_PX, (BLUE, GREEN, PURPLE), strict=True)):
+        shown = np.zeros_like(case.tile.valid)
+        shown[:, first:last] = True
+        frame = trimmed(replace(case.tile, pixels=case.tile.pixels * shown, valid=shown))
+        counted = count_tile(frame, case.baseline, case.tracks, sun=case.sun)
+        event = CountEvent(
+            recorded_at=TAKEN,
+            site="yard",
+            tile="r0c0",
+            scene=f"frame-{number}",
+            tiles_in_scene=("r0c0",),
+            observed_at=TAKEN + timedelta(minutes=number),
+            result=counted.count,
+            image=blob("tile"),
+        )
+        frames.append(Frame(event.scene, {"r0c0": reading(event)}))
+        title = (
+            f"frame at {event.observed_at:%H:%M}: {counted.count.count:.0f} cars, coverage {counted.count.coverage:.0%}"
+        )
+        _show(axes[number], np.where(shown[..., None], _colours(case.tile), 0.9), title, whole=True)
+        for axis in (axes[number], axes[3]):
+            for _, _, corners in counted.outlines:
+                axis.fill(*(corners + np.array([first, 0])).T, facecolor="none", edgecolor=colour, linewidth=1.0)
+        for line in project(case.tracks, case.tile):
+            axes[number].plot(*line.xy_px.T, ":", color=ORANGE, linewidth=0.8)
+    look = look_of(tuple(frames), {"r0c0": 1.0}, SHORTEST_M)
+    _show(axes[3], _colours(case.tile), f"one look: {look.count:.0f} cars, coverage {look.coverage:.0%}", whole=True)
+    return figure
+
+
 def main(folder: Path) -> None:
     """Draws them all."""
     models = load_models()
@@ -161,6 +206,7 @@ def main(folder: Path) -> None:
         "visibility": visibility(clouded, under_cloud),
         "tracks": tracks(clear, ground, models),
         "cars": cars(clear, ground, models),
+        "look": one_look(clear),
     }.items():
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100)

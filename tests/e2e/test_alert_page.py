@@ -38,7 +38,9 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     """A running API with one site, whose alert stands."""
     store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
     sites = {"tumangang": small_site()}
-    handler = CountHandler(store, sites, Rule(), timedelta(minutes=15), "http://127.0.0.1", lambda: RECORDED)
+    handler = CountHandler(
+        store, sites, Rule(), timedelta(minutes=15), timedelta(minutes=10), "http://127.0.0.1", lambda: RECORDED
+    )
     pictures = {
         name: blobs.put(picture(colour), "image/png")
         for name, colour in {"baseline": "#476a4b", "tile": "#7d7468", "difference": "#444", "cars": "#998"}.items()

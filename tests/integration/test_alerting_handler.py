@@ -28,6 +28,7 @@ SURGE = [count_event(61, 30), count_event(64, 70, spread=6)]
 CALM = [count_event(67 + 3 * look, 7) for look in range(6)]
 TWO_TILES = ("r0c0", "r0c1")
 WAIT = timedelta(minutes=15)
+PASS = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def handler(store: Store, clock: Clock) -> CountHandler:
 
 def make_handler(store: Store, clock: Clock) -> CountHandler:
     sites = {"tumangang": small_site(), "wide": small_site("wide", tile_size_m=1100)}
-    return CountHandler(store, sites, Rule(minimum_coverage=0.4), WAIT, "https://railwatch.example/", clock)
+    return CountHandler(store, sites, Rule(minimum_coverage=0.4), WAIT, PASS, "https://railwatch.example/", clock)
 
 
 def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:

@@ -47,7 +47,13 @@ def handler(settings: Settings) -> CountHandler:
     alerting = settings.alerting
     store = Store(connect(settings.redis))
     return CountHandler(
-        store, known_sites(settings.sites.dir).sites, alerting.rule, alerting.scene_wait, alerting.public_url, now
+        store,
+        known_sites(settings.sites.dir).sites,
+        alerting.rule,
+        alerting.scene_wait,
+        alerting.pass_span,
+        alerting.public_url,
+        now,
     )
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from railwatch.services.alerting.rule.judgement import Judgement, State
-from railwatch.shared.counts import BaselineRef, BlobRef, Quality, TileCount
+from railwatch.shared.counts import BaselineRef, BlobRef, Car, Quality, TileCount, TrackCount
 from railwatch.shared.events import (
     AlertEvent,
     CountEvent,
@@ -62,6 +62,9 @@ def count_event(
     tiles: Sequence[str] = ("r0c0",),
     scene: str | None = None,
     coverage: float = 1.0,
+    reasons: Sequence[str] = (),
+    tracks: Sequence[TrackCount] = (),
+    sensor: str | None = None,
     algorithm: str = "railwatch 1",
     recorded_at: datetime = RECORDED,
 ) -> CountEvent:
@@ -74,12 +77,15 @@ def count_event(
         scene=scene,
         tiles_in_scene=tuple(tiles),
         observed_at=on_day(day),
+        sensor=sensor,
         result=TileCount(
             count=count,
             low=None if count is None else max(0.0, count - spread),
             high=None if count is None else count + spread,
             coverage=coverage,
             quality=Quality.REJECTED if count is None else Quality.OK,
+            reasons=tuple(reasons),
+            tracks=tuple(tracks),
             algorithm=algorithm,
         ),
         image=blob(f"{scene}/{tile}", "image/tiff"),
@@ -93,6 +99,45 @@ def count_event(
         ),
         evidence={name: blob(f"{scene}/{tile}/{name}") for name in ("baseline", "tile", "difference", "cars")},
     )
+
+
+def frame_event(
+    day: float,
+    shown_m: tuple[float, float],
+    cars_m: Sequence[float] = (),
+    *,
+    minute: float = 0.0,
+    off_m: float = 0.0,
+    **fields: Any,
+) -> CountEvent:
+    """The count of a frame that shows a stretch of both tracks of the small site, 2 km each.
+
+    Args:
+        day: the day of the pass.
+        shown_m: the stretch, metres from the tracks' beginnings.
+        cars_m: where all cars of the site stand, on track 1. The frame shows those whose centre lies in the stretch.
+        minute: when the frame was taken, in minutes after the first of the pass.
+        off_m: how far the frame sees all of them from where they stand.
+        fields: as for `count_event`.
+    """
+    first, last = shown_m
+    cars = [at for at in cars_m if first <= at < last]
+    tracks = [
+        TrackCount(
+            track=track,
+            count=len(here),
+            low=len(here),
+            high=len(here),
+            length_m=last - first,
+            occupied_m=14.0 * len(here),
+            seen_m=(shown_m,),
+            cars=tuple(Car(lon=130.6, lat=42.4, length_m=14.0, probability=1, along_m=at + off_m) for at in here),
+        )
+        for track, here in (("1", cars), ("2", []))
+    ]
+    named = {"scene": f"frame-{day:g}-{first:g}", "sensor": "skysat-c3", "reasons": ("partly-outside",)}
+    values = {**named, "coverage": (last - first) / 2000, "tracks": tracks, **fields}
+    return count_event(day + minute / 1440, float(len(cars)), **values)
 
 
 def judged(

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
+from railwatch.services.alerting.history.frames import SHOWS_AS_MUCH
 from railwatch.services.alerting.rule.judge import judge
 from railwatch.services.alerting.rule.judgement import Judgement, Observation, Rule
 from railwatch.services.alerting.rule.past import FORGET_EVERY, needed, past_of
 from railwatch.shared.counts import Frozen, UtcDatetime
 
-# Two scenes of one instant are two deliveries of one acquisition. The one that was counted last is valid, as its
-# processing is newer, unless the other one shows more of the track by more than this share.
-SHOWS_AS_MUCH = 0.1
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 # A late or corrected observation can still be placed exactly if it is among this many of the last looks.
@@ -28,7 +26,7 @@ class History(Frozen):
 
     Attributes:
         judgements: the looks, oldest first, one per `observed_at`.
-        shadowed: observations left out because a newer or better delivery shows the same instant.
+        shadowed: observations left out because a newer or better one of another sensor shows the same instant.
         horizon: looks before this can no longer be placed; null while nothing has been forgotten.
         starts: when the history was begun anew. A look is judged only against those since the last start.
     """
@@ -41,15 +39,15 @@ class History(Frozen):
     @property
     def scenes(self) -> set[str]:
         """Ids of all scenes, including those left out."""
-        return {seen.scene for seen in (*self.judgements, *self.shadowed)}
+        return {scene for seen in (*self.judgements, *self.shadowed) for scene in seen.scenes}
 
     def of_scene(self, scene: str) -> Judgement | None:
-        """The judgement of a scene, if it is there."""
-        return next((judgement for judgement in self.judgements if judgement.scene == scene), None)
+        """The judgement of the look that a scene belongs to, if it is there."""
+        return next((judgement for judgement in self.judgements if scene in judgement.scenes), None)
 
 
 def enter(history: History, seen: Observation, rule: Rule, starts: Sequence[datetime] = ()) -> History:
-    """The history with an observation entered, or with the one of its scene replaced.
+    """The history with an observation entered, in place of those with scenes of its own.
 
     An observation from beyond the horizon changes nothing.
 
@@ -64,23 +62,23 @@ def enter(history: History, seen: Observation, rule: Rule, starts: Sequence[date
     changed = set(starts) ^ set(history.starts)
     history = history.model_copy(update={"starts": tuple(sorted(starts))})
     newest = not history.judgements or seen.observed_at > history.judgements[-1].observed_at
-    if newest and not changed and seen.scene not in history.scenes:
+    if newest and not changed and history.scenes.isdisjoint(seen.scenes):
         judgement = _judged(history.judgements, seen, rule, history.starts, archival=False)
         return _bounded(history.model_copy(update={"judgements": (*history.judgements, judgement)}), rule)
     return _bounded(_rearranged(history, seen, rule, min(changed, default=None), archival=not newest), rule)
 
 
 def _is_beyond(history: History, seen: Observation) -> bool:
-    placed = history.of_scene(seen.scene)
-    earliest = min(seen.observed_at, placed.observed_at) if placed else seen.observed_at
+    placed = filter(None, map(history.of_scene, seen.scenes))
+    earliest = min(look.observed_at for look in (seen, *placed))
     return history.horizon is not None and earliest < history.horizon
 
 
 def _rearranged(
     history: History, seen: Observation, rule: Rule, changed_at: datetime | None, *, archival: bool
 ) -> History:
-    archival_of = {judgement.scene: judgement.archival for judgement in history.judgements}
-    others = [held for held in (*history.judgements, *history.shadowed) if held.scene != seen.scene]
+    archival_of = {scene: judgement.archival for judgement in history.judgements for scene in judgement.scenes}
+    others = [held for held in (*history.judgements, *history.shadowed) if set(held.scenes).isdisjoint(seen.scenes)]
     shown, shadowed = _best_of_each_instant([*others, seen])
     unchanged = 0
     for held, look in zip(history.judgements, shown, strict=False):
@@ -89,7 +87,9 @@ def _rearranged(
         unchanged += 1
     judgements = list(history.judgements[:unchanged])
     for look in shown[unchanged:]:
-        late = archival_of.get(look.scene, archival or look.scene != seen.scene)
+        late = min(
+            (archival_of[scene] for scene in look.scenes if scene in archival_of), default=archival or look is not seen
+        )
         judgements.append(_judged(judgements, look, rule, history.starts, archival=late))
     return History(
         judgements=tuple(judgements), shadowed=tuple(shadowed), horizon=history.horizon, starts=history.starts

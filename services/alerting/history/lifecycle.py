@@ -161,7 +161,7 @@ def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
     """The last run that has looks in the time of the record."""
     for index in reversed(range(len(runs))):
         looks = runs[index].looks
-        if looks[0].observed_at <= record.look_at and looks[-1].observed_at >= record.opened_at:
+        if looks[0].observed_at <= record.look_at and looks[-1].ended_at >= record.opened_at:
             return index
     return None
 
@@ -199,7 +199,7 @@ def _reason_for_update(record: AlertRecord, look: Judgement) -> str:
     """Why consumers should hear of a standing alert again; empty if nothing that they know has changed."""
     if not record.stands:
         return f"The history was corrected: the alert had ended, and stands again as of {day(look.observed_at)}."
-    if look.observed_at != record.look_at:
+    if not look.includes(record.look_at):
         later = look.observed_at > record.look_at
         return look.reason if later else f"The look of {day(record.look_at)} was corrected and no longer counts."
     if look.count != record.count:
@@ -212,8 +212,8 @@ def _reason_for_update(record: AlertRecord, look: Judgement) -> str:
 def _retraction(record: AlertRecord, judgements: Judgements) -> DueTransition | None:
     if record.transition is Transition.RETRACTED or not judgements or judgements[0].observed_at > record.opened_at:
         return None
-    look = next((one for one in judgements if one.observed_at == record.look_at), judgements[-1])
-    if look.observed_at != record.look_at:
+    look = next((one for one in judgements if one.includes(record.look_at)), judgements[-1])
+    if not look.includes(record.look_at):
         reason = f"The look of {day(record.look_at)} no longer counts."
     elif look.count is None:
         reason = f"The count of {day(look.observed_at)} was withdrawn."

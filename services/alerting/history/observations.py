@@ -10,9 +10,10 @@ from datetime import datetime
 
 from shapely import box
 
+from railwatch.services.alerting.history.overlaps import TrackSeen
 from railwatch.services.alerting.rule.judgement import Observation
 from railwatch.shared.clock import lies_ahead
-from railwatch.shared.counts import UtcDatetime
+from railwatch.shared.counts import TileCount, UtcDatetime
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, Look
 from railwatch.shared.geography import shape_from_lon_lat
@@ -20,6 +21,10 @@ from railwatch.shared.sites import Site
 
 # A count may be this many times what the tile's tracks hold of the shortest cars.
 CAPACITY_SLACK = 2.0
+# From this coverage on, no other frame can add to a tile.
+ALL_SEEN = 0.99
+# The detector's word for a picture that ends inside the cell.
+OUTSIDE = "partly-outside"
 
 
 class TileReading(Look):
@@ -29,11 +34,17 @@ class TileReading(Look):
         event: id of the count event.
         recorded_at: when it was recorded. Of two counts of one tile, the one that was recorded later is valid.
         tiles_in_scene: every tile of the site that the scene covers.
+        sensor: which sensor took the scene; null if nobody said.
+        outside: whether the picture ends inside the tile's cell, so that another frame may show the rest.
+        tracks: what the tile shows, by track. It is kept only where another frame can add to it.
     """
 
     event: str
     recorded_at: UtcDatetime
     tiles_in_scene: tuple[str, ...]
+    sensor: str | None = None
+    outside: bool = False
+    tracks: dict[str, TrackSeen] | None = None
 
 
 Readings = Mapping[str, TileReading]
@@ -85,7 +96,22 @@ def reading(event: CountEvent) -> TileReading:
         low=event.result.low,
         high=event.result.high,
         coverage=event.result.coverage,
+        sensor=event.sensor,
+        outside=OUTSIDE in event.result.reasons,
+        tracks=_tracks(event.result),
     )
+
+
+def _tracks(result: TileCount) -> dict[str, TrackSeen] | None:
+    if result.coverage >= ALL_SEEN:
+        return None
+    return {
+        track.track: TrackSeen(
+            seen_m=track.seen_m, cars_m=tuple(car.along_m for car in track.cars if car.along_m is not None)
+        )
+        for track in result.tracks
+        if track.seen_m
+    } or None
 
 
 def _recency(reading: TileReading) -> tuple[datetime, str]:
@@ -100,9 +126,14 @@ def merge(readings: Readings, tile: str, new: TileReading) -> dict[str, TileRead
     return {**readings, tile: new}
 
 
+def last_recorded(readings: Readings) -> TileReading:
+    """The reading that was recorded last. It says what holds for all of the scene."""
+    return max(readings.values(), key=_recency)
+
+
 def expected_tiles(readings: Readings) -> tuple[str, ...]:
     """The tiles that the scene covers, as its last recorded count says."""
-    return max(readings.values(), key=_recency).tiles_in_scene
+    return last_recorded(readings).tiles_in_scene
 
 
 def complete(readings: Readings) -> bool:
@@ -142,7 +173,7 @@ def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Ob
         high = count + math.sqrt(math.fsum((hi - c) ** 2 for c, _, hi in counted))
     return Observation(
         scene=scene,
-        observed_at=max(readings.values(), key=_recency).observed_at,
+        observed_at=last_recorded(readings).observed_at,
         count=count,
         low=low,
         high=high,

@@ -1,12 +1,16 @@
 """The values of alerting: what was seen of a site, the rule by which it is judged, and what was found."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
 from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.events import JudgedLook, Look, Onset, Transition
+
+# From this share of the track length on, a count stands for the whole of it. The detector says the same with `ok`.
+WHOLE_COVERAGE = 0.95
 
 
 class State(StrEnum):
@@ -36,19 +40,23 @@ class Rule:
     false_alarm_rate: float = 0.01
     minimum_looks: int = 8
     minimum_coverage: float = 0.5
-    whole_coverage: float = 0.95
+    whole_coverage: float = WHOLE_COVERAGE
     guard_looks: int = 2
     window_looks: int = 120
     window_days: float = 3 * 365.25
 
 
 class Observation(Look):
-    """A look and the scene that it comes from.
+    """A look and the scenes that it comes from.
 
     Attributes:
-        scene: id of the scene.
+        scene: id of the scene; of several frames of one pass, the first that has a part in the look.
         missing_tiles: tiles of the scene that were not counted.
         counted_at: when the last of its counts was recorded; null if an earlier version of Railwatch wrote it.
+        frames: the scenes that the look is joined from, in order of time; empty if there is only one.
+        left_out: other scenes of the same pass, which add nothing: they show what others show, or nothing.
+        last_frame_at: when the last frame of the pass was taken; null if there is only one. `observed_at` is that of
+            the first.
     """
 
     model_config = ConfigDict(revalidate_instances="subclass-instances")
@@ -56,6 +64,23 @@ class Observation(Look):
     scene: str
     missing_tiles: tuple[str, ...] = ()
     counted_at: UtcDatetime | None = None
+    frames: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    last_frame_at: UtcDatetime | None = None
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """All scenes of the pass: those that the look is joined from first."""
+        return (*(self.frames or (self.scene,)), *self.left_out)
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the last frame was taken."""
+        return self.last_frame_at or self.observed_at
+
+    def includes(self, at: datetime) -> bool:
+        """Whether a time lies in the pass. As frames come in late, the time of a look may change."""
+        return self.observed_at <= at <= self.ended_at
 
 
 class Judgement(Observation, JudgedLook):

@@ -35,8 +35,13 @@ def missed_field(site: str, miss: Miss) -> str:
     return f"{site}/{miss}"
 
 
+def waiting_key(site: str) -> str:
+    """The name of the key that holds the scenes of a site that wait for more of their pass."""
+    return site_key("waiting", site)
+
+
 def waiting_member(site: str, scene: str) -> str:
-    """The name of a scene that waits for its tiles, among the deadlines."""
+    """The name of a scene that waits for more of its pass, among the deadlines."""
     return f"{site}/{scene}"
 
 

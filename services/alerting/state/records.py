@@ -26,7 +26,7 @@ class SceneRecord(Frozen):
 
     Attributes:
         readings: the last recorded reading of each tile.
-        due_at: when to stop waiting for the missing tiles; null once the scene has entered the history.
+        due_at: when to stop waiting for its tiles and other frames of its pass; null once it has entered the history.
     """
 
     readings: dict[str, TileReading]

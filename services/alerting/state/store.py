@@ -7,7 +7,8 @@
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
 | `caused:<site>` | list | the transitions that each count brought about, newest first |
-| `deadlines` | sorted set | `<site>/<scene>` of scenes that wait for tiles, by the end of their wait |
+| `waiting:<site>` | set | the scenes that wait for tiles, or for other frames of their pass |
+| `deadlines` | sorted set | `<site>/<scene>` of these, by the end of their wait |
 | `outbox` | list | events to publish that no record in Kafka causes: `<alert>/<sequence>`, or the whole event |
 | `silenced` | hash | by alert id, the end of its silence |
 | `known-since` | hash | by site, when it entered the catalogue |

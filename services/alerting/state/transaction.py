@@ -1,6 +1,7 @@
 """One change of one site's state in Redis. `alerting.state.store` describes the keys."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from railwatch.services.alerting.state.keys import (
     outbox_item,
     record_keys,
     site_key,
+    waiting_key,
     waiting_member,
 )
 from railwatch.services.alerting.state.records import (
@@ -61,6 +63,10 @@ class Transaction:
         found = self._pipe.hget(site_key("scenes", self.site), scene)
         return SceneRecord.model_validate_json(found) if found else None
 
+    def waiting(self) -> set[str]:
+        """The scenes that wait for more of their pass."""
+        return set(self._pipe.smembers(waiting_key(self.site)))
+
     def evidence(self, scene: str) -> dict[str, EvidenceItem]:
         """Pictures and provenance of a scene, by tile; empty if they are no longer kept."""
         if scene not in self._pictures:
@@ -92,22 +98,25 @@ class Transaction:
                 return tuple(AlertEvent.model_validate_json(event) for event in found if event)
         return ()
 
-    def put_scene(self, scene: str, record: SceneRecord, evidence: Mapping[str, EvidenceItem]) -> None:
-        """Keep a scene, and wait for its missing tiles until it is due."""
-        self._stage(self._pipe.hset, site_key("scenes", self.site), scene, record.model_dump_json())
+    def put_scene(self, scene: str, record: SceneRecord, evidence: Mapping[str, EvidenceItem] | None = None) -> None:
+        """Keep a scene, and wait for more of its pass until it is due."""
+        text = record.model_dump_json(exclude_defaults=True)
+        self._stage(self._pipe.hset, site_key("scenes", self.site), scene, text)
         if evidence:
             self._pictures[scene] = dict(evidence)
             pictures = _EVIDENCE.dump_json(self._pictures[scene]).decode()
             self._stage(self._pipe.hset, site_key("evidence", self.site), scene, pictures)
         if record.due_at is not None:
             self._stage(self._pipe.zadd, DEADLINES, {waiting_member(self.site, scene): record.due_at.timestamp()})
+            self._stage(self._pipe.sadd, waiting_key(self.site), scene)
 
     def stop_waiting(self, scene: str) -> None:
-        """Forget the scene's deadline: it is complete, or its time is up."""
+        """Forget the scene's deadline: its pass is complete, or its time is up."""
         self._stage(self._pipe.zrem, DEADLINES, waiting_member(self.site, scene))
+        self._stage(self._pipe.srem, waiting_key(self.site), scene)
 
-    def put_record(self, record: SiteRecord, entered: str | None = None) -> None:
-        """Keep the record after a scene entered its history. Forget the scenes and pictures that it needs no more."""
+    def put_record(self, record: SiteRecord, entered: Collection[str] = ()) -> None:
+        """Keep the record after scenes entered its history. Forget the scenes and pictures that it needs no more."""
         text_key, lines_key = record_keys(self.site)
         if (text := record_text(record)) != self._held_text:
             self._stage(self._pipe.set, text_key, text)
@@ -116,11 +125,10 @@ class Transaction:
             self._stage(self._pipe.append, lines_key, judgement_lines(judgements[len(held) :]))
         else:
             self._stage(self._pipe.set, lines_key, judgement_lines(judgements))
-        forgotten = self.record.history.scenes | ({entered} if entered else set())
-        forgotten -= record.history.scenes
-        scenes = [judgement.scene for judgement in judgements[-2 * EVIDENCE_SCENES :]]
-        newest, passed = scenes[-EVIDENCE_SCENES:], scenes[:-EVIDENCE_SCENES]
-        unpictured = {*passed, *forgotten, *([entered] if entered else ())}.difference(newest)
+        forgotten = self.record.history.scenes.union(entered) - record.history.scenes
+        scenes = [judgement.scenes for judgement in judgements[-2 * EVIDENCE_SCENES :]]
+        newest, passed = chain(*scenes[-EVIDENCE_SCENES:]), chain(*scenes[:-EVIDENCE_SCENES])
+        unpictured = {*passed, *forgotten, *entered}.difference(newest)
         if forgotten:
             self._stage(self._pipe.hdel, site_key("scenes", self.site), *sorted(forgotten))
         if unpictured:

@@ -1,0 +1,159 @@
+"""Frames of one pass become one look, with the state in Redis."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+import redis
+
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
+from railwatch.services.alerting.state.store import Store
+from railwatch.shared.events import AlertEvent, CountEvent, Transition
+from railwatch.shared.settings import RedisSettings
+from railwatch.shared.state import connect
+from tests.support.alerting import RECORDED, count_event, frame_event, on_day, small_site
+from tests.support.clock import Clock
+
+QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
+# A cut of 70 cars, most of it in the middle frame.
+CUT = [550 + 14.0 * car for car in range(70)]
+PARTS = [(0, 700), (650, 1400), (1350, 2000)]
+FRAMES = [frame_event(61, part, CUT, minute=minute) for minute, part in enumerate(PARTS)]
+
+
+@pytest.fixture
+def redis_client(redis_settings: RedisSettings) -> redis.Redis:
+    return connect(redis_settings)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(RECORDED)
+
+
+@pytest.fixture
+def store(redis_client: redis.Redis) -> Store:
+    return Store(redis_client)
+
+
+@pytest.fixture
+def handler(store: Store, clock: Clock) -> CountHandler:
+    wait, span = timedelta(minutes=15), timedelta(minutes=10)
+    sites = {"tumangang": small_site()}
+    return CountHandler(store, sites, Rule(), wait, span, "https://railwatch.example/", clock)
+
+
+def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:
+    return [alert for event in events for alert in handler.handle(event)]
+
+
+def looks(store: Store) -> Sequence[Judgement]:
+    return store.record("tumangang").history.judgements
+
+
+def test_a_pass_waits_for_its_frames_and_counts_each_car_once(handler: CountHandler, store: Store) -> None:
+    handle(handler, *QUIET)
+    assert handle(handler, *FRAMES[:2]) == []
+    assert len(looks(store)) == 20
+    (opened,) = handle(handler, FRAMES[2])
+    look = looks(store)[-1]
+    assert (look.count, look.coverage, len(looks(store))) == (70, pytest.approx(1.0), 21)
+    assert look.frames == tuple(frame.scene for frame in FRAMES)
+    assert (opened.transition, opened.look.count) == (Transition.OPENED, 70)
+    assert [item.scene for item in opened.evidence] == list(look.frames)
+    handler.settle_due()
+    assert store.outbox() == []
+
+
+def test_frames_in_any_order_and_again_give_one_history_and_the_same_events(
+    handler: CountHandler, store: Store, redis_client: redis.Redis
+) -> None:
+    found = []
+    for order in permutations(FRAMES):
+        redis_client.flushall()
+        alerts = handle(handler, *QUIET, *order)
+        assert handle(handler, *QUIET, *order) == alerts
+        found.append(([alert.id for alert in alerts], store.record("tumangang").history))
+    assert all(one == found[0] for one in found)
+
+
+def test_a_pass_of_which_a_frame_is_missing_is_judged_in_time_and_corrected_when_it_comes(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    handle(handler, *QUIET, FRAMES[1], FRAMES[2])
+    clock.turn(minutes=15)
+    handler.settle_due()
+    (opened,) = store.outbox()
+    assert isinstance(opened, AlertEvent)
+    assert opened.look.coverage == pytest.approx(0.675)
+    assert "Only 68% of the track could be seen." in opened.sentence
+    clock.turn(hours=9)
+    (updated,) = handle(handler, FRAMES[0])
+    assert (updated.alert, updated.sequence, updated.transition) == (opened.alert, 2, Transition.UPDATED)
+    assert (updated.look.count, updated.look.coverage) == (70, pytest.approx(1.0))
+    assert updated.reason.startswith("The count of 1 May 2023 was corrected")
+    look = looks(store)[-1]
+    assert (look.observed_at, look.archival, len(looks(store))) == (on_day(61), False, 21)
+
+
+def test_a_late_frame_takes_back_an_alert_that_only_doubled_cars_had_raised(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    first = frame_event(61, (0, 1000), CUT, scene="S1", recorded_at=RECORDED)
+    again = frame_event(61, (0, 1000), CUT[:3], scene="S2", minute=1, recorded_at=RECORDED + timedelta(hours=1))
+    handle(handler, *QUIET, first)
+    clock.turn(minutes=15)
+    handler.settle_due()
+    (opened,) = store.outbox()
+    (retracted,) = handle(handler, again)
+    assert (retracted.about, retracted.transition) == (opened.about, Transition.RETRACTED)
+    assert (looks(store)[-1].scene, looks(store)[-1].left_out) == ("S2", ("S1",))
+
+
+def test_frames_of_two_sensors_or_of_two_orbits_are_looks_of_their_own(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    other = frame_event(61, PARTS[1], CUT, minute=60, sensor="worldview-3", scene="other")
+    next_orbit = frame_event(61, PARTS[2], CUT, minute=95, scene="next")
+    handle(handler, FRAMES[0], other, next_orbit)
+    clock.turn(minutes=15)
+    handler.settle_due()
+    assert [look.scene for look in looks(store)] == ["frame-61-0", "other", "next"]
+
+
+def test_a_scene_whose_time_was_corrected_leaves_its_pass(handler: CountHandler, store: Store) -> None:
+    handle(handler, *FRAMES)
+    moved = FRAMES[1].model_copy(
+        update={"observed_at": on_day(60), "recorded_at": RECORDED + timedelta(hours=1), "scene": FRAMES[1].scene}
+    )
+    handle(handler, moved)
+    alone, pair = looks(store)
+    assert (alone.observed_at, alone.frames) == (on_day(60), ())
+    assert pair.frames == (FRAMES[0].scene, FRAMES[2].scene)
+    assert pair.count == len([at for at in CUT if at < 700 or at >= 1350])
+
+
+def test_a_part_of_a_pass_ends_no_alert_and_the_whole_pass_does(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    handle(handler, *QUIET, *FRAMES)
+    few = [100.0, 1800.0, 1900.0]
+    west, east = (frame_event(64, part, few, minute=part[0] / 1000) for part in ((0, 1300), (1300, 2000)))
+    assert handle(handler, west) == []
+    clock.turn(minutes=15)
+    handler.settle_due()
+    (updated,) = store.outbox()
+    assert updated.transition is Transition.UPDATED
+    assert "do not show that the surge has ended" in updated.reason
+    assert looks(store)[-1].state is State.ALERT
+    (resolved,) = handle(handler, east)
+    assert (resolved.transition, resolved.look.count) == (Transition.RESOLVED, 3)
+
+
+def test_a_scene_that_shows_the_whole_site_waits_for_nothing(handler: CountHandler, store: Store) -> None:
+    handle(handler, count_event(1, 9, sensor="skysat-c3"))
+    assert len(looks(store)) == 1
+    handle(handler, count_event(2, 9, coverage=0.7, reasons=("partly-hidden",)))
+    assert len(looks(store)) == 2, "another frame shows nothing through a cloud"
