@@ -19,7 +19,7 @@ LEAST_SIDE_PX = 32
 
 def trimmed(raster: Raster) -> Raster:
     """A picture without the rows and columns along its border that hold no data. No pixel is resampled."""
-    rows, cols = (_reach(raster.valid.any(axis=axis)) for axis in (1, 0))
+    rows, cols = (_reach(np.asarray(raster.valid.any(axis=axis))) for axis in (1, 0))
     if (rows.stop - rows.start, cols.stop - cols.start) == raster.shape:
         return raster
     return replace(

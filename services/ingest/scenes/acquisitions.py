@@ -29,8 +29,9 @@ from railwatch.shared.events import Slug, TileRole, derived_id
 # What satellites of one orbit see of one place is at least an orbit apart, some 90 minutes. The times that a provider
 # gives for one acquisition are minutes apart: its start, its middle, its end.
 ONE_ACQUISITION = timedelta(minutes=10)
-# Deliveries of one acquisition show the same ground: this share of what both of them show.
-SAME_GROUND = 0.5
+# A delivery replaces another one if both show the same ground: this share of what they show together. What shows less
+# is a frame of its own. Alerting joins frames, so that nothing that the other one showed is lost.
+SAME_GROUND = 0.9
 # Deliveries under one id, or with the same pixels, that are remembered. Only an id that means nothing has more.
 REMEMBERED = 64
 

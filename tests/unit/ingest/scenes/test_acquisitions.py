@@ -102,6 +102,11 @@ def test_frames_under_one_id_are_scenes_of_their_own(provider: Provider) -> None
     assert provider.deliver("strip", half=right, seed=2) == "strip-20231005T021100Z"
 
 
+def test_new_processing_of_a_part_does_not_replace_the_whole(provider: Provider) -> None:
+    assert provider.deliver("S1") == "S1"
+    assert provider.deliver("S1", seed=2, half=slice(0, 330)) == "S1-20231005T021100Z"
+
+
 def test_two_frames_of_one_moment_and_one_id_stay_apart(provider: Provider) -> None:
     names = {provider.deliver("strip", half=slice(start, start + 150)) for start in (100, 220, 340)}
     assert len(names) == 3
