@@ -14,18 +14,22 @@ from typing import Any
 import numpy as np
 import rasterio
 from pyproj.exceptions import ProjError
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
+from railwatch.shared.tiff import largest_block_bytes
 
 MAX_BANDS = 16
+# Bits of the widest integer.
+MAX_BITS = 64
 # A scale or an offset beyond this, or a scale below its inverse, is absurd.
 LARGEST_SCALE = 1e12
-# The first four bytes of a TIFF and of a BigTIFF, in both byte orders.
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# A picture whose pixels are so much longer than wide is no picture of the ground.
+MAX_ANISOTROPY = 10.0
 # Only the one file is read: no sidecar beside it, no world file, no network.
 LOCKED_DOWN = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -86,25 +90,37 @@ def open_geotiff(source: Path | bytes, limits: Limits) -> Iterator[Geotiff]:
             `block-too-large`, `bands-unsupported`, `dtype-unsupported`, `crs-missing` or `crs-unusable`.
         OSError: the file cannot be opened at all.
     """
-    if _magic(source) not in TIFF_MAGIC:
-        raise UnprocessableError("format-unsupported", "The file is not a TIFF; it must be a GeoTIFF or COG.")
+    largest_bytes = largest_block_bytes(source)
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(**LOCKED_DOWN))
         try:
-            dataset = stack.enter_context(_opened(source, stack))
-            _check_size(dataset, limits)
-            _check_bands(dataset, limits)
-            yield _placed(dataset)
-        except RasterioError as error:
-            problem = "The GeoTIFF is truncated or damaged. Send the whole file."
-            raise UnprocessableError("decode-failed", problem) from error
+            yield _checked(source, limits, largest_bytes, stack)
+        except (RasterioError, CPLE_BaseError) as error:
+            raise _damaged() from error
 
 
-def _magic(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source[:4]
-    with source.open("rb") as file:
-        return file.read(4)
+def bits_per_sample(dataset: DatasetReader, band: int) -> int | None:
+    """How many bits of an integer a band uses, if the file says so."""
+    bits = dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", "")
+    return int(bits) if bits.isdecimal() and 0 < int(bits[:3]) <= MAX_BITS else None
+
+
+def _checked(source: Path | bytes, limits: Limits, largest_bytes: int, stack: ExitStack) -> Geotiff:
+    try:
+        dataset = stack.enter_context(_opened(source, stack))
+        _check_size(dataset, limits, largest_bytes)
+        _check_bands(dataset, limits)
+        for band in dataset.indexes:
+            bits_per_sample(dataset, band)
+        # What is read later, from tags that may have any bytes.
+        _ = dataset.descriptions, dataset.scales, dataset.offsets, dataset.nodatavals, dataset.mask_flag_enums
+        return _placed(dataset)
+    except (ValueError, TypeError, ArithmeticError) as error:  # words and numbers that Python cannot take
+        raise _damaged() from error
+
+
+def _damaged() -> UnprocessableError:
+    return UnprocessableError("decode-failed", "The GeoTIFF is truncated or damaged. Send the whole file.")
 
 
 def _opened(source: Path | bytes, stack: ExitStack) -> DatasetReader:
@@ -114,7 +130,7 @@ def _opened(source: Path | bytes, stack: ExitStack) -> DatasetReader:
         return rasterio.open(file, driver="GTiff")
 
 
-def _check_size(dataset: DatasetReader, limits: Limits) -> None:
+def _check_size(dataset: DatasetReader, limits: Limits, largest_bytes: int) -> None:
     size = f"The raster is {dataset.width} x {dataset.height} pixels"
     if dataset.width * dataset.height > limits.max_pixels:
         problem = f"{size}, more than {limits.max_pixels} in all; cut it to the site."
@@ -124,7 +140,7 @@ def _check_size(dataset: DatasetReader, limits: Limits) -> None:
         raise UnprocessableError("too-few-pixels", problem)
     rows, columns = dataset.block_shapes[0]
     bands = dataset.count if dataset.interleaving is Interleaving.pixel else 1
-    block_bytes = rows * columns * bands * np.dtype(dataset.dtypes[0]).itemsize
+    block_bytes = max(largest_bytes, rows * columns * bands * np.dtype(dataset.dtypes[0]).itemsize)
     if block_bytes > limits.max_block_bytes:
         raise UnprocessableError(
             "block-too-large",
@@ -150,17 +166,23 @@ def _check_bands(dataset: DatasetReader, limits: Limits) -> None:
 
 
 def _placed(dataset: DatasetReader) -> Geotiff:
-    if dataset.crs is None or dataset.transform.is_identity:
-        raise UnprocessableError(
-            "crs-missing", "The raster has no CRS or no geotransform; it must be orthorectified and georeferenced."
-        )
-    grid = PixelGrid(dataset.transform, dataset.crs)
     try:
+        crs, transform = dataset.crs, dataset.transform
+        if crs is None or transform.is_identity:
+            raise UnprocessableError(
+                "crs-missing", "The raster has no CRS or no geotransform; it must be orthorectified and georeferenced."
+            )
+        if not (all(map(math.isfinite, transform)) and abs(transform.determinant) > 0):
+            raise crs_unusable()
+        grid = PixelGrid(transform, crs)
         pixel_size_m = grid.pixel_size_m(dataset.width / 2, dataset.height / 2)
-    except (ProjError, CRSError) as error:
-        raise crs_unusable(dataset) from error
-    if not (all(map(math.isfinite, pixel_size_m)) and (dataset.crs.is_projected or dataset.crs.is_geographic)):
-        raise crs_unusable(dataset)
+        on_earth = crs.is_projected or crs.is_geographic
+    except (ProjError, CRSError, ValueError, ArithmeticError) as error:  # a CRS of any words and numbers
+        raise crs_unusable() from error
+    if not (on_earth and all(map(math.isfinite, pixel_size_m)) and min(pixel_size_m) > 0):
+        raise crs_unusable()
+    if max(pixel_size_m) > MAX_ANISOTROPY * min(pixel_size_m):
+        raise crs_unusable()
     return Geotiff(dataset, grid, pixel_size_m)
 
 
@@ -174,9 +196,8 @@ def scaling_is_usable(scales: tuple[Any, ...], offsets: tuple[Any, ...]) -> bool
     )
 
 
-def crs_unusable(dataset: DatasetReader) -> UnprocessableError:
+def crs_unusable() -> UnprocessableError:
     """The fault of a raster whose position in its CRS is no place on Earth."""
-    name = dataset.crs.to_string()[:60]
     return UnprocessableError(
-        "crs-unusable", f"The raster's position in its CRS ({name}) is no place on Earth; check CRS and geotransform."
+        "crs-unusable", "The raster's position in its CRS is no place on Earth; check its CRS and its geotransform."
     )

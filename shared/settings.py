@@ -14,15 +14,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    FilePath,
     SecretStr,
     ValidationError,
     model_validator,
@@ -37,6 +37,19 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 # For a field with several values, separated by commas: `tokens: Annotated[tuple[SecretStr, ...], Separated]`.
 Separated = BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)
+
+
+def _existing(path: Path) -> Path:
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # no name that the operating system takes
+        found = False
+    if not found:
+        raise ValueError("path does not point to a file")
+    return path
+
+
+ExistingFile = Annotated[Path, AfterValidator(_existing)]
 
 
 class Group(BaseModel):
@@ -67,9 +80,9 @@ class KafkaSettings(Group):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    ssl_cafile: FilePath | None = None
-    ssl_certfile: FilePath | None = None
-    ssl_keyfile: FilePath | None = None
+    ssl_cafile: ExistingFile | None = None
+    ssl_certfile: ExistingFile | None = None
+    ssl_keyfile: ExistingFile | None = None
     session_timeout_ms: int = Field(default=45_000, ge=6_000, le=300_000)
 
     @model_validator(mode="after")
@@ -100,9 +113,9 @@ class RedisSettings(Group):
     url: str = Field(pattern=r"^rediss?://", description="redis://host:port/db or rediss://host:port/db")
     username: str | None = None
     password: SecretStr | None = None
-    tls_ca_file: FilePath | None = None
-    tls_cert_file: FilePath | None = None
-    tls_key_file: FilePath | None = None
+    tls_ca_file: ExistingFile | None = None
+    tls_cert_file: ExistingFile | None = None
+    tls_key_file: ExistingFile | None = None
     allow_eviction: bool = False
 
     @model_validator(mode="after")
@@ -220,6 +233,7 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
     elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
         yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
     else:
+        message = message.removeprefix("Value error, ")
         if kind == "too_short" and isinstance(fault["input"], str):  # type: ignore[index]
             message = message.replace("items after validation", "characters")
         yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."

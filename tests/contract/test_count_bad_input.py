@@ -11,6 +11,7 @@ from railwatch.render import write_pair
 from tests.contract.test_count_command import count
 from tests.support.geotiff import NoiseScene, reproject
 from tests.support.rendered import rendered
+from tests.support.tiff import ASCII, DOUBLE, LONG, good_tags, tiff
 
 Pixels = np.ndarray[Any, Any]
 
@@ -123,6 +124,29 @@ def test_a_tile_that_is_no_picture_of_the_place_is_rejected(
     assert found["quality"] == "rejected"
     assert found["count"] is None
     assert reasons & set(found["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (tiff(good_tags() | {322: (LONG, (65_536,)), 323: (LONG, (65_536,))}), "unpacks to"),
+        (tiff(good_tags() | {42112: (ASCII, b" " * 30_000_000)}), "bytes in its tag 42112"),
+        (tiff(good_tags() | {33550: (DOUBLE, (np.nan, 0.5, 0.0))}), "no place on Earth"),
+        (NoiseScene(crs=None).geotiff(), "no CRS"),
+    ],
+)
+@pytest.mark.parametrize("role", ["tile", "baseline"])
+def test_the_command_has_the_limits_of_the_services(
+    plain: Path, tmp_path: Path, file: bytes, message: str, role: str
+) -> None:
+    (tmp_path / "odd.tif").write_bytes(file)
+    (tmp_path / "odd.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:32652</SRS></PAMDataset>")
+    files = {"tile": plain / "tile.tif", "baseline": plain / "baseline.tif"} | {role: tmp_path / "odd.tif"}
+
+    done = count(files["tile"], "--baseline", files["baseline"], "--tracks", plain / "tracks.geojson", "--json")
+
+    assert (done.code, done.lines) == (1, [])
+    assert message in done.errors
 
 
 @pytest.mark.parametrize(

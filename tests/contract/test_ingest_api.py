@@ -23,6 +23,7 @@ from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings
 from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, reproject
 from tests.support.ingest import TOKEN, Desk, desk_over
+from tests.support.tiff import ASCII, DOUBLE, good_tags, tiff
 
 OBSERVED_AT = "2023-10-05T02:11:00Z"
 METADATA = {"observed_at": OBSERVED_AT, "scene": "S1", "sun": {"azimuth_deg": 168.0, "elevation_deg": 41.0}}
@@ -62,6 +63,12 @@ def item(href: str, **properties: Any) -> dict[str, Any]:
         "links": [],
         "assets": {"visual": {"href": href, "type": "image/tiff; application=geotiff"}},
     }
+
+
+def with_asset(**fields: Any) -> dict[str, Any]:
+    document = item("https://host/x.tif")
+    document["assets"]["visual"] |= fields
+    return document
 
 
 # What is published
@@ -230,6 +237,10 @@ REFUSED: list[tuple[str, int, bytes | None, Any]] = [
     ("stac-item-invalid", 422, None, item("x.tif", **{"railwatch:role": "poster"})),
     ("stac-item-invalid", 422, None, {**item("x.tif"), "id": "\ud800"}),
     ("metadata-invalid", 422, None, {**METADATA, "\ud800\n" * 5000: 3}),
+    ("metadata-invalid", 422, None, '{"sun":' + "[" * 900 + "]" * 900 + "}"),
+    ("crs-unusable", 422, tiff(good_tags() | {33550: (DOUBLE, (float("nan"), 0.5, 0.0))}), METADATA),
+    ("crs-unusable", 422, tiff(good_tags() | {33922: (DOUBLE, (0.0, 0.0, 0.0, float("inf"), 0.0, 0.0))}), METADATA),
+    ("decode-failed", 422, tiff(good_tags() | {42112: (ASCII, b"<" * 2_000_000)})[:1_900_000], METADATA),
 ]
 
 
@@ -281,6 +292,10 @@ def the_problem(desk: Desk, client: TestClient, answer: Response, status: int, r
         ("asset-missing", 422, {"json": item("file:///x.tif"), "params": {"asset": "pan"}}),
         ("asset-refused", 422, {"json": item("https://example.com/x.tif")}),
         ("asset-refused", 422, {"json": item("relative.tif")}),
+        ("asset-refused", 422, {"json": item("http://[::1/x.tif")}),
+        ("asset-missing", 422, {"json": with_asset(type=["image/tiff"])}),
+        ("asset-missing", 422, {"json": with_asset(roles={"data": 1})}),
+        ("asset-missing", 422, {"json": with_asset(roles=[None])}),
         ("scene-too-large", 413, {"json": item("file:///" + "x" * 2_000_000)}),
     ],
 )  # fmt: skip
@@ -290,6 +305,18 @@ def test_a_request_that_brings_no_scene_is_refused(
     answer = client.post("/v1/scenes", **request_)
     the_problem(desk, client, answer, status, reason)
     assert [letter.reason for letter in desk.dead_letters] == [reason]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "no-such-charset", "rot13", "\u00ff", "zip"])
+def test_any_charset_is_read_or_refused(desk: Desk, client: TestClient, charset: str) -> None:
+    parts = f'--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{json.dumps(METADATA)}\r\n'.encode()
+    parts += (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\xe9.tif"\r\n\r\n' + NoiseScene().geotiff()
+    )
+    headers = {"content-type": f"{FORM}; boundary=x; charset={charset}".encode("latin-1")}
+    answer = client.post("/v1/scenes", content=parts + b"\r\n--x--\r\n", headers=headers)
+    assert answer.status_code in {201, 400, 422}
+    assert len(desk.published) == 1
 
 
 def test_the_size_limit_holds_while_an_endless_body_comes_in(desk: Desk) -> None:

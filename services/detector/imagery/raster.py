@@ -17,6 +17,7 @@ from rasterio.warp import calculate_default_transform, reproject
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.scale import REFLECTANCE, Scale
 from railwatch.services.detector.imagery.structure import Blocks, on_blocks
+from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid, utm_zone
 
 # Megabytes that GDAL warps at a time. So much stays in the processor's cache.
@@ -27,6 +28,10 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 # Looks of one sensor in different light may be judged to have so different full scales (two bits), and no others.
 ONE_SENSOR = 5.0
+
+
+# Pixels of a picture on a metric grid, as a multiple of its own. Pixels may be ten times as long as wide, and turned.
+MOST_RESAMPLED = 24
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,9 @@ def on_metric_grid(pixels: Floats, valid: Mask, grid: PixelGrid, gsd_m: float) -
     utm = CRS.from_string(utm_zone(lon, lat))
     bounds = array_bounds(rows, cols, grid.transform)
     transform, width, height = calculate_default_transform(grid.crs, utm, cols, rows, *bounds, resolution=gsd_m)
+    if min(width, height) < 1 or width * height > MOST_RESAMPLED * rows * cols:
+        problem = f"The raster would be {width} x {height} pixels on a metric grid; check its CRS and its geotransform."
+        raise UnprocessableError("crs-unusable", problem)
     pixels, valid = resample(pixels, valid, grid, PixelGrid(transform, utm), (height, width))
     return Raster(pixels, valid, transform, utm, gsd_m)
 

@@ -6,7 +6,7 @@ import numpy as np
 from rasterio.io import DatasetReader
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Raw
-from railwatch.shared.geotiff import scaling_is_usable
+from railwatch.shared.geotiff import bits_per_sample, scaling_is_usable
 
 # Share of valid pixels that may be brighter than full scale: glints and hot pixels.
 BRIGHTER = 0.001
@@ -55,9 +55,9 @@ def scale_of(dataset: DatasetReader, band: int, values: Raw, valid: Mask) -> Sca
         valid: (rows, cols).
     """
     if values.dtype.kind in "ui":
-        declared = dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS")
+        declared = bits_per_sample(dataset, band)
         if declared:
-            return Scale(2.0 ** int(declared) - 1)
+            return Scale(2.0**declared - 1)
         if values.dtype == np.uint8:
             return Scale(255.0)
     brightest = values.max(axis=0)[valid]

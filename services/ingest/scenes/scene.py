@@ -55,7 +55,7 @@ def _footprint(geotiff: Geotiff) -> Polygon:
     outline = box(0, 0, width, height).segmentize(max(width, height) / 20)
     footprint = shapely.transform(outline, geotiff.grid.to_lon_lat, interleaved=False)
     if not (np.isfinite(footprint.bounds).all() and footprint.is_valid):
-        raise crs_unusable(geotiff.dataset)
+        raise crs_unusable()
     return footprint
 
 

@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.geotiff import bits_per_sample
 from railwatch.shared.masks import Hidden, ProviderMasks
 from railwatch.shared.sites import Cell, Site
 
@@ -166,8 +167,8 @@ def _packing(dataset: DatasetReader, dtype: np.dtype[np.generic]) -> dict[str, i
     """How the numbers are packed. Integers of fewer bits than their type stay so, and have no predictor."""
     if np.issubdtype(dtype, np.floating):
         return {"predictor": 3}
-    bits = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", "")
-    return {"nbits": int(bits)} if bits.isdecimal() else {"predictor": 2}
+    bits = bits_per_sample(dataset, 1)
+    return {"nbits": bits} if bits else {"predictor": 2}
 
 
 def _has_mask_of_its_own(dataset: DatasetReader) -> bool:

@@ -86,6 +86,11 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
             "RAILWATCH_KAFKA_SSL_CAFILE is wrong: path does not point",
         ),
         (
+            "RAILWATCH_KAFKA_SSL_CAFILE",
+            "/" + "a" * 3000,
+            "RAILWATCH_KAFKA_SSL_CAFILE is wrong: path does not point",
+        ),
+        (
             "RAILWATCH_KAFKA_SECURITY_PROTOCOL",
             "SASL_SSL",
             "RAILWATCH_KAFKA_SECURITY_PROTOCOL is SASL: RAILWATCH_KAFKA_SASL_MECHANISM, RAILWATCH_KAFKA_SASL_USERNAME",
