@@ -44,6 +44,10 @@ test-kafka: $(READY) ## Run the integration and end-to-end tests against real Ap
 	tests/kafka/fetch
 	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
 
+.PHONY: fuzz
+fuzz: $(READY) ## Feed every door with 5000 mutated inputs (INPUTS=..., SEED=... repeats a run, PIECES=... names some)
+	$(BIN)/python -W ignore -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(PIECES)
+
 .PHONY: lint
 lint: $(READY) ## Check format, lint, types, the direction of imports and the declared dependencies
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +13,10 @@ from railwatch.shared.process import SERVICES, Service
 
 # A loop that has not come round for this time is stuck. It normally comes round several times a second.
 ALIVE_WITHIN_S = 60.0
+
+NOT_WELL: dict[int | str, dict[str, Any]] = {
+    503: {"description": "It is not well.", "content": {"application/json": {}}}
+}
 
 _EVERY = MetricsOf(SERVICES)
 
@@ -63,13 +68,13 @@ def health_router(
     served = registry(service)
     router = APIRouter(tags=["operation"])
 
-    @router.get("/healthz", summary="Whether the service makes progress")
+    @router.get("/healthz", summary="Whether the service makes progress", responses=NOT_WELL)
     async def healthz() -> JSONResponse:  # it needs no thread, so it answers when all threads are busy
         alive = progress.alive(alive_within_s)
         body = {"status": "alive" if alive else "stuck", "last_progress_s": round(progress.age_s, 1)}
         return JSONResponse(body, 200 if alive else 503)
 
-    @router.get("/readyz", summary="Whether the service has all that it needs")
+    @router.get("/readyz", summary="Whether the service has all that it needs", responses=NOT_WELL)
     def readyz() -> JSONResponse:
         answers = {name: is_ready() for name, is_ready in ready.items()}
         for name, answer in answers.items():

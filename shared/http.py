@@ -20,6 +20,40 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = "10"
 
+# What every route may answer with, for the OpenAPI documents.
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    int(status): {
+        "description": status.phrase,
+        "content": {
+            PROBLEM_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer", "const": int(status)},
+                        "detail": {"type": "string"},
+                        "reason": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+    for status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+}
+
 
 def problem(
     status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None, reason: str = ""

@@ -29,7 +29,7 @@ from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import answer_with_problems, bearer_check, body_schema, json_body
+from railwatch.shared.http import PROBLEM_RESPONSES, answer_with_problems, bearer_check, body_schema, json_body
 from railwatch.shared.sites import Site
 
 # Media types of pictures that are served.
@@ -55,7 +55,7 @@ def make_app(
     ready: Mapping[str, Callable[[], bool]],
 ) -> FastAPI:
     """Alerting's HTTP API and pages. The tokens are those of people who may acknowledge and silence."""
-    app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "")
+    app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "", responses=PROBLEM_RESPONSES)
     answer_with_problems(app)
     app.include_router(health_router("alerting", progress, ready))
     app.include_router(sites_router(store, sites))

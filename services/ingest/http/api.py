@@ -23,7 +23,7 @@ from railwatch.services.ingest.scenes.metadata import read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import answer_with_problems, bearer_check, problem
+from railwatch.shared.http import PROBLEM_RESPONSES, answer_with_problems, bearer_check, problem
 from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
@@ -37,7 +37,7 @@ def make_app(
     intake: Intake, tokens: Sequence[SecretStr], progress: Progress, ready: Mapping[str, Callable[[], bool]]
 ) -> FastAPI:
     """All HTTP routes of ingest: scenes, health and metrics."""
-    app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION)
+    app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION, responses=PROBLEM_RESPONSES)
     answer_with_problems(app)
     app.include_router(scenes_router(intake, tokens))
     app.include_router(health_router("ingest", progress, ready))
