@@ -88,6 +88,7 @@ bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and 
 .PHONY: train
 train: $(READY) ## Make the detector's model files, a night on two cores (installs PyTorch, 3 GB)
 	$(BIN)/uv sync --quiet --frozen --all-extras
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.axis
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/cars.geojson),--real $(dir $(yard)))
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.joined
 

@@ -47,6 +47,18 @@ class Registration(Frozen):
     reliability: float = Field(ge=0, le=1)
 
 
+class CarKind(StrEnum):
+    """What a railcar looks like from above."""
+
+    COVERED = "covered"
+    OPEN = "open"
+    TANK = "tank"
+    FLAT = "flat"
+    CONTAINER = "container"
+    LOCOMOTIVE = "locomotive"
+    COACH = "coach"
+
+
 class Car(Frozen):
     """One railcar that was counted.
 
@@ -56,6 +68,8 @@ class Car(Frozen):
         length_m: length of the body along the track.
         probability: posterior probability that a car stands here.
         along_m: how far along its track the centre stands, metres from the track's first vertex.
+        kind: what it looks like; null where no kind is likelier than all others together.
+        kind_probability: how likely that kind is; null where there is none.
     """
 
     lon: float
@@ -63,6 +77,8 @@ class Car(Frozen):
     length_m: float = Field(gt=0)
     probability: float = Field(ge=0, le=1)
     along_m: float | None = Field(default=None, ge=0)
+    kind: CarKind | None = None
+    kind_probability: float | None = Field(default=None, ge=0, le=1)
 
 
 class TrackCount(Frozen):

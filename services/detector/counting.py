@@ -6,7 +6,8 @@ from dataclasses import replace
 from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.alignment.placing import MOST_ENTROPY, PLACED_BY_TRACKS
 from railwatch.services.detector.cars import evidence
-from railwatch.services.detector.cars.reading import clearest, model_for, readings
+from railwatch.services.detector.cars.choosing import best_reading
+from railwatch.services.detector.cars.reading import Reader, model_for
 from railwatch.services.detector.imagery.margins import within_margins
 from railwatch.services.detector.imagery.raster import Raster, on_scale_of
 from railwatch.services.detector.result import Counted, rejected, tallied
@@ -61,7 +62,7 @@ def count_tile(
     drawn = clip(lines, tile.shape, tile.gsd_m)
     if not drawn:
         return Counted(rejected(name, (*ground.reasons, "no-track"), ground))
-    reading = clearest(readings(drawn, tile, ground, models, sun, cell))
+    reading = best_reading(drawn, Reader(tile, ground, models, sun, cell))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     if reading.bare:

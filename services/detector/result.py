@@ -9,12 +9,12 @@ from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars.intervals import Calibration, Posterior, of_all
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
-from railwatch.services.detector.imagery.arrays import Mask, Points
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.extent import along_m
 from railwatch.services.detector.tracks.pieces import Piece
 from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout
-from railwatch.shared.counts import Car, Quality, Sun, TileCount, TrackCount
+from railwatch.shared.counts import Car, CarKind, Quality, Sun, TileCount, TrackCount
 from railwatch.shared.sites import Track
 
 # With at least this share of the cell's track in sight, the count stands for the whole cell.
@@ -58,6 +58,11 @@ class Stretch:
     def cars(self) -> tuple[Segment, ...]:
         """The cars in the order of the track's own direction."""
         return self.decoded.cars[::-1] if self.piece.turned else self.decoded.cars
+
+    def on(self, car: Segment) -> slice:
+        """The samples of the layout under a car, without what the tile's edge cuts off."""
+        first, stop = (self.samples.start - PAD + end for end in (car.start, car.stop))
+        return slice(max(first, self.samples.start), min(stop, self.samples.stop))
 
 
 def tallied(
@@ -156,6 +161,7 @@ def _track(
     found = [car for part in parts for car in part.cars]
     centres_px = np.array([shape.mean(axis=0) for shape in corners]).reshape(-1, 2)
     places = zip(tile.to_lonlat(centres_px).tolist(), along_m(track, tile, centres_px).tolist(), strict=True)
+    kinds = [_kind(reading.kinds, part.on(car)) for part in parts for car in part.cars]
     cars = tuple(
         Car(
             lon=lon,
@@ -163,8 +169,10 @@ def _track(
             length_m=(car.stop - car.start) * SAMPLE_M,
             probability=round(car.probability, 3),
             along_m=round(at, 1),
+            kind=kind,
+            kind_probability=likely,
         )
-        for car, ((lon, lat), at) in zip(found, places, strict=True)
+        for car, ((lon, lat), at), (kind, likely) in zip(found, places, kinds, strict=True)
     )
     samples = [int(reading.ours[part.samples].sum()) for part in parts]
     visible = any((reading.ours & reading.seen)[part.samples].any() for part in parts)
@@ -194,6 +202,19 @@ def _seen_m(track: Track, parts: list[Stretch], tile: Raster, reading: Reading) 
         at = along_m(track, tile, reading.layout.xy_px[runs.ravel()]).reshape(-1, 2)
         ends += [(round(max(a - SAMPLE_M / 2, 0.0), 1), round(b + SAMPLE_M / 2, 1)) for a, b in np.sort(at).tolist()]
     return tuple(sorted(ends))
+
+
+def _kind(logits: Floats | None, samples: slice) -> tuple[CarKind | None, float | None]:
+    """The kind of a car that is likelier than all others together, and how likely it is."""
+    if logits is None:
+        return None, None
+    mean = logits[samples].mean(axis=0)
+    chances = np.exp(mean - mean.max())
+    chances /= chances.sum()
+    best = int(chances.argmax())
+    if chances[best] <= 0.5:
+        return None, None
+    return tuple(CarKind)[best], round(float(chances[best]), 3)
 
 
 def _corners(layout: Layout, samples: slice, start: int, stop: int) -> Points:

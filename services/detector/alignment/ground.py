@@ -13,7 +13,7 @@ from railwatch.services.detector.imagery.quality import check_quality
 from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
-from railwatch.services.detector.tracks.network import Network
+from railwatch.services.detector.tracks.sessions import Session
 from railwatch.shared.counts import Registration
 from railwatch.shared.errors import TileRejectedError
 
@@ -56,7 +56,7 @@ class Ground:
 
 
 def prepare(
-    tile: Raster, baseline: Raster | None, centrelines: Sequence[Centreline], axis: Network | None = None
+    tile: Raster, baseline: Raster | None, centrelines: Sequence[Centreline], axis: Session | None = None
 ) -> Ground:
     """Checks a tile, brings its baseline into agreement with it, and finds what can be seen.
 
@@ -118,7 +118,7 @@ def _snow(alone: Visibility, valid: Mask, along_tracks: Mask) -> bool:
 
 
 def _matched(
-    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], along_tracks: Mask, axis: Network | None
+    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], along_tracks: Mask, axis: Session | None
 ) -> tuple[Match, tuple[str, ...]]:
     """The baseline registered onto the tile, and remarks on how."""
     _check_baseline(baseline)

@@ -16,9 +16,9 @@ from railwatch.services.detector.imagery.arrays import Points
 from railwatch.services.detector.imagery.raster import Raster, luminance
 from railwatch.services.detector.tracks.axes import KNOT_SAMPLES, axis_scores, by_piece, knots_of
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
-from railwatch.services.detector.tracks.network import Network
 from railwatch.services.detector.tracks.pieces import Piece, clip
 from railwatch.services.detector.tracks.refinement import displacements
+from railwatch.services.detector.tracks.sessions import Session
 from railwatch.services.detector.tracks.strips import SAMPLE_M, lay_out
 from railwatch.shared.counts import Registration
 
@@ -33,7 +33,7 @@ NEARLY_WHITE = 0.2
 BESIDE_M = 8.0
 # How far the mean of the axes' log-odds must lead the mean over all displacements. None of 913 rendered tiles with as
 # much track reached it under the tracks of another yard (median 0.7, standard deviation 0.07, largest 0.97).
-LEAST_LEAD = 1.0
+LEAST_LEAD = 1.5
 # Length of track, in metres, below which a place is not recognised.
 LEAST_TRACK_M = 500.0
 # Largest entropy of the evidence between track and train, in nats per sample (ln 2 where nothing is known), for the
@@ -48,7 +48,7 @@ NEAREST = 0.02
 
 
 def placed_by_tracks(
-    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], network: Network
+    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], network: Session
 ) -> Match | None:
     """The baseline moved onto the tile by the tracks alone; None where there is no snow, or the tile shows no tracks.
 
@@ -82,7 +82,7 @@ def _snowy(picture: Raster, centrelines: Sequence[Centreline]) -> bool:
     return bool(((luminance(pixels) > NEARLY_AS_BRIGHT * brightest) & (colour < NEARLY_WHITE)).mean() > SNOW_SHARE)
 
 
-def _tracks_at(picture: Raster, pieces: Sequence[Piece], network: Network) -> Points | None:
+def _tracks_at(picture: Raster, pieces: Sequence[Piece], network: Session) -> Points | None:
     """(2,), how far right and down of their lines a picture shows the tracks, metres; None where it does not."""
     layout = lay_out([piece.xy_px for piece in pieces], picture.gsd_m)
     knots = knots_of(layout)

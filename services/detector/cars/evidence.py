@@ -18,7 +18,9 @@ from railwatch.services.detector.cars.scores import Evidence, Weights
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster, luminance
+from railwatch.services.detector.tracks.axes import load_axes
 from railwatch.services.detector.tracks.network import Network, load_network
+from railwatch.services.detector.tracks.sessions import Session
 from railwatch.services.detector.tracks.strips import PAD, STEP_M, Layout
 
 MODEL_FILE = Path(__file__).with_name("model") / "evidence.npz"
@@ -26,7 +28,7 @@ MODEL_FILE = Path(__file__).with_name("model") / "evidence.npz"
 SEEN_SHARE = 0.7
 BODY_HALF_WIDTH_M = 1.5
 # The classes of the network.
-EMPTY, BODY, GAP = range(3)
+EMPTY, BODY, GAP = range(CLASSES := 3)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Models:
 
     pair: Model
     single: Model
-    axis: Network
+    axis: Session
     version: str
     joined: Joined | None = None
 
@@ -78,8 +80,8 @@ def load_models(path: Path = MODEL_FILE, joined: Path | None = JOINED_FILE) -> M
             )
             for name in ("pair", "single")
         )
-        axis = load_network(arrays, "axis.")
-    models = Models(pair, single, axis, made["version"])
+    axis = load_axes()
+    models = Models(pair, single, axis, f"{made['version']}-{axis.version}")
     return models if joined is None else with_joined(models, load_joined(joined))
 
 

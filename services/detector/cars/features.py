@@ -99,14 +99,12 @@ class Structure:
         across: (f,), the signs they take with it.
         along: (f,), the signs they take where the strip is run from its other end.
         groups: the features that come from one comparison of one pair of pictures, group by group.
-        signed: features whose sign only says which of two things is brighter; those of a group change it together.
     """
 
     order: Integers
     across: Floats
     along: Floats
     groups: tuple[tuple[int, ...], ...] = ()
-    signed: tuple[tuple[int, ...], ...] = ()
 
 
 @lru_cache

@@ -4,19 +4,18 @@ Its file also holds, as text, the weights of the segmentation and the calibratio
 (`railwatch.training.joined`). The same file and the same strips give the same evidence.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.imagery.arrays import Floats
+from railwatch.services.detector.tracks.sessions import Session, load_session
+from railwatch.shared.counts import CarKind
 
 JOINED_FILE = Path(__file__).with_name("model") / "joined.onnx"
 # Samples that are processed at a time, so that they fit into the processor's cache.
@@ -32,17 +31,22 @@ class Joined:
     """A network that is ready to run.
 
     Attributes:
-        session: of onnxruntime.
+        session: runs it.
         made: how it was made, and the weights and calibration of `pair` and `single`.
-        version: of its file.
     """
 
-    session: onnxruntime.InferenceSession
+    session: Session
     made: dict[str, Any]
-    version: str
+
+    @property
+    def version(self) -> str:
+        """Of its file."""
+        return self.session.version
 
     def __call__(self, planes: Callable[[slice], Floats], features: Floats, *, with_baseline: bool) -> Floats:
-        """Logits (n, 3) of empty track, body and gap: the mean over both directions in which a track can be run.
+        """Logits (n, 3 + kinds) of empty track, body and gap, and of each kind of car that may stand there.
+
+        They are the mean over both directions in which a track can be run.
 
         Args:
             planes: gives (channels, 2 k, w) of k samples, as `Channels.of` does.
@@ -52,7 +56,7 @@ class Joined:
         turn = structure(with_baseline=with_baseline)
         turned = _padded(features[:, turn.order] * (turn.across * turn.along), with_baseline=with_baseline)
         known = _padded(features, with_baseline=with_baseline)
-        logits = np.empty((len(features), 3), np.float32)
+        logits = np.empty((len(features), 3 + len(CarKind)), np.float32)
         for first in range(0, len(features), BLOCK):
             part = slice(max(first - REACH, 0), min(first + BLOCK + REACH, len(features)))
             seen = planes(part)
@@ -62,20 +66,13 @@ class Joined:
         return logits
 
     def _run(self, planes: Floats, features: Floats) -> Floats:
-        inputs = {"planes": np.ascontiguousarray(planes), "features": np.ascontiguousarray(features)}
-        return np.asarray(self.session.run(None, inputs)[0])
+        return self.session(planes=planes, features=features)
 
 
-@lru_cache(maxsize=4)
 def load_joined(path: Path = JOINED_FILE) -> Joined:
     """Reads a model file."""
-    content = path.read_bytes()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    made = json.loads(session.get_modelmeta().custom_metadata_map[MADE])
-    return Joined(session, made, hashlib.sha256(content).hexdigest()[:8])
+    session = load_session(path)
+    return Joined(session, json.loads(session.texts[MADE]))
 
 
 def _padded(features: Floats, *, with_baseline: bool) -> Floats:

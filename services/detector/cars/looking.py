@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from railwatch.services.detector.cars.evidence import BODY, EMPTY, GAP, Models, darkest, seen_samples, weigh
+from railwatch.services.detector.cars.evidence import BODY, CLASSES, EMPTY, GAP, Models, darkest, seen_samples, weigh
 from railwatch.services.detector.cars.features import features_of
 from railwatch.services.detector.cars.wide import channels_of, narrowed, pair_of, straighten_wide
 from railwatch.services.detector.imagery.arrays import Floats, Mask
@@ -42,15 +42,22 @@ class Weighed:
     Attributes:
         logits: (n, 3), the mean of the two networks.
         disagreement: (n,), difference of the two in the probability of a train, 0 to 1.
+        kinds: (n, kinds), logits of what kind of car stands there, if one does; None without the joined network.
     """
 
     logits: Floats
     disagreement: Floats
+    kinds: Floats | None = None
 
     def with_part(self, other: "Weighed", part: Mask) -> "Weighed":
         """This evidence, with that of `other` on a part (n,) of the samples."""
+        kinds = None
+        if self.kinds is not None and other.kinds is not None:
+            kinds = np.where(part[:, None], other.kinds, self.kinds)
         return Weighed(
-            np.where(part[:, None], other.logits, self.logits), np.where(part, other.disagreement, self.disagreement)
+            np.where(part[:, None], other.logits, self.logits),
+            np.where(part, other.disagreement, self.disagreement),
+            kinds,
         )
 
 
@@ -83,21 +90,24 @@ def weighed(models: Models, looked: Looked) -> Weighed:
 
     The log-odds of either network are clipped, so that one that is wrong and very sure does not outvote the other.
     """
-    known = looked.with_baseline
+    known, kinds = looked.with_baseline, None
     model = models.pair if known else models.single
     parts = []
     if models.joined is None or model.share < 1:
         parts.append((1 - model.share, weigh(model.network, looked.features, with_baseline=known)))
     if models.joined is not None and model.share > 0:
-        parts.append((model.share, models.joined(looked.planes, looked.features, with_baseline=known)))
+        both = models.joined(looked.planes, looked.features, with_baseline=known)
+        parts.append((model.share, both[:, :CLASSES]))
+        kinds = both[:, CLASSES:]
     if len(parts) == 1:
-        return Weighed(parts[0][1], np.zeros(len(looked.features), np.float32))
+        return Weighed(parts[0][1], np.zeros(len(looked.features), np.float32), kinds)
     trains, gaps = (np.stack([odds(logits) for _, logits in parts]) for odds in (_train, _gap))
     shares = np.array([[share] for share, _ in parts], np.float32)
     chances = 1 / (1 + np.exp(-trains))
     train, gap = ((shares * np.clip(values, -MOST_LOG_ODDS, MOST_LOG_ODDS)).sum(axis=0) for values in (trains, gaps))
     body = train - np.logaddexp(0, gap)
-    return Weighed(np.stack([np.zeros_like(train), body, body + gap], axis=1), np.abs(chances[0] - chances[1]))
+    logits = np.stack([np.zeros_like(train), body, body + gap], axis=1)
+    return Weighed(logits, np.abs(chances[0] - chances[1]), kinds)
 
 
 def _train(logits: Floats) -> Floats:

@@ -1,14 +1,6 @@
-"""Readings of the tracks: where their lines are taken to lie, and which cars the evidence along them shows.
+"""A reading of the tracks: the cars that the evidence shows along lines that are taken to lie somewhere."""
 
-Now and then, as in shade on black ballast, the axes of tracks look like the ground between them, and all lines move
-aside together. The evidence along such lines has a high entropy. Then the lines are placed elsewhere and read again.
-Another reading is preferred if it leaves far less entropy and finds no fewer cars: beside the tracks the entropy is low
-as well, but nothing is found there.
-"""
-
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from scipy import ndimage
@@ -18,11 +10,10 @@ from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.intervals import of_all
 from railwatch.services.detector.cars.looking import look, weighed
 from railwatch.services.detector.cars.segmentation import Decoded, decode
-from railwatch.services.detector.imagery.arrays import Mask
+from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.bridges import bridged
-from railwatch.services.detector.tracks.pieces import Piece
-from railwatch.services.detector.tracks.refinement import Placing, refinements
+from railwatch.services.detector.tracks.refinement import Placing
 from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout
 from railwatch.shared.counts import Sun
 from railwatch.shared.sites import Cell
@@ -33,13 +24,6 @@ from railwatch.shared.sites import Cell
 BARE_SAMPLES = round(15.0 / SAMPLE_M)
 # From this share of the track without baseline on, cars and interval are those of a tile alone.
 MOSTLY_BARE = 0.05
-
-# Entropy, in nats per sample, from which on lines are placed elsewhere. On rendered yards, lines beside their tracks
-# had at least twice the entropy of lines on them (docs/accuracy.md).
-HIGH_ENTROPY = 0.1
-# How often lines are placed elsewhere, and the share of the first entropy that is far less.
-OTHER_READINGS = 2
-FAR_LESS = 0.6
 
 
 @dataclass(frozen=True)
@@ -53,6 +37,7 @@ class Reading:
         seen: (n,), the samples that could be seen.
         bridge: whether a bridge hides samples that count.
         decoded: what stands on each piece.
+        kinds: (n, kinds), logits of what kind of car stands on each sample, if one does; None where they are not told.
         bare: share of the samples that count and were seen that the baseline does not show. They were read without it.
     """
 
@@ -62,6 +47,7 @@ class Reading:
     seen: Mask
     bridge: bool
     decoded: tuple[Decoded, ...]
+    kinds: Floats | None = None
     bare: float = 0.0
 
     @property
@@ -91,67 +77,55 @@ class Reading:
         return sum(len(track.cars) for track in self.decoded)
 
 
-def readings(
-    drawn: Sequence[Piece],
-    tile: Raster,
-    ground: Ground,
-    models: evidence.Models,
-    sun: Sun | None,
-    cell: Cell | None,
-) -> Iterator[Reading]:
-    """Readings along the lines: where they most likely lie first, then elsewhere in turn.
+@dataclass(frozen=True)
+class Reader:
+    """Reads the tracks of one tile along any placing of their lines. Each reading adds to the ground's stages.
 
-    Args:
-        drawn: the tracks as drawn, inside the tile.
+    Attributes:
         tile: the tile.
-        ground: the tile and baseline in agreement. Each reading adds to its stages.
+        ground: the tile and baseline in agreement.
         models: give the evidence.
         sun: its position, if known.
         cell: only what lies in it counts; all of the tile without one.
     """
-    placings = refinements(drawn, tile, ground.baseline, ground.seen, models.axis)
-    while True:
+
+    tile: Raster
+    ground: Ground
+    models: evidence.Models
+    sun: Sun | None
+    cell: Cell | None
+
+    def read(self, placing: Placing) -> Reading:
+        """What stands along these lines."""
+        tile, ground, models, layout = self.tile, self.ground, self.models, placing.layout
         with ground.stages.timed("tracks"):
-            placing = next(placings, None)
-            if placing is None:
-                return
-            layout = placing.layout
-            inside = layout.on_track if cell is None else _inside(cell, layout, tile)
+            inside = layout.on_track if self.cell is None else _inside(self.cell, layout, tile)
             ours = placing.owned & inside
             under_bridge = bridged(tile, ground.seen, layout)
             if ground.baseline is not None and under_bridge.any():
                 # A bridge stays; an even patch of snow does not.
                 under_bridge &= bridged(ground.baseline, ground.baseline.valid, layout)
         with ground.stages.timed("strips"):
-            looked = look(tile, ground.baseline, ground.seen, layout, sun)
+            looked = look(tile, ground.baseline, ground.seen, layout, self.sun)
             seen = looked.seen & ~under_bridge
         with ground.stages.timed("evidence"):
             weighted = weighed(models, looked)
             bare = _without(ground.baseline, layout)
             if bare.any():
-                alone = weighed(models, look(tile, None, ground.seen, layout, sun))
+                alone = weighed(models, look(tile, None, ground.seen, layout, self.sun))
                 weighted = weighted.with_part(alone, bare)
             counts = ours & seen
             bare_share = float((bare & counts).sum() / max(counts.sum(), 1))
             along = evidence.by_track(weighted.logits, seen, ours, layout, weighted.disagreement)
         with ground.stages.timed("segmentation"):
             decoded = decode(along, model_for(models, ground, bare_share).weights)
-        yield Reading(placing, inside, ours, seen, bool((under_bridge & ours).any()), decoded, bare_share)
+        bridge = bool((under_bridge & ours).any())
+        return Reading(placing, inside, ours, seen, bridge, decoded, weighted.kinds, bare_share)
 
 
 def model_for(models: evidence.Models, ground: Ground, bare: float) -> evidence.Model:
     """The model whose weights and calibration hold where the baseline does not show some share of the track."""
     return models.single if ground.baseline is None or bare > MOSTLY_BARE else models.pair
-
-
-def clearest(placings: Iterator[Reading]) -> Reading:
-    """The first reading, unless its entropy is high and another has far less of it and no fewer cars."""
-    first = next(placings)
-    if first.entropy < HIGH_ENTROPY:
-        return first
-    others = [reading for reading in islice(placings, OTHER_READINGS) if reading.cars >= first.cars]
-    best = min([first, *others], key=lambda reading: reading.entropy)
-    return best if best.entropy < FAR_LESS * first.entropy else first
 
 
 def _without(baseline: Raster | None, layout: Layout) -> Mask:

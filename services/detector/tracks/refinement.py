@@ -15,17 +15,16 @@ from scipy import ndimage
 
 from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.tracks.across import REACH_M, STEP_M
 from railwatch.services.detector.tracks.axes import (
     OFFSETS_M,
-    REACH_M,
-    STEP_M,
     axis_scores,
     by_piece,
     knots_along,
     knots_of,
 )
-from railwatch.services.detector.tracks.network import Network
 from railwatch.services.detector.tracks.pieces import Piece, owned
+from railwatch.services.detector.tracks.sessions import Session
 from railwatch.services.detector.tracks.strips import Layout, lay_out
 
 # Standard deviation of the displacement that all lines of a picture share, and of each line about it, in metres.
@@ -64,14 +63,14 @@ class Placing:
 
 
 def refine(
-    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: Mask, network: Network
+    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: Mask, network: Session
 ) -> tuple[Piece, ...]:
     """The pieces moved sideways to where their tracks most likely are. Arguments as for `refinements`."""
     return next(refinements(pieces, tile, baseline, seen, network)).pieces
 
 
 def refinements(
-    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: Mask, network: Network
+    pieces: Sequence[Piece], tile: Raster, baseline: Raster | None, seen: Mask, network: Session
 ) -> Iterator[Placing]:
     """The pieces moved sideways onto their tracks: the likeliest placing first, then others in turn.
 

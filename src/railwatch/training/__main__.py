@@ -19,7 +19,7 @@ from railwatch.services.detector.cars.evidence import MODEL_FILE
 from railwatch.shared.errors import TileRejectedError
 from railwatch.training.cases import Case, rendered_case
 from railwatch.training.examples import Strips, real_scene, rendered_scene, strips_of
-from railwatch.training.model import Recipe, fit_axis, make_model, write_model
+from railwatch.training.model import Recipe, make_model, write_model
 
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")
 SIZE_PX = 560
@@ -53,9 +53,7 @@ def main() -> None:
         gathered = pool.map(partial(_rendered_strips, arguments.cache), seeds)
         rendered = [strips for strips in gathered if strips is not None]
         recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
-        axis = fit_axis(rendered, real, recipe)
-        rendered = [tuple(strips.without_sections() for strips in scene) for scene in rendered]
-        models, made = make_model(axis, rendered, real, _cases(pool, others), recipe)
+        models, made = make_model(rendered, real, _cases(pool, others), recipe)
     write_model(arguments.out, models, made)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer
 

@@ -1,7 +1,7 @@
 """The examples from which the model learns: strips of rendered pairs, and of real ones where there is a folder of them.
 
 All examples pass through the detector's own steps, so that the model learns from what it will be given. Only the
-centrelines differ: true ones moved a little sideways for the evidence, and as far as people draw them for the axis.
+centrelines differ: they are true ones, moved a little sideways.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from railwatch.render import RenderedPair, cars_geojson, geotiff
 from railwatch.services.detector.alignment.ground import Ground, prepare
@@ -20,12 +19,12 @@ from railwatch.services.detector.cars.looking import look
 from railwatch.services.detector.imagery.arrays import Integers, Mask, Points
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.tracks.axes import ACROSS_M, REACH_M, knots_along, sections_across
+from railwatch.services.detector.tracks.across import REACH_M
 from railwatch.services.detector.tracks.centrelines import Centreline, project
-from railwatch.services.detector.tracks.network import Network
 from railwatch.services.detector.tracks.pieces import clip
 from railwatch.services.detector.tracks.refinement import refine
-from railwatch.services.detector.tracks.strips import PAD, SAMPLE_M, Layout, lay_out
+from railwatch.services.detector.tracks.sessions import Session
+from railwatch.services.detector.tracks.strips import PAD, Layout, lay_out
 from railwatch.shared.counts import Sun
 from railwatch.shared.sites import load_tracks
 
@@ -40,9 +39,6 @@ ON_AXIS_M = 1.3
 BESIDE_M = 2.6
 # Two bodies on one track are coupled if no more samples lie between them.
 COUPLED = 5
-# A position nearer than this to an axis is one, and a position farther than the second distance is none. In metres.
-IS_AXIS_M = 0.2
-NO_AXIS_M = 0.45
 FAR_PX = 1e6
 # Where tracks are repeated beside drawn ones, in metres: in yards they lie 4.0 to 5 m apart. Remainders shorter than
 # the second figure are left out.
@@ -71,7 +67,6 @@ class Scene:
         lines: true centrelines.
         cars: where cars stand.
         sun: where the sun stood.
-        whole: whether `lines` are all tracks there are, so that elsewhere there is no axis.
     """
 
     name: str
@@ -80,7 +75,6 @@ class Scene:
     lines: tuple[Centreline, ...]
     cars: tuple[Box, ...]
     sun: Sun | None
-    whole: bool
 
 
 @dataclass(frozen=True)
@@ -96,8 +90,6 @@ class Strips:
         seen: (n,), which samples could be seen.
         starts: (tracks,), as in the layout.
         lengths: (tracks,).
-        sections: (m, channels), sections across the tracks, knot after knot.
-        axes: (m,), 1 on an axis, 0 off it, -1 unknown.
     """
 
     name: str
@@ -108,12 +100,6 @@ class Strips:
     seen: Mask
     starts: Integers
     lengths: Integers
-    sections: Halves
-    axes: Labels
-
-    def without_sections(self) -> "Strips":
-        """The strips for learning evidence, with little more than half the memory."""
-        return replace(self, sections=np.empty((0, self.sections.shape[1]), np.float16), axes=np.empty(0, np.int8))
 
     def cars_by_track(self) -> list[list[tuple[int, int]]]:
         """Each track's cars that can be counted, in padded samples: first, and one past the last.
@@ -141,7 +127,7 @@ def rendered_scene(pair: RenderedPair, name: str) -> Scene:
     ground = prepare(tile, baseline, lines)
     outlines = [feature["geometry"]["coordinates"][0] for feature in cars_geojson(pair.tile)["features"]]
     visible = Ground(ground.baseline, ground.seen & pair.tile.visible)
-    return Scene(name, tile, visible, lines, _boxes(tile, outlines), pair.tile.look.sun, whole=True)
+    return Scene(name, tile, visible, lines, _boxes(tile, outlines), pair.tile.look.sun)
 
 
 def real_scene(folder: Path) -> Scene:
@@ -151,11 +137,11 @@ def real_scene(folder: Path) -> Scene:
     cars = shapely.from_geojson((folder / "cars.geojson").read_text(encoding="utf-8"))
     outlines = [list(car.exterior.coords) for car in shapely.get_parts(cars)]
     boxes = _boxes(tile, outlines)
-    through = tuple(_through(line, boxes, tile.gsd_m) for line in lines)
-    return Scene(folder.name, tile, prepare(tile, baseline, lines), through, boxes, None, whole=False)
+    through = tuple(through_cars(line, boxes, tile.gsd_m) for line in lines)
+    return Scene(folder.name, tile, prepare(tile, baseline, lines), through, boxes, None)
 
 
-def with_neighbours(scene: Scene, axis: Network) -> Scene:
+def with_neighbours(scene: Scene, axis: Session) -> Scene:
     """A real scene with the tracks beside those that are drawn: most of them empty, which drawn ones rarely are.
 
     Each line is repeated every 4.5 m to either side, as tracks in a yard are, and moved onto what rails are found
@@ -163,11 +149,11 @@ def with_neighbours(scene: Scene, axis: Network) -> Scene:
     """
     tile, ground = scene.tile, scene.ground
     repeated = [
-        Centreline(f"{line.id}{sideways_m:+.1f}", np.asarray(moved.coords))
+        Centreline(f"{line.id}{sideways_m:+.1f}", np.asarray(aside.coords))
         for line in scene.lines
         for sideways_m in REPEATED_M
-        if not (moved := shapely.LineString(line.xy_px).offset_curve(sideways_m / tile.gsd_m)).is_empty
-        and moved.geom_type == "LineString"
+        if not (aside := shapely.LineString(line.xy_px).offset_curve(sideways_m / tile.gsd_m)).is_empty
+        and aside.geom_type == "LineString"
     ]
     pieces = refine(clip((*scene.lines, *repeated), tile.shape, tile.gsd_m), tile, ground.baseline, ground.seen, axis)
     apart: list[Centreline] = list(scene.lines)
@@ -184,17 +170,13 @@ def with_neighbours(scene: Scene, axis: Network) -> Scene:
 
 
 def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -> Strips:
-    """Strips of a scene along its true lines, moved sideways by about so much, and sections across lines as drawn."""
+    """Strips of a scene along its true lines, moved sideways by about so much."""
     tile, ground = scene.tile, scene.ground
-    layout = _laid(tuple(_moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines), tile)
+    layout = laid(tuple(moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines), tile)
     pair = look(tile, ground.baseline, ground.seen, layout, scene.sun)
     single = look(tile, None, ground.seen, layout, scene.sun)
     labels, car = label(layout, scene.cars)
     labels[~pair.seen] = UNKNOWN
-    common = float(rng.normal(0, 0.6))
-    drawn = _laid(tuple(_moved(line, tile.gsd_m, rng, 0.9, 0.5, common) for line in scene.lines), tile)
-    sections = sections_across(drawn, tile, ground.baseline)
-    axes = _axes(drawn, scene, sections.shape[1])
     return Strips(
         scene.name,
         pair.features.astype(np.float16),
@@ -204,8 +186,6 @@ def strips_of(scene: Scene, rng: np.random.Generator, sideways_m: float = 0.3) -
         pair.seen,
         layout.starts,
         layout.lengths,
-        sections.reshape(-1, sections.shape[2]).astype(np.float16),
-        axes,
     )
 
 
@@ -251,7 +231,7 @@ def _boxes(tile: Raster, outlines: list[list[tuple[float, float]]]) -> tuple[Box
     return tuple(boxes)
 
 
-def _through(line: Centreline, cars: tuple[Box, ...], gsd_m: float) -> Centreline:
+def through_cars(line: Centreline, cars: tuple[Box, ...], gsd_m: float) -> Centreline:
     """A line moved sideways through the middles of the cars that stand on it."""
     points = np.asarray(shapely.LineString(line.xy_px).segmentize(2.0 / gsd_m).coords)
     direction = np.gradient(points, axis=0)
@@ -270,35 +250,17 @@ def _through(line: Centreline, cars: tuple[Box, ...], gsd_m: float) -> Centrelin
     return Centreline(line.id, points + right * moved[:, None])
 
 
-def _laid(lines: tuple[Centreline, ...], tile: Raster) -> Layout:
+def laid(lines: tuple[Centreline, ...], tile: Raster) -> Layout:
+    """The lines inside a picture, divided into samples."""
     return lay_out([piece.xy_px for piece in clip(lines, tile.shape, tile.gsd_m)], tile.gsd_m)
 
 
-def _moved(
-    line: Centreline, gsd_m: float, rng: np.random.Generator, all_m: float, each_m: float, common_m: float = 0.0
-) -> Centreline:
+def moved(line: Centreline, gsd_m: float, rng: np.random.Generator, all_m: float, each_m: float) -> Centreline:
     """A line moved sideways: as a whole, and wandering every 60 m or so."""
     points = np.asarray(shapely.LineString(line.xy_px).segmentize(15.0 / gsd_m).coords)
     direction = np.gradient(points, axis=0)
     right = np.column_stack([-direction[:, 1], direction[:, 0]]) / np.hypot(*direction.T)[:, None]
     knots = np.linspace(0, len(points) - 1, max(2, len(points) // 4))
     wander = np.interp(np.arange(len(points)), knots, rng.normal(0, each_m, len(knots)))
-    sideways = np.clip(common_m + rng.normal(0, all_m) + wander, -REACH_M, REACH_M)
+    sideways = np.clip(rng.normal(0, all_m) + wander, -REACH_M, REACH_M)
     return Centreline(line.id, points + right * (sideways / gsd_m)[:, None])
-
-
-def _axes(drawn: Layout, scene: Scene, width: int) -> Labels:
-    """Where across each drawn line an axis lies, knot after knot; near known lines only, unless all are known."""
-    gsd = scene.tile.gsd_m
-    at = np.concatenate(
-        [start + knots_along(int(length)) for start, length in zip(drawn.starts, drawn.lengths, strict=True)]
-    )
-    places = drawn.xy_px[at][:, None] + drawn.right_px[at][:, None] * (ACROSS_M[:, None] / gsd)
-    truth = np.concatenate(
-        [np.asarray(shapely.LineString(line.xy_px).segmentize(SAMPLE_M / 2 / gsd).coords) for line in scene.lines]
-    )
-    apart = cKDTree(truth).query(places.reshape(-1, 2))[0].reshape(places.shape[:2]) * gsd
-    axes = np.full((len(at), width), UNKNOWN, np.int8)
-    known = np.where(apart < IS_AXIS_M, 1, np.where(apart < NO_AXIS_M, UNKNOWN, 0))
-    axes[:, : len(ACROSS_M)] = known if scene.whole else np.where(apart < 2.0, known, UNKNOWN)
-    return axes.reshape(-1)

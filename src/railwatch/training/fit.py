@@ -1,4 +1,4 @@
-"""Fits a network that runs along the track on features: for evidence, and for the axis of a track."""
+"""Fits a network that runs along the track on features."""
 
 from dataclasses import dataclass
 
@@ -137,7 +137,7 @@ class _Drawing:
         size = np.array([sample.weight * len(sample.labels) for sample in self.samples])
         self.chance = size / size.sum()
         self.mean, self.scale = mean, scale
-        self.groups, self.signed = structure.groups, structure.signed
+        self.groups = structure.groups
         self.order, self.across, self.along = structure.order, structure.across, structure.along
         self.sun = [int(place) + more for place in np.flatnonzero(self.across < 0) for more in range(3)]
 
@@ -165,6 +165,4 @@ class _Drawing:
         for group in map(list, self.groups):
             inputs[:, :, group] *= (rng.random(BATCH) >= HIDDEN)[:, None, None]
             inputs[:, :, group] += SHIFT * rng.standard_normal((BATCH, 1, 1), dtype=np.float32)
-        for group in map(list, self.signed):
-            inputs[:, :, group] *= rng.choice(np.array([-1, 1], np.float32), (BATCH, 1, 1))
         return inputs, np.stack(labels)

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from shapely import LineString
 
 from railwatch.render import CONDITIONS, RenderedPair, random_scene, render_pair
 from railwatch.services.detector.cars.evidence import darkest, seen_samples
 from railwatch.services.detector.cars.wide import ROWS, WIDE_ACROSS_M, straighten_wide
 from railwatch.services.detector.imagery.sun import shadow_px
+from railwatch.services.detector.tracks.centrelines import Centreline
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.shared.errors import TileRejectedError
-from railwatch.training.examples import Box, Scene, _laid, _moved, label, rendered_scene
+from railwatch.training.examples import Box, Scene, label, laid, moved, rendered_scene
 from railwatch.training.photometrics import processed
 
 Halves = NDArray[np.float16]
@@ -29,8 +32,10 @@ SIZE_PX = 520
 # Pixel sizes in metres; a third are finer than the renderer's own conditions ask for.
 FINE_GSD_M = (0.15, 0.32)
 # Where gauges are narrow so are cars: a picture is read as if its pixels were larger.
-NARROW = (0.7, 0.95)
+NARROW, NARROW_SHARE = (0.65, 0.95), 0.35
 SIDEWAYS_M = (0.15, 0.4)
+# Axes further away than this are not sought.
+FAR_M = 6.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class WideScene:
         layout: the tracks.
         dark: luminance of the deepest shade, tile and baseline.
         shadow_m: (2,), shadow on the picture's axes in metres for each metre of height, or None.
+        axis_m: (n, w), metres from each place of the strip to the nearest known axis of a track.
     """
 
     name: str
@@ -64,6 +70,7 @@ class WideScene:
     layout: Layout
     dark: tuple[float, float]
     shadow_m: NDArray[np.float64] | None
+    axis_m: Halves
 
 
 def gathered(cache: Path, seed: int) -> tuple[WideScene, ...]:
@@ -95,8 +102,8 @@ def wide_strips(scene: Scene, rng: np.random.Generator, sideways_m: float, narro
         narrow: what a metre is taken for; below 1, cars come out shorter and narrower.
     """
     tile = replace(scene.tile, valid=scene.tile.valid & scene.ground.seen, gsd_m=scene.tile.gsd_m * narrow)
-    lines = tuple(_moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines)
-    layout = _laid(lines, tile)
+    lines = tuple(moved(line, tile.gsd_m, rng, sideways_m, sideways_m / 2) for line in scene.lines)
+    layout = laid(lines, tile)
     baseline = scene.ground.baseline
     if baseline is None:
         raise ValueError("needs a baseline")
@@ -118,6 +125,7 @@ def wide_strips(scene: Scene, rng: np.random.Generator, sideways_m: float, narro
         layout,
         (darkest(tile), darkest(baseline)),
         None if shadow is None else shadow * scene.tile.gsd_m,
+        _from_axes_m(layout, scene.lines),
     )
 
 
@@ -133,11 +141,26 @@ def _delivered(pair: RenderedPair, rng: np.random.Generator, number: int) -> Ren
 
 
 def _strips(pair: RenderedPair, name: str, rng: np.random.Generator) -> WideScene | None:
-    narrow = float(rng.uniform(*NARROW)) if rng.random() < 0.2 else 1.0
+    narrow = float(rng.uniform(*NARROW)) if rng.random() < NARROW_SHARE else 1.0
     try:
-        return wide_strips(rendered_scene(pair, name), rng, float(rng.uniform(*SIDEWAYS_M)), narrow)
+        scene = rendered_scene(pair, name)
     except TileRejectedError:
         return None
+    # A pair that fits in several ways is counted without its baseline. There is nothing to learn about pairs from it.
+    if scene.ground.baseline is None:
+        return None
+    return wide_strips(scene, rng, float(rng.uniform(*SIDEWAYS_M)), narrow)
+
+
+def _from_axes_m(layout: Layout, lines: tuple[Centreline, ...]) -> Halves:
+    """(n, w), metres from each place to the nearest line."""
+    places = layout.xy_px[:, None] + layout.right_px[:, None] * (WIDE_ACROSS_M[:, None] / layout.gsd_m)
+    tree = cKDTree(
+        np.concatenate([np.asarray(LineString(line.xy_px).segmentize(0.2 / layout.gsd_m).coords) for line in lines])
+    )
+    away = tree.query(np.nan_to_num(places, nan=-1e6).reshape(-1, 2), distance_upper_bound=FAR_M / layout.gsd_m)[0]
+    away_m = np.minimum(away.reshape(places.shape[:2]) * layout.gsd_m, FAR_M)
+    return np.asarray(away_m, dtype=np.float16)
 
 
 def _bodies(layout: Layout, cars: tuple[Box, ...]) -> Mask:

@@ -3,7 +3,7 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import onnx
 import torch
@@ -16,6 +16,21 @@ from railwatch.training.joined_network import AsRun, Joined
 OPSET = 17
 
 
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def folded(network: Module) -> Module:
+    """A copy of a network as it runs, with its batch norms folded into the convolutions before them."""
+    out = copy.deepcopy(network).float().eval()
+    for sequence in [module for module in out.modules() if isinstance(module, nn.Sequential)]:
+        for place in range(len(sequence) - 1):
+            first, second = sequence[place], sequence[place + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                sequence[place] = nn.utils.fusion.fuse_conv_bn_eval(first, second)
+                sequence[place + 1] = nn.Identity()
+    return out
+
+
 def export(network: Joined, made: dict[str, Any], path: Path) -> None:
     """Writes the network with its batch norms folded into the convolutions, and how it was made.
 
@@ -24,13 +39,8 @@ def export(network: Joined, made: dict[str, Any], path: Path) -> None:
         made: what goes with it: weights, calibrations, recipe.
         path: of the ONNX file.
     """
-    folded = copy.deepcopy(network).float().eval()
-    for layer in [module for module in folded.modules() if isinstance(module, nn.Sequential)]:
-        first, second = layer[0], layer[1]
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-            layer[0], layer[1] = nn.utils.fusion.fuse_conv_bn_eval(first, second), nn.Identity()
-    run = AsRun(folded).eval()
-    example = torch.zeros(CHANNELS, 32 * ROWS, WIDTH), torch.zeros(32, folded.from_features.in_channels)
+    run = AsRun(folded(network)).eval()
+    example = torch.zeros(CHANNELS, 32 * ROWS, WIDTH), torch.zeros(32, network.from_features.in_channels)
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         run,

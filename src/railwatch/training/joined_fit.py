@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.cars.wide import CHANNELS, WIDTH
 from railwatch.training.gathering import WideScene
+from railwatch.training.joined_import import frozen, start_from
 from railwatch.training.joined_network import BLIND, Joined
 from railwatch.training.pool import Pool, Window
+from railwatch.training.steps import Fit
 from railwatch.training.variants import Prepared
 
 Floats = NDArray[np.float32]
 
 # Of standardised features, as in `railwatch.training.fit`.
 NOISE, SHIFT, HIDDEN = 0.15, 0.1, 0.1
-MASK_WEIGHT = 0.3
-DECAY = 0.02
-KEEP_AVERAGE = 0.998
+MASK_WEIGHT, KIND_WEIGHT = 0.3, 0.15
+# Steps from one line of the table of losses to the next.
+TOLD = 250
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Plan:
         rate: of learning, at its highest.
         seed: of all chance.
         every_s: seconds between checkpoints.
+        start: a joined network's file to go on from; None begins anew.
     """
 
     steps: int = 9000
@@ -43,6 +46,7 @@ class Plan:
     rate: float = 2e-3
     seed: int = 100_000
     every_s: float = 300.0
+    start: Path | None = None
 
 
 def standard(variants: list[Prepared]) -> tuple[Tensor, Tensor]:
@@ -64,7 +68,7 @@ def fit_joined(
     scenes: list[Callable[[], tuple[WideScene, ...]]],
     plan: Plan,
     checkpoint: Path,
-    tell: Callable[[int, Joined, dict[str, float]], None],
+    tell: Callable[[int, dict[str, float]], None],
 ) -> Joined:
     """Fits the network, or goes on from a checkpoint.
 
@@ -72,50 +76,42 @@ def fit_joined(
         scenes: loads the strips of each rendered scene.
         plan: how.
         checkpoint: where state is kept.
-        tell: is given step, averaged network and losses every so often.
+        tell: is given step and losses every so often.
     """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(1)
-    pool = Pool(scenes, np.random.default_rng(plan.seed))
     network = Joined(CHANNELS, len(structure(with_baseline=True).order), WIDTH).to(memory_format=torch.channels_last)
-    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=_averaged, use_buffers=True)
-    fitted: Joined = average.module  # type: ignore[assignment]
-    optimiser = torch.optim.AdamW(network.parameters(), plan.rate, betas=(0.9, 0.98), weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, plan.steps))
-    step = _resumed(checkpoint, network, average, optimiser, schedule, pool)
+    if plan.start is not None:
+        start_from(network, plan.start)
+    fit = Fit.of(network, plan.steps, plan.rate, plan.seed)
+    fitted: Joined = fit.average.module  # type: ignore[assignment]
+    fit.resume(checkpoint)
+    pool = Pool(scenes, fit.rng)
     pool.fill()
-    if step == 0:
+    if fit.step == 0 and plan.start is None:
         network.mean, network.scale = standard(pool.variants)
         fitted.mean, fitted.scale = network.mean.clone(), network.scale.clone()
     saved, totals = time.monotonic(), np.zeros(3)
-    while step < plan.steps:
+    while fit.step < plan.steps:
         pool.refill()
-        step += 1
-        totals += [*_step(network, optimiser, pool, plan.batch), 1]
-        schedule.step()
-        average.update_parameters(network)
-        if step % 250 == 0 or step == plan.steps:
-            tell(step, fitted, {"loss": totals[0] / totals[2], "mask": totals[1] / totals[2]})
+        totals += [*_step(fit, network, pool, plan), 1]
+        if fit.step % TOLD == 0 or fit.step == plan.steps:
+            tell(fit.step, {"loss": totals[0] / totals[2], "mask": totals[1] / totals[2]})
             totals[:] = 0
-        if time.monotonic() - saved > plan.every_s or step == plan.steps:
-            _keep(checkpoint, step, network, average, optimiser, schedule, pool)
+        if time.monotonic() - saved > plan.every_s or fit.step == plan.steps:
+            fit.keep(checkpoint)
             saved = time.monotonic()
     return fitted
 
 
-def _averaged(average: Tensor, now: Tensor, number: Tensor | int) -> Tensor:
-    return KEEP_AVERAGE * average + (1 - KEEP_AVERAGE) * now if now.is_floating_point() else now
-
-
-def _pace(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * min(step / steps, 1.0)))))
-
-
-def _step(network: Joined, optimiser: torch.optim.Optimizer, pool: Pool, batch: int) -> tuple[float, float]:
-    rng = pool.rng
+def _step(fit: Fit, network: Joined, pool: Pool, plan: Plan) -> tuple[float, float]:
+    rng, batch = pool.rng, plan.batch
     drawn = [pool.window() for _ in range(batch)]
-    planes = torch.from_numpy(np.stack([part.planes for part in drawn])).to(torch.bfloat16)
-    labels = torch.from_numpy(np.stack([part.labels for part in drawn]).astype(np.int64))
+    planes = torch.from_numpy(np.stack([part.planes for part in drawn]).astype(np.float32))
+    labels, words = (
+        torch.from_numpy(np.stack(parts).astype(np.int64))
+        for parts in zip(*((part.labels, part.kinds) for part in drawn), strict=True)
+    )
     bodies = torch.from_numpy(np.stack([part.bodies for part in drawn]))
     features = torch.from_numpy(_figures(drawn, network, rng))
     keep = np.ones((batch, 2), np.float32)
@@ -123,17 +119,18 @@ def _step(network: Joined, optimiser: torch.optim.Optimizer, pool: Pool, batch: 
     keep[blind < BLIND] = 0, 1.3
     keep[blind > 1 - 2 * BLIND] = 1.3, 0
     network.train()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits, mask = network(planes.contiguous(memory_format=torch.channels_last), features, torch.from_numpy(keep))
+    if plan.start is not None:
+        frozen(network)
+    logits, mask, kinds = network(
+        planes.contiguous(memory_format=torch.channels_last), features, torch.from_numpy(keep)
+    )
     weight = torch.tensor([1.0, 1.0, 1.5])
     known = labels.clone()
     known[known < 0] = -100
-    loss = nn.functional.cross_entropy(logits.float(), known, weight, label_smoothing=0.01)
-    aside = nn.functional.binary_cross_entropy_with_logits(mask.float(), bodies)
-    optimiser.zero_grad()
-    (loss + MASK_WEIGHT * aside).backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-    optimiser.step()
+    loss = nn.functional.cross_entropy(logits, known, weight, label_smoothing=0.01)
+    aside = nn.functional.binary_cross_entropy_with_logits(mask, bodies)
+    told = nn.functional.cross_entropy(kinds, words, ignore_index=-1) if (words >= 0).any() else 0.0
+    fit.learn(loss + MASK_WEIGHT * aside + KIND_WEIGHT * told)
     return float(loss.detach()), float(aside.detach())
 
 
@@ -158,44 +155,3 @@ def _figures(
         out[number, :, :-1] = -mean * scale
         out[number, :, :width], out[number, :, -1] = known, window.paired
     return out.transpose(0, 2, 1)
-
-
-def _keep(
-    checkpoint: Path,
-    step: int,
-    network: Joined,
-    average: torch.optim.swa_utils.AveragedModel,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-    pool: Pool,
-) -> None:
-    state = {
-        "step": step,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
-        "chance": pool.rng.bit_generator.state,
-    }
-    aside = checkpoint.with_suffix(".part")
-    torch.save(state, aside)
-    aside.replace(checkpoint)
-
-
-def _resumed(
-    checkpoint: Path,
-    network: Joined,
-    average: torch.optim.swa_utils.AveragedModel,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-    pool: Pool,
-) -> int:
-    if not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, weights_only=False)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    pool.rng.bit_generator.state = state["chance"]
-    return int(state["step"])

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from railwatch.shared.counts import CarKind
+
 CLASSES = 3
 # Channels of the convolutions over the strip, and along the track.
 FRONT = (16, 32, 36, 44)
@@ -42,9 +44,10 @@ class Joined(nn.Module):
             nn.Conv1d(CHANNELS, CHANNELS, 3, padding=2**depth, dilation=2**depth) for depth in range(BLOCKS)
         )
         self.leave = nn.Conv1d(CHANNELS, CLASSES, 1)
+        self.kind = nn.Conv1d(CHANNELS, len(CarKind), 1)
 
-    def forward(self, planes: Tensor, features: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Logits (b, 3, n), and of bodies (b, n, columns) on patches.
+    def forward(self, planes: Tensor, features: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (b, 3, n), of bodies (b, n, columns) on patches, and of kinds of car (b, kinds, n).
 
         Args:
             planes: (b, channels, 2 n, w).
@@ -60,22 +63,22 @@ class Joined(nn.Module):
         hidden = torch.relu(pixels + known)
         for block in self.along:
             hidden = hidden + torch.relu(block(hidden))
-        return self.leave(hidden), mask
+        return self.leave(hidden), mask, self.kind(hidden)
 
 
 class AsRun(nn.Module):
-    """The network as it runs: one long strip in, features as they are measured, logits (n, 3) out."""
+    """The network as it runs: one long strip in, features as they are measured, logits of both heads out."""
 
     def __init__(self, joined: Joined) -> None:
         super().__init__()
         self.joined = joined
 
     def forward(self, planes: Tensor, features: Tensor) -> Tensor:
-        """Logits (n, 3) of planes (channels, 2 n, w) and features (n, f + 1), the last of them 1 with a baseline."""
+        """Logits (n, 3 + kinds) of planes (channels, 2 n, w) and features (n, f + 1), the last 1 with a baseline."""
         known = (features[:, :-1] - self.joined.mean) * self.joined.scale
         inputs = torch.cat([known, features[:, -1:]], dim=1).T[None]
-        logits: Tensor = self.joined(planes[None], inputs)[0]
-        return logits[0].T
+        logits, _, kinds = self.joined(planes[None], inputs)
+        return torch.cat([logits[0], kinds[0]]).T
 
 
 def _layer(inputs: int, outputs: int, stride: tuple[int, int]) -> nn.Sequential:

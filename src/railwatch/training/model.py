@@ -1,4 +1,4 @@
-"""From strips to a model file: three networks, the weights of two segmentations, and the reach of intervals."""
+"""From strips to a model file: two networks, the weights of two segmentations, and the reach of intervals."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.services.detector.cars.evidence import Model, Models, by_track, weigh
-from railwatch.services.detector.cars.features import Structure, structure
+from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.cars.intervals import Calibration
-from railwatch.services.detector.tracks.axes import BASELINE, CHANNELS, SIGNED, TILE
+from railwatch.services.detector.tracks.axes import load_axes
 from railwatch.services.detector.tracks.network import Network
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.training.calibrate import calibrate, tally
@@ -28,14 +28,11 @@ from railwatch.training.weights import Example, fit_weights
 KEPT_BACK = 10
 # Yards with more samples than this, a kilometre of track, are not drawn more often.
 MOST_SAMPLES = 2000.0
-# Channels hidden together in sections across tracks: parts of one picture at one distance, and whole pictures.
-SECTION_GROUPS = ((0, 1, 2), (3, 4, 5), (6,), (7, 8, 9), (10, 11, 12), tuple(TILE), tuple(BASELINE))
 # Real scenes are few. Each is drawn so many times, with lines moved sideways by about so much, in metres.
 COPIES = 4
 SIDEWAYS_M = 0.35
-# Hidden units of the networks: for evidence, and for the axis of a track.
+# Hidden units of the networks.
 EVIDENCE_CHANNELS = 64
-AXIS_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -43,39 +40,22 @@ class Recipe:
     """How a model is made.
 
     Attributes:
-        steps: of the optimiser, for the evidence.
-        axis_steps: of the optimiser, for the axis. A network that knows rendered tracks too well does not find others.
+        steps: of the optimiser.
         seed: of all chance.
         real_weight: how often a sample of a real strip is drawn, relative to one of a rendered strip.
     """
 
     steps: int = 9000
-    axis_steps: int = 2500
     seed: int = 100_000
     real_weight: float = 5.0
 
 
-def fit_axis(rendered: list[tuple[Strips, ...]], real: list[Scene], recipe: Recipe) -> Network:
-    """The network that finds the axis of a track; arguments as for `make_model`."""
-    chance = np.random.default_rng(recipe.seed)
-    drawn = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in real for _ in range(COPIES)]
-    ones = np.ones(CHANNELS, np.float32)
-    return fit_network(
-        [Sample(strips.sections, strips.axes, weight) for strips, weight in _learned_from(rendered) + drawn],
-        Structure(np.arange(CHANNELS), ones, ones, SECTION_GROUPS, SIGNED),
-        seed=recipe.seed,
-        steps=recipe.axis_steps,
-        channels=AXIS_CHANNELS,
-    )
-
-
 def make_model(
-    axis: Network, rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
+    rendered: list[tuple[Strips, ...]], real: list[Scene], cases: Iterable[Case], recipe: Recipe
 ) -> tuple[Models, dict[str, Any]]:
     """Fits the evidence, the weights of the segmentation, and the intervals.
 
     Args:
-        axis: finds the axis of a track.
         rendered: strips of rendered scenes, each scene's along lines that are moved sideways more and more.
         real: real scenes; may be empty.
         cases: other rendered scenes, for the intervals.
@@ -86,6 +66,7 @@ def make_model(
     """
     back = [nearest for nearest, *_ in rendered[::KEPT_BACK]]
     chance = np.random.default_rng((recipe.seed, 1))
+    axis = load_axes()
     wide = [with_neighbours(scene, axis) for scene in real]
     beside = [(strips_of(scene, chance, SIDEWAYS_M), recipe.real_weight) for scene in wide for _ in range(COPIES)]
     samples = [
@@ -106,9 +87,9 @@ def make_model(
     with ProcessPoolExecutor(len(seen)) as processes:
         weights = list(processes.map(partial(fit_weights, seed=recipe.seed), seen))
     pair, single = (Model(network, learned, Calibration()) for network, learned in zip(networks, weights, strict=True))
-    models = calibrated(Models(pair, single, axis, _version(*networks, axis)), cases)
+    models = calibrated(Models(pair, single, axis, f"{_version(*networks)}-{axis.version}"), cases)
     made: dict[str, Any] = {
-        "version": models.version,
+        "version": _version(*networks),
         "recipe": asdict(recipe),
         "rendered": len(rendered),
         "real": [scene.name for scene in real],
@@ -151,7 +132,7 @@ def examples(network: Network, scenes: list[Strips], *, with_baseline: bool) -> 
 def write_model(path: Path, models: Models, made: dict[str, Any]) -> None:
     """Writes a model file: half-precision weights, and how they were made."""
     arrays: dict[str, NDArray[Any]] = {}
-    for name, network in (("pair", models.pair.network), ("single", models.single.network), ("axis", models.axis)):
+    for name, network in (("pair", models.pair.network), ("single", models.single.network)):
         arrays |= {f"{name}.{part}": values for part, values in _parts(network).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, made=np.array(json.dumps(made)), **arrays)

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 WINDOW = 192
 # Each window's worth of a variant is drawn so often before the variant is replaced; so many variants are held.
-DRAWS = 12.0
+DRAWS = 24.0
 HELD = 64
 PAINTED, PROCESSED, ALONE = 0.72, 0.65, 0.5
 # Long yards are not drawn more often than ones of so many samples.
@@ -24,11 +24,12 @@ MOST_SAMPLES = 6000
 
 @dataclass(frozen=True)
 class Window:
-    """Planes (channels, 2 w, columns), features (w, f), labels (w,), bodies (w, patches), and whether it is a pair."""
+    """Planes (channels, 2 w, columns), features (w, f), labels, kinds (w,), bodies (w, patches); whether a pair."""
 
     planes: NDArray[np.float16]
     features: Floats
     labels: NDArray[np.int8]
+    kinds: NDArray[np.int8]
     bodies: Floats
     paired: bool
 
@@ -78,7 +79,8 @@ class Pool:
         part = self.variants[int(rng.choice(len(size), p=size / size.sum()))]
         start = int(rng.integers(len(part.labels) - WINDOW))
         samples, rows = slice(start, start + WINDOW), slice(start * ROWS, (start + WINDOW) * ROWS)
-        planes, labels, bodies = part.planes[:, rows], part.labels[samples], part.bodies[samples]
+        planes, bodies = part.planes[:, rows], part.bodies[samples]
+        labels, kinds = part.labels[samples], part.kinds[samples]
         width = len(structure(with_baseline=True).order)
         paired = part.features.shape[1] == width
         turn = structure(with_baseline=paired)
@@ -86,7 +88,7 @@ class Pool:
         if rng.random() < 0.5:
             planes, bodies, features = planes[:, :, ::-1], bodies[:, ::-1], features[:, turn.order] * turn.across
         if rng.random() < 0.5:
-            planes, bodies, labels = planes[:, ::-1], bodies[::-1], labels[::-1]
+            planes, bodies, labels, kinds = planes[:, ::-1], bodies[::-1], labels[::-1], kinds[::-1]
             features = features[::-1] * turn.along
         self.drawn += 1
-        return Window(planes, features, labels, bodies.astype(np.float32), paired)
+        return Window(planes, features, labels, kinds, bodies.astype(np.float32), paired)

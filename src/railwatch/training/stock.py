@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from railwatch.shared.counts import CarKind
+
 Floats = NDArray[np.float32]
 Colour = NDArray[np.float32]
 
@@ -205,6 +207,45 @@ def _well(car: Car, u: Floats, v: Floats) -> tuple[Floats, Floats, NDArray[np.bo
     return height.astype(np.float32), np.where(box, 1.0, 0.2).astype(np.float32), _everywhere(u, v)
 
 
+def _locomotive(car: Car, u: Floats, v: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """A locomotive: a narrow hood between walkways and a cab, or a full body with fans and equipment on its roof."""
+    hood = car.style[0] < 0.55
+    cab = np.abs(u - (car.style[1] - 0.5) * 0.7 * car.length_m) < 1.6
+    narrow = np.abs(v) < 0.32 * car.width_m
+    fans = (np.hypot(np.mod(u, 2.2 + 2 * car.style[2]) - 1.1, v) < 0.75) & (np.abs(u) < car.length_m * 0.3)
+    ends = np.abs(u) > car.length_m / 2 - 0.9
+    box = _everywhere(u, v) if not hood else narrow | cab
+    height = np.where(box, car.height_m + 0.15 * fans, 1.5)
+    height = np.where(ends & hood, 1.4, height)
+    share = np.clip(0.9 * fans + 0.8 * ~box + 0.6 * (cab & (car.style[3] < 0.5)), 0, 1)
+    return height.astype(np.float32), share.astype(np.float32), _everywhere(u, v)
+
+
+def _coach(car: Car, u: Floats, v: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """A coach or a car of a multiple unit: a smooth arched roof with seams, air conditioners or pantographs."""
+    arch = 0.5 * (1 - (v / (car.width_m / 2)) ** 2)
+    places = 1 + int(4 * car.style[0])
+    unit = (np.abs(np.mod(u + car.length_m / 2, car.length_m / places) - car.length_m / places / 2) < 1.3) & (
+        np.abs(v) < 0.8
+    )
+    unit &= car.style[1] < 0.7
+    stripe = (np.abs(v) > car.width_m / 2 - 0.35) & (car.style[2] < 0.4)
+    return (
+        (car.height_m - 0.5 + arch + 0.2 * unit).astype(np.float32),
+        np.clip(0.8 * unit + stripe, 0, 1).astype(np.float32),
+        _everywhere(u, v),
+    )
+
+
+# What each of the kinds looks like from above.
+LOOKS_LIKE = {
+    "box": CarKind.COVERED, "long box": CarKind.COVERED, "short box": CarKind.COVERED, "hopper": CarKind.COVERED,
+    "gondola": CarKind.OPEN, "short gondola": CarKind.OPEN, "bays": CarKind.OPEN,
+    "tank": CarKind.TANK, "short tank": CarKind.TANK, "silo": CarKind.TANK,
+    "flat": CarKind.FLAT, "well": CarKind.FLAT, "container": CarKind.CONTAINER,
+    "locomotive": CarKind.LOCOMOTIVE, "coach": CarKind.COACH,
+}  # fmt: skip
+
 KINDS: dict[str, Kind] = {
     "box": Kind((11.5, 17.5), (2.6, 3.25), (3.8, 4.7), 0.16, _box),
     "long box": Kind((20.0, 27.5), (2.8, 3.25), (4.0, 5.2), 0.05, _box),
@@ -219,4 +260,6 @@ KINDS: dict[str, Kind] = {
     "container": Kind((12.2, 26.0), (2.4, 2.9), (3.6, 4.0), 0.07, _container),
     "flat": Kind((7.5, 21.0), (2.5, 3.0), (1.0, 1.35), 0.07, _flat),
     "well": Kind((16.0, 24.0), (2.7, 3.1), (3.2, 5.8), 0.03, _well),
+    "locomotive": Kind((11.0, 23.0), (2.7, 3.25), (3.8, 4.8), 0.03, _locomotive),
+    "coach": Kind((15.5, 27.0), (2.7, 3.25), (3.6, 4.6), 0.05, _coach),
 }

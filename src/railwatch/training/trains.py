@@ -54,12 +54,15 @@ def _cut(
     rng: np.random.Generator, first_m: float, last_m: float, narrow: float, offset_m: float, fill: float
 ) -> list[Stood]:
     leader = random_car(rng, narrow)
+    engine = random_car(rng, narrow, "locomotive") if rng.random() < 0.12 else None
     alike = float(rng.choice([1.0, 0.75, 0.0], p=[0.45, 0.25, 0.3]))
     gap = float(rng.uniform(*COUPLED_M))
     cut: list[Stood] = []
     at, wanted = first_m, int(rng.geometric(0.12 if fill > 0.5 else 0.25))
     for number in range(wanted):
         car = repainted(leader, rng) if number == 0 or rng.random() < alike else random_car(rng, narrow)
+        if number == 0 and engine is not None:
+            car = engine
         if at + car.length_m > last_m:
             break
         cut.append(Stood(car, at + car.length_m / 2, offset_m + float(rng.normal(0, 0.04)), number > 0))

@@ -4,7 +4,7 @@ A variant is made in tenths of a second from strips that took a second to render
 sees strips: the channels of `cars.wide` and the features of `cars.features`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from railwatch.services.detector.cars.features import features_of
 from railwatch.services.detector.cars.wide import ROWS, WIDTH, channels_of, narrowed, pair_of
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout
+from railwatch.shared.counts import CarKind
 from railwatch.training.backdrop import ground
-from railwatch.training.gathering import WideScene
+from railwatch.training.gathering import NARROW, NARROW_SHARE, WideScene
 from railwatch.training.painting import Look, flat, other_light, painted, stood_on
 from railwatch.training.photometrics import processed_strip
+from railwatch.training.stock import LOOKS_LIKE
 from railwatch.training.trains import Stood, stand
 
 Floats = NDArray[np.float32]
@@ -40,6 +42,7 @@ class Prepared:
         planes: (channels, 2 n, w).
         features: (n, f); without a baseline, the first g of them.
         labels: (n,), -1 unknown.
+        kinds: (n,), place in `CarKind` of the car that was painted there, -1 elsewhere.
         bodies: (n, w / 4), share of each patch under a body.
         layout: the tracks.
         seen: (n,), which samples can be seen.
@@ -49,19 +52,28 @@ class Prepared:
     planes: Halves
     features: Halves
     labels: NDArray[np.int8]
+    kinds: NDArray[np.int8]
     bodies: Halves
     layout: Layout
     seen: Mask
 
 
 @dataclass
-class _Canvas:
-    """Strips while they are worked on: values (2 n, w, bands) of tile and baseline, labels (n,), bodies (2 n, w)."""
+class Canvas:
+    """Strips while they are worked on: tile and baseline (2 n, w, bands), labels and kinds (n,), bodies (2 n, w)."""
 
     tile: Floats
     baseline: Floats
     labels: NDArray[np.int8]
+    kinds: NDArray[np.int8]
     bodies: Mask
+
+    @classmethod
+    def of(cls, scene: WideScene) -> "Canvas":
+        """Copies of a scene's strips."""
+        tile, baseline = scene.tile.astype(np.float32), scene.baseline.astype(np.float32)
+        kinds = np.full(len(scene.labels), -1, np.int8)
+        return cls(tile, baseline, scene.labels.copy(), kinds, scene.bodies.copy())
 
 
 def variant(scene: WideScene, rng: np.random.Generator, *, paint: bool, process: bool, single: bool) -> Prepared:
@@ -74,24 +86,23 @@ def variant(scene: WideScene, rng: np.random.Generator, *, paint: bool, process:
         process: whether the strips are processed as pictures on the web are.
         single: whether the baseline is withheld.
     """
-    canvas = _Canvas(
-        scene.tile.astype(np.float32), scene.baseline.astype(np.float32), scene.labels.copy(), scene.bodies.copy()
-    )
+    canvas = Canvas.of(scene)
     shadow_m = scene.shadow_m
     if paint:
         if shadow_m is None or rng.random() < 0.5:
-            shadow_m = _any_shadow(rng)
-        _paint(canvas, scene, shadow_m, rng)
+            shadow_m = any_shadow(rng)
+        paint_scene(canvas, scene, shadow_m, rng)
     dark = scene.dark
     if process:
-        _process(canvas, rng)
+        process_strips(canvas, rng)
         light = [values[::3, ::3].mean(axis=2)[seen[::3, ::3]] for values, seen in _seen_parts(canvas, scene)]
         shades = [float(quantile(part, 0.004)) * float(rng.uniform(0.7, 1)) if part.size else 0.0 for part in light]
         dark = shades[0], shades[1]
     known_sun = shadow_m if rng.random() < 0.5 else None
-    return prepared(
+    made = prepared(
         scene, canvas.tile, None if single else canvas.baseline, dark, canvas.labels, canvas.bodies, known_sun
     )
+    return replace(made, kinds=canvas.kinds)
 
 
 def prepared(
@@ -119,30 +130,41 @@ def prepared(
         planes.astype(np.float16),
         np.clip(features, -60, 60).astype(np.float16),
         labels,
+        np.full(len(labels), -1, np.int8),
         pooled.astype(np.float16),
         scene.layout,
         scene.seen,
     )
 
 
-def _seen_parts(canvas: _Canvas, scene: WideScene) -> list[tuple[Floats, Mask]]:
+def _seen_parts(canvas: Canvas, scene: WideScene) -> list[tuple[Floats, Mask]]:
     return [(canvas.tile, scene.tile_seen), (canvas.baseline, scene.baseline_seen)]
 
 
-def _any_shadow(rng: np.random.Generator) -> Points | None:
+def any_shadow(rng: np.random.Generator) -> Points | None:
+    """(2,), a shadow of any direction and length, in metres for each metre of height; None under an even sky."""
     if rng.random() < 0.15:
         return None
     turn, length = rng.uniform(0, 2 * np.pi), 1 / np.tan(np.deg2rad(rng.uniform(15, 70)))
     return np.asarray(np.array([np.cos(turn), np.sin(turn)]) * length)
 
 
-def _paint(canvas: _Canvas, scene: WideScene, shadow_m: Points | None, rng: np.random.Generator) -> None:
-    """Paints ground and cars, track by track; the canvas is changed."""
-    narrow = float(rng.uniform(0.7, 0.95)) if rng.random() < 0.2 else 1.0
+def paint_scene(
+    canvas: Canvas,
+    scene: WideScene,
+    shadow_m: Points | None,
+    rng: np.random.Generator,
+    beside_m: Floats | None = None,
+) -> None:
+    """Paints ground and cars, track by track; the canvas is changed.
+
+    Cars stand a little beside their line, or about the axis that lies `beside_m` (n,) to the right of it.
+    """
+    narrow = float(rng.uniform(*NARROW)) if rng.random() < NARROW_SHARE else 1.0
     fill = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)], p=[0.12, 0.43, 0.45]))
     fill_before = float(rng.choice([0.0, rng.uniform(0.1, 0.9)], p=[0.65, 0.35]))
     stays = float(rng.choice([0.0, 0.6, 1.0], p=[0.75, 0.15, 0.1]))
-    other_shadow = _any_shadow(rng)
+    other_shadow = any_shadow(rng)
     look = _look(rng, scene.layout.gsd_m)
     then = other_light(look, rng, None)
     textured = rng.random() < 0.7
@@ -156,6 +178,8 @@ def _paint(canvas: _Canvas, scene: WideScene, shadow_m: Points | None, rng: np.r
         looks = [_lit(look, now_shadow), _lit(then, then_shadow)]
         free = _stretches(canvas.labels[samples], scene.seen[samples])
         offset = float(rng.normal(0, 0.15))
+        if beside_m is not None:
+            offset = offset / 3 + float(np.nan_to_num(np.nanmedian(beside_m[samples])))
         cars = stand(rng, free, fill if rng.random() < 0.85 else float(rng.random()), narrow, offset)
         cars_before = [car for car in cars if rng.random() < 0.9] if rng.random() < stays else []
         if not cars_before:
@@ -175,7 +199,7 @@ def _paint(canvas: _Canvas, scene: WideScene, shadow_m: Points | None, rng: np.r
             picture[rows], covered = painted(np.clip(values, 0, 1), relief, seen_as, shade, rng)
             if picture is canvas.tile:
                 canvas.bodies[rows] |= covered
-        _label(canvas.labels[samples], cars)
+        _label(canvas.labels[samples], canvas.kinds[samples], cars)
 
 
 def _look(rng: np.random.Generator, gsd_m: float) -> Look:
@@ -213,7 +237,7 @@ def _stretches(labels: NDArray[np.int8], seen: Mask) -> list[tuple[float, float]
     return [(first * SAMPLE_M, last * SAMPLE_M) for first, last in edges.reshape(-1, 2) if last - first > 20]
 
 
-def _label(labels: NDArray[np.int8], cars: list[Stood]) -> None:
+def _label(labels: NDArray[np.int8], kinds: NDArray[np.int8], cars: list[Stood]) -> None:
     """Writes painted cars into the labels of their track."""
     last = -COUPLED_SAMPLES - 2
     for stood in cars:
@@ -224,10 +248,11 @@ def _label(labels: NDArray[np.int8], cars: list[Stood]) -> None:
             labels[max(first, last) : end] = BODY
         else:
             labels[first:end] = BODY
+        kinds[first:end] = tuple(CarKind).index(LOOKS_LIKE[stood.car.kind])
         last = end
 
 
-def _process(canvas: _Canvas, rng: np.random.Generator) -> None:
+def process_strips(canvas: Canvas, rng: np.random.Generator) -> None:
     """Processes both strips, each in its own way; the canvas is changed."""
     if rng.random() < 0.15 and canvas.tile.shape[2] == 3:
         canvas.tile, canvas.baseline = canvas.tile[..., ::-1].copy(), canvas.baseline[..., ::-1].copy()

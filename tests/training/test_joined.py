@@ -1,0 +1,44 @@
+"""The joined network and the network for axes, as they are fitted and as they run: `make test-train`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from railwatch.services.detector.cars.features import structure
+from railwatch.services.detector.cars.joined import JOINED_FILE, load_joined
+from railwatch.services.detector.cars.wide import CHANNELS, WIDTH
+from railwatch.services.detector.tracks.across import ACROSS_M, PLANES
+from railwatch.services.detector.tracks.sessions import load_session
+from railwatch.training.axis import export_axes
+from railwatch.training.axis_network import Axes
+from railwatch.training.joined_import import start_from
+from railwatch.training.joined_network import AsRun, Joined
+
+
+def test_a_network_that_goes_on_from_the_shipped_file_begins_with_its_answers() -> None:
+    rng = np.random.default_rng(0)
+    features = len(structure(with_baseline=True).order)
+    planes = rng.standard_normal((CHANNELS, 128, WIDTH), dtype=np.float32)
+    known = rng.standard_normal((64, features + 1), dtype=np.float32)
+    network = Joined(CHANNELS, features, WIDTH)
+
+    start_from(network, JOINED_FILE)
+
+    with torch.no_grad():
+        begun = AsRun(network.eval())(torch.from_numpy(planes), torch.from_numpy(known)).numpy()
+    assert begun == pytest.approx(load_joined().session(planes=planes, features=known), abs=1e-4)
+
+
+def test_the_network_for_axes_runs_as_it_was_fitted(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Axes(PLANES)
+    planes = np.random.default_rng(0).standard_normal((PLANES, 96, len(ACROSS_M)), dtype=np.float32)
+    network(torch.from_numpy(planes)[None])
+
+    export_axes(network, tmp_path / "axes.onnx")
+
+    with torch.no_grad():
+        fitted = network.eval()(torch.from_numpy(planes)[None])[0].numpy()
+    assert load_session(tmp_path / "axes.onnx")(planes=planes) == pytest.approx(fitted, abs=1e-4)
