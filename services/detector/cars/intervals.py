@@ -53,6 +53,7 @@ class Calibration:
         floor: spread of a count of cars that seem certain.
         disagreement: what is added for each car's length of track on which the networks disagree.
         hidden: what is added for each car's length of track that is wholly uncertain.
+        familiar: entropy per sample, in nats, that one scene in twenty exceeds among those like the ones learned from.
     """
 
     below: float = 1.645
@@ -62,6 +63,7 @@ class Calibration:
     floor: float = 0.2
     disagreement: float = 0.0
     hidden: float = 0.0
+    familiar: float = 1.0
 
     def spread(self, count: float, posterior: Posterior) -> float:
         """Standard deviation of a count's error."""

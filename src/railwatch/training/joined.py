@@ -13,11 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from railwatch.services.detector.cars.evidence import Models, load_models, with_joined
+from railwatch.services.detector.cars.intervals import Calibration
 from railwatch.services.detector.cars.joined import JOINED_FILE, load_joined
 from railwatch.services.detector.cars.scores import Weights
 from railwatch.training import held_out
-from railwatch.training.calibrate import calibrate, tally
+from railwatch.training.calibrate import Tally, calibrate, tally
 from railwatch.training.cases import Case, rendered_case
 from railwatch.training.gathering import ASKED, WideScene, gathered
 from railwatch.training.joined_export import export, write_made
@@ -37,6 +40,8 @@ TRIALS, PULL = 60, 0.003
 # How far the weights go from those of the features network towards the ones that were fitted. The fit suits the styles
 # that it sees; on scenes of other styles, a quarter of the way was better than all of it.
 TRUST = 0.25
+# Share of the scenes like those learned from whose evidence is taken for familiar.
+FAMILIAR = 0.95
 # Share of the joined network in the evidence. More of it finds more cars on unfamiliar yards, and more false ones.
 # Single pictures gain more by it than pairs.
 SHARES = {"pair": 0.65, "single": 0.5}
@@ -74,14 +79,14 @@ def main() -> None:
 
 
 def finished(
-    network: Joined, unseen: list[WideScene], cases: Iterable[Case], recipe: dict[str, Any], out: Path
+    network: Joined, unseen: list[WideScene], cases: Iterable[tuple[bool, Case]], recipe: dict[str, Any], out: Path
 ) -> dict[str, Any]:
     """Writes the network with the weights and intervals that are fitted to it.
 
     Args:
         network: fitted.
         unseen: scenes that it has not learned from, for the weights.
-        cases: whole scenes of several styles, for the intervals.
+        cases: whole scenes of several styles, for the intervals, and whether each is like the scenes learned from.
         recipe: to be written down.
         out: the file.
     """
@@ -93,14 +98,22 @@ def finished(
         for model, examples in zip((models.pair, models.single), seen_by(models, unseen, seed), strict=True)
     )
     models = replace(models, pair=pair, single=single)
-    tallies = [(tally(case, models), tally(replace(case, baseline=None), models)) for case in cases]
+    tallies = [(known, tally(case, models), tally(replace(case, baseline=None), models)) for known, case in cases]
+    like_learned, pairs, singles = zip(*tallies, strict=True)
     pair, single = (
-        replace(model, calibration=calibrate(one for one in known if one is not None))
-        for model, known in zip((pair, single), zip(*tallies, strict=True), strict=True)
+        replace(model, calibration=_calibration(like_learned, counted))
+        for model, counted in zip((pair, single), (pairs, singles), strict=True)
     )
     made = _made(replace(models, pair=pair, single=single), recipe)
     write_made(out, made)
     return made
+
+
+def _calibration(like_learned: Iterable[bool], tallies: Iterable[Tally | None]) -> Calibration:
+    known = [(familiar, one) for familiar, one in zip(like_learned, tallies, strict=True) if one is not None]
+    entropies = [one.posterior.entropy_per_sample for familiar, one in known if familiar]
+    limit = round(float(np.quantile(entropies, FAMILIAR)), 3)
+    return replace(calibrate(one for _, one in known), familiar=limit)
 
 
 def _weights(start: Weights, examples: list[Example], seed: int) -> Weights:
@@ -130,17 +143,17 @@ def _all(cache: Path, seeds: Iterable[int]) -> list[WideScene]:
     return [scenes[place % len(scenes)] for place, scenes in enumerate(kept)]
 
 
-def _cases(seed: int, number: int) -> Iterator[Case]:
+def _cases(seed: int, number: int) -> Iterator[tuple[bool, Case]]:
     """Scenes as a provider delivers them, of three styles in turn: those that the network knows, and two others."""
     styles = tuple(held_out.STYLES)
     for place in range(number):
         turn, style = divmod(place, 3)
         if style == 0:
-            yield rendered_case(ASKED[turn % len(ASKED)], seed + FOR_INTERVALS + place, CASE_PX)
+            yield True, rendered_case(ASKED[turn % len(ASKED)], seed + FOR_INTERVALS + place, CASE_PX)
         elif style == 1:
-            yield other_style_case(seed + FOR_INTERVALS + place)
+            yield False, other_style_case(seed + FOR_INTERVALS + place)
         else:
-            yield held_out.case(styles[turn % len(styles)], seed + FOR_HELD_OUT + place)
+            yield False, held_out.case(styles[turn % len(styles)], seed + FOR_HELD_OUT + place)
 
 
 if __name__ == "__main__":
