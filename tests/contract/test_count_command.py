@@ -31,7 +31,8 @@ FIELDS = {
     "timings_ms",
     "algorithm",
 }
-TRACK_FIELDS = {"track", "count", "low", "high", "length_m", "occupied_m", "shift_m", "cars"}
+TRACK_FIELDS = {"track", "count", "low", "high", "length_m", "occupied_m", "shift_m", "cars", "seen_m"}
+CAR_FIELDS = {"lon", "lat", "length_m", "probability", "along_m", "kind", "kind_probability"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def test_json_has_one_line_a_tile_with_exactly_these_fields(counted: Done, pair:
     assert {"decode", "registration", "total"} <= tile["timings_ms"].keys()
     assert all(track.keys() == TRACK_FIELDS for track in tile["tracks"])
     cars = [car for track in tile["tracks"] for car in track["cars"]]
-    assert all(car.keys() == {"lon", "lat", "length_m", "probability"} for car in cars)
+    assert all(car.keys() == CAR_FIELDS for car in cars)
 
 
 def test_a_broken_tile_is_named_and_the_others_go_on(counted: Done, pair: Path) -> None:
