@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -110,6 +111,17 @@ def test_a_bad_scene_is_put_aside_with_its_reason(desk: Desk, inbox: Path) -> No
     problem = json.loads((inbox / "rejected" / "bad.tif.problem.json").read_text())
     assert problem == {"reason": "format-unsupported", "detail": letter.detail}
     assert files(inbox / "rejected") == ["bad.json", "bad.tif", "bad.tif.problem.json"]
+
+
+def test_metadata_of_gigabytes_are_not_read(desk: Desk, inbox: Path) -> None:
+    lay(inbox)
+    os.truncate(inbox / "a.json", 4 * 1024**3)
+    tracemalloc.start()
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [letter.reason for letter in desk.dead_letters] == ["metadata-invalid"]
+    assert peak_bytes < 20 * 1024**2
 
 
 @pytest.mark.parametrize(("missing", "reason"), [("a.json", "metadata-missing"), ("a.tif", "file-missing")])
