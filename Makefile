@@ -85,6 +85,10 @@ bench-registration: $(READY) ## Measure the registration of baselines, by condit
 bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and its memory
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
 
+.PHONY: bench-attacks
+bench-attacks: $(READY) ## Measure the memory of each service under each attack on its doors
+	$(BIN)/python -m tests.benchmarks.attacks
+
 .PHONY: train
 train: $(READY) ## Make the detector's model files, a night on two cores (installs PyTorch, 3 GB)
 	$(BIN)/uv sync --quiet --frozen --all-extras
