@@ -71,6 +71,7 @@ bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all ben
 bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.real_yards $(dir $(wildcard $(IMAGERY)/*/truth.json)) --seen muttenz-west
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coarse $(dir $(wildcard $(IMAGERY)/*/truth.json))
 
 .PHONY: bench-alerts
 bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation
@@ -95,6 +96,7 @@ train: $(READY) ## Make the detector's model files, a night on two cores (instal
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.axis
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/cars.geojson),--real $(dir $(yard)))
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.joined
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.coarse
 
 .PHONY: test-train
 test-train: $(READY) ## Test the fits of the model (installs PyTorch, 3 GB)

@@ -59,6 +59,53 @@ class CarKind(StrEnum):
     COACH = "coach"
 
 
+# Between two coupled cars, metres.
+COUPLING_M = 1.2
+
+
+class Occupied(Frozen):
+    """Track under trains, couplings included, as it is measured where pixels are too coarse to show single cars.
+
+    Attributes:
+        occupied_m: estimated metres of track under trains.
+        low_m: lower end of the 90 % interval.
+        high_m: upper end of the 90 % interval.
+        cars_low: railcars on `low_m` if all are the longest that the site expects.
+        cars_high: railcars on `high_m` if all are the shortest.
+    """
+
+    occupied_m: float = Field(ge=0)
+    low_m: float = Field(ge=0)
+    high_m: float = Field(ge=0)
+    cars_low: float = Field(ge=0)
+    cars_high: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _ends_agree(self) -> "Occupied":
+        if not self.low_m <= self.occupied_m <= self.high_m or self.cars_low > self.cars_high:
+            raise ValueError("`low_m` <= `occupied_m` <= `high_m` and `cars_low` <= `cars_high` must hold")
+        return self
+
+    @classmethod
+    def between(cls, low_m: float, occupied_m: float, high_m: float, car_lengths_m: tuple[float, float]) -> "Occupied":
+        """Metres as they are reported, and the range of cars that they may be.
+
+        Args:
+            low_m: lower end of the 90 % interval.
+            occupied_m: the estimate.
+            high_m: upper end.
+            car_lengths_m: the shortest and the longest car to expect.
+        """
+        shortest, longest = car_lengths_m
+        return cls(
+            occupied_m=round(occupied_m, 1),
+            low_m=round(low_m, 1),
+            high_m=round(high_m, 1),
+            cars_low=round(low_m / (longest + COUPLING_M), 1),
+            cars_high=round(high_m / (shortest + COUPLING_M), 1),
+        )
+
+
 class Car(Frozen):
     """One railcar that was counted.
 
@@ -82,7 +129,7 @@ class Car(Frozen):
 
 
 class TrackCount(Frozen):
-    """The cars on one track. `count`, `low` and `high` are null if nothing of the track was seen.
+    """The cars on one track. `count`, `low` and `high` are null if nothing of the track was seen, or it was measured.
 
     Attributes:
         track: the track's id.
@@ -94,6 +141,7 @@ class TrackCount(Frozen):
         shift_m: how far the drawn centreline was moved sideways onto the rails, positive to the right of its direction.
         cars: the cars, in order along the track.
         seen_m: stretches of the track that were seen, metres from its first vertex.
+        occupied: metres of the track under trains, if pixels were too coarse to count; null otherwise.
     """
 
     track: str
@@ -105,6 +153,7 @@ class TrackCount(Frozen):
     shift_m: float = 0.0
     cars: tuple[Car, ...] = ()
     seen_m: tuple[tuple[float, float], ...] = ()
+    occupied: Occupied | None = None
 
 
 class TileCount(Frozen):
@@ -121,6 +170,7 @@ class TileCount(Frozen):
         tracks: one entry for each track that crosses the tile.
         timings_ms: wall time of each stage, in milliseconds.
         algorithm: name and version of the method and its model, part of every id derived from this count.
+        occupied: metres of track under trains, if pixels were too coarse to count (`metres-only`); null otherwise.
     """
 
     count: float | None = Field(ge=0)
@@ -133,6 +183,7 @@ class TileCount(Frozen):
     tracks: tuple[TrackCount, ...] = ()
     timings_ms: dict[str, float] = Field(default_factory=dict)
     algorithm: str
+    occupied: Occupied | None = None
 
     @model_validator(mode="after")
     def _count_and_interval_agree(self) -> "TileCount":
@@ -143,6 +194,8 @@ class TileCount(Frozen):
                 raise ValueError("`low` and `high` must be null where `count` is null")
         elif self.low is None or self.high is None or not self.low <= self.count <= self.high:
             raise ValueError("`low` <= `count` <= `high` must hold")
+        elif self.occupied is not None:
+            raise ValueError("`occupied` must be null where there is a count")
         return self
 
 

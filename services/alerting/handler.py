@@ -143,7 +143,7 @@ class CountHandler:
             if scene not in names and (unchanged or names <= around.waiting):
                 continue
             entered |= names
-            seen = look_of(frames, self._tracks_of(site), site.car_lengths_m[0])
+            seen = look_of(frames, self._tracks_of(site), site.car_lengths_m)
             history = enter(history, seen, self._rule, [new.at for new in site.new_normal])
         for name in sorted(entered):
             record = around.records[name]

@@ -10,7 +10,8 @@ _RECEIVER = "the receiver's name in the settings"
 OBSERVATIONS = _OWN.counter(
     "railwatch_observations_total",
     "Looks that entered a site's history, or were judged again after a correction.",
-    state="the site's state after the look: `learning`, `normal`, `alert` or `unobserved`; `archival` if it came late",
+    state="the site's state after the look: `learning`, `normal`, `alert`, `measured` or `unobserved`; "
+    "`archival` if it came late",
 )
 ALERT_TRANSITIONS = _OWN.counter(
     "railwatch_alert_transitions_total",

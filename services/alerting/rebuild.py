@@ -123,7 +123,7 @@ def _restore(
     looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), settings.pass_span)
     due = [(frames, _due_at(frames, tracks_m, settings)) for frames in looks]
     waiting = {frame.scene: due_at for frames, due_at in due if due_at > present for frame in frames}
-    observations = [look_of(frames, tracks_m, site.car_lengths_m[0]) for frames, due_at in due if due_at <= present]
+    observations = [look_of(frames, tracks_m, site.car_lengths_m) for frames, due_at in due if due_at <= present]
     history = History()
     for seen in sorted(observations, key=lambda seen: seen.observed_at):
         history = enter(history, seen, settings.rule, [new.at for new in site.new_normal])

@@ -1,5 +1,6 @@
 """The band below an evidence picture: what it shows, a scale bar and a north arrow. Nothing covers the ground."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -54,10 +55,13 @@ def captioned(
 
 def details(count: TileCount) -> tuple[str, ...]:
     """The interval and the coverage of a count, or why there is none."""
+    seen = () if count.coverage > 0.995 else (f"{count.coverage:.0%} of the track seen",)
+    if (metres := count.occupied) is not None:
+        interval = f"90 % interval {metres.low_m:.0f} to {metres.high_m:.0f} m"
+        return interval, f"{math.floor(metres.cars_low)} to {math.ceil(metres.cars_high)} railcars", *seen
     if count.count is None:
         return (", ".join(count.reasons),)
-    interval = f"90 % interval {count.low:.0f} to {count.high:.0f}"
-    return (interval,) if count.coverage > 0.995 else (interval, f"{count.coverage:.0%} of the track seen")
+    return f"90 % interval {count.low:.0f} to {count.high:.0f}", *seen
 
 
 @lru_cache
@@ -70,6 +74,8 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _counted(count: TileCount) -> str:
+    if count.occupied is not None:
+        return f"{count.occupied.occupied_m:.0f} m of track under trains"
     return "not counted" if count.count is None else f"{count.count:.0f} railcars"
 
 

@@ -12,7 +12,7 @@ from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
 from railwatch.services.detector.imagery.margins import trimmed
-from railwatch.services.detector.imagery.quality import check_quality
+from railwatch.services.detector.imagery.quality import MAX_MEASURED_GSD_M, check_quality
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
@@ -76,7 +76,7 @@ class TileHandler:
         against = self.baselines.of_look(event)
         baseline = self._fetch(against.image) if against else None
         sun = event.sun or sun_over(tile, event.observed_at)
-        counted = count_tile(tile, baseline, site.tracks, sun=sun, cell=cell)
+        counted = count_tile(tile, baseline, site.tracks, sun=sun, cell=cell, car_lengths_m=site.car_lengths_m)
         adopted = None
         if against is None and is_good_look(counted.count, sun):
             adopted = self.baselines.adopt(event, "first-good-look")
@@ -120,7 +120,7 @@ class TileHandler:
 
     def _take_baseline(self, event: TileEvent, tile: Raster) -> None:
         try:
-            check_quality(tile)
+            check_quality(tile, MAX_MEASURED_GSD_M)
         except TileRejectedError as error:
             raise UnprocessableError(
                 "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
@@ -165,8 +165,9 @@ def is_good_look(count: TileCount, sun: Sun) -> bool:
 
 
 def _measure(count: TileCount, with_baseline: bool) -> None:
-    metrics.TILES.labels(count.quality.value, "baseline" if with_baseline else "none").inc()
-    if count.quality is Quality.REJECTED:
+    quality = count.quality.value if count.occupied is None else "measured"
+    metrics.TILES.labels(quality, "baseline" if with_baseline else "none").inc()
+    if quality == Quality.REJECTED.value:
         metrics.TILE_REJECTIONS.labels(count.reasons[-1] if count.reasons else "unknown").inc()
     for stage, took_ms in count.timings_ms.items():
         metrics.STAGE_SECONDS.labels(stage).observe(took_ms / 1000)

@@ -8,8 +8,8 @@ _SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
 
 TILES = _OWN.counter(
     "railwatch_tiles_total",
-    "Tiles that were counted or rejected.",
-    quality="`ok`, `partial` or `rejected`",
+    "Tiles that were counted, measured or rejected.",
+    quality="`ok`, `partial`, `measured` (metres of track, not cars) or `rejected`",
     reference="`baseline`, or `none` for a count from the tile alone",
 )
 TILE_REJECTIONS = _OWN.counter(

@@ -137,12 +137,15 @@ def _difference(tile: Raster, baseline: Raster, seen: Mask | None) -> Colours:
 
 
 def _with_cars(picture: Image.Image, view: _View, counted: Counted) -> Image.Image:
-    """Cars outlined and numbered along each track, with the track's name at its first car."""
+    """Cars outlined and numbered along each track, with the track's name at its first car; measured trains as bands."""
     drawn = picture.convert("RGBA")
     over = Image.new("RGBA", drawn.size)
     draw = ImageDraw.Draw(over)
     stroke = max(2, round(max(drawn.size) / 450))
-    tracks = list(dict.fromkeys(track for track, _, _ in counted.outlines))
+    tracks = list(dict.fromkeys(track for track, *_ in (*counted.outlines, *counted.stretches)))
+    for track, line in counted.stretches:
+        colour = TRACK_COLOURS[tracks.index(track) % len(TRACK_COLOURS)]
+        draw.line(view.at(line), fill=(*colour, 2 * VEIL), width=max(2, round(view.zoom)), joint="curve")
     for track, number, corners in counted.outlines:
         colour = TRACK_COLOURS[tracks.index(track) % len(TRACK_COLOURS)]
         outline = view.at(corners)

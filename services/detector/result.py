@@ -9,6 +9,8 @@ from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars.intervals import Calibration, Posterior, of_all
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
+from railwatch.services.detector.coarse.measuring import Measured
+from railwatch.services.detector.coarse.strips import SAMPLE_M as COARSE_SAMPLE_M
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.extent import along_m
@@ -21,6 +23,8 @@ from railwatch.shared.sites import Track
 WHOLE_COVERAGE = 0.95
 # The remark on a scene whose evidence is less certain than in nearly all scenes like those learned from.
 UNFAMILIAR = "unfamiliar"
+# The last reason of a tile that was measured and not counted.
+METRES_ONLY = "metres-only"
 # Width of a car in the outlines, in metres. Bodies are 2.6 to 3.3 m wide.
 DRAWN_WIDTH_M = 3.0
 
@@ -37,6 +41,7 @@ class Counted:
         sun: the position of the sun that was assumed; None where it is not known.
         reading: what was read along its tracks; None where the tile is rejected.
         posterior: what the evidence says of the number of cars; None where the tile is rejected.
+        stretches: track and middle line (k, 2), in pixels, of each stretch under a train that was measured.
     """
 
     count: TileCount
@@ -46,6 +51,7 @@ class Counted:
     sun: Sun | None = None
     reading: Reading | None = None
     posterior: Posterior | None = None
+    stretches: tuple[tuple[str, Points], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,40 @@ def tallied(
         algorithm=algorithm,
     )
     return Counted(tile_count, ground.baseline, ground.seen, tuple(outlines), reading=reading, posterior=posterior)
+
+
+def in_metres(
+    algorithm: str, ground: Ground, measured: Measured, car_lengths_m: tuple[float, float], on_picture: float
+) -> Counted:
+    """What was measured on a tile that is too coarse to count. The count is null, and so a reader of counts rejects it.
+
+    Args:
+        algorithm: name and version of the method.
+        ground: tile and baseline in agreement.
+        measured: what was measured.
+        car_lengths_m: the shortest and the longest car to expect.
+        on_picture: share of the cell's track that lies on the tile.
+    """
+    by_track = measured.of_tracks()
+    tracks = []
+    for name, samples in by_track.items():
+        occupied = measured.metres(samples, car_lengths_m)
+        length_m = COARSE_SAMPLE_M * float(sum(measured.ours[part].sum() for part in samples))
+        track = TrackCount(
+            track=name,
+            count=None,
+            low=None,
+            high=None,
+            length_m=length_m,
+            occupied_m=occupied.occupied_m,
+            occupied=occupied if any((measured.ours & measured.seen)[part].any() for part in samples) else None,
+        )
+        tracks.append(track)
+    partial = _why_partial(on_picture, measured.coverage)
+    count = rejected(algorithm, (*ground.reasons, *partial, METRES_ONLY), ground, on_picture * measured.coverage)
+    whole = measured.metres([part for samples in by_track.values() for part in samples], car_lengths_m)
+    count = count.model_copy(update={"occupied": whole, "tracks": tuple(tracks)})
+    return Counted(count, ground.baseline, ground.seen, stretches=tuple(measured.stretches()))
 
 
 def _why_partial(on_picture: float, seen: float) -> tuple[str, ...]:

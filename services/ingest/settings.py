@@ -26,7 +26,7 @@ class SceneSettings(Group):
         max_bytes: largest file.
         max_pixels: largest raster, width times height. The header is enough to refuse a larger one.
         gsd_min_m: finest ground sample distance.
-        gsd_max_m: coarsest ground sample distance; a freight car is 3 m wide.
+        gsd_max_m: coarsest ground sample distance; above 1.3 m, metres of track are measured and no cars are counted.
         asset_roots: addresses below which the asset of a STAC Item may lie: `file:///directory`, `s3://bucket/prefix`
             or `https://host/path`. None by default: then only pushed files and files in the inbox are read.
     """
@@ -34,7 +34,7 @@ class SceneSettings(Group):
     max_bytes: int = Field(default=4 * 1024**3, gt=0)
     max_pixels: int = Field(default=4_000_000_000, gt=0)
     gsd_min_m: float = Field(default=0.1, gt=0)
-    gsd_max_m: float = Field(default=1.5, gt=0)
+    gsd_max_m: float = Field(default=4.0, gt=0)
     asset_roots: Annotated[
         tuple[Annotated[str, Field(pattern=r"^(file:///|s3://[^/@]+|https?://[^/@]+)")], ...],
         Separated,

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from railwatch.shared.counts import BaselineRef, BlobRef, Frozen, UtcDatetime
+from railwatch.shared.counts import BaselineRef, BlobRef, Frozen, Occupied, UtcDatetime
 from railwatch.shared.events.base import Event, Slug, derived_id
 
 
@@ -52,10 +52,11 @@ class Look(Frozen):
 
     Attributes:
         observed_at: when the satellite saw the site.
-        count: railcars on all tiles; null if the site could not be observed.
+        count: railcars on all tiles; null if the site could not be observed, or was measured and not counted.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
         coverage: share of the site's track length that was seen.
+        occupied: metres of track under trains, where pixels were too coarse to count; null otherwise.
     """
 
     observed_at: UtcDatetime
@@ -63,6 +64,7 @@ class Look(Frozen):
     low: float | None
     high: float | None
     coverage: float
+    occupied: Occupied | None = None
 
 
 class JudgedLook(Look):
@@ -70,10 +72,12 @@ class JudgedLook(Look):
 
     Attributes:
         observed_at: when the satellite saw the site.
-        count: railcars on all tiles; null if the site could not be observed.
+        count: railcars on all tiles; null if the site could not be observed, or was measured and not counted.
         low: lower end of the 90 % interval.
         high: upper end of the 90 % interval.
         coverage: share of the site's track length that was seen.
+        occupied: metres of track under trains, where pixels were too coarse to count; null otherwise. Such a look is
+            judged by its `cars_low`.
         expected: what the site's history predicts.
         threshold: upper prediction bound; null while learning.
         p_value: how likely so high a count is if nothing had changed.

@@ -4,9 +4,10 @@ A site is one YAML file and one GeoJSON file of track centrelines. `load_sites` 
 """
 
 from railwatch.shared.sites.load import SiteCatalogue, known_sites, load_sites, load_tracks
-from railwatch.shared.sites.model import Cell, ContextEvent, LonLat, NewNormal, Site, Track
+from railwatch.shared.sites.model import CAR_LENGTHS_M, Cell, ContextEvent, LonLat, NewNormal, Site, Track
 
 __all__ = [
+    "CAR_LENGTHS_M",
     "Cell",
     "ContextEvent",
     "LonLat",

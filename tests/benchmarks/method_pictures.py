@@ -29,6 +29,7 @@ from railwatch.services.detector.tracks.refinement import refine
 from railwatch.services.detector.tracks.strips import ACROSS_M, PAD, SAMPLE_M, lay_out, straighten
 from railwatch.shared.events import CountEvent
 from railwatch.training.cases import Case, rendered_case
+from railwatch.training.coarse.scenes import Coarse, made_coarse, rendered
 from tests.support.alerting import blob
 
 ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
@@ -38,7 +39,6 @@ STRETCH_M = 150.0
 # The columns that each frame of a pass shows, when it was taken, and the shortest car.
 FRAMES_PX = ((0, 260), (210, 450), (400, 640))
 TAKEN = datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
-SHORTEST_M = 9.0
 
 Colours = NDArray[np.float32]
 
@@ -186,8 +186,25 @@ def one_look(case: Case) -> Figure:
                 axis.fill(*(corners + np.array([first, 0])).T, facecolor="none", edgecolor=colour, linewidth=1.0)
         for line in project(case.tracks, case.tile):
             axes[number].plot(*line.xy_px.T, ":", color=ORANGE, linewidth=0.8)
-    look = look_of(tuple(frames), {"r0c0": 1.0}, SHORTEST_M)
+    look = look_of(tuple(frames), {"r0c0": 1.0})
     _show(axes[3], _colours(case.tile), f"one look: {look.count:.0f} cars, coverage {look.coverage:.0%}", whole=True)
+    return figure
+
+
+def metres(scene: Coarse) -> Figure:
+    """A pair with pixels of 3 m, and the track under trains as measured."""
+    counted = count_tile(scene.tile, scene.baseline, scene.tracks, sun=scene.sun)
+    found = counted.count.occupied
+    if counted.baseline is None or found is None:
+        raise ValueError("the scene is not measured")
+    figure, axes = _panels(3)
+    title = f"{found.occupied_m:.0f} m ({found.low_m:.0f} to {found.high_m:.0f} m), truth {scene.occupied_m:.0f} m"
+    titles = ("baseline, registered", "tile, pixels of 3 m", title)
+    for axis, picture, text in zip(axes, (counted.baseline, scene.tile, scene.tile), titles, strict=True):
+        _show(axis, _colours(picture, like=scene.tile), text, whole=True)
+    for _, line in counted.stretches:
+        axes[2].plot(*line.T, color=ORANGE, linewidth=1.6)
+    axes[2].set(xlim=axes[1].get_xlim(), ylim=axes[1].get_ylim())
     return figure
 
 
@@ -207,6 +224,7 @@ def main(folder: Path) -> None:
         "tracks": tracks(clear, ground, models),
         "cars": cars(clear, ground, models),
         "look": one_look(clear),
+        "metres": metres(made_coarse(rendered("clear", 300_000), 3.0, np.random.default_rng(0))),
     }.items():
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from railwatch.cli import main
-from railwatch.render import write_pair
+from railwatch.render import random_scene, render_pair, write_pair
 from tests.support.geotiff import NoiseScene
 from tests.support.rendered import rendered
 
@@ -30,8 +30,9 @@ FIELDS = {
     "tracks",
     "timings_ms",
     "algorithm",
+    "occupied",
 }
-TRACK_FIELDS = {"track", "count", "low", "high", "length_m", "occupied_m", "shift_m", "cars", "seen_m"}
+TRACK_FIELDS = {"track", "count", "low", "high", "length_m", "occupied_m", "shift_m", "cars", "seen_m", "occupied"}
 CAR_FIELDS = {"lon", "lat", "length_m", "probability", "along_m", "kind", "kind_probability"}
 
 
@@ -234,3 +235,20 @@ def test_recall_is_printed_if_asked_for(pair: Path) -> None:
     injected, recovered = tile["recall"]["injected"], tile["recall"]["recovered"]
     assert 0 <= recovered <= injected > 0
     assert f"{recovered} of {injected}" in table[1]
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("coarse")
+    write_pair(render_pair(random_scene(np.random.default_rng(3), "clear", gsd_m=2.5, size_px=160)), directory)
+    return directory
+
+
+def test_pixels_of_two_metres_and_a_half_give_metres_and_a_range_of_cars(coarse: Path) -> None:
+    arguments = coarse / "tile.tif", "--baseline", coarse / "baseline.tif", "--tracks", coarse / "tracks.geojson"
+    (found,) = count(*arguments, "--json").tiles
+    assert (found["count"], found["reasons"][-1]) == (None, "metres-only")
+    assert found["occupied"].keys() == {"occupied_m", "low_m", "high_m", "cars_low", "cars_high"}
+    table = "\n".join(count(*arguments).lines)
+    assert f"{found['occupied']['occupied_m']:.0f} m (" in table
+    assert "cars" in table

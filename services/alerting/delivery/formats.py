@@ -96,6 +96,8 @@ def _figures(event: AlertEvent) -> dict[str, str]:
     """The look that an alert is about; unknown values are left out."""
     look = event.look
     counts = {name: getattr(look, name) for name in ("count", "low", "high", "threshold")}
+    if look.occupied is not None:
+        counts |= look.occupied.model_dump()
     return {
         "alert": event.alert,
         "observed_at": look.observed_at.isoformat(),

@@ -21,6 +21,7 @@ from railwatch.services.alerting.history.observations import (
 )
 from railwatch.services.alerting.history.overlaps import Share, TrackSeen, shares
 from railwatch.services.alerting.rule.judgement import WHOLE_COVERAGE, Observation
+from railwatch.shared.sites import CAR_LENGTHS_M
 
 # Of several frames that show a tile, the one that was counted last has it, as its processing is newer, unless another
 # one shows more of the track by more than this share.
@@ -76,7 +77,9 @@ def awaited(frames: Pass, tracks_m: Mapping[str, float]) -> bool:
     return look_of(frames, tracks_m).coverage < WHOLE_COVERAGE
 
 
-def look_of(frames: Pass, tracks_m: Mapping[str, float], shortest_car_m: float = 0.0) -> Observation:
+def look_of(
+    frames: Pass, tracks_m: Mapping[str, float], car_lengths_m: tuple[float, float] = CAR_LENGTHS_M
+) -> Observation:
     """What the frames of a pass show of a site together. Each car counts once.
 
     The time of the look is that of its first frame.
@@ -84,10 +87,10 @@ def look_of(frames: Pass, tracks_m: Mapping[str, float], shortest_car_m: float =
     Args:
         frames: the pass, in order of time.
         tracks_m: track length by tile of the site.
-        shortest_car_m: the shortest car expected at the site.
+        car_lengths_m: the shortest and the longest car expected at the site.
     """
     if len(frames) == 1:
-        return observe(frames[0].scene, frames[0].readings, tracks_m)
+        return observe(frames[0].scene, frames[0].readings, tracks_m, car_lengths_m)
     tiles = tuple(dict.fromkeys(tile for frame in frames for tile in expected_tiles(frame.readings)))
     joined: dict[str, TileReading] = {}
     missing: set[str] = set()
@@ -96,13 +99,13 @@ def look_of(frames: Pass, tracks_m: Mapping[str, float], shortest_car_m: float =
         expecting = [frame for frame in frames if tile in expected_tiles(frame.readings)]
         counted = [frame for frame in expecting if tile in frame.readings]
         if counted:
-            reading, scenes = _joined([(frame.scene, frame.readings[tile]) for frame in counted], shortest_car_m)
+            reading, scenes = _joined([(frame.scene, frame.readings[tile]) for frame in counted], car_lengths_m[0])
             joined[tile] = reading.model_copy(update={"tiles_in_scene": tiles})
             shown |= scenes
         if len(counted) < len(expecting) and (not counted or joined[tile].coverage < WHOLE_COVERAGE):
             missing.add(tile)
     names = tuple(frame.scene for frame in frames if frame.scene in shown) or tuple(frame.scene for frame in frames)
-    seen = observe(names[0], joined, tracks_m)
+    seen = observe(names[0], joined, tracks_m, car_lengths_m)
     return seen.model_copy(
         update={
             "observed_at": frames[0].observed_at,
@@ -118,7 +121,12 @@ def _joined(views: Sequence[tuple[str, TileReading]], shortest_car_m: float) -> 
     """What several frames show of one tile together, and the scenes that have a part in it."""
     ordered = _in_order([view for view in views if view[1].count is not None])
     if not ordered:
-        return last_recorded(dict(views)), set()
+        measured = [view for view in views if view[1].occupied is not None]
+        if not measured:
+            return last_recorded(dict(views)), set()
+        # Metres of several frames overlap and cannot be summed: those of the frame that shows the most are taken.
+        scene, reading = max(measured, key=lambda view: view[1].coverage)
+        return reading, {scene}
     best, first = ordered[0]
     together = [(scene, reading, reading.tracks) for scene, reading in ordered if reading.tracks]
     if len(together) < 2 or not first.tracks:

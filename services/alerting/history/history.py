@@ -115,8 +115,10 @@ def _moment(observation: Observation) -> datetime:
 
 
 def _seen(observation: Observation) -> float:
-    """The share of the track that was seen; less than nothing without a count."""
-    return -1.0 if observation.count is None else observation.coverage
+    """The share of the track that was seen. Metres are less than any count, and nothing seen is less than metres."""
+    if observation.count is not None:
+        return observation.coverage
+    return observation.coverage - 2 if observation.occupied is not None else -3.0
 
 
 def _judged(

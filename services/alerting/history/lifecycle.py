@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-from railwatch.services.alerting.history.wording import day, number
-from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.services.alerting.history.wording import amount, day
+from railwatch.services.alerting.rule.judgement import CHANGES_NOTHING, Judgement
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import STANDING, AlertEvent, Severity, Transition, derived_id
 from railwatch.shared.sites import Site
@@ -36,6 +36,7 @@ class AlertRecord(Frozen):
         severity: the highest it has reached.
         look_at: `observed_at` of the look that the last transition was about.
         count: the count of that look.
+        occupied_m: metres of track under trains on that look, if it was measured and not counted.
         onset_on: the day on which the rise began, as consumers know it.
     """
 
@@ -47,6 +48,7 @@ class AlertRecord(Frozen):
     look_at: UtcDatetime
     count: float | None
     onset_on: date | None
+    occupied_m: float | None = None
 
     @property
     def stands(self) -> bool:
@@ -86,10 +88,11 @@ def severity(look: Judgement) -> Severity:
         Farrington, C. P. et al. (1996). A statistical algorithm for the early detection of outbreaks of infectious
         disease. Journal of the Royal Statistical Society A 159, 547-563.
     """
-    if look.low is None or look.threshold is None or look.expected is None:
+    low = look.low if look.occupied is None else look.occupied.cars_low
+    if low is None or look.threshold is None or look.expected is None:
         return Severity.WARNING
     margin = look.threshold - look.expected
-    critical = look.low - look.expected >= CRITICAL_EXCEEDANCE * margin > 0
+    critical = low - look.expected >= CRITICAL_EXCEEDANCE * margin > 0
     return Severity.CRITICAL if critical else Severity.WARNING
 
 
@@ -104,6 +107,7 @@ def record_of(event: AlertEvent) -> AlertRecord:
         look_at=event.look.observed_at,
         count=event.look.count,
         onset_on=event.onset.at.date() if event.onset else None,
+        occupied_m=event.look.occupied.occupied_m if event.look.occupied else None,
     )
 
 
@@ -146,7 +150,7 @@ def records_after(
 
 def newest_judged(judgements: Judgements) -> Judgement | None:
     """The newest look that could be judged."""
-    return next((look for look in reversed(judgements) if look.state is not State.UNOBSERVED), None)
+    return next((look for look in reversed(judgements) if look.state not in CHANGES_NOTHING), None)
 
 
 def _runs(judgements: Judgements) -> list[_Run]:
@@ -202,7 +206,7 @@ def _reason_for_update(record: AlertRecord, look: Judgement) -> str:
     if not look.includes(record.look_at):
         later = look.observed_at > record.look_at
         return look.reason if later else f"The look of {day(record.look_at)} was corrected and no longer counts."
-    if look.count != record.count:
+    if _amount(look) != (record.count, record.occupied_m):
         return _corrected(record, look)
     if _onset_on(look) != record.onset_on:
         return "A late or corrected look changed the estimate of when the rise began."
@@ -215,9 +219,9 @@ def _retraction(record: AlertRecord, judgements: Judgements) -> DueTransition | 
     look = next((one for one in judgements if one.includes(record.look_at)), judgements[-1])
     if not look.includes(record.look_at):
         reason = f"The look of {day(record.look_at)} no longer counts."
-    elif look.count is None:
+    elif _amount(look) == (None, None):
         reason = f"The count of {day(look.observed_at)} was withdrawn."
-    elif look.count != record.count:
+    elif _amount(look) != (record.count, record.occupied_m):
         reason = _corrected(record, look)
     else:
         reason = "The history before it was corrected, and its count is no longer too high."
@@ -225,7 +229,13 @@ def _retraction(record: AlertRecord, judgements: Judgements) -> DueTransition | 
 
 
 def _corrected(record: AlertRecord, look: Judgement) -> str:
-    return f"The count of {day(look.observed_at)} was corrected from {number(record.count)} to {number(look.count)}."
+    before, after = amount(record.count, record.occupied_m), amount(*_amount(look))
+    return f"The count of {day(look.observed_at)} was corrected from {before} to {after}."
+
+
+def _amount(look: Judgement) -> tuple[float | None, float | None]:
+    """The count of a look, and the metres of a measured one."""
+    return look.count, look.occupied.occupied_m if look.occupied else None
 
 
 def _ended_without_look(site: Site, judgements: Judgements) -> str:
@@ -254,6 +264,7 @@ def _record(
         look_at=look.observed_at,
         count=look.count,
         onset_on=_onset_on(look),
+        occupied_m=_amount(look)[1],
     )
 
 

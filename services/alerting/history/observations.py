@@ -5,7 +5,7 @@ the order in which counts arrive, and how often, changes nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shapely import box
@@ -13,7 +13,7 @@ from shapely import box
 from railwatch.services.alerting.history.overlaps import TrackSeen
 from railwatch.services.alerting.rule.judgement import Observation
 from railwatch.shared.clock import lies_ahead
-from railwatch.shared.counts import TileCount, UtcDatetime
+from railwatch.shared.counts import Occupied, TileCount, UtcDatetime
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, Look
 from railwatch.shared.geography import shape_from_lon_lat
@@ -48,6 +48,8 @@ class TileReading(Look):
 
 
 Readings = Mapping[str, TileReading]
+# Lower end, estimate and upper end.
+_Estimate = tuple[float, float, float]
 
 
 def tracks_by_tile(site: Site) -> dict[str, float]:
@@ -76,12 +78,18 @@ def check_count(event: CountEvent, tracks_m: Mapping[str, float], shortest_car_m
         raise UnprocessableError("tile-not-in-scene", f"tile {event.tile} is not among the tiles of its own scene")
     if lies_ahead(event.observed_at, now):
         raise UnprocessableError("observed-in-future", f"the image is dated {event.observed_at.isoformat()}")
-    capacity = CAPACITY_SLACK * (tracks_m[event.tile] / shortest_car_m + 1)
+    track_m = tracks_m[event.tile]
+    capacity = CAPACITY_SLACK * (track_m / shortest_car_m + 1)
     if event.result.high is not None and event.result.high > capacity:
         raise UnprocessableError(
             "implausible-count",
-            f"{event.result.count:g} cars (up to {event.result.high:g}) do not fit on {tracks_m[event.tile]:.0f} m of "
+            f"{event.result.count:g} cars (up to {event.result.high:g}) do not fit on {track_m:.0f} m of "
             f"track, which hold at most {capacity:.0f}",
+        )
+    occupied = event.result.occupied
+    if occupied is not None and occupied.occupied_m > CAPACITY_SLACK * track_m:
+        raise UnprocessableError(
+            "implausible-count", f"{occupied.occupied_m:.0f} m of trains do not fit on {track_m:.0f} m of track"
         )
 
 
@@ -99,6 +107,7 @@ def reading(event: CountEvent) -> TileReading:
         sensor=event.sensor,
         outside=OUTSIDE in event.result.reasons,
         tracks=_tracks(event.result),
+        occupied=event.result.occupied,
     )
 
 
@@ -141,7 +150,9 @@ def complete(readings: Readings) -> bool:
     return readings.keys() >= set(expected_tiles(readings))
 
 
-def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Observation:
+def observe(
+    scene: str, readings: Readings, tracks_m: Mapping[str, float], car_lengths_m: tuple[float, float]
+) -> Observation:
     """Sum the tiles of a scene.
 
     The tiles' errors are taken as independent. The interval of the sum follows from theirs by the method of variance
@@ -149,10 +160,14 @@ def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Ob
     is about the track that was seen. The coverage says how much that was: the tiles' coverage, weighted by track
     length, over all of the site's track.
 
+    Where pixels are too coarse to count, metres of track under trains are summed in the same way. Tiles of a scene that
+    were counted and others that were measured are not summed: the kind that shows more track is the observation.
+
     Args:
         scene: id of the scene.
         readings: the last recorded reading of each tile, at least one.
         tracks_m: track length by tile of the site.
+        car_lengths_m: the shortest and the longest car expected at the site.
 
     References:
         Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a general approach.
@@ -160,24 +175,38 @@ def observe(scene: str, readings: Readings, tracks_m: Mapping[str, float]) -> Ob
     """
     tiles = {tile: readings[tile] for tile in expected_tiles(readings) if tile in readings}
     site_m = sum(tracks_m.values())
-    seen_m = sum(r.coverage * tracks_m.get(tile, 0.0) for tile, r in tiles.items() if r.count is not None)
-    counted = [
-        (reading.count, reading.low, reading.high)
-        for reading in tiles.values()
-        if reading.count is not None and reading.low is not None and reading.high is not None
-    ]
-    count = low = high = None
-    if counted:
-        count = math.fsum(c for c, _, _ in counted)
-        low = max(0.0, count - math.sqrt(math.fsum((c - lo) ** 2 for c, lo, _ in counted)))
-        high = count + math.sqrt(math.fsum((hi - c) ** 2 for c, _, hi in counted))
+    by_kind: tuple[list[_Estimate], list[_Estimate]] = ([], [])
+    seen_m = [0.0, 0.0]
+    for tile, r in tiles.items():
+        if r.occupied is not None:
+            measured, estimate = 1, (r.occupied.low_m, r.occupied.occupied_m, r.occupied.high_m)
+        elif r.count is not None and r.low is not None and r.high is not None:
+            measured, estimate = 0, (r.low, r.count, r.high)
+        else:
+            continue
+        by_kind[measured].append(estimate)
+        seen_m[measured] += r.coverage * tracks_m.get(tile, 0.0)
+    kind = int(seen_m[1] > seen_m[0] or not by_kind[0])
+    low, middle, high = _sum(by_kind[kind]) if by_kind[kind] else (None, None, None)
+    occupied = None
+    if kind and low is not None and middle is not None and high is not None:
+        occupied = Occupied.between(low, middle, high, car_lengths_m)
+        low = middle = high = None
     return Observation(
         scene=scene,
         observed_at=last_recorded(readings).observed_at,
-        count=count,
+        count=middle,
         low=low,
         high=high,
-        coverage=min(1.0, seen_m / site_m) if site_m else 0.0,
+        occupied=occupied,
+        coverage=min(1.0, seen_m[kind] / site_m) if site_m else 0.0,
         missing_tiles=tuple(tile for tile in expected_tiles(readings) if tile not in readings),
         counted_at=max(reading.recorded_at for reading in readings.values()),
     )
+
+
+def _sum(estimates: Sequence[_Estimate]) -> _Estimate:
+    middle = math.fsum(estimate for _, estimate, _ in estimates)
+    below = math.sqrt(math.fsum((estimate - low) ** 2 for low, estimate, _ in estimates))
+    above = math.sqrt(math.fsum((high - estimate) ** 2 for _, estimate, high in estimates))
+    return max(0.0, middle - below), middle, middle + above

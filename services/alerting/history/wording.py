@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from railwatch.services.alerting.rule.judgement import Judgement
+from railwatch.shared.counts import Occupied
 from railwatch.shared.events import ContextLag, Onset, Transition
 
 # From this coverage on, a sentence says nothing about it.
@@ -14,6 +15,21 @@ SEEN_WHOLE = 0.9
 def number(count: float | None) -> str:
     """A count as a whole number."""
     return "unknown" if count is None else f"{count:.0f}"
+
+
+def amount(count: float | None, occupied_m: float | None) -> str:
+    """A count, or the metres of a look that was measured and not counted."""
+    return number(count) if occupied_m is None else f"{occupied_m:.0f} m"
+
+
+def metres(occupied: Occupied) -> str:
+    """Metres under trains with their interval, such as `412 m (350 to 480 m)`."""
+    return f"{occupied.occupied_m:.0f} m ({occupied.low_m:.0f} to {occupied.high_m:.0f} m)"
+
+
+def cars(occupied: Occupied) -> str:
+    """The range of cars on metres under trains."""
+    return f"{math.floor(occupied.cars_low)} to {math.ceil(occupied.cars_high)} railcars"
 
 
 def at_most(threshold: float) -> str:
@@ -67,6 +83,8 @@ def sentence(
 
 
 def _seen(look: Judgement) -> str:
+    if look.occupied is not None:
+        return f"{metres(look.occupied)} of track under trains, {cars(look.occupied)}, on {day(look.observed_at)}"
     if look.count is None:
         return f"nothing could be seen on {day(look.observed_at)}"
     return f"{number(look.count)} railcars ({number(look.low)} to {number(look.high)}) on {day(look.observed_at)}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import at_most, day, lag, number
+from railwatch.services.alerting.history.wording import amount, at_most, cars, day, lag, metres, number
 from railwatch.services.alerting.pages.acknowledgement import acknowledgement
 from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
 from railwatch.services.alerting.pages.timeline import timeline
@@ -28,7 +28,7 @@ def alert_page(
     """
     event = events[-1]
     return document(
-        f"{event.site_name}: {number(event.look.count)} railcars",
+        f"{event.site_name}: {_title(event.look)}",
         header(event.site_name),
         el(
             "main",
@@ -83,11 +83,10 @@ def _state(event: AlertEvent) -> Element:
 
 def _figures(event: AlertEvent) -> Element:
     look = event.look
-    interval = f"{number(look.low)} to {number(look.high)}" if look.count is not None else None
     return el(
         "dl",
         *rows(
-            ("Railcars", el("span", el("strong", number(look.count)), f" ({interval})" if interval else None)),
+            *_found(look),
             ("Seen on", date(look.observed_at)),
             ("At most expected", None if look.threshold is None else at_most(look.threshold)),
             ("Usual", None if look.expected is None else f"about {number(look.expected)}"),
@@ -101,6 +100,19 @@ def _figures(event: AlertEvent) -> Element:
     )
 
 
+def _title(look: JudgedLook) -> str:
+    return f"{number(look.count)} railcars" if look.occupied is None else f"{metres(look.occupied)} of trains"
+
+
+def _found(look: JudgedLook) -> Iterator[tuple[str, Content]]:
+    if look.occupied is not None:
+        yield "Track under trains", el("strong", metres(look.occupied))
+        yield "Railcars", f"{cars(look.occupied)}: too coarse to count"
+        return
+    interval = f" ({number(look.low)} to {number(look.high)})" if look.count is not None else None
+    yield "Railcars", el("span", el("strong", number(look.count)), interval)
+
+
 def _onset(event: AlertEvent) -> Content:
     if event.onset is None:
         return None
@@ -111,7 +123,7 @@ def _onset(event: AlertEvent) -> Content:
 
 def _legend() -> Element:
     kinds = {
-        "look": "count and 90 % interval",
+        "look": "count and 90 % interval, or the range alone",
         "above": "more than expected",
         "bound": "at most expected",
         "onset": "rise began",
@@ -126,8 +138,7 @@ def _table(looks: Sequence[JudgedLook]) -> Element:
         el(
             "tr",
             el("td", date(look.observed_at)),
-            el("td", "not seen" if look.count is None else number(look.count)),
-            el("td", "" if look.count is None else f"{number(look.low)} to {number(look.high)}"),
+            *(el("td", text) for text in _cells(look)),
             el("td", "" if look.threshold is None else at_most(look.threshold)),
             el("td", f"{look.coverage:.0%}"),
         )
@@ -135,6 +146,15 @@ def _table(looks: Sequence[JudgedLook]) -> Element:
     )
     table = el("table", el("thead", el("tr", *(el("th", t, scope="col") for t in titles))), el("tbody", *body))
     return el("details", el("summary", "The looks as a table"), el("div", table, class_="scroll", tabindex=0))
+
+
+def _cells(look: JudgedLook) -> tuple[str, str]:
+    """What was found, and its interval."""
+    if look.occupied is not None:
+        return f"{amount(None, look.occupied.occupied_m)} of track", cars(look.occupied)
+    if look.count is None:
+        return "not seen", ""
+    return number(look.count), f"{number(look.low)} to {number(look.high)}"
 
 
 def _evidence(event: AlertEvent, item: EvidenceItem) -> Element:
@@ -152,7 +172,8 @@ def _pictures(event: AlertEvent, item: EvidenceItem) -> Iterator[Element]:
     pictures = {name: f"/v1/alerts/{event.alert}/pictures/{ref.sha256}" for name, ref in item.pictures.items()}
     if {"baseline", "tile"} <= pictures.keys():
         yield _slider(pictures, _before(item), day(event.look.observed_at))
-    captions = {"cars": "Counted cars, numbered along each track", "difference": "What changed against the baseline"}
+    found = "Track under trains" if event.look.occupied else "Counted cars, numbered along each track"
+    captions = {"cars": found, "difference": "What changed against the baseline"}
     for name, caption in captions.items():
         if name in pictures:
             yield _figure(pictures[name], caption)

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import at_most, number
+from railwatch.services.alerting.history.wording import amount, at_most, cars, number
 from railwatch.services.alerting.pages.alert import header, short_sentence
 from railwatch.services.alerting.pages.markup import Content, date, document, el
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.services.alerting.state.records import SiteStatus
-from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
+from railwatch.shared.events import AlertEvent, JudgedLook, Miss, MissedLookEvent
 from railwatch.shared.sites import Site
 
 # What the page calls the states.
@@ -18,6 +18,7 @@ WORDS = {
     State.NORMAL: "normal",
     State.LEARNING: "learning",
     State.UNOBSERVED: "not seen",
+    State.MEASURED: "measured",
 }
 
 # The columns after site and state.
@@ -93,11 +94,10 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
     state: Content = el("span", WORDS[status.state], class_=f"state {status.state}")
     if status.alert:
         state = el("a", "alert", href=f"/alerts/{status.alert}", class_="state alert")
-    counted = look if look and look.count is not None else None
     figures: tuple[Content, ...] = (
-        f"{number(counted.count)} ({number(counted.low)} to {number(counted.high)})" if counted else None,
-        at_most(counted.threshold) if counted and counted.threshold is not None else None,
-        date(counted.observed_at) if counted else None,
+        _found(look) if look else None,
+        at_most(look.threshold) if look and look.threshold is not None else None,
+        date(look.observed_at) if look else None,
         date(status.last_look_at),
     )
     return el(
@@ -106,6 +106,12 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
         el("td", state, *overdue),
         *(el("td", figure, data_label=title) for title, figure in zip(FIGURES, figures, strict=True)),
     )
+
+
+def _found(look: JudgedLook) -> str | None:
+    if look.occupied is not None:
+        return f"{cars(look.occupied)} on {amount(None, look.occupied.occupied_m)}".replace(" railcars", "")
+    return None if look.count is None else f"{number(look.count)} ({number(look.low)} to {number(look.high)})"
 
 
 def _overdue(event: MissedLookEvent) -> Element:

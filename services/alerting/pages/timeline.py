@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import at_most, day, number
+from railwatch.services.alerting.history.wording import at_most, cars, day, metres, number
 from railwatch.services.alerting.pages.markup import el
 from railwatch.shared.events import JudgedLook, Onset
 
@@ -21,7 +21,7 @@ class Scale:
         times = [look.observed_at for look in looks]
         margin = max((times[-1] - times[0]) * 0.02, timedelta(days=1))
         self.begin, self.end = times[0] - margin, times[-1] + margin
-        highest = max((v for look in looks for v in (look.high, look.threshold) if v is not None), default=1.0)
+        highest = max((v for look in looks for v in (_ends(look)[1], look.threshold) if v is not None), default=1.0)
         self.step = _round_step(highest / 5)
         self.top = max(highest * 1.08, 1.0)
 
@@ -110,7 +110,7 @@ def _bound(scale: Scale, looks: Sequence[JudgedLook]) -> Iterable[Element]:
     for look in looks:
         if look.threshold is not None:
             runs[-1].append(f"{scale.x(look.observed_at)},{scale.y(look.threshold)}")
-        elif look.count is not None and runs[-1]:
+        elif _ends(look)[0] is not None and runs[-1]:
             runs.append([])
     for run in filter(None, runs):
         first, last, floor = run[0].partition(",")[0], run[-1].partition(",")[0], HEIGHT - BOTTOM
@@ -120,19 +120,30 @@ def _bound(scale: Scale, looks: Sequence[JudgedLook]) -> Iterable[Element]:
 
 def _look(scale: Scale, look: JudgedLook, *, marked: bool) -> Element:
     x = scale.x(look.observed_at)
-    if look.count is None or look.low is None or look.high is None:
+    low, high = _ends(look)
+    if low is None or high is None:
         y = HEIGHT - BOTTOM
         nothing = el("title", f"{day(look.observed_at)}: nothing could be seen")
         return el("g", nothing, el("line", class_="unseen", x1=x, x2=x, y1=y - 8, y2=y))
-    above = look.threshold is not None and look.count > look.threshold
-    hint = f"{day(look.observed_at)}: {number(look.count)} railcars ({number(look.low)} to {number(look.high)})"
+    fewest = low if look.count is None else look.count
+    above = look.threshold is not None and fewest > look.threshold
+    hint = f"{day(look.observed_at)}: "
+    if look.occupied is not None:
+        hint += f"{metres(look.occupied)} of track under trains, {cars(look.occupied)}"
+    else:
+        hint += f"{number(look.count)} railcars ({number(low)} to {number(high)})"
     return el(
         "g",
         el("title", hint if look.threshold is None else f"{hint}, at most {at_most(look.threshold)} expected"),
-        el("line", x1=x, x2=x, y1=scale.y(look.low), y2=scale.y(look.high)),
-        el("circle", cx=x, cy=scale.y(look.count), r=6.0 if marked else 3.5),
+        el("line", x1=x, x2=x, y1=scale.y(low), y2=scale.y(high)),
+        el("circle", cx=x, cy=scale.y(look.count), r=6.0 if marked else 3.5) if look.count is not None else None,
         class_="look above" if above else "look",
     )
+
+
+def _ends(look: JudgedLook) -> tuple[float | None, float | None]:
+    """The ends of the interval of a count, or of the range of cars on the metres of a measured look."""
+    return (look.low, look.high) if look.occupied is None else (look.occupied.cars_low, look.occupied.cars_high)
 
 
 def _round_step(least: float) -> float:

@@ -46,37 +46,41 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
     alert = past.alert
     lasted = alert.stop > alert.start
     opened_at = looks.moment(int(past.at_us[alert.start])) if lasted else None
-    if seen.count is None or seen.coverage < rule.minimum_coverage:
-        return _judgement(seen, state=State.UNOBSERVED, opened_at=opened_at, onset=past.onset if lasted else None)
+    standing = {"opened_at": opened_at, "onset": past.onset if lasted else None}
+    at_least = looks.at_least(seen)
+    if at_least is None or seen.coverage < rule.minimum_coverage:
+        return _judgement(seen, state=State.UNOBSERVED, **standing)
     first_us = looks.microseconds(opened_at or seen.observed_at)
     suspected = _suspected(past.cusum[: alert.start])
     slow = lasted and bool(past.cusum_exceeds[alert.start])
     left_out = suspected if slow else min(suspected, SUSPECTED_LOOKS)
     quiet = baseline(past, alert.start, first_us, rule, left_out)
+    measured = seen.occupied is not None
     if len(quiet) < rule.minimum_looks:
-        return _judgement(seen, state=State.LEARNING)
+        return _judgement(seen, state=State.MEASURED if measured else State.LEARNING)
 
     prediction = _predict(past, quiet, seen)
-    p_value = prediction.p_value(seen.count)
+    p_value = prediction.p_value(at_least)
     exceeds = p_value < rule.false_alarm_rate
+    predicted = {
+        "expected": prediction.expected,
+        "threshold": prediction.threshold(rule.false_alarm_rate),
+        "p_value": p_value,
+        "exceeds": exceeds,
+    }
+    if measured:
+        return _of_measured(past, seen, prediction, predicted, standing)
     reference, p_reference = prediction, p_value
     if not lasted and suspected > left_out:
         reference = _predict(past, baseline(past, alert.start, first_us, rule, suspected), seen)
-        p_reference = reference.p_value(seen.count)
+        p_reference = reference.p_value(at_least)
     whole = seen.coverage >= rule.whole_coverage
     cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule, falls=whole or not lasted)
     ended = lasted and whole and not exceeds and not (slow and cusum_exceeds)
     ended = ended and _has_ended(past, alert, seen, prediction, rule)
     if ended and not slow:
         cusum, cusum_exceeds = 0.0, False
-    findings: dict[str, Any] = {
-        "expected": prediction.expected,
-        "threshold": prediction.threshold(rule.false_alarm_rate),
-        "p_value": p_value,
-        "exceeds": exceeds,
-        "cusum": cusum,
-        "cusum_exceeds": cusum_exceeds,
-    }
+    findings: dict[str, Any] = {**predicted, "cusum": cusum, "cusum_exceeds": cusum_exceeds}
     if ended:
         reason = f"{_short(seen.count)} railcars are what the site's history makes plausible."
         findings |= {"transition": Transition.RESOLVED, "reason": reason, "opened_at": opened_at}
@@ -89,6 +93,29 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
             "onset": _onset(past, alert, seen, prediction),
         }
     return _judgement(seen, **{"state": State.NORMAL, **findings})
+
+
+def _of_measured(
+    past: Past, seen: Observation, prediction: Prediction, predicted: dict[str, Any], standing: dict[str, Any]
+) -> Judgement:
+    """A look of metres, not of a count. It opens or confirms an alert if even its fewest cars are too many.
+
+    Otherwise it changes nothing: it ends no alert, adds nothing to the sum for slow rises, and enters no baseline.
+    """
+    if not predicted["exceeds"]:
+        return _judgement(seen, state=State.MEASURED, **predicted, **standing)
+    alert = past.alert
+    lasted = alert.stop > alert.start
+    findings = {
+        **predicted,
+        "cusum": float(past.cusum[-1]),
+        "cusum_exceeds": bool(past.cusum_exceeds[-1]),
+        "transition": Transition.UPDATED if lasted else Transition.OPENED,
+        "reason": _reason(seen, prediction, predicted, whole=True),
+        "opened_at": standing["opened_at"] or seen.observed_at,
+        "onset": _onset(past, alert, seen, prediction),
+    }
+    return _judgement(seen, state=State.ALERT, **findings)
 
 
 def _refuse_impossible(past: Past, seen: Observation) -> None:
@@ -115,7 +142,9 @@ def _predict(past: Past, quiet: Times, look: Look) -> Prediction:
         coverage=past.coverage[quiet],
         error_variance=past.error_variance[quiet],
     )
-    return predict(against, looks.year(look.observed_at), look.coverage, looks.error_variance(look))
+    # The fewest cars of a measured look leave its error behind already.
+    error = 0.0 if look.occupied is not None else looks.error_variance(look)
+    return predict(against, looks.year(look.observed_at), look.coverage, error)
 
 
 def _judgement(seen: Observation, **findings: Any) -> Judgement:
@@ -147,7 +176,8 @@ def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction, rul
 
 
 def _reason(look: Look, prediction: Prediction, findings: dict[str, Any], whole: bool) -> str:
-    seen = f"{_short(look.count)} railcars"
+    least = "at least " if look.occupied is not None else ""
+    seen = f"{least}{_short(looks.at_least(look))} railcars".capitalize()
     if findings["exceeds"]:
         return f"{seen} exceed the threshold of {_short(findings['threshold'])}."
     if findings["cusum_exceeds"]:
@@ -170,7 +200,7 @@ def _onset(past: Past, alert: slice, look: Look, prediction: Prediction) -> Onse
         return past.onset
     return estimate_onset(
         [*map(looks.moment, past.at_us[around].tolist()), look.observed_at],
-        np.append(past.counts[around], look.count or 0.0),
+        np.append(past.counts[around], looks.estimate(look)),
         prediction.expected / look.coverage * np.append(past.coverage[around], look.coverage),
         prediction.dispersion,
         np.append(past.error_variance[around], looks.error_variance(look)),

@@ -14,12 +14,20 @@ WHOLE_COVERAGE = 0.95
 
 
 class State(StrEnum):
-    """How a site stands after a look."""
+    """How a site stands after a look.
+
+    `measured` is a look of metres, not of a count, whose fewest cars are not too many.
+    """
 
     LEARNING = "learning"
     NORMAL = "normal"
     ALERT = "alert"
     UNOBSERVED = "unobserved"
+    MEASURED = "measured"
+
+
+# After looks in these states, a site stands as it did before.
+CHANGES_NOTHING = frozenset({State.UNOBSERVED, State.MEASURED})
 
 
 @dataclass(frozen=True, slots=True)

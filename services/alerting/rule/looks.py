@@ -36,8 +36,24 @@ def years(at_us: NDArray[np.int64]) -> Array:
     return at_us / 1e6 / YEAR_S
 
 
+def at_least(look: Look) -> float | None:
+    """The number that must be too high before a look is: the count, or the fewest cars on the metres of a measured one.
+
+    The interval of a measured look decides. Its metres say too little about single cars to be taken for a count.
+    """
+    return look.occupied.cars_low if look.occupied is not None else look.count
+
+
+def estimate(look: Look) -> float:
+    """The count, or the middle of the range of cars of a measured look; 0 if nothing was seen."""
+    if look.occupied is not None:
+        return (look.occupied.cars_low + look.occupied.cars_high) / 2
+    return look.count or 0.0
+
+
 def error_variance(look: Look) -> float:
-    """Variance of the measurement error of a look's count, from its 90 % interval."""
-    if look.low is None or look.high is None:
-        return 0.0
-    return ((look.high - look.low) / INTERVAL_SD) ** 2
+    """Variance of the error of `estimate`, from the look's 90 % interval or its range of cars."""
+    low, high = look.low, look.high
+    if look.occupied is not None:
+        low, high = look.occupied.cars_low, look.occupied.cars_high
+    return 0.0 if low is None or high is None else ((high - low) / INTERVAL_SD) ** 2

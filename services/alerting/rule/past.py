@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from railwatch.services.alerting.rule import looks
-from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
+from railwatch.services.alerting.rule.judgement import CHANGES_NOTHING, Judgement, Rule, State
 from railwatch.services.alerting.rule.surges import Array
 from railwatch.shared.events import Onset, Transition
 
@@ -32,11 +32,11 @@ FORGET_EVERY = 16
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What judging needs to know of the looks before, oldest first, without the unobserved. Shapes are (n,).
+    """What judging needs to know of the looks before that changed something, oldest first. Shapes are (n,).
 
     Attributes:
         at_us: when each was taken, microseconds since 1970.
-        counts: counts.
+        counts: counts; of measured looks the middle of their range of cars.
         coverage: share of the track length that each saw.
         error_variance: variance of each count's measurement error.
         cusum: cumulative sum after it.
@@ -44,6 +44,7 @@ class Past:
         cusum_exceeds: whether the cumulative sum was above its limit.
         resolved: whether it resolved an alert.
         opened_us: `at_us` of the look that opened the alert that it belongs to.
+        measured: whether it was measured and not counted. Such a look belongs to an alert, and never to a baseline.
         onset: the onset of the last look, if it has one.
         last_at: when the last look was taken, observed or not; null without looks.
     """
@@ -57,6 +58,7 @@ class Past:
     cusum_exceeds: Flags
     resolved: Flags
     opened_us: Times
+    measured: Flags
     onset: Onset | None = None
     last_at: datetime | None = None
 
@@ -70,19 +72,19 @@ class Past:
 
 def past_of(judgements: Sequence[Judgement]) -> Past:
     """The arrays of judgements that are in order of time."""
-    seen = [judgement for judgement in judgements if judgement.state is not State.UNOBSERVED]
-    low, high = (np.array(ends, dtype=float) for ends in ([one.low for one in seen], [one.high for one in seen]))
+    seen = [judgement for judgement in judgements if judgement.state not in CHANGES_NOTHING]
     opened_us = [NEVER_US if one.opened_at is None else looks.microseconds(one.opened_at) for one in seen]
     return Past(
         at_us=np.array([looks.microseconds(one.observed_at) for one in seen], dtype=np.int64),
-        counts=np.array([one.count for one in seen], dtype=float),
+        counts=np.array([looks.estimate(one) for one in seen], dtype=float),
         coverage=np.array([one.coverage for one in seen], dtype=float),
-        error_variance=np.nan_to_num(((high - low) / looks.INTERVAL_SD) ** 2),
+        error_variance=np.array([looks.error_variance(one) for one in seen], dtype=float),
         cusum=np.array([one.cusum for one in seen], dtype=float),
         in_alert=np.array([one.state is State.ALERT for one in seen], dtype=bool),
         cusum_exceeds=np.array([one.cusum_exceeds for one in seen], dtype=bool),
         resolved=np.array([one.transition is Transition.RESOLVED for one in seen], dtype=bool),
         opened_us=np.array(opened_us, dtype=np.int64),
+        measured=np.array([one.occupied is not None for one in seen], dtype=bool),
         onset=seen[-1].onset if seen else None,
         last_at=judgements[-1].observed_at if judgements else None,
     )
@@ -93,9 +95,9 @@ def needed(judgements: Sequence[Judgement], rule: Rule) -> tuple[Judgement, ...]
 
     Judging against them gives exactly what judging against all of them gives.
     """
-    observed = [judgement for judgement in judgements if judgement.state is not State.UNOBSERVED]
+    observed = [judgement for judgement in judgements if judgement.state not in CHANGES_NOTHING]
     kept = [observed[place] for place in _retained(past_of(observed), rule)]
-    last = [one for one in judgements[-1:] if one.state is State.UNOBSERVED]
+    last = [one for one in judgements[-1:] if one.state in CHANGES_NOTHING]
     return (*kept, *last)
 
 
@@ -109,7 +111,7 @@ def _retained(past: Past, rule: Rule) -> list[int]:
     goes_on = _goes_on(past, alert.start)
     spared = np.ones(alert.start, dtype=bool)
     spared[2:] = ~(goes_on[1:] & goes_on[:-1])
-    quiet = np.flatnonzero(~_of_long_alerts(goes_on, alert.start))
+    quiet = np.flatnonzero(~(_of_long_alerts(goes_on, alert.start) | past.measured[: alert.start]))
     surplus = max(len(quiet) - rule.window_looks - RISING_LOOKS, 0)
     spared[: quiet[surplus] if len(quiet) else 0] = False
     standing = list(range(alert.start, alert.stop))
@@ -121,7 +123,7 @@ def _retained(past: Past, rule: Rule) -> list[int]:
 def baseline(past: Past, before: int, first_us: int, rule: Rule, suspected: int) -> Times:
     """The places of the looks that one at a given time is judged against, oldest first.
 
-    Left out are the looks of every alert of more than one look, the guard gap, and what is too old.
+    Left out are the looks of every alert of more than one look, measured looks, the guard gap, and what is too old.
 
     Args:
         past: the site's looks.
@@ -132,7 +134,7 @@ def baseline(past: Past, before: int, first_us: int, rule: Rule, suspected: int)
         suspected: how many of the last looks may already belong to a rise. The guard gap is at least as long.
     """
     too_old = past.at_us[:before] < first_us - rule.window_days * DAY_US
-    quiet = np.flatnonzero(~(too_old | _of_long_alerts(_goes_on(past, before), before)))
+    quiet = np.flatnonzero(~(too_old | past.measured[:before] | _of_long_alerts(_goes_on(past, before), before)))
     guard = min(max(rule.guard_looks, suspected), max(len(quiet) - rule.minimum_looks, 0))
     return quiet[: len(quiet) - guard][-rule.window_looks :]
 

@@ -13,7 +13,7 @@ from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.history.lifecycle import AlertRecord, newest_judged
 from railwatch.services.alerting.history.missed import Missed, next_due
 from railwatch.services.alerting.history.observations import TileReading
-from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.services.alerting.rule.judgement import CHANGES_NOTHING, Judgement, State
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import JudgedLook, Miss
 
@@ -82,7 +82,7 @@ def site_status(record: SiteRecord, look_due_at: datetime | None) -> SiteStatus:
         look_due_at: by when its next look should come. If none is promised, a clear one is not promised either.
     """
     judgements = record.history.judgements
-    clear = [look.observed_at for look in judgements if look.state is not State.UNOBSERVED]
+    clear = [look.observed_at for look in judgements if look.state not in CHANGES_NOTHING]
     return SiteStatus(
         state=judgements[-1].state,
         last_look_at=judgements[-1].observed_at,

@@ -9,7 +9,7 @@ from railwatch.services.detector.alignment.radiometry import fit_radiometry
 from railwatch.services.detector.alignment.registration import Match, register
 from railwatch.services.detector.alignment.visibility import Visibility, featureless, visible_ground
 from railwatch.services.detector.imagery.arrays import Mask
-from railwatch.services.detector.imagery.quality import check_quality
+from railwatch.services.detector.imagery.quality import MAX_GSD_M, check_quality
 from railwatch.services.detector.imagery.raster import Raster, harmonise
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
@@ -27,6 +27,8 @@ MOSTLY_HIDDEN = 0.5
 # The reason of a tile that shows the baseline's ground, but fits it in several ways. It is counted without the
 # baseline.
 AMBIGUOUS = "registration-unreliable"
+# A baseline that shows too little for this tile, though enough for coarser ones, is left aside too.
+COUNTED_ALONE = frozenset({AMBIGUOUS, "baseline-gsd-too-coarse"})
 # Reasons of a tile that may show nothing of the baseline's ground: another place, or this one under snow.
 UNMATCHED = frozenset({AMBIGUOUS, "wrong-place"})
 # If more than this share of a tile looks like cloud, and the tile still matched its baseline, it likely shows snow.
@@ -56,7 +58,11 @@ class Ground:
 
 
 def prepare(
-    tile: Raster, baseline: Raster | None, centrelines: Sequence[Centreline], axis: Session | None = None
+    tile: Raster,
+    baseline: Raster | None,
+    centrelines: Sequence[Centreline],
+    axis: Session | None = None,
+    max_gsd_m: float = MAX_GSD_M,
 ) -> Ground:
     """Checks a tile, brings its baseline into agreement with it, and finds what can be seen.
 
@@ -66,6 +72,7 @@ def prepare(
         centrelines: the tracks as drawn.
         axis: finds the axis of a track, and so recognises a place under snow by its tracks. Without it such a tile is
             rejected.
+        max_gsd_m: limit of the pixels of both.
 
     Raises:
         TileRejectedError: the tile cannot be counted, with the reason.
@@ -74,18 +81,19 @@ def prepare(
     # Rasters remember what was computed from them. These copies forget it when this function ends.
     tile = replace(tile)
     with stages.timed("visibility"):
-        remarks = _remarks(tile)
+        remarks = _remarks(tile, max_gsd_m)
     if baseline is None:
         return _without_baseline(tile, remarks, stages)
 
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
     try:
         with stages.timed("registration"):
+            _check_baseline(baseline, max_gsd_m)
             match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
     except TileRejectedError as error:
-        if error.reason != AMBIGUOUS:
+        if error.reason not in COUNTED_ALONE:
             raise
-        return _without_baseline(tile, (*remarks, AMBIGUOUS), stages)
+        return _without_baseline(tile, (*remarks, error.reason), stages)
     with stages.timed("radiometry"):
         alone = visible_ground(tile, None)
         clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
@@ -102,9 +110,9 @@ def _without_baseline(tile: Raster, remarks: tuple[str, ...], stages: Stages) ->
     return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
 
 
-def _remarks(tile: Raster) -> tuple[str, ...]:
+def _remarks(tile: Raster, max_gsd_m: float) -> tuple[str, ...]:
     with _cloud_named(tile):
-        return check_quality(tile)
+        return check_quality(tile, max_gsd_m)
 
 
 def _snow(alone: Visibility, valid: Mask, along_tracks: Mask) -> bool:
@@ -121,7 +129,6 @@ def _matched(
     tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], along_tracks: Mask, axis: Session | None
 ) -> tuple[Match, tuple[str, ...]]:
     """The baseline registered onto the tile, and remarks on how."""
-    _check_baseline(baseline)
     on_grid = harmonise(baseline, tile)
     if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
         raise TileRejectedError("wrong-place")
@@ -137,13 +144,13 @@ def _matched(
         return match, (PLACED_BY_TRACKS,)
 
 
-def _check_baseline(baseline: Raster) -> None:
+def _check_baseline(baseline: Raster, max_gsd_m: float) -> None:
     """Refuses a baseline without contrast, data or resolution: it shows nothing to compare with.
 
     Blur is left to registration. An empty yard without a steep edge looks blurred and is not.
     """
     try:
-        check_quality(baseline)
+        check_quality(baseline, max_gsd_m)
     except TileRejectedError as error:
         if error.reason != "blurred":
             raise TileRejectedError(f"baseline-{error.reason}") from None

@@ -9,6 +9,8 @@ from railwatch.shared.errors import TileRejectedError
 
 # Couplings leave gaps of about 1.2 m between bodies. Coarser pixels do not show them.
 MAX_GSD_M = 1.3
+# A track with its train is 4 to 5 m wide. Coarser pixels show no single track.
+MAX_MEASURED_GSD_M = 4.0
 # One digital number of 8 bits. A picture with less contrast shows nothing.
 MIN_CONTRAST = 1 / 255
 # Limits of the point image (standard deviation). A wider one closes the gaps, in metres, and is wider than any sensor's
@@ -25,13 +27,13 @@ SATURATED_SHARE = 0.3
 WHITED_OUT_SHARE = 0.95
 
 
-def check_quality(tile: Raster) -> tuple[str, ...]:
-    """Remarks on a tile that can be counted.
+def check_quality(tile: Raster, max_gsd_m: float = MAX_GSD_M) -> tuple[str, ...]:
+    """Remarks on a tile that can be counted, or measured if the limit of its pixels is that of measuring.
 
     Raises:
         TileRejectedError: `no-data`, `constant-image`, `gsd-too-coarse`, `saturated` or `blurred`.
     """
-    if tile.gsd_m > MAX_GSD_M:
+    if tile.gsd_m > max_gsd_m:
         raise TileRejectedError("gsd-too-coarse")
     if tile.valid.mean() < 0.01:
         raise TileRejectedError("no-data")

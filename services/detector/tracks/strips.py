@@ -60,16 +60,17 @@ class Layout:
         return slice(int(self.starts[number]), int(self.starts[number] + self.lengths[number]))
 
 
-def lay_out(lines_px: Sequence[Points], gsd_m: float) -> Layout:
-    """Divides centrelines into samples of `SAMPLE_M`.
+def lay_out(lines_px: Sequence[Points], gsd_m: float, sample_m: float = SAMPLE_M) -> Layout:
+    """Divides centrelines into samples.
 
     The samples are centred on the line, so that a line drawn from its other end has the same samples.
 
     Args:
         lines_px: (k, 2) each, pixel coordinates.
         gsd_m: metres per pixel.
+        sample_m: length of a sample.
     """
-    sample_px = SAMPLE_M / gsd_m
+    sample_px = sample_m / gsd_m
     centres, rights, lengths = [], [], []
     for line in lines_px:
         at = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])

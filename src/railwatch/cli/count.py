@@ -1,6 +1,7 @@
 """`railwatch count`: the detector's own code on files, without any service."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from railwatch.shared.clock import lies_ahead
-from railwatch.shared.counts import RecallCheck, TileCount
+from railwatch.shared.counts import RecallCheck, TileCount, TrackCount
 from railwatch.shared.errors import RailwatchError, UnprocessableError
 from railwatch.shared.sites import Track, load_tracks
 
@@ -252,7 +253,7 @@ def _table_of_tiles(done: Sequence[_Done], with_recall: bool) -> Table:
         count, recall, moved = one.count, one.recall, one.count.registration
         table.add_row(
             str(one.path),
-            *_numbers(count.count, count.low, count.high),
+            *_found(count),
             f"{count.coverage:.0%}",
             f"{moved.dx_px:+.1f}, {moved.dy_px:+.1f} px" if moved else "-",
             *([f"{recall.recovered} of {recall.injected}" if recall else "-"] if with_recall else []),
@@ -268,17 +269,21 @@ def _table_of_tracks(count: TileCount) -> Table:
     for track in count.tracks:
         table.add_row(
             track.track,
-            *_numbers(track.count, track.low, track.high),
+            *_found(track),
             f"{track.length_m:.0f} m",
             f"{track.occupied_m:.0f} m",
         )
     return table
 
 
-def _numbers(count: float | None, low: float | None, high: float | None) -> tuple[str, str]:
-    if count is None or low is None or high is None:
+def _found(found: TileCount | TrackCount) -> tuple[str, str]:
+    """The count and its interval, or the metres of trains and the range of cars on them."""
+    if (metres := found.occupied) is not None:
+        cars = f"{math.floor(metres.cars_low)} to {math.ceil(metres.cars_high)} cars"
+        return f"{metres.occupied_m:.0f} m ({metres.low_m:.0f} to {metres.high_m:.0f} m)", cars
+    if found.count is None or found.low is None or found.high is None:
         return "not counted", "-"
-    return f"{count:.0f}", f"{low:.0f} to {high:.0f}"
+    return f"{found.count:.0f}", f"{found.low:.0f} to {found.high:.0f}"
 
 
 def _complain(message: str) -> None:

@@ -1,7 +1,7 @@
 """A pair of the held-out renderer: as a case, and as files."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,19 @@ class Pair:
         return [[round(float(a), 8), round(float(b), 8)] for a, b in zip(lon, lat, strict=True)]
 
 
-def make(style: str, seed: int, size_px: int = 512) -> Pair:
+def make(style: str, seed: int, size_px: int = 512, gsd_m: float | None = None) -> Pair:
     """A pair of a style: the same for the same seed.
+
+    Args:
+        style: its name.
+        seed: of all chance.
+        size_px: rows and columns.
+        gsd_m: ground sample distance; that of the style if not given.
 
     Raises:
         KeyError: there is no such style.
     """
-    chosen = STYLES[style]
+    chosen = STYLES[style] if gsd_m is None else replace(STYLES[style], gsd_m=(gsd_m, gsd_m))
     rng = np.random.default_rng([seed, *style.encode()])
     site = build(rng, chosen, size_px)
     southern = bool(rng.random() < 0.3)

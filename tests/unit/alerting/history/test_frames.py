@@ -18,7 +18,7 @@ from tests.support.alerting import RECORDED, count_event, frame_event, on_day
 SPAN = timedelta(minutes=10)
 TRACKS_M = {"r0c0": 4000.0}
 TWO_TILES = {"r0c0": 2000.0, "r0c1": 2000.0}
-SHORTEST_M = 12.0
+CARS_M = (12.0, 27.0)
 CUT = [900 + 14.0 * car for car in range(40)]
 
 
@@ -31,7 +31,7 @@ def frames_of(*events: CountEvent) -> list[Frame]:
 
 def look(*events: CountEvent, tracks_m: dict[str, float] = TRACKS_M) -> Observation:
     (frames,) = passes(frames_of(*events), SPAN)
-    return look_of(frames, tracks_m, SHORTEST_M)
+    return look_of(frames, tracks_m, CARS_M)
 
 
 @given(

@@ -1,0 +1,120 @@
+"""Fits the evidence, the chain and the interval of `railwatch.services.detector.coarse.occupancy`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from railwatch.services.detector.coarse.occupancy import Chain, Model, Reach, occupancy
+from railwatch.services.detector.coarse.strips import SAMPLE_M
+from railwatch.services.detector.tracks.strips import Layout
+from railwatch.training.coarse.samples import Sample
+
+# Strength of the pull of weights towards 0, per sample.
+RIDGE = 1e-2
+# Scenes with more samples than this do not weigh more.
+MOST_SAMPLES = 2000.0
+# A 90 % interval leaves out a twentieth on either side.
+LEFT_OUT = 0.05
+
+# What is tried for the chain.
+WEIGHTS, BIASES = (0.35, 0.6, 1.0), (-0.3, 0.0, 0.3, 0.6)
+ENTER, LEAVE = (-6.0, -4.5), (-4.5, -3.5)
+
+Doubles = NDArray[np.float64]
+
+
+def fit_evidence(samples: Sequence[Sample]) -> tuple[Doubles, Doubles, Doubles]:
+    """Mean and one over the spread of the features, and the weights of a logistic regression."""
+    x = np.concatenate([sample.features[sample.counts] for sample in samples]).astype(np.float64)
+    y = np.concatenate([sample.under[sample.counts] for sample in samples]).astype(np.float64)
+    sizes = [int(sample.counts.sum()) for sample in samples]
+    share = np.concatenate([np.full(size, min(1.0, MOST_SAMPLES / max(size, 1))) for size in sizes])
+    share /= share.sum()
+    mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 0.01)
+    x = (x - mean) * scale
+
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        logits = x @ weights[:-1] + weights[-1]
+        error = share * (1 / (1 + np.exp(-logits)) - y)
+        value = float(share @ (np.logaddexp(0, logits) - y * logits) + RIDGE * (weights[:-1] ** 2).sum())
+        return value, np.append(x.T @ error + 2 * RIDGE * weights[:-1], error.sum())
+
+    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 120})
+    return mean, scale, np.asarray(found.x)
+
+
+def fit_chain(model: Model, samples: Sequence[Sample]) -> Chain:
+    """The chain of a grid with the least mean error of metres, as a share of the truth and 100 m."""
+    lengths = np.concatenate([sample.layout.lengths for sample in samples])
+    firsts = np.cumsum([0, *(len(sample.seen) for sample in samples)])
+    starts = np.concatenate([sample.layout.starts + first for sample, first in zip(samples, firsts[:-1], strict=True)])
+    nowhere = np.full((int(firsts[-1]), 2), np.nan)
+    together = Layout(starts, lengths, nowhere, nowhere, SAMPLE_M)
+    log_odds = np.concatenate([model.log_odds(sample.features) for sample in samples])
+    seen, counts = (np.concatenate([getattr(sample, name) for sample in samples]) for name in ("seen", "counts"))
+    true = np.array([sample.occupied_m for sample in samples])
+    best, least = model.chain, np.inf
+    for weight, bias, enter, leave in product(WEIGHTS, BIASES, ENTER, LEAVE):
+        chain = Chain(weight, bias, enter, leave)
+        found = np.add.reduceat(counts * occupancy(log_odds, seen, together, chain).probability, firsts[:-1])
+        error = float(np.mean(np.abs(SAMPLE_M * found - true) / (true + 100)))
+        if error < least:
+            best, least = chain, error
+    return best
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was measured in a scene, and the truth; metres."""
+
+    mean: float
+    variance: float
+    doubt: float
+    seen: float
+    true: float
+
+
+def tally(model: Model, sample: Sample) -> Tally:
+    """What the model measures in a sample."""
+    found = occupancy(model.log_odds(sample.features), sample.seen, sample.layout, model.chain)
+    p = found.probability[sample.counts]
+    return Tally(
+        SAMPLE_M * float(p.sum()),
+        SAMPLE_M**2 * float(found.spread[sample.counts].sum()),
+        SAMPLE_M * float(4 * (p * (1 - p)).sum()),
+        SAMPLE_M * float(sample.counts.sum()),
+        sample.occupied_m,
+    )
+
+
+def fit_reach(tallies: Sequence[Tally]) -> Reach:
+    """The parts of the spread with the least interval score (Gneiting and Raftery, 2007), stretched to cover 90 %."""
+    best, least = Reach(2.0, 2.0, 0.1, 0.1, 10.0), np.inf
+    for share, doubt, floor in product((0.03, 0.06, 0.12, 0.2), (0.05, 0.15, 0.3, 0.6), (3.0, 8.0, 20.0)):
+        reach = _stretched(Reach(1.0, 1.0, share, doubt, floor), tallies)
+        score = float(np.mean([_score(reach, one) for one in tallies]))
+        if score < least:
+            best, least = reach, score
+    return best
+
+
+def _stretched(shape: Reach, tallies: Sequence[Tally]) -> Reach:
+    unit = replace(shape, below=1.0, above=1.0)
+    off = np.array([(one.true - one.mean) / max(_spread(unit, one), 1e-9) for one in tallies])
+    below, above = np.quantile(-off, 1 - LEFT_OUT), np.quantile(off, 1 - LEFT_OUT)
+    return replace(shape, below=max(float(below), 0.5), above=max(float(above), 0.5))
+
+
+def _spread(reach: Reach, one: Tally) -> float:
+    terms = reach.share * one.mean, reach.doubt * one.doubt, reach.floor
+    return float(np.sqrt(one.variance + sum(term**2 for term in terms)))
+
+
+def _score(reach: Reach, one: Tally) -> float:
+    low, high = reach.interval(one.mean, one.variance, one.doubt, one.seen)
+    missed = max(low - one.true, 0.0) + max(one.true - high, 0.0)
+    return (high - low + missed / LEFT_OUT) / (one.true + 100)
