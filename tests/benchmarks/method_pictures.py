@@ -36,7 +36,7 @@ ORANGE, BLUE, GREEN, PURPLE = "#E69F00", "#0072B2", "#009E73", "#CC79A7"
 SQUARE_PX = 40
 CROP_PX = 320
 STRETCH_M = 150.0
-# The columns that each frame of a pass shows, when it was taken, and the shortest car.
+# The rows that each frame of a pass shows, when it was taken, and the shortest car.
 FRAMES_PX = ((0, 260), (210, 450), (400, 640))
 TAKEN = datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
 
@@ -160,10 +160,11 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
 def one_look(case: Case) -> Figure:
     """A pass in three frames, what each shows of the site's track, and the look that they are together."""
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), layout="constrained")
+    track_px = lay_out([line.xy_px for line in project(case.tracks, case.tile)], 1.0).xy_px
     frames: list[Frame] = []
     for number, ((first, last), colour) in enumerate(zip(FRAMES_PX, (BLUE, GREEN, PURPLE), strict=True)):
         shown = np.zeros_like(case.tile.valid)
-        shown[:, first:last] = True
+        shown[first:last] = True
         frame = trimmed(replace(case.tile, pixels=case.tile.pixels * shown, valid=shown))
         counted = count_tile(frame, case.baseline, case.tracks, sun=case.sun)
         event = CountEvent(
@@ -177,17 +178,20 @@ def one_look(case: Case) -> Figure:
             image=blob("tile"),
         )
         frames.append(Frame(event.scene, {"r0c0": reading(event)}))
-        title = (
-            f"frame at {event.observed_at:%H:%M}: {counted.count.count:.0f} cars, coverage {counted.count.coverage:.0%}"
-        )
-        _show(axes[number], np.where(shown[..., None], _colours(case.tile), 0.9), title, whole=True)
+        seen = f"{counted.count.count:.0f} cars, coverage {counted.count.coverage:.0%}"
+        colours = np.where(shown[..., None], _colours(case.tile), 0.9)
+        _show(axes[number], colours, f"frame of {event.observed_at:%H:%M}: {seen}", whole=True)
+        not_seen = (track_px[:, 1] < first) | (track_px[:, 1] >= last)
+        axes[number].plot(*np.where(not_seen[:, None], track_px, np.nan).T, ":", color=ORANGE, linewidth=1.0)
         for axis in (axes[number], axes[3]):
             for _, _, corners in counted.outlines:
-                axis.fill(*(corners + np.array([first, 0])).T, facecolor="none", edgecolor=colour, linewidth=1.0)
-        for line in project(case.tracks, case.tile):
-            axes[number].plot(*line.xy_px.T, ":", color=ORANGE, linewidth=0.8)
+                axis.fill(*(corners + np.array([0, first])).T, facecolor="none", edgecolor=colour, linewidth=1.0)
     look = look_of(tuple(frames), {"r0c0": 1.0})
-    _show(axes[3], _colours(case.tile), f"one look: {look.count:.0f} cars, coverage {look.coverage:.0%}", whole=True)
+    together = f"one look: {look.count:.0f} of {len(case.cars)} cars, coverage {look.coverage:.0%}"
+    _show(axes[3], _colours(case.tile), together, whole=True)
+    rows, cols = case.tile.shape
+    for axis in axes:
+        axis.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
     return figure
 
 

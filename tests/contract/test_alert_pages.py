@@ -92,6 +92,14 @@ def test_the_page_of_an_alert_shows_everything_that_proves_it(redis_settings: Re
     assert "svg" in page.tags
 
 
+def test_the_frames_of_a_look_are_told_apart(redis_settings: RedisSettings) -> None:
+    (item,) = open_alert().evidence
+    event = open_alert(evidence=(item, item.model_copy(update={"scene": "scene-206"})))
+    page = read(client(redis_settings, event), f"/alerts/{event.alert}")
+    for scene in ("scene-205", "scene-206"):
+        assert f"Evidence, tile r0c0, frame {scene}" in page.text
+
+
 def test_pages_lead_nowhere_outside(redis_settings: RedisSettings) -> None:
     event = open_alert()
     app = client(redis_settings, event)

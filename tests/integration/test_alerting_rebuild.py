@@ -16,7 +16,7 @@ from railwatch.shared.events import AlertEvent, CountEvent
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, write_site
+from tests.support.alerting import RECORDED, count_event, frame_event, write_site
 from tests.support.bus import topic_view
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
@@ -94,6 +94,24 @@ def test_an_alert_that_was_not_announced_before_the_state_was_lost_comes_with_th
     list(rebuild(settings))
     (opened,) = handler.handle(SURGE[0])
     assert (opened.transition, opened.look.count) == ("opened", 30)
+
+
+def test_the_frames_of_a_pass_are_rebuilt_as_one_look(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    store, client = Store(connect(settings.redis)), connect(settings.redis)
+    cars = [14.0 * car for car in range(1, 60)]
+    frames = [frame_event(61, part, cars, minute=part[0] / 1000) for part in ((0, 900), (850, 2000))]
+    (opened,) = take(handler, publisher, *QUIET, *frames)
+    before = store.record("tumangang"), store.statuses()
+    assert before[0].history.judgements[-1].frames == ("frame-61-0", "frame-61-850")
+    client.flushall()
+
+    list(rebuild(settings))
+
+    assert (store.record("tumangang"), store.statuses()) == before
+    (evidence,) = store.transact("tumangang", lambda transaction: transaction.evidence("frame-61-850")).values()
+    assert evidence == opened.evidence[1]
 
 
 def test_a_scene_that_waits_for_its_tiles_waits_on(settings: Settings, publisher: Publisher) -> None:

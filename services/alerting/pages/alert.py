@@ -159,12 +159,14 @@ def _cells(look: JudgedLook) -> tuple[str, str]:
 
 def _evidence(event: AlertEvent, item: EvidenceItem) -> Element:
     whole = len(event.evidence) == 1
+    frames = sum(other.tile == item.tile for other in event.evidence)
+    name = f"tile {item.tile}, frame {item.scene}" if frames > 1 else f"tile {item.tile}"
     return el(
         "section",
-        el("h2", "Evidence" if whole else f"Evidence, tile {item.tile}"),
+        el("h2", "Evidence" if whole else f"Evidence, {name}"),
         *_pictures(event, item),
         el("details", el("summary", "Provenance"), el("dl", *_provenance(item), class_="provenance")),
-        aria_label=f"Evidence of tile {item.tile}",
+        aria_label=f"Evidence of {name}",
     )
 
 
