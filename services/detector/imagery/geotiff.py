@@ -24,8 +24,11 @@ MAX_PIXELS = 8192 * 8192
 MIN_SIDE_PX = 32
 # A tile is read as a whole, so one block may contain all of it: four bands of four bytes.
 BLOCK_BYTES_PER_PIXEL = 16
+# Three bands of float32. To read a picture takes some three times this memory.
+DECODED_BYTES_PER_PIXEL = 12
 # All types of integers and floats that a GeoTIFF can have.
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+COLOURS = 3
 # Pixels whose sides differ by a larger ratio are resampled to square ones, because lengths are measured in pixels.
 MAX_ANISOTROPY = 1.01
 
@@ -58,6 +61,7 @@ def read_masked(
     """
     limits = Limits(max_pixels, BLOCK_BYTES_PER_PIXEL * max_pixels, DTYPES, MIN_SIDE_PX)
     with open_geotiff(source, limits) as geotiff:
+        _check_decoded_size(geotiff.dataset, max_pixels)
         whole = Window(0, 0, geotiff.dataset.width, geotiff.dataset.height)
         with open_masks(masks, geotiff.dataset, geotiff.grid, [whole]) as provider:
             return _read(geotiff, provider.hidden(whole)), provider.remarks
@@ -76,6 +80,14 @@ def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
     if square and dataset.crs.is_projected:
         return Raster(pixels, valid, transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)), scale)
     return replace(on_metric_grid(pixels, valid, PixelGrid(transform, dataset.crs), min(gsd_x, gsd_y)), scale=scale)
+
+
+def _check_decoded_size(dataset: DatasetReader, max_pixels: int) -> None:
+    bands = min(dataset.count, COLOURS)
+    size_bytes = dataset.width * dataset.height * bands * np.dtype(dataset.dtypes[0]).itemsize
+    if size_bytes > DECODED_BYTES_PER_PIXEL * max_pixels:
+        problem = f"The raster unpacks to {size_bytes / 1e6:.0f} MB; cut it to the site, or write it as float32."
+        raise UnprocessableError("too-many-pixels", problem)
 
 
 def _upright(pixels: Floats, valid: Mask, transform: Affine) -> tuple[Floats, Mask, Affine]:

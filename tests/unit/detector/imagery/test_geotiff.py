@@ -155,6 +155,13 @@ def test_limits_are_checked_before_decoding() -> None:
         read_raster(NoiseScene().geotiff(), max_pixels=100_000)
 
 
+def test_wide_numbers_of_many_pixels_are_refused_before_they_fill_the_memory() -> None:
+    assert read_raster(NoiseScene(dtype="float32").geotiff(), max_pixels=200_000).shape == (400, 500)
+    with pytest.raises(UnprocessableError, match="unpacks to 5 MB") as refused:
+        read_raster(NoiseScene(dtype="float64").geotiff(), max_pixels=200_000)
+    assert refused.value.reason == "too-many-pixels"
+
+
 def test_a_file_that_is_not_there_is_the_caller_s_mistake(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_raster(tmp_path / "nothing.tif")
