@@ -44,7 +44,7 @@ TRUST = 0.25
 FAMILIAR = 0.95
 # Share of the joined network in the evidence. More of it finds more cars on unfamiliar yards, and more false ones.
 # Single pictures gain more by it than pairs.
-SHARES = {"pair": 0.65, "single": 0.5}
+SHARES = {"pair": 0.5, "single": 0.5}
 
 
 def main() -> None:
