@@ -6,6 +6,7 @@ from railwatch.shared.metrics import CATALOGUE, Declaration, reference
 from railwatch.shared.process import SERVICES
 
 for _module in (
+    "shared.access",
     "shared.health",
     "shared.eviction",
     "shared.bus.metrics",

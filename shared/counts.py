@@ -1,13 +1,21 @@
 """What the detector says about one tile. Counting, events and the command line share these values."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar in UTC") from None
+
+
 # An instant in UTC. Whatever offset it was given in, it is written in one way, so that ids derived from it are stable.
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Frozen(BaseModel):
@@ -237,6 +245,7 @@ class BaselineRef(Frozen):
         observed_at: when the satellite saw it.
         scene: the scene it comes from.
         origin: how it became the baseline: the first good look, or an operator's choice.
+        sender: name of the token with which it was pushed, if it was pushed and the token has a name.
     """
 
     id: str
@@ -245,3 +254,4 @@ class BaselineRef(Frozen):
     observed_at: UtcDatetime
     scene: str
     origin: str = Field(pattern="^(first-good-look|operator|composite)$")
+    sender: str | None = None

@@ -1,19 +1,21 @@
-"""What the services' HTTP interfaces share: problem details, bearer tokens and JSON bodies."""
+"""What the services' HTTP interfaces share: problem details and JSON bodies."""
 
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+import structlog
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from railwatch.shared.errors import TransientError
+from railwatch.shared.errors import MAX_DETAIL, TransientError
+from railwatch.shared.headers import WithHeaders
+from railwatch.shared.text import plain
+
+log = structlog.get_logger()
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -43,6 +45,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     for status in (
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.METHOD_NOT_ALLOWED,
         HTTPStatus.REQUEST_TIMEOUT,
@@ -72,13 +75,34 @@ def problem(
     return JSONResponse(body | {name: text for name, text in members.items() if text}, status, headers, PROBLEM_TYPE)
 
 
+def service_app(title: str, description: str) -> FastAPI:
+    """An app that answers every error with problem details, and every request with the headers of `shared.headers`.
+
+    It has no page of documentation: FastAPI's loads scripts from elsewhere. And it does not redirect: that would follow
+    the `Host` header of a request.
+    """
+    app = FastAPI(
+        title=title,
+        version="1",
+        description=description,
+        responses=PROBLEM_RESPONSES,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(WithHeaders)
+    answer_with_problems(app)
+    return app
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Have the app answer every error with problem details."""
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
         phrase = HTTPStatus(error.status_code).phrase
-        return problem(error.status_code, phrase, "" if error.detail == phrase else error.detail, error.headers)
+        detail = "" if error.detail == phrase else error.detail
+        return problem(error.status_code, phrase, detail, error.headers, getattr(error, "reason", ""))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -88,6 +112,15 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(TransientError)
     def away(request: Request, error: TransientError) -> JSONResponse:
         return problem(503, "Service Unavailable", str(error), {"Retry-After": RETRY_AFTER_S})
+
+    # Requests are checked by FastAPI, whose error is another one. What is left is what Redis holds.
+    @app.exception_handler(ValidationError)
+    def unreadable(request: Request, error: ValidationError) -> JSONResponse:
+        log.error(
+            "state cannot be read", path=request.url.path, model=error.title, detail=plain(str(error), MAX_DETAIL)
+        )
+        detail = f"What Redis holds cannot be read as {error.title}. docs/operate.md says how to make it anew."
+        return problem(500, "Internal Server Error", detail, reason="state-unreadable")
 
 
 def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
@@ -111,28 +144,3 @@ def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The part of the OpenAPI document that describes a body for `json_body`."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
-
-
-def bearer_check(tokens: Sequence[SecretStr], setting: str) -> Callable[..., None]:
-    """A FastAPI dependency that requires one of the tokens.
-
-    It compares the digests of all tokens, so that its duration reveals nothing about a token.
-
-    Args:
-        tokens: the accepted tokens. If there are none, every request is refused.
-        setting: the environment variable that holds them, for the API's description.
-    """
-    known = [hashlib.sha256(token.get_secret_value().encode()).digest() for token in tokens]
-    scheme = HTTPBearer(auto_error=False, description=f"One of {setting}.")
-
-    def check(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)]) -> None:
-        given = hashlib.sha256((credentials.credentials if credentials else "").encode()).digest()
-        if sum(hmac.compare_digest(given, digest) for digest in known) == 0:
-            what = "not one that is known" if credentials else "missing"
-            raise HTTPException(
-                401,
-                f"The bearer token is {what}; send `Authorization: Bearer <token>`.",
-                {"WWW-Authenticate": 'Bearer realm="railwatch"'},
-            )
-
-    return check

@@ -157,6 +157,12 @@ class HttpSettings(Group):
     port: int = Field(default=8080, ge=0, le=65535)
 
 
+class TokenSettings(Group):
+    """The file of named tokens, which `railwatch token` writes: `RAILWATCH_TOKENS_FILE`."""
+
+    file: ExistingFile | None = None
+
+
 class SiteSettings(Group):
     """Where the site files are: `RAILWATCH_SITES_DIR`."""
 
@@ -217,6 +223,9 @@ def _variable(*loc: object) -> str:
 
 def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[str]:
     loc, kind, message = fault["loc"], fault["type"], fault["msg"]  # type: ignore[index]
+    if not loc:
+        yield message.removeprefix("Value error, ") + "."
+        return
     group = _groups(settings_type)[loc[0]]
     if kind == "missing":
         for name, field in group.model_fields.items():

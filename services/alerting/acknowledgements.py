@@ -3,6 +3,7 @@
 Both are transitions of the alert like any other: numbered, kept, and published with who did it and why.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from railwatch.services.alerting import metrics
@@ -15,52 +16,80 @@ from railwatch.shared.errors import NotStandingError
 from railwatch.shared.events import AlertEvent, Transition
 
 
-def acknowledge(store: Store, event: AlertEvent, by: str, note: str, now: datetime) -> AlertEvent:
-    """Record that somebody has seen the alert and takes care of it.
+@dataclass(frozen=True)
+class Act:
+    """What somebody does with an alert.
+
+    Attributes:
+        by: who they are, as they say.
+        note: what they add.
+        sender: name of the token with which they do it; null if it has none.
+        at: when.
+    """
+
+    by: str
+    note: str
+    sender: str | None
+    at: datetime
+
+    def told(self, what: str, until: str = "") -> str:
+        """The act in one sentence."""
+        sender = f" with the token {self.sender}" if self.sender else ""
+        return f"{what} by {self.by}{sender}{until}" + (f": {self.note}" if self.note else ".")
+
+
+def acknowledge(store: Store, event: AlertEvent, act: Act) -> AlertEvent:
+    """Record that somebody has seen the alert and takes care of it. To say the same again changes nothing.
 
     Args:
         store: where alerts are kept.
         event: any event of the alert.
-        by: who acknowledges it.
-        note: what they add.
-        now: the present.
+        act: who does it, and when.
 
     Raises:
         NotStandingError: there is nothing to acknowledge.
         TransientError: Redis does not answer.
     """
-    reason = f"Acknowledged by {by}" + (f": {note}" if note else ".")
-    return _transition(store, event, now, {"transition": Transition.ACKNOWLEDGED, "by": by, "reason": reason})
+    return _transition(store, event, act, {"transition": Transition.ACKNOWLEDGED, "reason": act.told("Acknowledged")})
 
 
-def silence(store: Store, event: AlertEvent, by: str, note: str, until: datetime, now: datetime) -> AlertEvent:
-    """Send receivers nothing about the alert until a time. The alerts topic goes on.
+def silence(store: Store, event: AlertEvent, act: Act, until: datetime) -> AlertEvent:
+    """Send receivers nothing about the alert until a time. The alerts topic goes on. The same again changes nothing.
 
     Raises:
         NotStandingError: there is nothing to silence.
         TransientError: Redis does not answer.
     """
-    reason = f"Silenced by {by} until {moment(until)}" + (f": {note}" if note else ".")
-    changes = {"transition": Transition.SILENCED, "by": by, "until": until, "reason": reason}
-    return _transition(store, event, now, changes)
+    reason = act.told("Silenced", f" until {moment(until)}")
+    return _transition(store, event, act, {"transition": Transition.SILENCED, "until": until, "reason": reason})
 
 
-def _transition(store: Store, event: AlertEvent, now: datetime, changes: dict[str, object]) -> AlertEvent:
-    def work(transaction: Transaction) -> AlertEvent:
+def _transition(store: Store, event: AlertEvent, act: Act, changes: dict[str, object]) -> AlertEvent:
+    """The alert after the act; after its last event, if the last act of this kind was the same."""
+    new = {"by": act.by, "sender": act.sender, "until": None, "recorded_at": act.at, **changes}
+
+    def work(transaction: Transaction) -> tuple[AlertEvent, bool]:
         alerts = transaction.record.alerts
         record = next((record for record in alerts if record.alert == event.alert), None)
         last = transaction.latest(event.alert)
         if record is None or last is None or not record.stands:
             raise NotStandingError(f"Alert {event.alert} does not stand.")
-        sequence = record.sequence + 1
-        after = last.model_copy(update={"until": None, "sequence": sequence, "recorded_at": now, **changes})
+        after = AlertEvent.model_validate({**dict(last), **new, "sequence": record.sequence + 1})
+        before = transaction.last_of(event.alert, after.transition)
+        if before and _same(before, after):
+            return last, False
         transaction.announce([after], cause=None)
         transaction.put_record(SiteRecord(history=transaction.record.history, alerts=_updated(alerts, after)))
-        return after
+        return after, True
 
-    done = store.transact(event.site, work)
-    metrics.ALERT_TRANSITIONS.labels(done.transition.value).inc()
+    done, changed = store.transact(event.site, work)
+    if changed:
+        metrics.ALERT_TRANSITIONS.labels(done.transition.value).inc()
     return done
+
+
+def _same(one: AlertEvent, other: AlertEvent) -> bool:
+    return (one.by, one.sender, one.until, one.reason) == (other.by, other.sender, other.until, other.reason)
 
 
 def _updated(records: tuple[AlertRecord, ...], event: AlertEvent) -> tuple[AlertRecord, ...]:

@@ -1,15 +1,14 @@
-"""The HTTP API of alerting: sites, their observations, and alerts. Reading needs no token."""
+"""The HTTP API of alerting: sites, their observations, and alerts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from pydantic import AwareDatetime, SecretStr
 
-from railwatch.services.alerting.acknowledgements import acknowledge, silence
+from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
 from railwatch.services.alerting.pages.routes import add_pages
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import (
@@ -24,12 +23,14 @@ from railwatch.services.alerting.views import (
     SiteView,
     TransitionView,
 )
+from railwatch.shared.access import Holder, Scope, Tokens
+from railwatch.shared.admission import EVERYONE, NotAdmittedError, admitted, readers
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.counts import BlobRef
+from railwatch.shared.counts import BlobRef, UtcDatetime
 from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import PROBLEM_RESPONSES, answer_with_problems, bearer_check, body_schema, json_body
+from railwatch.shared.http import body_schema, json_body, service_app
 from railwatch.shared.sites import Site
 
 # Media types of pictures that are served.
@@ -37,64 +38,67 @@ PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 LONGEST_SILENCE = timedelta(days=90)
 
-# A picture's address holds its checksum, so it never changes.
-FOREVER = "public, max-age=31536000, immutable"
+# A picture's address holds its checksum, so it never changes. Caches between us and the reader keep none.
+FOREVER = "private, max-age=31536000, immutable"
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of items.")]
 After = Annotated[str | None, Query(description="The last item of the page before. `next` contains it.")]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
-To = Annotated[AwareDatetime | None, Query(description="Before this time, RFC 3339.")]
+From = Annotated[UtcDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
+To = Annotated[UtcDatetime | None, Query(description="Before this time, RFC 3339.")]
 
 
 def make_app(
     store: Store,
     sites: Mapping[str, Site],
     blobs: BlobStore,
-    tokens: Sequence[SecretStr],
+    tokens: Tokens,
     progress: Progress,
     ready: Mapping[str, Callable[[], bool]],
+    reader: Callable[..., Holder] | None = None,
 ) -> FastAPI:
-    """Alerting's HTTP API and pages. The tokens are those of people who may acknowledge and silence."""
-    app = FastAPI(title="Railwatch alerting", version="1", description=__doc__ or "", responses=PROBLEM_RESPONSES)
-    answer_with_problems(app)
+    """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may."""
+    reader = reader or readers(tokens, everyone=True)
+    app = service_app("Railwatch alerting", __doc__ or "")
     app.include_router(health_router("alerting", progress, ready))
-    app.include_router(sites_router(store, sites))
-    app.include_router(alerts_router(store, blobs))
+    app.include_router(sites_router(store, sites, reader))
+    app.include_router(alerts_router(store, blobs, reader))
     app.include_router(acknowledgements_router(store, tokens))
-    add_pages(app, store, sites)
+    add_pages(app, store, sites, reader)
     return app
 
 
-def sites_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
+def sites_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
     """Sites and their observations."""
     router = APIRouter(prefix="/v1/sites", tags=["sites"])
+    Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
-    def known(site: str) -> Site:
-        if site not in sites:
+    def known(site: str, by: Holder) -> Site:
+        if site not in sites or not by.reaches(site):
             raise HTTPException(404, f"There is no site {site!r}.")
         return sites[site]
 
     @router.get("", summary="All sites")
-    def list_sites(request: Request, limit: Limit = 100, after: After = None) -> SitePage:
+    def list_sites(request: Request, by: Reader, limit: Limit = 100, after: After = None) -> SitePage:
         statuses, missed = store.statuses(), store.missed()
-        ids = [site for site in sorted(sites) if after is None or site > after]
+        ids = [site for site in sorted(sites) if by.reaches(site) and (after is None or site > after)]
         items = tuple(SiteView.of(sites[id_], statuses.get(id_), missed.get(id_, ())) for id_ in ids[:limit])
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")
-    def get_site(site: str) -> SiteView:
-        return SiteView.of(known(site), store.status(site), store.missed_at(site))
+    def get_site(site: str, by: Reader) -> SiteView:
+        return SiteView.of(known(site, by), store.status(site), store.missed_at(site))
 
     @router.get("/{site}/observations", summary="A site's observations")
     def list_observations(
         request: Request,
         site: str,
+        by: Reader,
         limit: Limit = 100,
-        after: Annotated[AwareDatetime | None, Query(description="`observed_at` of the last item before.")] = None,
+        after: Annotated[UtcDatetime | None, Query(description="`observed_at` of the last item before.")] = None,
         from_: From = None,
         to: To = None,
     ) -> ObservationPage:
-        known(site)
+        known(site, by)
         before = min((at for at in (after, to) if at), default=datetime.max.replace(tzinfo=UTC))
         history = store.record(site).history
         found = [
@@ -111,13 +115,15 @@ def sites_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
     return router
 
 
-def alerts_router(store: Store, blobs: BlobStore) -> APIRouter:
+def alerts_router(store: Store, blobs: BlobStore, reader: Callable[..., Holder]) -> APIRouter:
     """Alerts and their pictures."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+    Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
     @router.get("", summary="Alerts of all sites, or of one")
     def list_alerts(
         request: Request,
+        by: Reader,
         site: str | None = None,
         state: AlertState | None = None,
         from_: From = None,
@@ -130,23 +136,23 @@ def alerts_router(store: Store, blobs: BlobStore) -> APIRouter:
             if after not in ids:
                 raise HTTPException(404, f"There is no alert {after!r} to go on after.")
             ids = ids[ids.index(after) + 1 :]
-        views = (AlertView.of(event) for event in store.latest_of(ids))
+        views = (AlertView.of(event) for event in store.latest_of(ids) if by.reaches(event.site))
         found = list(islice((view for view in views if state in (None, view.state)), limit + 1))
         items = tuple(found[:limit])
         return AlertPage(items=items, next=_next(request, items[-1].alert if len(found) > limit else None))
 
     @router.get("/{alert}", summary="One alert")
-    def get_alert(alert: str) -> AlertDetail:
-        events = _known(store, alert)
+    def get_alert(alert: str, by: Reader) -> AlertDetail:
+        events = _known(store, alert, by)
         transitions = tuple(TransitionView.model_validate(event, from_attributes=True) for event in events)
         return AlertDetail(alert=AlertView.of(events[-1]), event=events[-1], transitions=transitions)
 
     @router.get("/{alert}/pictures/{sha256}", summary="A picture behind an alert", response_class=Response)
-    def get_picture(request: Request, alert: str, sha256: str) -> Response:
-        ref = _picture(_known(store, alert), sha256)
+    def get_picture(request: Request, alert: str, sha256: str, by: Reader) -> Response:
+        ref = _picture(_known(store, alert, by), sha256)
         if ref is None:
             raise HTTPException(404, f"The alert has no picture {sha256!r}.")
-        headers = {"Cache-Control": FOREVER, "ETag": f'"{sha256}"', "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": FOREVER, "ETag": f'"{sha256}"'}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         try:
@@ -158,10 +164,9 @@ def alerts_router(store: Store, blobs: BlobStore) -> APIRouter:
     return router
 
 
-def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRouter:
+def acknowledgements_router(store: Store, tokens: Tokens) -> APIRouter:
     """What people do with alerts that stand."""
-    check = bearer_check(tokens, "RAILWATCH_ALERTING_TOKENS")
-    router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=[Depends(check)])
+    router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
     @router.post(
         "/{alert}/acknowledge",
@@ -169,11 +174,13 @@ def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRou
         openapi_extra=body_schema(Acknowledgement),
     )
     def post_acknowledgement(
-        alert: str, body: Annotated[Acknowledgement, Depends(json_body(Acknowledgement))]
+        alert: str,
+        holder: Annotated[Holder, Depends(admitted(tokens, Scope.ACKNOWLEDGE))],
+        body: Annotated[Acknowledgement, Depends(json_body(Acknowledgement))],
     ) -> AlertView:
-        event = _known(store, alert)[-1]
+        event = _to_act_on(store, alert, holder)
         try:
-            return AlertView.of(acknowledge(store, event, body.by, body.note, datetime.now(UTC)))
+            return AlertView.of(acknowledge(store, event, _act(body, holder)))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
 
@@ -182,23 +189,38 @@ def acknowledgements_router(store: Store, tokens: Sequence[SecretStr]) -> APIRou
         summary="Send receivers nothing about an alert until a time",
         openapi_extra=body_schema(Silence),
     )
-    def post_silence(alert: str, body: Annotated[Silence, Depends(json_body(Silence))]) -> AlertView:
-        event, now = _known(store, alert)[-1], datetime.now(UTC)
+    def post_silence(
+        alert: str,
+        holder: Annotated[Holder, Depends(admitted(tokens, Scope.OPERATE))],
+        body: Annotated[Silence, Depends(json_body(Silence))],
+    ) -> AlertView:
+        event, now = _to_act_on(store, alert, holder), datetime.now(UTC)
         if not now < body.until <= now + LONGEST_SILENCE:
             raise HTTPException(422, f"`until` must be in the future, by no more than {LONGEST_SILENCE.days} days.")
         try:
-            return AlertView.of(silence(store, event, body.by, body.note, body.until, now))
+            return AlertView.of(silence(store, event, _act(body, holder), body.until))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
 
     return router
 
 
-def _known(store: Store, alert: str) -> list[AlertEvent]:
+def _known(store: Store, alert: str, by: Holder) -> list[AlertEvent]:
     events = store.alert(alert)
-    if not events:
+    if not events or not by.reaches(events[-1].site):
         raise HTTPException(404, f"There is no alert {alert!r}.")
     return events
+
+
+def _to_act_on(store: Store, alert: str, by: Holder) -> AlertEvent:
+    event = _known(store, alert, EVERYONE)[-1]
+    if not by.reaches(event.site):
+        raise NotAdmittedError(403, f"The token is not valid for the site {event.site!r}.", "site-not-allowed")
+    return event
+
+
+def _act(body: Acknowledgement, by: Holder) -> Act:
+    return Act(by=body.by, note=body.note, sender=by.name, at=datetime.now(UTC))
 
 
 def _picture(events: list[AlertEvent], sha256: str) -> BlobRef | None:

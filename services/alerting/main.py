@@ -4,14 +4,22 @@ from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.wiring import GROUP, Slowest, count_worker, delivery_workers, run_together
+from railwatch.services.alerting.wiring import (
+    GROUP,
+    Slowest,
+    count_worker,
+    delivery_workers,
+    known_tokens,
+    run_together,
+)
+from railwatch.shared.admission import readers
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import CountEvent
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.incarnation import Incarnation
-from railwatch.shared.logs import configure_logging
+from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
@@ -22,6 +30,7 @@ from railwatch.shared.state import connect, ready
 def run() -> None:
     """Run until a signal stops the process."""
     settings = load(Settings)
+    catch_native_lines()
     configure_logging("alerting", settings.log.level)
     sites = known_sites(settings.sites.dir).sites
     client = connect(settings.redis)
@@ -43,7 +52,9 @@ def run() -> None:
         "blobs": blobs.ready,
     }
 
-    with serve(make_app(store, sites, blobs, settings.alerting.tokens, progress, needs), settings.http):
+    tokens = known_tokens(settings)
+    reader = readers(tokens, everyone=settings.alerting.reading == "open")
+    with serve(make_app(store, sites, blobs, tokens, progress, needs, reader), settings.http):
         stop = stop_on_signal()
         await_ours(client, incarnation, progress, stop)
         run_together([counts, *deliveries], stop)

@@ -16,6 +16,7 @@ from railwatch.shared.settings import (
     Separated,
     ServiceSettings,
     SiteSettings,
+    TokenSettings,
 )
 
 # Beginning of a webhook's secret that is written in base64, as the Standard Webhooks specification asks for.
@@ -59,7 +60,9 @@ class AlertingSettings(Group):
 
     Attributes:
         public_url: where people reach this service; alerts link to their page below it.
-        tokens: bearer tokens of those who may acknowledge and silence, at least 16 characters each.
+        tokens: bearer tokens without names, at least 16 characters each. They may read, acknowledge and silence at all
+            sites. For people of their own rights, see `RAILWATCH_TOKENS_FILE`.
+        reading: whether everyone who reaches the service may read (`open`), or those with a token (`token`).
         scene_wait_s: how long to wait, after a scene's first tile, for its other tiles and other frames of its pass.
         pass_s: the longest time from the first to the last frame of a pass. Scenes of one sensor over one site that
             were taken within it are frames of one look.
@@ -72,6 +75,7 @@ class AlertingSettings(Group):
 
     public_url: HttpUrl = "http://127.0.0.1:8080"
     tokens: Annotated[tuple[Token, ...], Separated] = ()
+    reading: Literal["open", "token"] = "open"
     scene_wait_s: float = Field(default=900.0, gt=0)
     pass_s: float = Field(default=600.0, ge=0, le=3600)
     first_look_days: float = Field(default=30.0, gt=0)
@@ -180,6 +184,7 @@ class Settings(ServiceSettings):
     redis: RedisSettings
     blobs: BlobSettings
     sites: SiteSettings
+    tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()
     alerting: AlertingSettings = AlertingSettings()
     delivery: DeliverySettings = DeliverySettings()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from railwatch.services.alerting.history.missed import Missed
 from railwatch.services.alerting.rule.judgement import Judgement, Observation
@@ -65,6 +65,7 @@ class TransitionView(Frozen):
     recorded_at: UtcDatetime
     look: JudgedLook
     by: str | None
+    sender: str | None
     until: UtcDatetime | None
 
 
@@ -80,11 +81,11 @@ class Acknowledgement(BaseModel):
 class Silence(Acknowledgement):
     """Receivers hear nothing about an alert until a time."""
 
-    until: AwareDatetime
+    until: UtcDatetime
 
 
 class AlertDetail(Frozen):
-    """An alert: how it stands, its whole last event, and its last 40 transitions."""
+    """An alert: how it stands, its whole last event, its opening, and its last 40 transitions."""
 
     alert: AlertView
     event: AlertEvent

@@ -16,6 +16,7 @@ from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import CountEvent, Miss, Notice
@@ -133,6 +134,12 @@ def delivery_workers(
             max_in_flight=2,
             retry=RetryPolicy(UNLIMITED, rules.first_retry_s, rules.longest_retry_s),
         )
+
+
+def known_tokens(settings: Settings) -> Tokens:
+    """The tokens of those who may read, acknowledge and silence."""
+    unnamed = settings.alerting.tokens
+    return Tokens(settings.tokens.file, unnamed, (Scope.READ, Scope.ACKNOWLEDGE, Scope.OPERATE))
 
 
 def report_sites(sites: Iterable[str], store: Store) -> None:

@@ -106,6 +106,7 @@ def baseline_of(tile: TileEvent, version: int, origin: Origin) -> BaselineRef:
         observed_at=tile.observed_at,
         scene=tile.scene,
         origin=origin,
+        sender=tile.sender,
     )
 
 

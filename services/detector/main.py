@@ -12,7 +12,7 @@ from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.incarnation import Incarnation
-from railwatch.shared.logs import configure_logging
+from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
@@ -22,6 +22,7 @@ from railwatch.shared.state import connect, ready
 def run() -> None:
     """Runs until a signal stops it."""
     settings = load(Settings)
+    catch_native_lines()
     configure_logging("detector", settings.log.level)
     client = connect(settings.redis)
     refuse_eviction(client, settings.redis)

@@ -3,12 +3,12 @@
 from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.polling import run_sources
-from railwatch.services.ingest.wiring import kafka_answers, make_intake, sources
+from railwatch.services.ingest.wiring import kafka_answers, make_intake, senders, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress
-from railwatch.shared.logs import configure_logging
+from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
@@ -18,6 +18,7 @@ from railwatch.shared.state import connect, ready
 def run() -> None:
     """Runs until a signal stops it."""
     settings = load(Settings)
+    catch_native_lines()
     configure_logging("ingest", settings.log.level)
     client = connect(settings.redis)
     refuse_eviction(client, settings.redis)
@@ -31,7 +32,7 @@ def run() -> None:
         "blobs": blobs.takes_writes,
     }
 
-    app = make_app(intake, settings.ingest.tokens, progress, needs)
+    app = make_app(intake, senders(settings), progress, needs)
     with serve(app, settings.http, max_body_bytes=None):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())
     publisher.close()

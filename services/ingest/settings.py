@@ -1,9 +1,9 @@
 """Settings of ingest."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from railwatch.shared.settings import (
     BlobSettings,
@@ -14,6 +14,7 @@ from railwatch.shared.settings import (
     Separated,
     ServiceSettings,
     SiteSettings,
+    TokenSettings,
 )
 
 Token = Annotated[SecretStr, Field(min_length=16)]
@@ -27,6 +28,8 @@ class SceneSettings(Group):
         max_pixels: largest raster, width times height. The header is enough to refuse a larger one.
         gsd_min_m: finest ground sample distance.
         gsd_max_m: coarsest ground sample distance; above 1.3 m, metres of track are measured and no cars are counted.
+        night: whether scenes may be taken while the sun is below the horizon, by sensors that see at night. Otherwise
+            such a time is refused: most likely it is in another time zone.
         asset_roots: addresses below which the asset of a STAC Item may lie: `file:///directory`, `s3://bucket/prefix`
             or `https://host/path`. None by default: then only pushed files and files in the inbox are read.
     """
@@ -35,6 +38,7 @@ class SceneSettings(Group):
     max_pixels: int = Field(default=4_000_000_000, gt=0)
     gsd_min_m: float = Field(default=0.1, gt=0)
     gsd_max_m: float = Field(default=4.0, gt=0)
+    night: bool = False
     asset_roots: Annotated[
         tuple[Annotated[str, Field(pattern=r"^(file:///|s3://[^/@]+|https?://[^/@]+)")], ...],
         Separated,
@@ -45,13 +49,18 @@ class IngestSettings(Group):
     """How scenes come in: `RAILWATCH_INGEST_*`.
 
     Attributes:
-        tokens: bearer tokens of the senders who may push scenes, at least 16 characters each.
+        tokens: bearer tokens without names, at least 16 characters each. They may push scenes and baselines for all
+            sites. For senders of their own rights, see `RAILWATCH_TOKENS_FILE`.
+        baselines_from: the sources, beside senders with the scope `baseline`, whose scenes may be baselines.
         watch_dir: a directory from which scenes are taken.
         watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`.
         poll_s: the pause between two polls of the directory and the bucket.
     """
 
-    tokens: Annotated[tuple[Token, ...], Separated, Field(min_length=1, description="bearer tokens, comma-separated")]
+    tokens: Annotated[tuple[Token, ...], Separated] = ()
+    baselines_from: Annotated[frozenset[Literal["directory", "bucket", "stac"]], Separated] = frozenset(
+        {"directory", "bucket"}
+    )
     watch_dir: Path | None = None
     watch_bucket: str | None = Field(default=None, pattern=r"^s3://[^/]", description="s3://bucket/prefix")
     poll_s: float = Field(default=5.0, gt=0)
@@ -86,7 +95,14 @@ class Settings(ServiceSettings):
     redis: RedisSettings
     blobs: BlobSettings
     sites: SiteSettings
-    ingest: IngestSettings
+    ingest: IngestSettings = IngestSettings()
+    tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()
     scenes: SceneSettings = SceneSettings()
     stac: StacSettings = StacSettings()
+
+    @model_validator(mode="after")
+    def _somebody_may_push(self) -> Self:
+        if self.tokens.file is None and not self.ingest.tokens:
+            raise ValueError("RAILWATCH_TOKENS_FILE must name a file of tokens, or RAILWATCH_INGEST_TOKENS hold some")
+        return self

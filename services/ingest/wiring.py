@@ -13,6 +13,7 @@ from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.services.ingest.sources.polling import Source
 from railwatch.services.ingest.sources.stac import PolledCatalogue
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.settings import KafkaSettings
@@ -21,7 +22,19 @@ from railwatch.shared.sites import known_sites
 
 def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher) -> Intake:
     """The part that takes scenes from all sources."""
-    return Intake(known_sites(settings.sites.dir), settings.scenes, blobs, Claims(client), publisher.publish)
+    return Intake(
+        known_sites(settings.sites.dir),
+        settings.scenes,
+        blobs,
+        Claims(client),
+        publisher.publish,
+        settings.ingest.baselines_from,
+    )
+
+
+def senders(settings: Settings) -> Tokens:
+    """The tokens of those who may push."""
+    return Tokens(settings.tokens.file, settings.ingest.tokens, (Scope.PUSH, Scope.BASELINE))
 
 
 def sources(settings: Settings, intake: Intake) -> Iterator[Source]:

@@ -162,7 +162,8 @@ class AlertEvent(Notice):
         missing_tiles: tiles of the scene that were not counted in time.
         sentence: the alert in one sentence for a person.
         page_url: the alert's page.
-        by: who acknowledged or silenced it.
+        by: who acknowledged or silenced it, as they say.
+        sender: name of the token with which they did; null if the token has no name.
         until: when the silence ends.
     """
 
@@ -178,6 +179,7 @@ class AlertEvent(Notice):
     evidence: tuple[EvidenceItem, ...] = ()
     missing_tiles: tuple[Slug, ...] = ()
     by: str | None = None
+    sender: Slug | None = None
     until: UtcDatetime | None = None
 
     @property

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from railwatch.shared.counts import Frozen
-from railwatch.shared.events.base import Event, derived_id
+from railwatch.shared.events.base import Event, Slug, derived_id
 from railwatch.shared.process import Service
 
 
@@ -28,6 +28,7 @@ class DeadLetter(Event):
         original: the place of the record in Kafka; null if there was no record, as for a rejected upload.
         headers: the record's headers as text; bytes that are not UTF-8 are replaced.
         value_base64: the record's value; null above 256 KiB, or if there was no record.
+        sender: name of the token with which it was pushed; null if it was not pushed, or if the token has no name.
     """
 
     TYPE: ClassVar[str] = "railwatch.dead-letter.v1"
@@ -40,6 +41,7 @@ class DeadLetter(Event):
     original: Coordinates | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     value_base64: str | None = None
+    sender: Slug | None = None
 
     @property
     def id(self) -> str:

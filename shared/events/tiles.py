@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from railwatch.shared.counts import BlobRef, Sun
-from railwatch.shared.events.base import AboutTile, derived_id
+from railwatch.shared.events.base import AboutTile, Slug, derived_id
 
 
 class TileRole(StrEnum):
@@ -25,6 +25,8 @@ class TileEvent(AboutTile):
         gsd_m: ground sample distance, metres per pixel.
         sun: where the sun stood, if the provider said so.
         source: where the scene came from: `api`, `directory`, `bucket` or `stac`.
+        sender: name of the token with which it was pushed; null if it came from another source, or if the token has
+            no name.
     """
 
     TYPE: ClassVar[str] = "railwatch.tile.v1"
@@ -36,6 +38,7 @@ class TileEvent(AboutTile):
     gsd_m: float = Field(gt=0)
     sun: Sun | None = None
     source: str
+    sender: Slug | None = None
 
     @property
     def id(self) -> str:

@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.events import Slug
 from railwatch.shared.sites.model import CAR_LENGTHS_M, TILE_SIZE_M, LonLat, Position
 
@@ -23,11 +24,11 @@ def _first_moment(value: Any) -> Any:
 
 class _Event(_Form):
     title: str = Field(min_length=1)
-    at: Annotated[AwareDatetime, BeforeValidator(_first_moment)]
+    at: Annotated[UtcDatetime, BeforeValidator(_first_moment)]
 
 
 class _NewNormal(_Form):
-    at: Annotated[AwareDatetime, BeforeValidator(_first_moment)]
+    at: Annotated[UtcDatetime, BeforeValidator(_first_moment)]
     by: str = Field(min_length=1)
     reason: str = Field(min_length=1)
 

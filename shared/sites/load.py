@@ -155,6 +155,12 @@ def _site(document: Document) -> Site:
         raise ConfigurationError(document.fault(("area" if area else "tracks",), problem))
     area = area or _ground_around(tracks)
     ground = Polygon(area)
+    west, _, east, _ = GeometryCollection([ground, *(track.line for track in tracks)]).bounds
+    if east - west > 180:
+        problem = (
+            "the site crosses the antimeridian (180°), which Railwatch cannot do; make it two sites, one on each side"
+        )
+        raise ConfigurationError(document.fault(("area" if form.area else "tracks",), problem))
     faults = []
     for track in tracks:
         if track.length_m < shortest:

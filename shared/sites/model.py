@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from shapely import LineString, MultiLineString, Polygon, STRtree, box
 
-from railwatch.shared.counts import Frozen
+from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import Slug
 from railwatch.shared.geography import GEOD, from_lon_lat, shape_from_lon_lat, shape_to_lon_lat, utm_zone
 
@@ -71,7 +71,7 @@ class ContextEvent(Frozen):
     """
 
     title: str = Field(min_length=1)
-    at: AwareDatetime
+    at: UtcDatetime
 
 
 class NewNormal(Frozen):
@@ -83,7 +83,7 @@ class NewNormal(Frozen):
         reason: the words for it in an alert that it ends, such as "a second yard was opened".
     """
 
-    at: AwareDatetime
+    at: UtcDatetime
     by: str = Field(min_length=1)
     reason: str = Field(min_length=1)
 

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import AlertEvent, EvidenceItem, Transition
@@ -62,7 +63,7 @@ def client(redis_settings: RedisSettings, *events: AlertEvent, sites: Mapping[st
     store = Store(connect(redis_settings))
     store.transact("tumangang", lambda transaction: transaction.announce(events, "counts"))
     blobs = BlobStore.open(BlobSettings(url="memory://"))
-    return TestClient(make_app(store, sites or {"tumangang": small_site()}, blobs, (), Progress(), {}))
+    return TestClient(make_app(store, sites or {"tumangang": small_site()}, blobs, Tokens(None), Progress(), {}))
 
 
 def read(app: TestClient, address: str) -> Reader:

@@ -1,6 +1,6 @@
 """Alerting's JSON API, as a program sees it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +13,7 @@ from railwatch.services.alerting.rule.judgement import Observation, State
 from railwatch.services.alerting.state.records import SiteRecord, SiteStatus
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import EvidenceItem, Severity, Transition
@@ -22,7 +23,7 @@ from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, alert_event, blob, judged, on_day, small_site
 
 TOKEN = "a-token-of-the-duty-desk"
-TOKENS = (SecretStr(TOKEN),)
+TOKENS = Tokens(None, [SecretStr(TOKEN)], Scope)
 STORE = BlobStore.open(BlobSettings(url="memory://"))
 PICTURE = b"\x89PNG picture of cars"
 LATER = "f" * 32
@@ -217,6 +218,44 @@ def test_an_alert_that_stands_can_be_acknowledged_and_silenced(client: TestClien
     assert [step["sequence"] for step in steps] == [1, 2, 3]
     assert steps[1]["reason"] == "Acknowledged by Ada: checking with the desk"
     assert (steps[2]["by"], datetime.fromisoformat(steps[2]["until"])) == ("Ada", until)
+
+
+def test_the_same_again_changes_nothing_and_what_opened_the_alert_stays(client: TestClient) -> None:
+    def acknowledge(by: str, note: str = "") -> None:
+        answer = client.post(f"/v1/alerts/{LATER}/acknowledge", json={"by": by, "note": note}, headers=AUTHORIZED)
+        assert answer.status_code == 200
+
+    def steps() -> list[tuple[str, int]]:
+        kept = client.get(f"/v1/alerts/{LATER}").json()["transitions"]
+        return [(step["transition"], step["sequence"]) for step in kept]
+
+    for _ in range(60):
+        acknowledge("Ada")
+    assert steps() == [("opened", 1), ("acknowledged", 2)]
+    acknowledge("Bob")
+    assert len(steps()) == 3
+    for number in range(60):
+        acknowledge("Eve", str(number))
+    assert steps()[0] == ("opened", 1)
+    assert steps()[-1] == ("acknowledged", 63)
+    assert len(steps()) == 41
+
+
+def test_a_silence_is_told_in_utc_whatever_offset_it_was_given_in(client: TestClient) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+    local = until.astimezone(timezone(timedelta(hours=9))).isoformat()
+    said = {"by": "Ada", "until": local}
+    for _ in range(2):
+        assert client.post(f"/v1/alerts/{LATER}/silence", json=said, headers=AUTHORIZED).status_code == 200
+    opened, silenced = client.get(f"/v1/alerts/{LATER}").json()["transitions"]
+    assert opened["transition"] == "opened"
+    assert silenced["until"] == until.isoformat().replace("+00:00", "Z")
+    assert f"{until:%H:%M} UTC" in silenced["reason"]
+
+
+def test_a_time_outside_the_calendar_is_refused(client: TestClient) -> None:
+    answer = client.get("/v1/alerts", params={"from": "0001-01-01T00:00:00+09:00"})
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("action", ["acknowledge", "silence"])

@@ -3,7 +3,7 @@
 import json
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,17 +17,19 @@ from httpx import Response
 
 from railwatch.services.ingest.http import problems
 from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.access import Scope, Tokens, new_entry
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import DeadLetter, TileEvent, TileRole
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings
-from tests.support.geotiff import NoiseScene, bare_tiff, read_tile, reproject
+from tests.support.geotiff import SITE_YAML, NoiseScene, bare_tiff, read_tile, reproject, write_site
 from tests.support.ingest import TOKEN, Desk, desk_over
 from tests.support.tiff import ASCII, DOUBLE, good_tags, tiff
 
 OBSERVED_AT = "2023-10-05T02:11:00Z"
 METADATA = {"observed_at": OBSERVED_AT, "scene": "S1", "sun": {"azimuth_deg": 168.0, "elevation_deg": 41.0}}
 Push = Callable[..., Response]
+Named = Callable[..., tuple[Tokens, dict[str, str]]]
 
 
 @pytest.fixture
@@ -359,6 +361,93 @@ def test_a_stranger_is_turned_away_and_leaves_no_trace(desk: Desk, headers: dict
     assert desk.published == []
 
 
+def test_a_scene_at_night_is_refused_unless_the_sensors_see_then(desk: Desk, push: Push, client: TestClient) -> None:
+    local_as_utc = {**METADATA, "observed_at": "2023-10-05T11:11:00Z"}
+    answer = push(metadata=local_as_utc)
+    the_problem(desk, client, answer, 422, "timestamp-at-night")
+    assert "time zone" in answer.json()["detail"]
+    desk.limits = SceneSettings(night=True)
+    with TestClient(desk.app(), headers={"Authorization": f"Bearer {TOKEN}"}) as at_night:
+        files = {"file": ("scene.tif", NoiseScene().geotiff())}
+        answer = at_night.post("/v1/scenes", files=files, data={"metadata": json.dumps(local_as_utc)})
+    assert answer.status_code == 201
+
+
+# Who may send what
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Named:
+    """A token with scopes and sites: what ingest knows of it, and the header that sends it."""
+
+    def named(*scopes: Scope, sites: Sequence[str] = ()) -> tuple[Tokens, dict[str, str]]:
+        token, entry = new_entry("maxar", scopes, sites)
+        (tmp_path / "tokens.yaml").write_text(entry)
+        return Tokens(tmp_path / "tokens.yaml"), {"Authorization": f"Bearer {token}"}
+
+    return named
+
+
+def pushed(desk: Desk, named: tuple[Tokens, dict[str, str]], metadata: dict[str, Any] = METADATA) -> Response:
+    tokens, headers = named
+    with TestClient(desk.app(tokens), headers=headers) as client:
+        files = {"file": ("scene.tif", NoiseScene().geotiff(), "image/tiff")}
+        answer: Response = client.post("/v1/scenes", files=files, data={"metadata": json.dumps(metadata)})
+        return answer
+
+
+def test_the_events_say_who_pushed(desk: Desk, named: Named) -> None:
+    assert pushed(desk, named(Scope.PUSH, sites=["yard"])).status_code == 201
+    assert desk.tiles[0].sender == "maxar"
+    assert pushed(desk, named(Scope.PUSH), {"observed_at": "yesterday"}).status_code == 422
+    assert desk.dead_letters[0].sender == "maxar"
+
+
+@pytest.mark.parametrize(
+    ("scope", "role", "status"),
+    [
+        (Scope.PUSH, "observation", 201),
+        (Scope.PUSH, "baseline", 403),
+        (Scope.BASELINE, "baseline", 201),
+        (Scope.BASELINE, "observation", 403),
+        (Scope.READ, "observation", 403),
+        (Scope.ACKNOWLEDGE, "observation", 403),
+        (Scope.OPERATE, "baseline", 403),
+    ],
+)
+def test_a_token_is_good_for_its_scopes_only(desk: Desk, named: Named, scope: Scope, role: str, status: int) -> None:
+    answer = pushed(desk, named(scope), {**METADATA, "role": role})
+    assert answer.status_code == status
+    assert [tile.role for tile in desk.tiles] == ([role] if status == 201 else [])
+    if status == 403:
+        known = scope in (Scope.PUSH, Scope.BASELINE)
+        assert answer.json()["reason"] == ("role-not-allowed" if known else "scope-missing")
+        assert [letter.reason for letter in desk.dead_letters] == (["role-not-allowed"] if known else [])
+
+
+def test_a_stac_item_is_bound_by_the_token_too(desk: Desk, named: Named) -> None:
+    answer = pushed(desk, named(Scope.PUSH), item("x.tif", **{"railwatch:role": "baseline"}))
+    assert (answer.status_code, answer.json()["reason"]) == (403, "role-not-allowed")
+
+
+def test_a_token_reaches_its_sites_only(desk: Desk, named: Named) -> None:
+    answer = pushed(desk, named(Scope.PUSH, sites=["another"]))
+    assert (answer.status_code, answer.json()["reason"]) == (403, "site-not-allowed")
+    assert "yard" not in answer.text
+    assert desk.tiles == []
+
+
+def test_of_several_sites_those_of_the_token_get_their_tiles(tmp_path: Path, named: Named) -> None:
+    (tmp_path / "sites").mkdir()
+    write_site(tmp_path / "sites", yaml=SITE_YAML.replace("id: yard", "id: other"))
+    desk = desk_over(tmp_path)
+    answer = pushed(desk, named(Scope.PUSH, sites=["yard"]))
+    assert answer.status_code == 201
+    assert {tile.site for tile in desk.tiles} == {"yard"}
+    (remark,) = answer.json()["remarks"]
+    assert "other sites" in remark
+
+
 # When something is away
 
 
@@ -414,7 +503,7 @@ def test_the_openapi_document_names_every_reason_and_both_bodies(client: TestCli
         for content in response.get("content", {}).values()
         for reason in content.get("schema", {}).get("properties", {}).get("reason", {}).get("enum", ())
     }
-    assert named == {*problems.PROBLEMS, "unavailable"}
+    assert named == {*problems.PROBLEMS, "unavailable", "token-unknown", "scope-missing"}
     assert set(post["requestBody"]["content"]) == {"multipart/form-data", "application/json", "application/geo+json"}
     assert post["security"] == [{"HTTPBearer": []}]
     for response in post["responses"].values():

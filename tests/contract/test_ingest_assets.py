@@ -110,6 +110,13 @@ def test_no_server_is_allowed_by_default(server: str) -> None:
     assert "RAILWATCH_SCENES_ASSET_ROOTS" in error.detail
 
 
+def test_a_refusal_does_not_tell_the_roots() -> None:
+    inside = ("file:///srv/internal", "s3://hidden-bucket/raw")
+    error = error_of("https://example.com/x.tif", SceneSettings(asset_roots=inside))
+    assert isinstance(error, UnprocessableError)
+    assert not any(word in error.detail for word in ("internal", "hidden", "srv", "s3:"))
+
+
 def test_local_files_are_read_only_below_their_root(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside.tif"
     root.mkdir()
@@ -139,6 +146,13 @@ def test_local_files_are_read_only_below_their_root(tmp_path: Path) -> None:
         ("s3://bucket2/x.tif", "s3://bucket"),
         ("file://host/srv/x.tif", "file:///srv"),
         ("ftp://host/x.tif", "https://host"),
+        ("https://host/ok/..;/secret/x.tif", "https://host/ok"),
+        ("https://host/ok/..;a=b/secret/x.tif", "https://host/ok"),
+        ("https://host/ok/%2e%2e%3b/secret/x.tif", "https://host/ok"),
+        ("https://host/ok/%252e%252e/secret/x.tif", "https://host/ok"),
+        ("https://host/ok/..%252fsecret/x.tif", "https://host/ok"),
+        ("https://host/ok/.. /secret/x.tif", "https://host/ok"),
+        ("file:///srv/ok/..;/x.tif", "file:///srv/ok"),
         ("https://[bad/x.tif", "https://host"),
         ("/srv/x.tif", "file:///srv"),
         ("/vsicurl/http://host/x.tif", "http://host"),

@@ -101,6 +101,17 @@ def test_a_file_that_still_grows_is_left_alone(desk: Desk, inbox: Path) -> None:
     assert len(desk.tiles) == 1
 
 
+@pytest.mark.parametrize("linked", ["a.tif", "a.json"])
+def test_a_link_out_of_the_directory_is_not_followed(desk: Desk, inbox: Path, tmp_path: Path, linked: str) -> None:
+    lay(inbox)
+    (inbox / linked).rename(tmp_path / linked)
+    (inbox / linked).symlink_to(tmp_path / linked)
+    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    assert desk.tiles == []
+    assert [letter.reason for letter in desk.dead_letters] == ["file-refused"]
+    assert (tmp_path / linked).is_file()
+
+
 def test_a_bad_scene_is_put_aside_with_its_reason(desk: Desk, inbox: Path) -> None:
     lay(inbox, "bad", data=b"not a picture")
     lay(inbox, "good")
@@ -379,6 +390,13 @@ def test_a_bad_item_is_refused_once_and_stops_no_other(desk: Desk, stac: StacApi
     polled()
     assert [tile.scene for tile in desk.tiles] == ["good"]
     assert [letter.reason for letter in desk.dead_letters] == ["timestamp-missing", "stac-item-invalid"]
+
+
+def test_a_polled_item_sets_no_baseline(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+    stac.items = [stac.item("I1", **{"railwatch:role": "baseline"}), stac.item("I2")]
+    polled()
+    assert [(tile.scene, tile.role) for tile in desk.tiles] == [("I2", "observation")]
+    assert [letter.reason for letter in desk.dead_letters] == ["role-not-allowed"]
 
 
 def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:

@@ -14,9 +14,11 @@ from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel, SecretStr
 
 from railwatch.shared import connections, serving
+from railwatch.shared.access import Scope, Tokens
+from railwatch.shared.admission import admitted
 from railwatch.shared.connections import BoundedConnection
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import answer_with_problems, bearer_check, json_body
+from railwatch.shared.http import answer_with_problems, json_body
 from railwatch.shared.serving import MAX_BODY_BYTES, MAX_HEADERS, MAX_REQUESTS, serve
 from railwatch.shared.settings import HttpSettings
 from tests.support.bus import PATIENCE_S, eventually
@@ -41,7 +43,7 @@ class House:
         self.app = FastAPI()
         answer_with_problems(self.app)
         self.app.include_router(health_router("alerting", Progress(), {}, alive_within_s=1e9))
-        check = bearer_check([SecretStr(TOKEN)], "RAILWATCH_TEST_TOKENS")
+        check = admitted(Tokens(None, [SecretStr(TOKEN)], [Scope.PUSH]), Scope.PUSH)
 
         @self.app.post("/notes", dependencies=[Depends(check)])
         def take(note: Annotated[Note, Depends(json_body(Note))]) -> int:

@@ -12,6 +12,7 @@ from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
@@ -50,7 +51,8 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     handler.handle(count_event(63, None))
     for day, count in ((66, 30), (69, 70)):
         handler.handle(count_event(day, count).model_copy(update={"evidence": pictures}))
-    with serve(make_app(store, sites, blobs, (SecretStr(TOKEN),), Progress(), {}), HttpSettings(port=0)) as url:
+    tokens = Tokens(None, [SecretStr(TOKEN)], Scope)
+    with serve(make_app(store, sites, blobs, tokens, Progress(), {}), HttpSettings(port=0)) as url:
         yield url
 
 

@@ -23,6 +23,7 @@ from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
@@ -64,7 +65,7 @@ def alerting_app(store: Store) -> FastAPI:
     """Alerting's routes over a store."""
     blobs = BlobStore.open(BlobSettings(url="memory://"))
     sites = {site: small_site(site) for site in ("tumangang", "najin")}
-    return make_app(store, sites, blobs, (SecretStr(TOKEN),), Progress(), {})
+    return make_app(store, sites, blobs, Tokens(None, [SecretStr(TOKEN)], Scope), Progress(), {})
 
 
 def ask_ingest(room: Room, case: Any) -> str:

@@ -10,7 +10,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from railwatch.services.alerting.acknowledgements import acknowledge, silence
+from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule, State
 from railwatch.services.alerting.state.records import SiteRecord
@@ -251,7 +251,7 @@ def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
 
 def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, store: Store, clock: Clock) -> None:
     (opened,) = handle(handler, *QUIET, SURGE[0])
-    silenced = silence(store, opened, "Ada", "", clock() + timedelta(days=1), clock())
+    silenced = silence(store, opened, Act("Ada", "", None, clock()), clock() + timedelta(days=1))
     assert store.outbox() == [silenced]
     assert store.silenced_until(opened.alert) == clock() + timedelta(days=1)
     assert (silenced.sequence, silenced.look, silenced.evidence) == (2, opened.look, opened.evidence)
@@ -259,7 +259,7 @@ def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, store: St
     assert [(event.alert, event.sequence) for event in (updated, resolved)] == [(opened.alert, 3), (opened.alert, 4)]
     assert updated.until is None
     with pytest.raises(NotStandingError):
-        acknowledge(store, opened, "Ada", "", clock())
+        acknowledge(store, opened, Act("Ada", "", None, clock()))
 
 
 def test_cars_that_were_painted_to_test_the_detector_change_no_decision(

@@ -73,6 +73,19 @@ def test_a_missed_look_is_printed_when_it_begins_and_when_it_ends(capsys: pytest
     assert f"opened (missed look) {MISSED.sentence}" in printed
 
 
+HOSTILE = "\x1b[2J\x9b31m\u202egnp.exe\u2066\x07\r\ndone"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_terminal_obeys_nothing_that_a_stranger_wrote(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    changed = {"reason": f"Acknowledged by {HOSTILE}", "sentence": HOSTILE, "page_url": HOSTILE}
+    _printer("", as_json=as_json)(OPENED.model_copy(update=changed))
+    printed = capsys.readouterr().out
+    assert "gnp.exe" in printed
+    assert len(printed.splitlines()) == (1 if as_json else 2)
+    assert all(each.isprintable() for line in printed.splitlines() for each in line)
+
+
 def test_other_sites_can_be_left_out_and_events_printed_as_they_travel(capsys: pytest.CaptureFixture[str]) -> None:
     received = _printer(site="tumangang", as_json=True)
     received(OPENED.model_copy(update={"site": "najin", "alert": "f" * 32}))

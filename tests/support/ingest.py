@@ -1,6 +1,5 @@
 """Ingest without a broker, for tests: what it publishes is a list."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus.lineage import Lineage, current_lineage
 from railwatch.shared.errors import NotPublishedError
@@ -24,6 +24,7 @@ from railwatch.shared.sites import SiteCatalogue, load_sites
 from tests.support.geotiff import write_site
 
 TOKEN = "a-token-of-some-length"
+ANYONE = Tokens(None, [SecretStr("another-token-altogether"), SecretStr(TOKEN)], [Scope.PUSH, Scope.BASELINE])
 
 
 @dataclass
@@ -70,10 +71,10 @@ class Desk:
         self.origins.append(current_lineage())
 
     def intake(self) -> Intake:
-        return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish)
+        return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish, ("directory", "bucket"))
 
-    def app(self, tokens: Sequence[str] = ("another-token-altogether", TOKEN)) -> FastAPI:
-        return make_app(self.intake(), [SecretStr(token) for token in tokens], Progress(), {})
+    def app(self, tokens: Tokens = ANYONE) -> FastAPI:
+        return make_app(self.intake(), tokens, Progress(), {})
 
     @property
     def tiles(self) -> list[TileEvent]:

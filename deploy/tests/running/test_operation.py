@@ -13,6 +13,7 @@ from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, Stack
 from railwatch.demo.yard import SITE
 from railwatch.embedded import free_port
 from railwatch.services.alerting.delivery.signature import verify
+from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.blobs import blob_path
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import CountEvent, TileEvent
@@ -69,16 +70,17 @@ def test_looks_are_counted_again_to_the_same_effect(stack: Stack) -> None:
     assert what_is_known(stack) == before
 
 
-def test_a_token_of_ingest_is_changed_while_both_hold(stack: Stack) -> None:
-    old, new = stack.system.token, "the-new-token-of-ingest"
+def test_a_token_is_changed_while_both_hold_and_without_a_restart(stack: Stack) -> None:
+    file = stack.directory / "tokens.yaml"
+    old, (new, entry) = stack.system.token, new_entry("demo", Scope, ())
 
     def answers(*tokens: str) -> list[int]:
         at = datetime(2023, 10, 6, 2, tzinfo=UTC)
         return [push(stack, b"not a picture", "no-picture", at, token).status_code for token in tokens]
 
-    stack.restart("ingest", RAILWATCH_INGEST_TOKENS=f"{old},{new}")
+    file.write_text(file.read_text() + entry)
     assert answers(old, new, "a-token-of-nobody-at-all") == [422, 422, 401]
-    stack.restart("ingest", RAILWATCH_INGEST_TOKENS=new)
+    file.write_text(entry)
     assert answers(old, new) == [401, 422]
     stack.system.token = new
 

@@ -63,13 +63,13 @@ def test_a_service_starts_with_the_variables_it_is_given(
     name: str, service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     given = environment(overlay(name), pod_templates(overlay(name))[f"railwatch-{service}"])
-    certificate = tmp_path / "ca.crt"
-    certificate.touch()
+    mounted = tmp_path / "mounted"
+    mounted.touch()
     for variable in [*os.environ]:
         if variable.startswith(PREFIX):
             monkeypatch.delenv(variable)
     for variable, value in given.items():
-        monkeypatch.setenv(variable, str(certificate) if variable.endswith("_CAFILE") else value)
+        monkeypatch.setenv(variable, str(mounted) if variable.endswith(("_CAFILE", "_TOKENS_FILE")) else value)
     settings = load(SETTINGS[service].Settings)
     assert settings.http.host == "0.0.0.0"  # noqa: S104
 
@@ -397,3 +397,13 @@ def _allows(resources: tuple[Resource, ...], rule: dict[str, Any], host: str, po
 def _admits(rule: dict[str, Any], template: Resource, port: int) -> bool:
     ports = {p["name"]: p["containerPort"] for p in template["spec"]["containers"][0]["ports"]}
     return port in {ports.get(allowed["port"], allowed["port"]) for allowed in rule["ports"]}
+
+
+def test_nothing_of_operation_can_be_reached_from_outside() -> None:
+    operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
+    for ingress in of_kind(overlay("production"), "Ingress"):
+        (rule,) = ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]:
+            for hidden in {*operation, "/openapi.json", "/docs"}:
+                inside = hidden == path["path"] if path["pathType"] == "Exact" else hidden.startswith(path["path"])
+                assert not inside, f"{hidden} can be reached by {path}"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.counts import Occupied
@@ -38,14 +38,15 @@ def at_most(threshold: float) -> str:
 
 
 def day(at: datetime, beside: datetime | None = None) -> str:
-    """A date, without the year if the date `beside` it is in the same year."""
+    """A date in UTC, without the year if the date `beside` it is in the same year."""
+    at = at.astimezone(UTC)
     text = f"{at.day} {at:%B}"
-    return text if beside is not None and beside.year == at.year else f"{text} {at.year}"
+    return text if beside is not None and beside.astimezone(UTC).year == at.year else f"{text} {at.year}"
 
 
 def moment(at: datetime) -> str:
     """A date and time of day in UTC."""
-    return f"{day(at)}, {at:%H:%M} UTC"
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M} UTC"
 
 
 def sentence(

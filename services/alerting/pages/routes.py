@@ -1,12 +1,12 @@
 """The addresses of the pages and of their assets."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -15,6 +15,7 @@ from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Holder
 from railwatch.shared.events import AlertEvent, JudgedLook, Severity
 from railwatch.shared.sites import Site
 
@@ -26,39 +27,40 @@ LOOKS_BEFORE = 60
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
 }
 
 
-def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site]) -> None:
+def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> None:
     """Serve the pages."""
     app.mount("/assets", StaticFiles(directory=Path(__file__).parent / "assets"))
-    app.include_router(pages_router(store, sites))
+    app.include_router(pages_router(store, sites, reader))
 
 
-def pages_router(store: Store, sites: Mapping[str, Site]) -> APIRouter:
+def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
     """The overview and the pages of alerts."""
+    Reader: TypeAlias = Annotated[Holder, Depends(reader)]
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     @router.get("/")
-    def overview(page: Annotated[int, Query(ge=1)] = 1) -> HTMLResponse:
+    def overview(by: Reader, page: Annotated[int, Query(ge=1)] = 1) -> HTMLResponse:
         statuses = store.statuses()
-        ordered = sorted(sites.values(), key=lambda site: (_calm(statuses.get(site.id)), site.name))
+        shown_to = [site for site in sites.values() if by.reaches(site.id)]
+        ordered = sorted(shown_to, key=lambda site: (_calm(statuses.get(site.id)), site.name))
         pages = range(1, math.ceil(len(ordered) / SITES_PER_PAGE) + 1)
         shown = ordered[(page - 1) * SITES_PER_PAGE : page * SITES_PER_PAGE]
         links = (el("a", str(n), href=f"/?page={n}", aria_current="page" if n == page else None) for n in pages)
         more = el("nav", *links, class_="pages", aria_label="Pages of sites") if len(pages) > 1 else None
-        standing = sorted(store.standing(), key=lambda event: event.opened_at, reverse=True)
+        standing = [event for event in store.standing() if by.reaches(event.site)]
+        standing.sort(key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        page_text = overview_page(shown, statuses, standing, store.standing_missed(), more)
+        missed = [event for event in store.standing_missed() if by.reaches(event.site)]
+        page_text = overview_page(shown, statuses, standing, missed, more)
         return HTMLResponse(page_text, headers=HEADERS)
 
     @router.get("/alerts/{alert}")
-    def one_alert(alert: str) -> HTMLResponse:
+    def one_alert(alert: str, by: Reader) -> HTMLResponse:
         events = store.alert(alert)
-        if not events:
+        if not events or not by.reaches(events[-1].site):
             raise HTTPException(404, f"There is no alert {alert!r}.")
         site = sites.get(events[-1].site)
         context = [(event.title, event.at) for event in site.events] if site else []

@@ -31,7 +31,7 @@ from railwatch.services.alerting.state.records import (
     read_record,
     record_text,
 )
-from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent
+from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent, Transition
 
 # A site's newest scenes whose evidence is kept for transitions to come.
 EVIDENCE_SCENES = 12
@@ -39,7 +39,8 @@ EVIDENCE_SCENES = 12
 # More than the records of one site that a killed process can have left uncommitted.
 CAUSES_KEPT = 64
 
-# The transitions per alert and the alerts per site that the API can show. All of them stay in the alerts topic.
+# The transitions per alert, beside its opening, and the alerts per site that the API can show. All of them stay in the
+# alerts topic.
 TRANSITIONS_KEPT = 40
 ALERTS_KEPT = 50
 
@@ -78,6 +79,12 @@ class Transaction:
         """An alert's last event."""
         found = self._pipe.hget(LATEST, alert)
         return AlertEvent.model_validate_json(found) if found else None
+
+    def last_of(self, alert: str, transition: Transition) -> AlertEvent | None:
+        """An alert's last event of one kind; null if none is kept."""
+        events = map(AlertEvent.model_validate_json, self._pipe.hvals(alert_key(alert)))
+        found = (event for event in events if event.transition is transition)
+        return max(found, key=lambda event: event.sequence, default=None)
 
     def status(self) -> SiteStatus | None:
         """How the site stands; null if it has not been seen."""
@@ -169,7 +176,8 @@ class Transaction:
         """Keep an alert's last event for the API and the pages."""
         text, opened = event.model_dump_json(), {event.alert: event.opened_at.timestamp()}
         self._stage(self._pipe.hset, alert_key(event.alert), str(event.sequence), text)
-        self._stage(self._pipe.hdel, alert_key(event.alert), str(event.sequence - TRANSITIONS_KEPT))
+        if event.sequence - TRANSITIONS_KEPT > 1:
+            self._stage(self._pipe.hdel, alert_key(event.alert), str(event.sequence - TRANSITIONS_KEPT))
         self._stage(self._pipe.hset, LATEST, event.alert, text)
         self._stage(self._pipe.zadd, ALERTS, opened)
         self._stage(self._pipe.zadd, site_key("alerts", self.site), opened)

@@ -1,6 +1,6 @@
 """The HTTP API: `POST /v1/scenes`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Annotated, BinaryIO
 import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
 from railwatch.services.ingest import metrics
@@ -21,9 +20,11 @@ from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled, take_i
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
+from railwatch.shared.access import Holder, Scope, Tokens
+from railwatch.shared.admission import admitted
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import PROBLEM_RESPONSES, answer_with_problems, bearer_check, problem
+from railwatch.shared.http import problem, service_app
 from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
@@ -33,12 +34,9 @@ PUSHES_AT_ONCE = 8
 log = structlog.get_logger()
 
 
-def make_app(
-    intake: Intake, tokens: Sequence[SecretStr], progress: Progress, ready: Mapping[str, Callable[[], bool]]
-) -> FastAPI:
+def make_app(intake: Intake, tokens: Tokens, progress: Progress, ready: Mapping[str, Callable[[], bool]]) -> FastAPI:
     """All HTTP routes of ingest: scenes, health and metrics."""
-    app = FastAPI(title="Railwatch ingest", version="1", description=openapi.DESCRIPTION, responses=PROBLEM_RESPONSES)
-    answer_with_problems(app)
+    app = service_app("Railwatch ingest", openapi.DESCRIPTION)
     app.include_router(scenes_router(intake, tokens))
     app.include_router(health_router("ingest", progress, ready))
 
@@ -46,7 +44,7 @@ def make_app(
     async def refused(request: Request, error: UnprocessableError) -> Response:
         subject = getattr(request.state, "subject", "request")
         try:
-            await to_thread.run_sync(intake.refuse, error, subject, SOURCE)
+            await to_thread.run_sync(intake.refuse, error, subject, SOURCE, request.state.sender)
         except TransientError as away:
             return deferred(request, away)
         return problem_response(error.reason, error.detail)
@@ -69,7 +67,7 @@ def make_app(
     return app
 
 
-def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
+def scenes_router(intake: Intake, tokens: Tokens) -> APIRouter:
     """The route by which scenes are pushed."""
     router = APIRouter(tags=["scenes"])
     at_once = CapacityLimiter(PUSHES_AT_ONCE)
@@ -82,19 +80,20 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
         description=openapi.PUSH_DESCRIPTION,
         responses=openapi.RESPONSES,
         openapi_extra={"requestBody": openapi.REQUEST_BODY},
-        dependencies=[Depends(bearer_check(tokens, "RAILWATCH_INGEST_TOKENS"))],
     )
     async def push(
         request: Request,
         response: Response,
+        sender: Annotated[Holder, Depends(admitted(tokens, Scope.PUSH, Scope.BASELINE))],
         asset: Annotated[
             str | None, Query(description="The asset to take, where an item has several GeoTIFFs.")
         ] = None,
     ) -> Receipt:
+        request.state.sender = sender
         with arriving(SOURCE, request.headers.get("traceparent", "")):
             upload = await read_upload(request, intake.limits.max_bytes)
             try:
-                receipt = await to_thread.run_sync(_take, intake, upload, asset, limiter=at_once)
+                receipt = await to_thread.run_sync(_take, intake, upload, asset, sender, limiter=at_once)
             finally:
                 upload.close()
         response.status_code = 201 if receipt.published else 200
@@ -103,17 +102,17 @@ def scenes_router(intake: Intake, tokens: Sequence[SecretStr]) -> APIRouter:
     return router
 
 
-def _take(intake: Intake, upload: Upload, asset: str | None) -> Receipt:
+def _take(intake: Intake, upload: Upload, asset: str | None, sender: Holder) -> Receipt:
     file = upload.file
     if file is None:
-        return take_item(intake, upload.document, asset, SOURCE)
+        return take_item(intake, upload.document, asset, SOURCE, sender)
     metadata = read_metadata(upload.document, datetime.now(UTC), asset)
     with ExitStack() as stack:
         path = stack.enter_context(_spooled(file, intake))
         masks = [
             MaskFile(stack.enter_context(_spooled(mask, intake)), name, meaning_of(name)) for name, mask in upload.masks
         ]
-        return intake.take(path, metadata, SOURCE, masks)
+        return intake.take(path, metadata, SOURCE, masks, sender)
 
 
 def _spooled(file: BinaryIO, intake: Intake) -> AbstractContextManager[Path]:

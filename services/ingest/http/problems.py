@@ -30,6 +30,7 @@ PROBLEMS = {
     "timestamp-without-zone": Problem(422, "The acquisition time has no time zone"),
     "timestamp-in-future": Problem(422, "The acquisition time lies in the future"),
     "timestamp-too-early": Problem(422, "The acquisition time lies before the first satellite"),
+    "timestamp-at-night": Problem(422, "The sun was below the horizon at the acquisition time"),
     "scene-too-large": Problem(413, "The file is too large"),
     "too-many-pixels": Problem(413, "The raster has too many pixels"),
     "block-too-large": Problem(413, "One block of the raster is too large"),
@@ -42,6 +43,8 @@ PROBLEMS = {
     "crs-missing": Problem(422, "The raster is not georeferenced"),
     "crs-unusable": Problem(422, "The raster's position is no place on Earth"),
     "gsd-out-of-range": Problem(422, "The ground sample distance is out of range"),
+    "role-not-allowed": Problem(403, "The sender may not push scenes of this role"),
+    "site-not-allowed": Problem(403, "The sender may not push scenes of this site"),
     "no-site-overlap": Problem(422, "The scene shows no site"),
     "no-valid-pixels": Problem(422, "The scene has no valid pixel over a site"),
 }

@@ -1,12 +1,38 @@
-"""The arrival of a scene: its clock starts here. Its trace begins here, or continues the sender's."""
+"""The arrival of a scene: what is known of it then. Its clock starts here, and its trace begins or continues."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.tiling import Cutout
+from railwatch.shared.access import Holder
 from railwatch.shared.bus import Lineage, lineage
 from railwatch.shared.bus.lineage import TRACEPARENT
 from railwatch.shared.bus.tracing import span
+from railwatch.shared.events import derived_id
+from railwatch.shared.sites import Site
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A scene that comes in: its id, its file's checksum, its metadata, source and sender, and its masks' checksums."""
+
+    id: str
+    sha256: str
+    metadata: SceneMetadata
+    source: str
+    sender: Holder | None = None
+    masks: tuple[str, ...] = ()
+
+    def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
+        """The claim of this scene over one site, with the cells that the site has now."""
+        grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
+        metadata = self.metadata.model_dump_json(exclude={"scaling", "sensor"})
+        scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
+        sensor = [f"sensor {self.metadata.sensor}"] if self.metadata.sensor else []
+        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *sensor, *self.masks)
 
 
 @contextmanager

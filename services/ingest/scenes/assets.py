@@ -1,6 +1,7 @@
 """The asset of a STAC Item is brought here, from addresses that the operator allows and from no others."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,10 +18,11 @@ from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.fetch import MAX_REDIRECTS, TooManyRedirectsError, TooSlowError, fetch
 from railwatch.services.ingest.scenes.intake import Intake, too_large
-from railwatch.services.ingest.scenes.items import mask_assets, names, scene_asset
+from railwatch.services.ingest.scenes.items import mask_assets, scene_asset
 from railwatch.services.ingest.scenes.metadata import MAX_REMARK, read_item, scaled
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.access import Holder
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.masks import MaskFile
 from railwatch.shared.text import plain
@@ -28,9 +30,13 @@ from railwatch.shared.text import plain
 CHUNK_BYTES = 1024**2
 # Seconds that a whole asset may take.
 FETCH_WITHIN_S = 900.0
+# A dot, a slash or a backslash that is still encoded after decoding. Some servers decode twice.
+ENCODED_TWICE = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
 
 
-def take_item(intake: Intake, document: dict[str, Any], asset: str | None, source: str) -> Receipt:
+def take_item(
+    intake: Intake, document: dict[str, Any], asset: str | None, source: str, sender: Holder | None = None
+) -> Receipt:
     """Publishes the tiles of the scene that a STAC Item describes.
 
     Args:
@@ -38,6 +44,7 @@ def take_item(intake: Intake, document: dict[str, Any], asset: str | None, sourc
         document: the STAC Item.
         asset: name of the asset to take, where the item has several GeoTIFFs.
         source: where the item comes in.
+        sender: who pushed the item; null if it comes from another source.
 
     Raises:
         UnprocessableError: the item or its scene is refused.
@@ -56,7 +63,7 @@ def take_item(intake: Intake, document: dict[str, Any], asset: str | None, sourc
                 metadata = metadata.model_copy(update={"remarks": (*metadata.remarks, remark)})
             else:
                 masks.append(MaskFile(mask, name, meaning))
-        return intake.take(path, metadata, source, masks)
+        return intake.take(path, metadata, source, masks, sender)
 
 
 def scene_href(item: pystac.Item, asset: str | None = None) -> str:
@@ -147,7 +154,8 @@ def _below(href: str, root: str) -> bool:
     return (
         href.isprintable()
         and "\\" not in path
-        and ".." not in path.split("/")
+        and not ENCODED_TWICE.search(path)
+        and not any(segment.partition(";")[0].strip() in (".", "..") for segment in path.split("/"))
         and (asked.scheme, asked.netloc) == (given.scheme, given.netloc)
         and path.startswith(given.path.rstrip("/") + "/")
     )
@@ -155,8 +163,10 @@ def _below(href: str, root: str) -> bool:
 
 def _check_allowed(href: str, limits: SceneSettings) -> None:
     if not allowed(href, limits.asset_roots):
-        roots = names(limits.asset_roots) if limits.asset_roots else "allowed by RAILWATCH_SCENES_ASSET_ROOTS"
-        raise UnprocessableError("asset-refused", f"The asset's address must lie below one of the roots {roots}.")
+        raise UnprocessableError(
+            "asset-refused",
+            "The asset's address must lie below one of the roots that RAILWATCH_SCENES_ASSET_ROOTS allows.",
+        )
 
 
 def _local(href: str, limits: SceneSettings) -> Path:

@@ -1,7 +1,7 @@
 """A scene is checked, cut into its sites' tiles, stored, published and claimed, or refused with a dead letter."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +12,20 @@ import structlog
 
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.acquisitions import Acquisitions
+from railwatch.services.ingest.scenes.arrival import Arrival
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.permission import OTHER_SITES, check_role, within_reach
 from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site_receipt
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
+from railwatch.services.ingest.scenes.times import check_daylight
 from railwatch.services.ingest.settings import SceneSettings
+from railwatch.shared.access import Holder
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import DeadLetter, TileEvent, derived_id
+from railwatch.shared.events import DeadLetter, TileEvent
 from railwatch.shared.masks import MaskFile, ProviderMasks, open_masks
 from railwatch.shared.sites import Site, SiteCatalogue
 from railwatch.shared.text import plain
@@ -33,25 +37,6 @@ MAX_SUBJECT = 200
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """A scene that comes in: its id, the checksum of its file, its metadata, its source, and its masks' checksums."""
-
-    id: str
-    sha256: str
-    metadata: SceneMetadata
-    source: str
-    masks: tuple[str, ...] = ()
-
-    def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
-        """The claim of this scene over one site, with the cells that the site has now."""
-        grid = [(part.cell.id, part.cell.crs, part.cell.bounds_m) for part in parts]
-        metadata = self.metadata.model_dump_json(exclude={"scaling", "sensor"})
-        scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
-        sensor = [f"sensor {self.metadata.sensor}"] if self.metadata.sensor else []
-        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *sensor, *self.masks)
 
 
 @dataclass(frozen=True)
@@ -77,6 +62,7 @@ class Intake:
         blobs: where tiles are stored.
         claims: which scenes were taken.
         publish: sends events, and returns when the broker has acknowledged them all.
+        baselines_from: the sources whose scenes may be baselines. A sender's token decides for what is pushed.
         at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
     """
 
@@ -85,9 +71,17 @@ class Intake:
     blobs: BlobStore
     claims: Claims
     publish: Callable[..., None]
+    baselines_from: Collection[str] = ()
     at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
 
-    def take(self, path: Path, metadata: SceneMetadata, source: str, masks: Sequence[MaskFile] = ()) -> Receipt:
+    def take(
+        self,
+        path: Path,
+        metadata: SceneMetadata,
+        source: str,
+        masks: Sequence[MaskFile] = (),
+        sender: Holder | None = None,
+    ) -> Receipt:
         """Publishes the tiles of a scene that lies in a local file.
 
         All tiles are cut and stored before the first event is published, so that a damaged scene is refused as a whole.
@@ -97,18 +91,20 @@ class Intake:
             metadata: what its sender says about it.
             source: where it comes in.
             masks: its provider's masks. One that cannot be used is left out with a remark.
+            sender: who pushed it; null if it comes from another source.
 
         Raises:
             UnprocessableError: the scene is refused.
             TransientError: broker, store or Redis are away.
         """
+        check_role(metadata.role, source, sender, self.baselines_from)
         size_bytes = path.stat().st_size
         if size_bytes > self.limits.max_bytes:
             raise too_large(self.limits.max_bytes)
         with self.at_work, metrics.INGEST_SECONDS.labels(source=source).time():
             sha256 = _digest(path)
             known = tuple(f"{_digest(mask.path)} {mask.meaning}" for mask in masks)
-            arrival = _Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, known)
+            arrival = Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, sender, known)
             with open_scene(path, self.limits) as scene:
                 receipt = self._publish(scene, arrival, masks)
         outcome = "published" if receipt.published else "known"
@@ -119,7 +115,7 @@ class Intake:
             log.warning("scene has a remark", scene=receipt.scene, source=source, remark=remark)
         return receipt
 
-    def refuse(self, error: UnprocessableError, subject: str, source: str) -> None:
+    def refuse(self, error: UnprocessableError, subject: str, source: str, sender: Holder | None = None) -> None:
         """Publishes the dead letter of a scene that is refused. Its subject is cleaned and clipped.
 
         Raises:
@@ -133,16 +129,21 @@ class Intake:
                 reason=error.reason,
                 detail=error.detail,
                 subject=subject,
+                sender=sender.name if sender else None,
             )
         )
         metrics.SCENES.labels(source=source, outcome="rejected", reason=error.reason).inc()
         log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
 
-    def _publish(self, scene: Scene, arrival: _Arrival, files: Sequence[MaskFile]) -> Receipt:
-        shown = [(site, cutouts(scene, site)) for site in self.sites.touching(scene.footprint)]
-        covered = [(site, parts) for site, parts in shown if parts]
-        if not covered:
+    def _publish(self, scene: Scene, arrival: Arrival, files: Sequence[MaskFile]) -> Receipt:
+        touched = [(site, cutouts(scene, site)) for site in self.sites.touching(scene.footprint)]
+        shown = [(site, parts) for site, parts in touched if parts]
+        if not shown:
             raise self._shows_no_site(scene)
+        covered = within_reach(shown, arrival.sender)
+        if not self.limits.night:
+            check_daylight(arrival.metadata.observed_at, scene.footprint)
+        about_others = () if len(covered) == len(shown) else (OTHER_SITES,)
         receipts: list[SiteReceipt] = []
         new: list[_Covered] = []
         windows = [part.window for _, parts in covered for part in parts]
@@ -172,7 +173,7 @@ class Intake:
             role=arrival.metadata.role,
             published=len(events),
             sites=tuple(sorted([*receipts, *(found.receipt for found in new)], key=lambda receipt: receipt.site)),
-            remarks=(*arrival.metadata.remarks, *masks.remarks, *about_scaling, *about_scene),
+            remarks=(*arrival.metadata.remarks, *masks.remarks, *about_scaling, *about_scene, *about_others),
         )
 
     def _known(self, claim: str) -> SiteReceipt | None:
@@ -184,7 +185,7 @@ class Intake:
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
     def _covered(
-        self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: _Arrival, masks: ProviderMasks
+        self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: Arrival, masks: ProviderMasks
     ) -> _Covered | None:
         """The tiles of one site, cut and stored; null if none has a valid pixel."""
         metadata = arrival.metadata
@@ -210,6 +211,7 @@ class Intake:
                 sun=metadata.sun,
                 source=arrival.source,
                 sensor=metadata.sensor,
+                sender=arrival.sender.name if arrival.sender else None,
             )
             for cell, gsd_m, image in stored
         ]

@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime
 
+from shapely import Polygon
+
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.sun import HORIZON_DEG, sun_position
 
 # Sputnik 1: nothing was seen from orbit before.
 FIRST_SATELLITE = datetime(1957, 10, 4, tzinfo=UTC)
@@ -59,3 +62,23 @@ def middle(start: object, end: object, now: datetime) -> tuple[datetime, str]:
         f"{ends.isoformat()}."
     )
     return at, remark
+
+
+def check_daylight(observed_at: datetime, footprint: Polygon) -> None:
+    """Checks that the sun was up where a scene was seen. If it was not, its time is most likely in another time zone.
+
+    Args:
+        observed_at: when the satellite saw it.
+        footprint: the scene's outline, longitude and latitude.
+
+    Raises:
+        UnprocessableError: `timestamp-at-night`.
+    """
+    lon, lat = footprint.centroid.x, footprint.centroid.y
+    elevation_deg = sun_position(observed_at, lon, lat).elevation_deg
+    if elevation_deg < HORIZON_DEG:
+        raise UnprocessableError(
+            "timestamp-at-night",
+            f"At {observed_at.isoformat()} the sun stood {-elevation_deg:.0f} degrees below the horizon of the scene; "
+            "check the time zone.",
+        )

@@ -187,6 +187,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         UnprocessableError: `file-refused`.
         OSError: it cannot be opened now.
     """
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        raise UnprocessableError("file-refused", "The file is a link that leads out of the directory.")
     try:
         file = path.open("rb")
         file.peek(1)

@@ -4,7 +4,6 @@ import os
 import sys
 
 import typer
-from rich.console import Console
 
 from railwatch.cli import services
 from railwatch.cli.alerts import alerts
@@ -13,6 +12,8 @@ from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
 from railwatch.cli.rebuild import rebuild
 from railwatch.cli.replay import replay
+from railwatch.cli.terminal import complain
+from railwatch.cli.token import token
 from railwatch.cli.topics import topics
 from railwatch.shared.errors import RailwatchError
 
@@ -40,6 +41,7 @@ app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
+app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.command(rich_help_panel=TO_SEE)(demo)
 app.command(rich_help_panel=TO_SEE)(listen)
 app.command(rich_help_panel=TO_SEE)(replay)
@@ -63,5 +65,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"railwatch: {message}", style="red", markup=False, highlight=False)
+    complain(message)
     sys.exit(1)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.counts_csv import Row, read_counts, read_spans
+from railwatch.cli.terminal import cell
 from railwatch.services.alerting.rule.backtest import score
 from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
 from railwatch.services.alerting.rule.series import judge_series
@@ -94,7 +95,7 @@ def _print_table(judged: Sequence[tuple[str, Judgement]]) -> None:
     table.add_column("what happened")
     for written_at, judgement in judged:
         table.add_row(
-            written_at,
+            cell(written_at),
             _short(judgement.count),
             _short(judgement.expected),
             _short(judgement.threshold),

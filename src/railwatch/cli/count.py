@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from railwatch.cli.terminal import cell, complain
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import RecallCheck, TileCount, TrackCount
 from railwatch.shared.errors import RailwatchError, UnprocessableError
@@ -126,11 +127,11 @@ def count(
         try:
             result = _count(tile, _name(tile, tiles), job)
         except (RailwatchError, OSError) as error:
-            _complain(f"{tile}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
+            complain(f"{tile}: {error.strerror if isinstance(error, OSError) and error.strerror else error}")
             continue
         done.append(result)
         for remark in result.remarks:
-            _complain(remark)
+            complain(remark)
         if as_json:
             print(json.dumps(_as_json(result, job)), flush=True)  # noqa: T201
     if not as_json:
@@ -146,6 +147,7 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
     from railwatch.services.detector.imagery.sun import sun_over
     from railwatch.services.detector.recall.check import check_recall
     from railwatch.shared.masks import MaskFile, meaning_of
+    from railwatch.shared.sun import HORIZON_DEG
 
     began = perf_counter()
     tile, remarks = read_masked(path, [MaskFile(mask, mask.name, meaning_of(mask.name)) for mask in job.masks])
@@ -153,6 +155,9 @@ def _count(path: Path, name: str, job: _Job) -> _Done:
     decoded = perf_counter()
     _check_on(tile, job.tracks)
     sun = sun_over(tile, job.observed_at) if job.observed_at else None
+    if sun and sun.elevation_deg < HORIZON_DEG:
+        below = f"{-sun.elevation_deg:.0f} degrees below the horizon"
+        remarks = (*remarks, f"{path}: at that time the sun stood {below}; is it in UTC?")
     counted = count_tile(tile, job.baseline, job.tracks, sun=sun)
     took = {
         "decode": 1000 * (decoded - began),
@@ -205,7 +210,7 @@ def _check_on(tile: "Raster", tracks: Sequence[Track]) -> None:
         if away[track_id] > FAR_AWAY_M or len(outside) == len(tracks):
             raise UnprocessableError("bad-tracks", f"track {track_id} is outside the tile, {_far(away[track_id])}")
     if outside:
-        _complain(f"outside the tile, and not counted: track {', '.join(outside)}")
+        complain(f"outside the tile, and not counted: track {', '.join(outside)}")
 
 
 def _far(metres: float) -> str:
@@ -252,7 +257,7 @@ def _table_of_tiles(done: Sequence[_Done], with_recall: bool) -> Table:
     for one in done:
         count, recall, moved = one.count, one.recall, one.count.registration
         table.add_row(
-            str(one.path),
+            cell(str(one.path)),
             *_found(count),
             f"{count.coverage:.0%}",
             f"{moved.dx_px:+.1f}, {moved.dy_px:+.1f} px" if moved else "-",
@@ -268,7 +273,7 @@ def _table_of_tracks(count: TileCount) -> Table:
         table.add_column(column, justify="right")
     for track in count.tracks:
         table.add_row(
-            track.track,
+            cell(track.track),
             *_found(track),
             f"{track.length_m:.0f} m",
             f"{track.occupied_m:.0f} m",
@@ -284,7 +289,3 @@ def _found(found: TileCount | TrackCount) -> tuple[str, str]:
     if found.count is None or found.low is None or found.high is None:
         return "not counted", "-"
     return f"{found.count:.0f}", f"{found.low:.0f} to {found.high:.0f}"
-
-
-def _complain(message: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"railwatch: {message}", style="red", markup=False, highlight=False)

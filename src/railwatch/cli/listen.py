@@ -4,12 +4,14 @@ A consumer has three duties, on Kafka and as a webhook: check that each event is
 even if it arrives several times, and never go back to an earlier transition.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated
 
 import typer
 
+from railwatch.cli.terminal import printable
 from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice
 from railwatch.shared.settings import KafkaSettings
 
@@ -54,16 +56,17 @@ def _printer(site: str, as_json: bool) -> Receive:
         if event.sequence <= last.get(event.about, 0) or (site and event.site != site):
             return
         last[event.about] = event.sequence
-        typer.echo(event.model_dump_json() if as_json else in_two_lines(event))
+        typer.echo(json.dumps(event.model_dump(mode="json")) if as_json else in_two_lines(event))
 
     return receive
 
 
 def in_two_lines(event: Notice) -> str:
-    """An event as text of two lines."""
+    """An event as text of two lines, without characters that a terminal would obey."""
     when = f"{event.recorded_at:%Y-%m-%d %H:%M}Z"
     what = event.severity if isinstance(event, AlertEvent) else "missed look"
-    return f"{when} {event.transition} ({what}) {event.sentence}\n    {event.reason} {event.page_url}"
+    lines = f"{when} {event.transition} ({what}) {event.sentence}", f"    {event.reason} {event.page_url}"
+    return "\n".join(map(printable, lines))
 
 
 def _from_kafka(receive: Receive, from_beginning: bool, group: str) -> None:
@@ -110,7 +113,9 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
             try:
                 event = decode_record(record)
             except UnprocessableError as error:
-                typer.echo(f"left out {record.topic}/{record.partition}/{record.offset}: {error}", err=True)
+                typer.echo(
+                    f"left out {record.topic}/{record.partition}/{record.offset}: {printable(str(error))}", err=True
+                )
                 continue
             if isinstance(event, Notice):
                 yield event
@@ -155,8 +160,6 @@ def verified(secret: str, body: bytes, headers: Mapping[str, str]) -> Notice:
         PermissionError: the signature is missing, old or wrong.
         ValueError: the body is not an event of a known type and version.
     """
-    import json
-
     from railwatch.services.alerting.delivery.signature import verify
 
     if not verify(secret, body, headers):

@@ -98,15 +98,24 @@ def _show(console: Console, system: System, judged: list[Observation], output: P
 def _stay(console: Console, system: System) -> None:
     console.print("\nThe system keeps running. Ctrl-C stops it.")
     for service, url in system.urls.items():
-        console.print(f"  {service:<9} {url}/docs  {url}/metrics", highlight=False)
+        console.print(f"  {service:<9} {url}/openapi.json  {url}/metrics", highlight=False)
     console.print(f"  alerts page: {system.urls['alerting']}/", highlight=False)
-    console.print(f"  token for ingest: {system.token}", highlight=False)
+    console.print(f"  token to push, acknowledge and silence: {system.token}", highlight=False)
+    told: set[str] = set()
     try:
         while True:
-            system.check()
+            tell_faults(console, system, told)
             time.sleep(0.5)
     except KeyboardInterrupt:
         console.print("Stopping ...")
+
+
+def tell_faults(console: Console, system: System, told: set[str]) -> None:
+    """Print what went wrong and was not told yet. What runs goes on: a refused scene costs nothing else."""
+    for fault in map(str, system.faults()):
+        if fault not in told:
+            console.print(fault, style="red", markup=False, highlight=False)
+        told.add(fault)
 
 
 @contextmanager

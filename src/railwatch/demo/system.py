@@ -1,7 +1,6 @@
 """The whole system on this machine: broker, Redis and the three services, each a process of its own."""
 
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
+from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import RailwatchError
 from railwatch.shared.settings import KafkaSettings
@@ -32,7 +32,7 @@ class System:
     """The running services.
 
     Attributes:
-        token: the bearer token that ingest accepts.
+        token: a token that is good for everything.
         logs: folder of the logs.
         urls: base URL, by service.
         processes: the processes, by service.
@@ -60,17 +60,22 @@ class System:
                 return None
             time.sleep(0.05)
 
+    def faults(self) -> Iterator[RailwatchError]:
+        """The services that ended by themselves, and the reasons of dead letters."""
+        if ended := self.ended():
+            yield ended
+        for service in self.processes:
+            for reason in _given_up(self.urls.get(service)):
+                yield RailwatchError(f"{service} gave up on a scene ({reason}); its log is {self.log_of(service)}.")
+
     def check(self) -> None:
         """Check that all services run and have written no dead letter.
 
         Raises:
             RailwatchError: a service ended by itself, or wrote a dead letter.
         """
-        if ended := self.ended():
-            raise ended
-        for service in self.processes:
-            if reason := _given_up(self.urls.get(service)):
-                raise RailwatchError(f"{service} gave up on a scene ({reason}); its log is {self.log_of(service)}.")
+        for fault in self.faults():
+            raise fault
 
 
 @contextmanager
@@ -78,7 +83,7 @@ def running_system(directory: Path, settings: Mapping[str, str] | None = None) -
     """Start everything. Stop everything at the end of the block.
 
     Args:
-        directory: contains `sites`. `store` and `logs` are created in it.
+        directory: contains `sites`. `store`, `logs` and `tokens.yaml` are created in it.
         settings: more `RAILWATCH_*` variables for all services. They override those that are made here.
 
     Raises:
@@ -109,9 +114,12 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
         "OMP_NUM_THREADS": "1",
         "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
         "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
+        "RAILWATCH_TOKENS_FILE": str((directory / "tokens.yaml").resolve()),
         **settings,
     }
-    system = System(secrets.token_urlsafe(24), logs)
+    token, entry = new_entry("demo", Scope, ())
+    (directory / "tokens.yaml").write_text(entry)
+    system = System(token, logs)
     try:
         for service in SERVICES:
             _start(system, service, environment)
@@ -124,24 +132,20 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
         _stop(system)
 
 
-def _given_up(url: str | None) -> str | None:
-    """The reason of a dead letter that the service at `url` wrote, or None."""
+def _given_up(url: str | None) -> list[str]:
+    """The reasons of the dead letters that the service at `url` wrote."""
     try:
         exposition = httpx.get(f"{url}/metrics", timeout=5).text if url else ""
     except httpx.TransportError:
-        return None
+        return []
     samples = (sample for family in text_string_to_metric_families(exposition) for sample in family.samples)
-    return next(
-        (one.labels["reason"] for one in samples if one.name == "railwatch_dead_letters_total" and one.value > 0), None
-    )
+    return [one.labels["reason"] for one in samples if one.name == "railwatch_dead_letters_total" and one.value > 0]
 
 
 def _start(system: System, service: str, environment: dict[str, str]) -> None:
     port = free_port()
     system.urls[service] = url = f"http://127.0.0.1:{port}"
     own = {"RAILWATCH_HTTP_PORT": str(port)}
-    if service == "ingest":
-        own["RAILWATCH_INGEST_TOKENS"] = system.token
     if service == "alerting":
         own["RAILWATCH_ALERTING_PUBLIC_URL"] = url
     command = [sys.executable, "-c", "from railwatch.cli import main; main()", service]

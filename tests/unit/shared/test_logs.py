@@ -2,6 +2,9 @@
 
 import json
 import logging
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,3 +76,26 @@ def test_what_libraries_send_is_never_logged(capsys: pytest.CaptureFixture[str],
     structlog.get_logger("railwatch.services.detector").debug("but this")
 
     assert [line["event"] for line in lines(capsys)] == ["but this"]
+
+
+def test_a_raw_line_of_a_native_library_is_an_object_too() -> None:
+    program = """
+import os, subprocess, sys, time
+from railwatch.shared.logs import catch_native_lines, configure_logging
+catch_native_lines()
+configure_logging("detector", "INFO")
+os.write(2, b"Warning 1: \\x1b[31mTIFFReadDirectory: \\xff\\n\\n" + b"x" * 5000 + b"\\n")
+subprocess.run(["sh", "-c", "echo of a child >&2"], check=True)
+while sum("of a child" in line for line in open(sys.argv[1])) == 0:
+    time.sleep(0.01)
+print("ours", file=sys.stderr)
+"""
+    with tempfile.NamedTemporaryFile("r") as log, open(log.name, "w") as written:  # noqa: PTH123
+        subprocess.run([sys.executable, "-c", program, log.name], stderr=written, check=True, timeout=300)
+        *native, ours = log.read().splitlines()
+    assert ours == "ours"
+    read = [json.loads(line) for line in native]
+    assert {line["logger"] for line in read} == {"native"}
+    assert read[0]["event"] == "Warning 1: \N{REPLACEMENT CHARACTER}[31mTIFFReadDirectory: \\xff"
+    assert read[-1]["event"] == "of a child"
+    assert max(len(line["event"]) for line in read) <= 2000

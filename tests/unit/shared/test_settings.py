@@ -1,10 +1,10 @@
 """Settings: every fault is a sentence that names its variable and shows no secret."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, model_validator
 
 from railwatch.shared.bus.client import connection
 from railwatch.shared.errors import ConfigurationError
@@ -158,3 +158,17 @@ def test_kafka_clients_get_tls_and_sasl(environment: pytest.MonkeyPatch, tmp_pat
     assert given["sasl_mechanism"] == "SCRAM-SHA-512"
     assert (given["sasl_plain_username"], given["sasl_plain_password"]) == ("detector", "hush")
     assert given["ssl_cafile"] == str(authority)
+
+
+def test_a_fault_of_two_groups_together_is_one_sentence(environment: pytest.MonkeyPatch) -> None:
+    class Two(ServiceSettings):
+        kafka: KafkaSettings
+
+        @model_validator(mode="after")
+        def _never(self) -> Self:
+            raise ValueError("RAILWATCH_KAFKA_PREFIX and RAILWATCH_LOG_LEVEL do not agree")
+
+    environment.setenv("RAILWATCH_KAFKA_BOOTSTRAP_SERVERS", "broker:9092")
+    with pytest.raises(ConfigurationError) as caught:
+        load(Two)
+    assert str(caught.value) == "RAILWATCH_KAFKA_PREFIX and RAILWATCH_LOG_LEVEL do not agree."

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from railwatch.services.detector.imagery.geotiff import read_raster
-from railwatch.services.detector.imagery.sun import shadow_px, sun_over, sun_position
+from railwatch.services.detector.imagery.sun import shadow_px, sun_over
 from railwatch.shared.counts import Sun
+from railwatch.shared.sun import sun_position
 from tests.support.geotiff import NoiseScene
 
 

@@ -4,10 +4,13 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from railwatch.demo.run import tell_faults
 from railwatch.demo.system import System
 from railwatch.shared.errors import RailwatchError
 
@@ -31,7 +34,7 @@ class _Exposition(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_scene_that_became_a_dead_letter_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
+def test_a_scene_that_became_a_dead_letter_ends_the_demo_and_not_what_it_keeps_running(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), _Exposition) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -44,6 +47,10 @@ def test_a_scene_that_became_a_dead_letter_ends_the_demo_with_its_reason(tmp_pat
                 RailwatchError, match=r"detector gave up on a scene \(blob-missing\); its log is .*detector.log"
             ):
                 system.check()
+            console, told = Console(record=True, file=StringIO(), width=200), set[str]()
+            for _ in range(2):
+                tell_faults(console, system, told)
+            assert console.export_text().count("detector gave up on a scene (blob-missing)") == 1, "and goes on"
         finally:
             process.communicate(b"\n")
             server.shutdown()

@@ -157,6 +157,14 @@ def test_a_track_outside_the_area_is_refused(tmp_path: Path) -> None:
     assert "yard.yaml:3: tracks: track `T1` lies outside the area" in the_fault(tmp_path)
 
 
+@pytest.mark.parametrize("line", [[[179.99, 52], [-179.99, 52]], [[179.9, 52], [179.9999, 52]]])
+def test_a_site_across_the_antimeridian_is_refused_with_what_to_do(tmp_path: Path, line: list[list[float]]) -> None:
+    write_site(tmp_path, GOOD, tracks_json(line))
+    fault = the_fault(tmp_path)
+    assert "tracks: the site crosses the antimeridian" in fault
+    assert "two sites" in fault
+
+
 def test_a_broken_site_does_not_stop_the_others(tmp_path: Path) -> None:
     write_site(tmp_path, GOOD, name="a")
     write_site(tmp_path, "id: [", name="b")

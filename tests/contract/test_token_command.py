@@ -1,0 +1,49 @@
+"""`railwatch token new`, as an operator uses it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from railwatch.cli import app
+from railwatch.shared.access import Scope, Tokens
+from railwatch.shared.errors import ConfigurationError
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["token", "new", *arguments])
+    if result.exception:
+        raise result.exception
+    return result.stdout.strip()
+
+
+def test_a_new_token_is_printed_once_and_its_hash_kept(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.yaml"
+    file.write_text("# ours\n- {name: old, sha256: %s, scopes: [read]}" % ("a" * 64))
+    secret = run("maxar", "--scope", "push", "--scope", "baseline", "--site", "yard", "--file", str(file))
+    holder = Tokens(file).holder(secret)
+    assert holder is not None
+    assert (holder.name, holder.scopes, holder.sites) == (
+        "maxar",
+        frozenset({Scope.PUSH, Scope.BASELINE}),
+        frozenset({"yard"}),
+    )
+    assert secret not in file.read_text()
+    assert file.read_text().startswith("# ours\n- {name: old")
+    assert not file.stat().st_mode & 0o002
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens.yaml"]
+
+
+@pytest.mark.parametrize("name", ["a b", "", "../x", "x" * 200])
+def test_a_name_that_events_cannot_say_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        run(name, "--scope", "push", "--file", str(tmp_path / "tokens.yaml"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_file_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.yaml"
+    file.write_text("- name: maxar")
+    with pytest.raises(ConfigurationError):
+        run("desk", "--scope", "read", "--file", str(file))
+    assert file.read_text() == "- name: maxar"
