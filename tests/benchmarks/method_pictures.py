@@ -28,6 +28,7 @@ from railwatch.services.detector.tracks.pieces import clip
 from railwatch.services.detector.tracks.refinement import refine
 from railwatch.services.detector.tracks.strips import ACROSS_M, PAD, SAMPLE_M, lay_out, straighten
 from railwatch.shared.events import CountEvent
+from railwatch.shared.sites import Site
 from railwatch.training.cases import Case, rendered_case
 from railwatch.training.coarse.scenes import Coarse, made_coarse, rendered
 from tests.support.alerting import blob
@@ -160,13 +161,17 @@ def cars(case: Case, ground: Ground, models: Models) -> Figure:
 def one_look(case: Case) -> Figure:
     """A pass in three frames, what each shows of the site's track, and the look that they are together."""
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.9), layout="constrained")
+    rows, cols = case.tile.shape
+    ring = case.tile.to_lonlat(np.array([[9, 9], [cols - 10, 9], [cols - 10, rows - 10], [9, rows - 10], [9, 9.0]]))
+    area = tuple((float(lon), float(lat)) for lon, lat in ring)
+    (cell,) = Site(id="yard", name="Yard", area=area, tracks=tuple(case.tracks), tile_size_m=5000).cells()
     track_px = lay_out([line.xy_px for line in project(case.tracks, case.tile)], 1.0).xy_px
     frames: list[Frame] = []
     for number, ((first, last), colour) in enumerate(zip(FRAMES_PX, (BLUE, GREEN, PURPLE), strict=True)):
         shown = np.zeros_like(case.tile.valid)
         shown[first:last] = True
         frame = trimmed(replace(case.tile, pixels=case.tile.pixels * shown, valid=shown))
-        counted = count_tile(frame, case.baseline, case.tracks, sun=case.sun)
+        counted = count_tile(frame, case.baseline, case.tracks, sun=case.sun, cell=cell)
         event = CountEvent(
             recorded_at=TAKEN,
             site="yard",
@@ -189,7 +194,6 @@ def one_look(case: Case) -> Figure:
     look = look_of(tuple(frames), {"r0c0": 1.0})
     together = f"one look: {look.count:.0f} of {len(case.cars)} cars, coverage {look.coverage:.0%}"
     _show(axes[3], _colours(case.tile), together, whole=True)
-    rows, cols = case.tile.shape
     for axis in axes:
         axis.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
     return figure
