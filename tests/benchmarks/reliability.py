@@ -1,6 +1,6 @@
 """How often cars that are given a probability are there: a reliability diagram, by kind of data.
 
-`python -m tests.benchmarks.reliability FOLDERS --out docs/images/reliability.webp` counts scenes of both renderers,
+`python -m tests.benchmarks.reliability FOLDERS --out reliability.webp` counts scenes of both renderers,
 from seeds that nothing else uses, and real yards as `real_yards` reads them, as pairs and as single pictures.
 """
 

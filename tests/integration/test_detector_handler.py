@@ -128,8 +128,8 @@ def test_a_frame_in_its_padding_is_counted_as_the_frame_alone(
     pixels, profile = read_tile(scene.tile_file)
     pixels[:, :, :170] = 0
     pixels[:, :, 230:] = 0
-    look = NoiseScene(width=pixels.shape[2], height=pixels.shape[1], crs=None)
-    padded = look.geotiff(pixels, transform=profile["transform"], crs=profile["crs"], nodata=0)
+    look = NoiseScene(width=pixels.shape[2], height=pixels.shape[1], crs=None, nodata=0)
+    padded = look.geotiff(pixels, transform=profile["transform"], crs=profile["crs"])
 
     results = [
         count(handler, tile_event(blobs, data, day=day)).result
