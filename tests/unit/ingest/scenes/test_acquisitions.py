@@ -65,7 +65,7 @@ def test_new_processing_replaces_the_old_one_and_is_said(provider: Provider) -> 
     assert len({tile.id for tile in provider.desk.tiles}) == 3
 
 
-@pytest.mark.parametrize("later", [timedelta(), timedelta(hours=9), timedelta(days=3)])
+@pytest.mark.parametrize("later", [timedelta(), timedelta(hours=4), timedelta(days=3)])
 def test_the_same_pixels_under_the_same_id_are_one_acquisition_whose_time_was_corrected(
     provider: Provider, later: timedelta
 ) -> None:
