@@ -96,7 +96,7 @@ def slim_environment(environment: Path, modules: list[str]) -> None:
     packages = next(environment.glob("lib/python3*/site-packages"))
     remove(packages.rglob("__pycache__"))
     for pattern in OF_LIBRARIES:
-        remove(packages.glob(pattern))
+        remove(path for path in packages.glob(pattern) if "licenses" not in path.parts)
     share_projection_data(packages)
     settle_bill_of_materials(environment / "sbom.cdx.json")
     libraries = [path for path in packages.rglob("*.so*") if path.is_file() and not path.is_symlink()]
