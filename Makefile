@@ -138,6 +138,32 @@ test-image: $(READY) ## Run the built image with Podman: its contents, and the p
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	CONTAINERS_CONF=$(CURDIR)/deploy/tests/image/containers.conf IMAGE=$(IMAGE) $(BIN)/pytest deploy/tests/image
 
+# What production installs, as the Dockerfile does: no group for developers, no broker of the demo.
+PRODUCTION := --quiet --frozen --no-dev --extra otel
+# The tools of the group `supply`, in an environment of their own.
+SUPPLY := UV_PROJECT_ENVIRONMENT=build/supply $(BIN)/uv run --quiet --frozen --only-group supply --python $(BIN)/python
+
+.PHONY: audit
+audit: $(READY) ## Look for known vulnerabilities in all packages of uv.lock (asks pypi.org; a mirror has no such list)
+	@mkdir -p build
+	$(BIN)/uv export --quiet --frozen --all-extras --all-groups --no-emit-project --output-file build/locked.txt >/dev/null
+	$(SUPPLY) pip-audit --strict --disable-pip --progress-spinner off --requirement build/locked.txt
+
+.PHONY: production
+production: $(READY)
+	UV_PROJECT_ENVIRONMENT=build/production $(BIN)/uv sync $(PRODUCTION) --no-install-project --python $(BIN)/python
+
+.PHONY: sbom
+sbom: production ## Write what production installs to build/sbom.cdx.json, with licences (CycloneDX, validated)
+	$(SUPPLY) cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate \
+		--output-file build/sbom.cdx.json build/production
+
+.PHONY: licences
+licences: production ## Write the table at the end of docs/licences.md: the licence of each package in production
+	sed '/^|/,$$d' docs/licences.md >build/licences.md
+	$(SUPPLY) pip-licenses --python build/production/bin/python --from=mixed --no-version --format=markdown >>build/licences.md
+	mv build/licences.md docs/licences.md
+
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included
 	rm -rf .venv .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
