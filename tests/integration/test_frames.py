@@ -48,6 +48,7 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
         blobs,
         Claims(client),
         lambda *events: published.extend(events),
+        baselines_from={"api"},
     )
     file = directory / "scene.tif"
 
@@ -56,7 +57,7 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
         metadata = {"observed_at": (AT + timedelta(minutes=minute)).isoformat(), "sensor": "SkySat-C3", **fields}
         intake.take(file, read_metadata(metadata, NOW), "api")
 
-    push(scene.baseline_file, -10_000, role="baseline")
+    push(scene.baseline_file, -10 * 24 * 60, role="baseline")
     for minute, columns in enumerate(COLUMNS):
         push(cropped(scene.tile_file, *columns), minute, scene="pass-7")
     push(scene.tile_file, 100)
