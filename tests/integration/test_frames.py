@@ -27,7 +27,8 @@ from tests.support.clock import Clock
 from tests.support.geotiff import cropped
 from tests.support.rendered import rendered, site_of
 
-AT = datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
+# Noon at the yard, which lies in Canada.
+AT = datetime(2023, 10, 5, 18, 11, tzinfo=UTC)
 NOW = AT + timedelta(hours=4)
 COLUMNS = ((0, 170), (130, 290), (250, 400))
 
