@@ -65,7 +65,7 @@ format: $(READY) ## Format the code and fix what the linter can fix
 IMAGERY ?= $(wildcard ../shared/imagery)
 
 .PHONY: bench
-bench: bench-accuracy bench-alerts bench-registration bench-speed ## Run all benchmarks; each prints tables
+bench: bench-accuracy bench-alerts bench-baselines bench-registration bench-speed ## Run all benchmarks; each prints tables
 
 .PHONY: bench-accuracy
 bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
@@ -77,6 +77,10 @@ bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and cond
 bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alert_cost
+
+.PHONY: bench-baselines
+bench-baselines: $(READY) ## Measure counts over a year at a yard that is never empty, by baseline
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.baselines
 
 .PHONY: bench-registration
 bench-registration: $(READY) ## Measure the registration of baselines, by condition

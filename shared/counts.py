@@ -235,6 +235,36 @@ class BlobRef(Frozen):
     media_type: str
 
 
+class MergedLook(Frozen):
+    """A look that went into a composite baseline.
+
+    Attributes:
+        scene: the scene it comes from.
+        observed_at: when the satellite saw it.
+        sha256: checksum of its picture.
+        share: share of the ground that comes from it, 0 to 1. Where n looks show the ground, each has an n-th of it.
+    """
+
+    scene: str
+    observed_at: UtcDatetime
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    share: float = Field(ge=0, le=1)
+
+
+class BaselineMeasure(Frozen):
+    """How good a baseline is for a tile's newest looks. Their product says which of two is better.
+
+    Attributes:
+        registered: share of these looks that it can be registered to.
+        agreement: how much of the structure of picture and look runs the same way: about 0 by chance, at most 1.
+        coverage: share of the cell's track of which it shows the ground.
+    """
+
+    registered: float = Field(ge=0, le=1)
+    agreement: float = Field(ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
+
+
 class BaselineRef(Frozen):
     """The baseline that a tile was compared with, and where it comes from.
 
@@ -242,10 +272,11 @@ class BaselineRef(Frozen):
         id: derived from the content, equal for equal baselines.
         version: 1 for a tile's first baseline, and one more for each further baseline.
         image: the picture itself.
-        observed_at: when the satellite saw it.
-        scene: the scene it comes from.
-        origin: how it became the baseline: the first good look, or an operator's choice.
+        observed_at: when the satellite saw it; of a composite, the look that gives its grid and light.
+        scene: the scene it comes from; of a composite, that of the same look.
+        origin: how it became the baseline: the first good look, an operator's choice, or a composite of good looks.
         sender: name of the token with which it was pushed, if it was pushed and the token has a name.
+        looks: what a composite was merged from; empty for a picture as it was delivered.
     """
 
     id: str
@@ -255,3 +286,4 @@ class BaselineRef(Frozen):
     scene: str
     origin: str = Field(pattern="^(first-good-look|operator|composite)$")
     sender: str | None = None
+    looks: tuple[MergedLook, ...] = ()

@@ -1,32 +1,40 @@
 """Which baseline a look is counted against: a pointer in Redis for each tile, its history, and what was decided.
 
 A handler may be killed at any point and run again, even when there is a newer baseline by then. So the version that a
-look is counted against is stored before it is counted, and does not change while it is remembered. Everything in Redis
-can be made again from the topics (`rebuild`). Each count says what it was counted against and whether it became a
-baseline, and a baseline that an operator gave is a tile event.
+look is counted against is stored before it is counted, and does not change while it is remembered. A version is never
+changed or removed: to forget a baseline is a version without one.
+
+Every change is an event (`BaselineEvent`). It is written together with the change, and stays in Redis until it is
+published. Everything in Redis can be made again from the topics (`rebuild`).
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import redis
 
+from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
-from railwatch.shared.events import CountEvent, TileEvent, derived_id
+from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent, TileEvent, derived_id
 from railwatch.shared.state import key, redis_errors
 
 # How long a decision is remembered. A look that is repeated later is counted against the baseline of that day.
 REMEMBER = timedelta(days=90)
 
+# What is stored of a version without a baseline.
+FORGOTTEN = "forgotten"
+
 Origin = Literal["first-good-look", "operator"]
+Versions = Mapping[int, BaselineRef | None]
 
 
 class Baselines:
     """The baselines of all tiles."""
 
     def __init__(self, client: redis.Redis) -> None:
-        self._redis = client
+        self._redis: Any = client  # redis-py's types do not know that the client decodes what it gets
 
     def of_look(self, look: TileEvent) -> BaselineRef | None:
         """The baseline that a look is counted against; None where there is no baseline yet.
@@ -36,17 +44,30 @@ class Baselines:
         Raises:
             TransientError: Redis is away.
         """
+        versions = self.versions(look.site, look.tile)
+        own = next((version for version, ref in versions.items() if ref and is_of(ref, look)), None)
+        wanted = max(versions, default=0) if own is None else own - 1
+        decision = _decision_key(look)
         with redis_errors():
-            versions = self._versions(look)
-            own = next((ref.version for ref in versions if is_of(ref, look)), None)
-            current = versions[-1].version if versions else 0
-            wanted = current if own is None else own - 1
-            decision = _decision_key(look)
             self._redis.set(decision, wanted, nx=True, ex=REMEMBER)
             decided = int(self._redis.get(decision) or wanted)
-        return next((ref for ref in versions if ref.version == decided), None)
+        return versions.get(decided)
 
-    def adopt(self, tile: TileEvent, origin: Origin) -> BaselineRef | None:
+    def versions(self, site: str, tile: str) -> Versions:
+        """Every version of a tile's baseline in order; None for one from which on there was no baseline.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with redis_errors():
+            stored: dict[str, str] = self._redis.hgetall(_versions_key(site, tile))
+        read = {
+            int(version): None if text == FORGOTTEN else BaselineRef.model_validate_json(text)
+            for version, text in stored.items()
+        }
+        return dict(sorted(read.items()))
+
+    def adopt(self, tile: TileEvent, origin: Origin, by: str, why: str) -> BaselineRef | None:
         """Makes a tile the baseline of the looks that follow.
 
         The baseline is adopted once. Doing it again returns the same version. Only an operator's tile replaces an
@@ -55,35 +76,95 @@ class Baselines:
         Raises:
             TransientError: Redis is away.
         """
-        with redis_errors():
-            while True:
-                versions = self._versions(tile)
-                known = next((ref for ref in versions if is_of(ref, tile) and ref.origin == origin), None)
-                if known or (versions and origin == "first-good-look"):
-                    return known
-                ref = baseline_of(tile, len(versions) + 1, origin)
-                if self._redis.hsetnx(_versions_key(tile.site, tile.tile), str(ref.version), ref.model_dump_json()):
-                    return ref
+        while True:
+            versions = self.versions(tile.site, tile.tile)
+            version = max(versions, default=0)
+            known = next((ref for ref in versions.values() if ref and is_of(ref, tile) and ref.origin == origin), None)
+            if known or (versions.get(version) and origin == "first-good-look"):
+                return known
+            ref = baseline_of(tile, version + 1, origin)
+            if self.change(
+                BaselineEvent(
+                    recorded_at=datetime.now(UTC),
+                    site=tile.site,
+                    tile=tile.tile,
+                    change=BaselineChange.SET,
+                    version=ref.version,
+                    baseline=ref,
+                    by=by,
+                    why=why,
+                )
+            ):
+                return ref
 
-    def restore(self, site: str, tile: str, versions: list[BaselineRef], looks: list[CountEvent]) -> None:
+    def change(self, event: BaselineEvent) -> bool:
+        """Makes the version of an event the tile's current one, and keeps the event until it is published.
+
+        Returns:
+            Whether it did. Doing it again changes nothing, and so does a version that is not the next one, because
+            another process was faster.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        name, version = _versions_key(event.site, event.tile), str(event.version)
+
+        def write(pipe: Any) -> bool:
+            free = event.version == max(map(int, pipe.hkeys(name)), default=0) + 1
+            pipe.multi()
+            if free:
+                pipe.hset(name, version, event.baseline.model_dump_json() if event.baseline else FORGOTTEN)
+                pipe.hset(_unpublished_key(), event.id, event.model_dump_json())
+            return free
+
+        with redis_errors():
+            return bool(self._redis.transaction(write, name, value_from_callable=True))
+
+    def tell(self, event: BaselineEvent) -> None:
+        """Keeps an event that changes no version until it is published.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with redis_errors():
+            self._redis.hset(_unpublished_key(), event.id, event.model_dump_json())
+
+    def unpublished(self) -> list[BaselineEvent]:
+        """The events that were not published yet.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with redis_errors():
+            kept: list[str] = self._redis.hvals(_unpublished_key())
+        return sorted(map(BaselineEvent.model_validate_json, kept), key=lambda event: event.recorded_at)
+
+    def publish(self, publisher: Publisher) -> None:
+        """Publishes the events that were kept.
+
+        Raises:
+            TransientError: Redis or Kafka is away. What was not published stays.
+        """
+        for event in self.unpublished():
+            publisher.publish(event)
+            with redis_errors():
+                self._redis.hdel(_unpublished_key(), event.id)
+
+    def restore(self, site: str, tile: str, versions: Versions, looks: list[CountEvent]) -> None:
         """Replaces the stored history of a tile's baselines, and the decisions about its looks.
 
         Raises:
             TransientError: Redis is away.
         """
         name = _versions_key(site, tile)
+        stored = {str(version): ref.model_dump_json() if ref else FORGOTTEN for version, ref in versions.items()}
         with redis_errors(), self._redis.pipeline() as change:
             change.delete(name)
-            if versions:
-                change.hset(name, mapping={str(ref.version): ref.model_dump_json() for ref in versions})
+            if stored:
+                change.hset(name, mapping=stored)
             for look in looks:
                 change.set(_decision_key(look), look.baseline.version if look.baseline else 0, ex=REMEMBER)
             change.execute()
-
-    def _versions(self, tile: TileEvent) -> list[BaselineRef]:
-        """The history of a tile's baselines, oldest first."""
-        stored: dict[str, str] = self._redis.hgetall(_versions_key(tile.site, tile.tile))  # type: ignore[assignment]
-        return sorted((BaselineRef.model_validate_json(ref) for ref in stored.values()), key=lambda ref: ref.version)
 
 
 def holds_state(client: redis.Redis) -> bool:
@@ -97,7 +178,7 @@ def holds_state(client: redis.Redis) -> bool:
         return next(chain.from_iterable(kinds), None) is not None
 
 
-def baseline_of(tile: TileEvent, version: int, origin: Origin) -> BaselineRef:
+def baseline_of(tile: TileEvent, version: int, origin: str) -> BaselineRef:
     """A tile as a baseline."""
     return BaselineRef(
         id=derived_id("baseline", tile.site, tile.tile, tile.image.sha256),
@@ -117,6 +198,10 @@ def is_of(ref: BaselineRef, tile: TileEvent) -> bool:
 
 def _versions_key(site: str, tile: str) -> str:
     return key("detector", "baselines", site, tile)
+
+
+def _unpublished_key() -> str:
+    return key("detector", "unpublished-baselines")
 
 
 def _decision_key(look: TileEvent | CountEvent) -> str:

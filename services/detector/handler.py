@@ -8,7 +8,8 @@ import numpy as np
 import structlog
 
 from railwatch.services.detector import metrics
-from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.baselines import Baselines, Origin
+from railwatch.services.detector.composites.looks import good_look, is_good, sun_over_cell
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
 from railwatch.services.detector.imagery.margins import trimmed
@@ -17,19 +18,18 @@ from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
 from railwatch.services.detector.recall.check import check_recall, is_sampled
+from railwatch.services.detector.renewal import Renewals
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.clock import lies_ahead
-from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, Sun, TileCount
+from railwatch.shared.counts import BaselineRef, BlobRef, Quality, RecallCheck, TileCount
 from railwatch.shared.errors import TileRejectedError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.events.baselines import ITSELF
 from railwatch.shared.sites import Cell, Site
 
-# A first look becomes a baseline if it shows nearly all of the track, in a light without very long shadows.
-BASELINE_COVERAGE = 0.95
-BASELINE_SUN_DEG = 15.0
 # Intervals of fewer cars than this are wide for any detector, and stay out of the metric.
 FEWEST_FOR_WIDTH = 5
 
@@ -45,6 +45,7 @@ class TileHandler:
         blobs: the object store with the pixels.
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
+        renewals: keeps good looks, and renews baselines from them.
         max_pixels: rows times columns that a tile may have.
         recall_share: share of looks that are counted again with known cars painted in.
     """
@@ -53,6 +54,7 @@ class TileHandler:
     blobs: BlobStore
     baselines: Baselines
     unregistered: UnregisteredLooks
+    renewals: Renewals
     max_pixels: int = MAX_PIXELS
     recall_share: float = 0.0
 
@@ -78,10 +80,10 @@ class TileHandler:
         sun = event.sun or sun_over(tile, event.observed_at)
         counted = count_tile(tile, baseline, site.tracks, sun=sun, cell=cell, car_lengths_m=site.car_lengths_m)
         adopted = None
-        if against is None and is_good_look(counted.count, sun):
-            adopted = self.baselines.adopt(event, "first-good-look")
-        if adopted:
-            metrics.BASELINES_SET.labels(adopted.origin).inc()
+        if is_good(counted.count, sun):
+            if against is None:
+                adopted = self._adopt(event, "first-good-look", ITSELF, "first-good-look")
+            self._keep(event, counted.count, cell)
         self.unregistered.note(event, counted.count)
         _measure(counted.count, baseline is not None)
         recall = self._recall(event, tile, baseline, counted)
@@ -125,9 +127,21 @@ class TileHandler:
             raise UnprocessableError(
                 "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
             ) from None
-        baseline = self.baselines.adopt(event, "operator")
-        metrics.BASELINES_SET.labels("operator").inc()
+        baseline = self._adopt(event, "operator", f"ingest ({event.source})", "sent as a baseline")
+        self.renewals.outdated.note(event.site, event.tile, outdated=False)
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
+
+    def _adopt(self, event: TileEvent, origin: Origin, by: str, why: str) -> BaselineRef | None:
+        baseline = self.baselines.adopt(event, origin, by, why)
+        if baseline:
+            metrics.BASELINES_SET.labels(origin).inc()
+        return baseline
+
+    def _keep(self, event: TileEvent, count: TileCount, cell: Cell) -> None:
+        """Keeps a good look for composites. Its light is that of its time, as after a rebuild."""
+        if is_good(count, sun_over_cell(cell, event.observed_at)):
+            look = good_look(event.scene, event.observed_at, event.image, count)
+            self.renewals.kept.keep(event.site, event.tile, look)
 
     def _recall(self, event: TileEvent, tile: Raster, baseline: Raster | None, counted: Counted) -> RecallCheck | None:
         if not is_sampled(event.id, self.recall_share):
@@ -152,16 +166,6 @@ class TileHandler:
         with metrics.STAGE_SECONDS.labels("pictures").time():
             pictures = evidence_pictures(tile, counted, project(site.tracks, tile), caption)
         return {name: self.blobs.put(picture, MEDIA_TYPE) for name, picture in pictures.items()}
-
-
-def is_good_look(count: TileCount, sun: Sun) -> bool:
-    """Whether a look that was counted by itself may become the baseline of those that follow."""
-    return (
-        count.quality is Quality.OK
-        and set(count.reasons) <= {"no-baseline", "bridge"}
-        and count.coverage >= BASELINE_COVERAGE
-        and sun.elevation_deg >= BASELINE_SUN_DEG
-    )
 
 
 def _measure(count: TileCount, with_baseline: bool) -> None:

@@ -2,16 +2,12 @@
 
 from fastapi import FastAPI
 
-from railwatch.services.detector.baselines import holds_state
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.wiring import GROUP, tile_worker
+from railwatch.services.detector.wiring import incarnation_of, tile_worker
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
-from railwatch.shared.bus.offsets import has_worked
-from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
@@ -26,9 +22,7 @@ def run() -> None:
     configure_logging("detector", settings.log.level)
     client = connect(settings.redis)
     refuse_eviction(client, settings.redis)
-    incarnation = Incarnation(
-        client, "detector", lambda: holds_state(client), lambda: has_worked(settings.kafka, GROUP, TileEvent)
-    )
+    incarnation = incarnation_of(settings, client)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()

@@ -27,7 +27,7 @@ STAGE_SECONDS = _OWN.histogram(
     "How long a stage of counting a tile took.",
     SECONDS,
     stage="`decode`, `registration`, `radiometry`, `visibility`, `tracks`, `strips`, `evidence`, "
-    "`segmentation`, `recall` or `pictures`",
+    "`segmentation`, `recall` or `pictures`; `composite` is making and measuring a new baseline, beside the counts",
 )
 REGISTRATION_SHIFT = _OWN.histogram(
     "railwatch_registration_shift_pixels",
@@ -51,8 +51,22 @@ INTERVAL_WIDTH = _OWN.histogram(
 )
 BASELINES_SET = _OWN.counter(
     "railwatch_baselines_set_total",
-    "Tiles that became the baseline of later looks.",
-    origin="`first-good-look` or `operator`",
+    "Pictures that became the baseline of later looks.",
+    origin="`first-good-look`, `operator` or `composite`",
+)
+BASELINE_RENEWALS = _OWN.counter(
+    "railwatch_baseline_renewals_total",
+    "Composites that were made of the last good looks, and what became of them.",
+    site="the site's id",
+    why="the new one is the baseline: `more-ground`, `closer-match`, `ground-changed` (a building, a relaid track), "
+    "`by-a-person`; it is not: `not-better`, `operator-stands` (it is better, and an operator chose the other), "
+    "`too-few-fit`",
+)
+SITE_OUTDATED_BASELINES = _OWN.gauge(
+    "railwatch_site_outdated_baselines",
+    "Baselines that an operator chose and than which a composite would be better. Every replica reports all sites: "
+    "take the maximum.",
+    site="the site's id",
 )
 RECALL_CARS_INJECTED = _OWN.counter(
     "railwatch_recall_cars_injected_total",

@@ -104,6 +104,21 @@ def evidence_pictures(
     return {name: _encoded(picture) for name, picture in pictures.items()}
 
 
+def baseline_picture(baseline: Raster, lines: Sequence[Centreline], words: tuple[str, ...]) -> bytes:
+    """A baseline as PNG, the part around its tracks. Ground that it does not show is dark grey.
+
+    Args:
+        baseline: the picture.
+        lines: the tracks.
+        words: what is written below it.
+    """
+    view = _view(baseline, lines)
+    plain = view.cut(_stretched(baseline, baseline))
+    buffer = io.BytesIO()
+    captioned(plain, words, metres_per_px=baseline.gsd_m / view.zoom, north=north_px(baseline)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _view(tile: Raster, centrelines: Sequence[Centreline]) -> _View:
     rows, cols = tile.shape
     frame = box(0, 0, cols - 1, rows - 1)

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import redis
 
-from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.baselines import holds_state
 from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher, Timer, Worker
+from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
@@ -20,6 +22,15 @@ from railwatch.shared.sites import known_sites
 GROUP = "railwatch-detector"
 # How often the gauges of the sites are brought up to date.
 GAUGES_EVERY = timedelta(seconds=15)
+# How often what was decided about baselines is published.
+BASELINES_EVERY = timedelta(seconds=15)
+
+
+def incarnation_of(settings: Settings, client: redis.Redis) -> Incarnation:
+    """Whether the detector's state in Redis is whole."""
+    return Incarnation(
+        client, "detector", lambda: holds_state(client), lambda: has_worked(settings.kafka, GROUP, TileEvent)
+    )
 
 
 def tile_worker(
@@ -34,12 +45,20 @@ def tile_worker(
     sites = known_sites(settings.sites.dir).sites
     unregistered = UnregisteredLooks(client)
     detector = settings.detector
-    handler = TileHandler(sites, blobs, Baselines(client), unregistered, detector.max_pixels, detector.recall_share)
+    renewals = renewals_over(sites, blobs, client, detector.max_pixels)
+    handler = TileHandler(
+        sites, blobs, renewals.baselines, unregistered, renewals, detector.max_pixels, detector.recall_share
+    )
 
     def report() -> None:
         watch_eviction(client, incarnation)
         incarnation.require()
         unregistered.report(list(sites))
+        renewals.outdated.report(list(sites))
+
+    def tell() -> None:
+        incarnation.require()
+        renewals.baselines.publish(publisher)
 
     return Worker(
         service="detector",
@@ -49,6 +68,6 @@ def tile_worker(
         handle=incarnation.guarded(handler.handle),
         publisher=publisher,
         progress=progress,
-        timers=[Timer(GAUGES_EVERY, report)],
+        timers=[Timer(GAUGES_EVERY, report), Timer(BASELINES_EVERY, tell)],
         max_in_flight=settings.detector.threads,
     )

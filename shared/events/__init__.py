@@ -18,19 +18,22 @@ from railwatch.shared.events.alerts import (
     Transition,
 )
 from railwatch.shared.events.base import Event, Slug, derived_id
+from railwatch.shared.events.baselines import BaselineChange, BaselineEvent
 from railwatch.shared.events.counts import CountEvent
 from railwatch.shared.events.dead_letters import Coordinates, DeadLetter
 from railwatch.shared.events.tiles import TileEvent, TileRole
 
 # Every event by its CloudEvents type.
 EVENT_TYPES: dict[str, type[Event]] = {
-    model.TYPE: model for model in (TileEvent, CountEvent, AlertEvent, MissedLookEvent, DeadLetter)
+    model.TYPE: model for model in (TileEvent, CountEvent, BaselineEvent, AlertEvent, MissedLookEvent, DeadLetter)
 }
 
 __all__ = [
     "EVENT_TYPES",
     "STANDING",
     "AlertEvent",
+    "BaselineChange",
+    "BaselineEvent",
     "ContextLag",
     "Coordinates",
     "CountEvent",

@@ -24,6 +24,7 @@ RELEASED = Path(__file__).parent / "released"
 IDS = {
     "railwatch.tile.v1": "7ecbacf238ddce727ed3149b82e7b391",
     "railwatch.count.v1": "439ce795f77d198ac9b62399a96afb1c",
+    "railwatch.baseline.v1": "ba72794852a253d471f9ea9528094442",
     "railwatch.alert.v1": "0896e14f8ab64b099b9766e19033d1a3",
     "railwatch.missed-look.v1": "b5e6b3030080781f05d586920a919237",
     "railwatch.dead-letter.v1": "56f01fe2f2d0fbdecd104968c3a726d2",
@@ -31,6 +32,7 @@ IDS = {
 SOURCES = {
     "railwatch.tile.v1": "/railwatch/ingest",
     "railwatch.count.v1": "/railwatch/detector",
+    "railwatch.baseline.v1": "/railwatch/detector",
     "railwatch.alert.v1": "/railwatch/alerting",
     "railwatch.missed-look.v1": "/railwatch/alerting",
     "railwatch.dead-letter.v1": "/railwatch/detector",

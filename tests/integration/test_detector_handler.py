@@ -12,8 +12,9 @@ from obstore.store import MemoryStore
 from PIL import Image
 
 from railwatch.services.detector import metrics
-from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Quality, Sun
@@ -42,7 +43,13 @@ def blobs() -> BlobStore:
 
 @pytest.fixture
 def handler(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
-    return TileHandler({"yard": site_of(scene)}, blobs, Baselines(client), UnregisteredLooks(client))
+    return handler_over(scene, client, blobs)
+
+
+def handler_over(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
+    sites = {"yard": site_of(scene)}
+    renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
+    return TileHandler(sites, blobs, renewals.baselines, UnregisteredLooks(client), renewals)
 
 
 @pytest.fixture
@@ -294,7 +301,7 @@ def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHan
 
 def test_an_unreachable_redis_is_a_transient_error(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1"))
-    handler = TileHandler({"yard": site_of(scene)}, blobs, Baselines(nobody), UnregisteredLooks(nobody))
+    handler = handler_over(scene, nobody, blobs)
 
     with pytest.raises(TransientError, match="Redis"):
         handler.handle(first)

@@ -11,8 +11,9 @@ import redis
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Judgement, Rule
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
@@ -62,7 +63,9 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
     for minute, columns in enumerate(COLUMNS):
         push(cropped(scene.tile_file, *columns), minute, scene="pass-7")
     push(scene.tile_file, 100)
-    detector = TileHandler({site.id: site}, blobs, Baselines(client), UnregisteredLooks(client))
+    sites = {site.id: site}
+    renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
+    detector = TileHandler(sites, blobs, renewals.baselines, UnregisteredLooks(client), renewals)
     tiles = [event for event in published if isinstance(event, TileEvent)]
     *frames, whole = [count for tile in tiles for count in detector.handle(tile)]
     return frames, whole

@@ -18,6 +18,7 @@ def test_missing_topics_are_made_and_present_ones_left_alone(kafka_settings: Kaf
     assert {topic.removeprefix(elsewhere.prefix) for topic in made} == {
         "railwatch.tiles.v1",
         "railwatch.counts.v1",
+        "railwatch.baselines.v1",
         "railwatch.alerts.v1",
         "railwatch.dead-letters.v1",
     }

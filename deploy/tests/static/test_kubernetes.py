@@ -29,7 +29,7 @@ from deploy.tests.rendering import (
     rendered,
     selects,
 )
-from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, TileEvent
+from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.settings import PREFIX, HttpSettings, load
 from railwatch.shared.sites import load_sites
@@ -250,6 +250,8 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
             ("topic", TileEvent.TOPIC, "Read"),
             ("group", "railwatch-detector", "Read"),
             ("topic", CountEvent.TOPIC, "Write"),
+            ("topic", BaselineEvent.TOPIC, "Write"),
+            ("topic", BaselineEvent.TOPIC, "Read"),
             buries,
         },
         "kafka-alerting": {
@@ -262,7 +264,7 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
         "kafka-scaler": set(),
     }
     topics = {name_of(topic) for topic in of_kind(overlay("production"), "KafkaTopic")}
-    assert topics == {event.TOPIC for event in (TileEvent, CountEvent, AlertEvent, DeadLetter)}
+    assert topics == {event.TOPIC for event in (TileEvent, CountEvent, BaselineEvent, AlertEvent, DeadLetter)}
 
 
 def test_the_alternative_scaler_fits_the_base(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from railwatch.services.detector.cars.lengths import TYPICAL_M
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.arrays import Mask, Points
+from railwatch.services.detector.imagery.outlines import covered
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import shadow_px
 from railwatch.services.detector.recall.bodies import Body, random_cut
 from railwatch.services.detector.recall.injection import paint, setting_of
-from railwatch.services.detector.recall.outlines import covered
 from railwatch.services.detector.recall.shadows import estimate_sun
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout

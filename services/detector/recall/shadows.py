@@ -11,9 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from railwatch.services.detector.imagery.arrays import Floats, Integers, Mask, Points
+from railwatch.services.detector.imagery.outlines import covered
 from railwatch.services.detector.imagery.raster import Raster, north_px
 from railwatch.services.detector.imagery.structure import block_mean
-from railwatch.services.detector.recall.outlines import covered
 from railwatch.shared.counts import Sun
 
 # Side of the blocks on which shadows are sought, in metres.

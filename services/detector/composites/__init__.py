@@ -1,0 +1,1 @@
+"""Composites: a baseline merged from several good looks, without the cars that stood in them."""

@@ -1,0 +1,117 @@
+"""Renewing a baseline: when it is due, which looks are merged, and whether the result is better than what there is."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from railwatch.services.detector.composites.footprints import under_cars
+from railwatch.services.detector.composites.looks import GoodLook, sun_over_cell
+from railwatch.services.detector.composites.measure import changed_m2, coverage, fits, measure, why_better
+from railwatch.services.detector.composites.merging import FEWEST_LOOKS, as_geotiff, merge
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.sun import sun_over
+from railwatch.shared.counts import BaselineMeasure, BaselineRef, BlobRef, MergedLook
+from railwatch.shared.sites import Cell, Track
+
+# Part of the id of every composite: the number is raised whenever the same looks may give another picture.
+METHOD = "railwatch-composite-1"
+# The last so many good looks of a tile are kept for its composite. More make it no better, and hide what changed.
+MOST_LOOKS = 12
+# A baseline is measured on so many of the newest looks.
+MEASURED_ON = 3
+
+Fetch = Callable[[BlobRef], Raster]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A composite, and how it compares with the baseline that there is.
+
+    Attributes:
+        file: the composite as a GeoTIFF.
+        looks: what it was merged from.
+        grid: the look that gives its grid and light.
+        measured: its figures.
+        before: those of the current baseline.
+        better: why it is better, as `why_better` says; None if it is not.
+    """
+
+    file: bytes
+    looks: tuple[MergedLook, ...]
+    grid: GoodLook
+    measured: BaselineMeasure
+    before: BaselineMeasure
+    better: str | None
+
+
+def is_due(kept: Collection[str], considered: Collection[str]) -> bool:
+    """Whether enough of the kept looks are new: half as many as were considered the last time.
+
+    Args:
+        kept: checksums of the good looks of a tile.
+        considered: checksums of the looks that the last attempt had; empty before the first.
+    """
+    new = len(set(kept) - set(considered))
+    return new >= max(1, len(considered) // 2 if considered else FEWEST_LOOKS)
+
+
+def renew(
+    current: BaselineRef, kept: Sequence[GoodLook], fetch: Fetch, tracks: Sequence[Track], cell: Cell
+) -> Renewal | None:
+    """Merges the kept looks, and measures the result and the current baseline on the newest of them.
+
+    Args:
+        current: the baseline that there is.
+        kept: the good looks of the tile.
+        fetch: loads a picture.
+        tracks: the site's tracks.
+        cell: the tile's cell.
+
+    Returns:
+        None if fewer than `FEWEST_LOOKS` fit each other.
+    """
+    if len(kept) < FEWEST_LOOKS:
+        return None
+    looks = _ordered(kept, cell)
+
+    def load(look: GoodLook) -> Raster:
+        return without_cars(fetch(look.image), look, tracks)
+
+    merged = merge([partial(load, look) for look in looks], tracks)
+    if merged is None:
+        return None
+    old = fetch(current.image)
+    if itself := next((look for look in kept if look.image == current.image), None):
+        old = without_cars(old, itself, tracks)
+    newest = sorted(looks, key=lambda look: look.observed_at)[-MEASURED_ON:]
+    old_fits, new_fits = [], []
+    for look in newest:
+        picture = load(look)
+        old_fits.append(fits(old, picture, tracks))
+        new_fits.append(fits(merged.picture, picture, tracks))
+    before = measure(old_fits, coverage(old, tracks, cell))
+    measured = measure(new_fits, coverage(merged.picture, tracks, cell))
+    return Renewal(
+        file=as_geotiff(merged.picture),
+        looks=tuple(
+            MergedLook(scene=look.scene, observed_at=look.observed_at, sha256=look.image.sha256, share=round(share, 4))
+            for look, share in zip(looks, merged.shares, strict=True)
+            if share > 0
+        ),
+        grid=looks[0],
+        measured=measured,
+        before=before,
+        better=why_better(measured, before, changed_m2(old_fits[-1], new_fits[-1])),
+    )
+
+
+def without_cars(picture: Raster, look: GoodLook, tracks: Sequence[Track]) -> Raster:
+    """The picture of a look, in which cars and their shadows are not valid."""
+    hidden = under_cars(picture, look.cars, tracks, sun_over(picture, look.observed_at))
+    return replace(picture, valid=picture.valid & ~hidden)
+
+
+def _ordered(kept: Sequence[GoodLook], cell: Cell) -> list[GoodLook]:
+    """The look with the highest sun first: it has the shortest shadows and gives the light. Then the newest first."""
+    grid = max(kept, key=lambda look: sun_over_cell(cell, look.observed_at).elevation_deg)
+    return [grid, *sorted((look for look in kept if look != grid), key=lambda look: look.observed_at, reverse=True)]

@@ -1,0 +1,171 @@
+"""Renewing baselines from the looks that were kept, and telling of it.
+
+What becomes of a tile's baseline follows from its looks in their order, whichever process does it and when. The service
+does not renew baselines by itself yet: a person asks for a composite (`railwatch baseline rebuild`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+import structlog
+
+from railwatch.services.detector import metrics
+from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.composites.renewing import METHOD, Renewal, renew
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
+from railwatch.services.detector.imagery.margins import trimmed
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.kept_looks import KeptLooks
+from railwatch.services.detector.outdated import OutdatedBaselines
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BaselineRef, BlobRef
+from railwatch.shared.errors import TransientError
+from railwatch.shared.events import BaselineChange, BaselineEvent, derived_id
+from railwatch.shared.events.baselines import ITSELF
+from railwatch.shared.sites import Cell, Site
+
+# Reasons of a baseline that stays.
+NOT_BETTER, OPERATOR_STANDS, TOO_FEW = "not-better", "operator-stands", "too-few-fit"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's decision: who, and why."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Renewals:
+    """Renews baselines.
+
+    Attributes:
+        sites: the sites, by id.
+        blobs: the object store with the pixels.
+        baselines: the versions of all baselines.
+        kept: the good looks of all tiles.
+        outdated: which operators' baselines a composite would be better than.
+        max_pixels: rows times columns that a picture may have.
+    """
+
+    sites: Mapping[str, Site]
+    blobs: BlobStore
+    baselines: Baselines
+    kept: KeptLooks
+    outdated: OutdatedBaselines
+    max_pixels: int = MAX_PIXELS
+
+    def renew_if_due(self, site: Site, cell: Cell) -> None:
+        """Renews a baseline if enough new looks were kept.
+
+        Raises:
+            TransientError: the object store or Redis is away.
+        """
+        if self.kept.is_due(site.id, cell.id):
+            self.renew(site, cell)
+
+    def renew_fresh(self) -> None:
+        """Renews the baselines that are due, one after the other.
+
+        Raises:
+            TransientError: the object store or Redis is away.
+        """
+        while found := self.kept.take_fresh():
+            site = self.sites.get(found[0])
+            cell = next((cell for cell in site.cells() if cell.id == found[1]), None) if site else None
+            if site and cell:
+                self.renew_if_due(site, cell)
+
+    def renew(self, site: Site, cell: Cell, decision: Decision | None = None) -> BaselineEvent | None:
+        """Makes a composite of the kept looks. It becomes the baseline if it is better, or if a person decided so.
+
+        Returns:
+            What came of it; None if there is no baseline, or if another process was faster.
+
+        Raises:
+            TransientError: the object store or Redis is away.
+        """
+        versions = self.baselines.versions(site.id, cell.id)
+        version = max(versions, default=0)
+        current = versions.get(version)
+        kept = [look for look in self.kept.of(site.id, cell.id) if self.blobs.holds(look.image.sha256)]
+        considered = tuple(look.image.sha256 for look in kept)
+        if current is None or not kept:
+            return None
+        with metrics.STAGE_SECONDS.labels("composite").time():
+            try:
+                renewal = renew(current, kept, self.fetch, site.tracks, cell)
+            except TransientError:
+                raise
+            except Exception:
+                # A look is counted in any case, and the baseline stays.
+                log.exception("could not renew a baseline", site=site.id, tile=cell.id)
+                renewal = None
+        event = self._event(site.id, cell.id, version, current, renewal, decision)
+        event = event.model_copy(update={"considered": considered})
+        if event.change is BaselineChange.KEPT:
+            self.baselines.tell(event)
+        elif not self.baselines.change(event):
+            return None
+        self.kept.consider(site.id, cell.id, considered)
+        self.outdated.note(site.id, cell.id, outdated=event.why == OPERATOR_STANDS)
+        metrics.BASELINE_RENEWALS.labels(site.id, "by-a-person" if decision else event.why).inc()
+        if event.change is BaselineChange.RENEWED:
+            metrics.BASELINES_SET.labels("composite").inc()
+        log.info("tried to renew a baseline", site=site.id, tile=cell.id, change=event.change, why=event.why)
+        return event
+
+    def _event(
+        self,
+        site: str,
+        tile: str,
+        version: int,
+        current: BaselineRef,
+        renewal: Renewal | None,
+        decision: Decision | None,
+    ) -> BaselineEvent:
+        why = TOO_FEW
+        if renewal:
+            why = renewal.better or NOT_BETTER
+        if renewal and renewal.better and current.origin == "operator":
+            why = OPERATOR_STANDS
+        renewed = renewal is not None and (decision is not None or why == renewal.better)
+        baseline = self._stored(site, tile, version + 1, renewal) if renewal and renewed else None
+        return BaselineEvent(
+            recorded_at=datetime.now(UTC),
+            site=site,
+            tile=tile,
+            change=BaselineChange.RENEWED if baseline else BaselineChange.KEPT,
+            version=baseline.version if baseline else version,
+            baseline=baseline or current,
+            by=decision.by if decision else ITSELF,
+            why=decision.why if decision and baseline else why,
+            measured=renewal.measured if renewal else None,
+            before=renewal.before if renewal else None,
+        )
+
+    def _stored(self, site: str, tile: str, version: int, renewal: Renewal) -> BaselineRef:
+        """The composite in the object store. Its id follows from what it was merged from."""
+        return BaselineRef(
+            id=derived_id("composite", METHOD, site, tile, *(look.sha256 for look in renewal.looks)),
+            version=version,
+            image=self.blobs.put(renewal.file, "image/tiff"),
+            observed_at=renewal.grid.observed_at,
+            scene=renewal.grid.scene,
+            origin="composite",
+            looks=renewal.looks,
+        )
+
+    def fetch(self, image: BlobRef) -> Raster:
+        """A picture from the object store."""
+        return trimmed(read_raster(self.blobs.get(image), self.max_pixels))
+
+
+def renewals_over(sites: Mapping[str, Site], blobs: BlobStore, client: redis.Redis, max_pixels: int) -> Renewals:
+    """What renews the baselines that a Redis knows."""
+    return Renewals(sites, blobs, Baselines(client), KeptLooks(client), OutdatedBaselines(client), max_pixels)

@@ -1,0 +1,316 @@
+"""Baselines over time: renewed from good looks, the same whoever does it, changed by people, rebuilt from topics."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from obstore.store import MemoryStore
+from PIL import Image
+from typer.testing import CliRunner
+
+from railwatch.cli import app
+from railwatch.services.detector import metrics
+from railwatch.services.detector.decisions import Baseline
+from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.rebuild import rebuild_baselines
+from railwatch.services.detector.renewal import Decision, Renewals, renewals_over
+from railwatch.services.detector.settings import Settings
+from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.read import read_topic
+from railwatch.shared.counts import BaselineRef
+from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent
+from railwatch.shared.incarnation import rebuild_ends
+from railwatch.shared.settings import RedisSettings, load
+from railwatch.shared.state import connect
+from tests.support.yard_looks import good_look_of, tile_of, write_site, yard
+
+ANN = Decision("ann", "the first look was full of cars")
+
+
+@pytest.fixture
+def client(redis_settings: RedisSettings) -> redis.Redis:
+    return connect(redis_settings)
+
+
+@pytest.fixture
+def blobs() -> BlobStore:
+    return BlobStore(MemoryStore())
+
+
+@pytest.fixture
+def renewals(client: redis.Redis, blobs: BlobStore) -> Renewals:
+    return renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
+
+
+@pytest.fixture
+def baseline(renewals: Renewals) -> Baseline:
+    (cell,) = yard()[0].site.cells()
+    return Baseline(renewals, yard()[0].site, cell)
+
+
+def handler_over(renewals: Renewals, client: redis.Redis) -> TileHandler:
+    return TileHandler(renewals.sites, renewals.blobs, renewals.baselines, UnregisteredLooks(client), renewals)
+
+
+def seen(renewals: Renewals, looks: int, origin: str = "first-good-look") -> None:
+    """The first look is the baseline, and so many are kept."""
+    renewals.baselines.adopt(tile_of(renewals.blobs, 0), origin, "ann", "an empty yard")  # type: ignore[arg-type]
+    for number in range(looks):
+        renewals.kept.keep("yard", "r0c0", good_look_of(renewals.blobs, number))
+
+
+def versions(renewals: Renewals) -> list[BaselineRef | None]:
+    return list(renewals.baselines.versions("yard", "r0c0").values())
+
+
+def told(renewals: Renewals) -> list[tuple[str, int, str]]:
+    return [(event.change.value, event.version, event.by) for event in renewals.baselines.unpublished()]
+
+
+def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_again(
+    renewals: Renewals, client: redis.Redis, blobs: BlobStore
+) -> None:
+    handler = handler_over(renewals, client)
+    (cell,) = yard()[0].site.cells()
+    counted: list[CountEvent] = []
+    for number in range(4):
+        renewals.renew_if_due(yard()[0].site, cell)
+        counted += handler.handle(tile_of(blobs, number))
+
+    assert [event.baseline.version if event.baseline else 0 for event in counted] == [0, 1, 1, 2]
+    composite = counted[3].baseline
+    assert composite is not None
+    assert composite.origin == "composite"
+    assert {look.scene for look in composite.looks} == {"look-1", "look-2", "look-3"}
+    assert sum(look.share for look in composite.looks) == pytest.approx(1, abs=0.001)
+    again = [handler.handle(tile_of(blobs, number))[0] for number in range(4)]
+    assert [event.id for event in again] == [event.id for event in counted]
+    assert [event.result.count for event in again] == [event.result.count for event in counted]
+
+
+def test_every_replica_and_every_timing_gives_the_same_versions(client: redis.Redis, blobs: BlobStore) -> None:
+    """In line with the looks, or by a timer beside them, in one process or another."""
+
+    def replay(*, timer: bool) -> list[BaselineRef | None]:
+        client.flushall()
+        for number in range(5):
+            renewals = renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
+            renewals.renew_if_due(yard()[0].site, yard()[0].site.cells()[0])
+            if number == 0:
+                renewals.baselines.adopt(tile_of(blobs, 0), "first-good-look", "railwatch", "first-good-look")
+            renewals.kept.keep("yard", "r0c0", good_look_of(blobs, number))
+            if timer:
+                renewals.renew_fresh()
+        renewals.renew_fresh()
+        return versions(renewals)
+
+    in_line, by_timer = replay(timer=False), replay(timer=True)
+
+    assert len(in_line) > 1
+    assert in_line == by_timer
+
+
+def test_a_baseline_is_renewed_once_although_two_replicas_try(renewals: Renewals, baseline: Baseline) -> None:
+    seen(renewals, 5)
+    stale = renewals.baselines.versions("yard", "r0c0")
+    first = renewals.renew(baseline.site, baseline.cell)
+    assert first is not None
+    assert first.change is BaselineChange.RENEWED
+
+    assert not renewals.baselines.change(first.model_copy(update={"version": max(stale) + 1, "by": "another"}))
+    assert [ref.version if ref else None for ref in versions(renewals)] == [1, 2]
+
+
+def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, baseline: Baseline) -> None:
+    seen(renewals, 5)
+    before = metrics.BASELINE_RENEWALS.labels("yard", "closer-match")._value.get()
+
+    event = renewals.renew(baseline.site, baseline.cell)
+
+    assert event is not None
+    assert event.measured is not None
+    assert event.before is not None
+    assert (event.by, event.why) == ("railwatch", "closer-match")
+    assert event.measured.agreement > 1.2 * event.before.agreement
+    assert event.measured.coverage > event.before.coverage
+    assert metrics.BASELINE_RENEWALS.labels("yard", "closer-match")._value.get() == before + 1
+    assert not renewals.kept.is_due("yard", "r0c0"), "nothing new was kept since"
+
+
+def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewals, baseline: Baseline) -> None:
+    seen(renewals, 5, origin="operator")
+    event = renewals.renew(baseline.site, baseline.cell)
+    renewals.outdated.report(["yard"])
+
+    assert event is not None
+    assert (event.change, event.version, event.why) == (BaselineChange.KEPT, 1, "operator-stands")
+    assert metrics.SITE_OUTDATED_BASELINES.labels("yard")._value.get() == 1
+    assert len(versions(renewals)) == 1
+
+    decided = baseline.make_anew(ANN)
+    renewals.outdated.report(["yard"])
+
+    assert (decided.version, decided.by, decided.why) == (2, "ann", ANN.why)
+    assert metrics.SITE_OUTDATED_BASELINES.labels("yard")._value.get() == 0
+
+
+def test_a_kept_look_whose_picture_is_gone_is_left_out(renewals: Renewals, baseline: Baseline) -> None:
+    seen(renewals, 4)
+    gone = good_look_of(BlobStore(MemoryStore()), 4)
+    renewals.kept.keep("yard", "r0c0", gone)
+
+    event = renewals.renew(baseline.site, baseline.cell, ANN)
+
+    assert event is not None
+    assert event.baseline is not None
+    assert gone.image.sha256 not in event.considered
+    assert gone.scene not in {look.scene for look in event.baseline.looks}
+
+
+def test_a_forgotten_baseline_leaves_its_versions_and_begins_anew(
+    renewals: Renewals, baseline: Baseline, client: redis.Redis, blobs: BlobStore
+) -> None:
+    seen(renewals, 3)
+    event = baseline.forget(Decision("ann", "the yard was rebuilt"))
+
+    assert (event.version, event.baseline) == (2, None)
+    assert renewals.kept.of("yard", "r0c0") == []
+    (counted,) = handler_over(renewals, client).handle(tile_of(blobs, 3))
+    assert counted.baseline is None
+    assert counted.new_baseline is not None
+    assert counted.new_baseline.version == 3
+    assert [ref.version if ref else None for ref in versions(renewals)] == [1, None, 3]
+
+
+def test_an_earlier_version_can_be_set_and_is_a_version_of_its_own(renewals: Renewals, baseline: Baseline) -> None:
+    seen(renewals, 5)
+    renewals.renew(baseline.site, baseline.cell)
+    event = baseline.go_back(1, ANN)
+
+    first, _, third = versions(renewals)
+    assert first is not None
+    assert third is not None
+    assert third == event.baseline
+    assert third.image == first.image
+    assert (third.version, third.origin) == (3, "operator")
+    assert told(renewals) == [("set", 1, "ann"), ("renewed", 2, "railwatch"), ("set", 3, "ann")]
+    with pytest.raises(UnprocessableError, match="no picture of version 9"):
+        baseline.go_back(9, ANN)
+
+
+def test_every_door_keeps_the_name_of_the_token_with_which_a_picture_was_pushed(
+    renewals: Renewals, baseline: Baseline
+) -> None:
+    first, second = (
+        tile_of(renewals.blobs, number).model_copy(update={"sender": name})
+        for number, name in enumerate(("provider", "archive"))
+    )
+    renewals.baselines.adopt(first, "operator", "ingest (api)", "sent as a baseline")
+    baseline.take(second, ANN)
+    baseline.go_back(1, ANN)
+
+    senders = ["provider", "archive", "provider"]
+    assert [ref.sender for ref in versions(renewals) if ref] == senders
+    assert [event.baseline.sender for event in renewals.baselines.unpublished() if event.baseline] == senders
+
+
+@pytest.fixture
+def installation(
+    tmp_path: Path,
+    kafka_environment: dict[str, str],
+    redis_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """The detector's settings in the environment, its site on disk, and its looks kept."""
+    write_site(yard()[0].site, tmp_path / "sites")
+    environment = {
+        **kafka_environment,
+        **redis_environment,
+        "RAILWATCH_BLOBS_URL": f"file://{tmp_path}/blobs",
+        "RAILWATCH_SITES_DIR": str(tmp_path / "sites"),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = load(Settings)
+    client = connect(settings.redis)
+    renewals = renewals_over({"yard": yard()[0].site}, BlobStore.open(settings.blobs), client, MAX_PIXELS)
+    seen(renewals, 3)
+    rebuild_ends(client, "detector")
+    return settings
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["baseline", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_person_sees_and_changes_baselines_and_it_is_on_record(installation: Settings, tmp_path: Path) -> None:
+    assert "composite of 3 looks; by ann: cars everywhere" in run(
+        "rebuild", "yard", "--why", "cars everywhere", "--by", "ann"
+    )
+    shown = run("show", "yard", "-o", str(tmp_path / "baseline.png"))
+    assert "look-1" in shown
+    assert "look-3" in shown
+    picture = Image.open(tmp_path / "baseline.png")
+    assert picture.format == "PNG"
+    assert picture.width > 200
+    run("set", "yard", "--version", "1", "--why", "a mistake", "--by", "bob")
+    run("forget", "yard", "--why", "begin anew", "--by", "cleo")
+
+    listed = run("list", "yard")
+
+    assert [line.split()[0] for line in listed.splitlines()] == ["1", "2", "3", "4", "current:"]
+    assert "coverage" in listed
+    events = [event for part in read_topic(installation.kafka, BaselineEvent) for event in part]
+    assert sorted((event.version, event.change, event.by, event.why) for event in events) == [
+        (1, "set", "ann", "an empty yard"),
+        (2, "renewed", "ann", "cars everywhere"),
+        (3, "set", "bob", "a mistake"),
+        (4, "forgotten", "cleo", "begin anew"),
+    ]
+
+
+def test_an_unknown_site_or_version_is_refused_in_a_sentence(installation: Settings) -> None:
+    unknown = CliRunner().invoke(app, ["baseline", "show", "nowhere"])
+    both = CliRunner().invoke(app, ["baseline", "set", "yard", "--why", "x"])
+    missing = CliRunner().invoke(app, ["baseline", "set", "yard", "--version", "7", "--why", "x"])
+
+    assert unknown.exit_code == both.exit_code == 2
+    assert isinstance(missing.exception, UnprocessableError)
+    assert "version 7" in str(missing.exception)
+
+
+def test_a_rebuild_gives_the_same_state(installation: Settings) -> None:
+    client, blobs = connect(installation.redis), BlobStore.open(installation.blobs)
+    client.flushall()
+    renewals = renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
+    handler, publisher = handler_over(renewals, client), Publisher(installation.kafka)
+    for number in range(4):
+        publisher.publish(tile_of(blobs, number), *handler.handle(tile_of(blobs, number)))
+    renewals.renew_fresh()
+    renewals.baselines.publish(publisher)
+    publisher.close()
+    before = state(client)
+    assert any("kept-looks" in name for name in before)
+    client.flushall()
+
+    list(rebuild_baselines(installation))
+
+    assert state(client) == before
+
+
+def state(client: Any) -> dict[str, object]:
+    """What Redis holds of baselines."""
+    kinds = {"hash": client.hgetall, "set": client.smembers, "string": client.get}
+    names = client.keys("railwatch:detector:*")
+    return {
+        name: kinds[client.type(name)](name)
+        for name in names
+        if not any(part in name for part in ("incarnation", "unregistered", "fresh-looks"))
+    }
