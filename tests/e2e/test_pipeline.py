@@ -18,6 +18,7 @@ from railwatch.render.ground import Ground
 from railwatch.render.light import sun_position
 from railwatch.render.yard import lay_tracks
 from railwatch.services.alerting.delivery.signature import verify
+from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.shared.events import AlertEvent, CountEvent
 from tests.support.bus import eventually, kafka_settings_of, topic_view
 from tests.support.receivers import receiver
@@ -51,10 +52,22 @@ def look(day: int, cars: int) -> Picture:
     return render_look(site, RenderedLook(observed_at=at, sun=sun, cars=standing, seed=day), ground())
 
 
+def shown() -> dict[str, Any]:
+    """What every look shows, a little within its edges: tracks that end outside would be waited for."""
+    picture = read_raster(geotiff(look(0, 0)))
+    rows, cols = picture.shape
+    ring = np.array([[10, 10], [cols - 11, 10], [cols - 11, rows - 11], [10, rows - 11], [10, 10]], dtype=float)
+    polygon = {"type": "Polygon", "coordinates": [picture.to_lonlat(ring).tolist()]}
+    return {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": polygon}]}
+
+
 def write_site(directory: Path, site: str, tracks: dict[str, Any]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{site}.geojson").write_text(json.dumps(tracks))
-    (directory / f"{site}.yaml").write_text(f"id: {site}\nname: The {site} yard\ntracks: {site}.geojson\n")
+    (directory / f"{site}-area.geojson").write_text(json.dumps(shown()))
+    (directory / f"{site}.yaml").write_text(
+        f"id: {site}\nname: The {site} yard\ntracks: {site}.geojson\narea: {site}-area.geojson\n"
+    )
 
 
 def push(system: System, at: datetime, image: bytes, role: str = "observation") -> httpx.Response:
