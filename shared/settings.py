@@ -12,6 +12,7 @@ A service combines the groups that it needs. Each field of a group is one variab
 import difflib
 import os
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -52,6 +53,20 @@ def _existing(path: Path) -> Path:
 ExistingFile = Annotated[Path, AfterValidator(_existing)]
 
 
+def _authorities(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:  # an SSLError is one
+        raise ValueError("path does not point to certificates in PEM") from None
+    return path
+
+
+AuthoritiesFile = Annotated[ExistingFile, AfterValidator(_authorities)]
+
+# OpenSSL's own variable: the authorities that are trusted instead of the usual ones, also for all HTTPS.
+TRUSTED = "SSL_CERT_FILE"
+
+
 class Group(BaseModel):
     """A group of settings, `RAILWATCH_<GROUP>_<FIELD>`. Any other variable of the group is a fault."""
 
@@ -80,7 +95,7 @@ class KafkaSettings(Group):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    ssl_cafile: ExistingFile | None = None
+    ssl_cafile: AuthoritiesFile | None = None
     ssl_certfile: ExistingFile | None = None
     ssl_keyfile: ExistingFile | None = None
     session_timeout_ms: int = Field(default=45_000, ge=6_000, le=300_000)
@@ -113,7 +128,7 @@ class RedisSettings(Group):
     url: str = Field(pattern=r"^rediss?://", description="redis://host:port/db or rediss://host:port/db")
     username: str | None = None
     password: SecretStr | None = None
-    tls_ca_file: ExistingFile | None = None
+    tls_ca_file: AuthoritiesFile | None = None
     tls_cert_file: ExistingFile | None = None
     tls_key_file: ExistingFile | None = None
     allow_eviction: bool = False
@@ -199,7 +214,7 @@ def load(settings_type: type[S]) -> S:
     Raises:
         ConfigurationError: one sentence for each fault. It names the variable, and never shows a secret.
     """
-    faults = list(_misspelt(settings_type))
+    faults = [*_misspelt(settings_type), *_untrusted()]
     try:
         settings = settings_type()
     except ValidationError as error:
@@ -255,6 +270,15 @@ def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
         upper = variable.upper()
         if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):
             yield _unknown(variable, settings_type)
+
+
+def _untrusted() -> Iterator[str]:
+    """A fault of the file of authorities. Without this, it would show when the first connection is made."""
+    try:
+        if file := os.environ.get(TRUSTED):
+            _authorities(_existing(Path(file)))
+    except ValueError as error:
+        yield f"{TRUSTED} is wrong: {error}."
 
 
 def _unknown(variable: str, settings_type: type[ServiceSettings]) -> str:

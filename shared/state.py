@@ -11,7 +11,7 @@ from redis.retry import Retry
 from railwatch.shared.errors import DependencyAwayError, TransientError
 from railwatch.shared.settings import RedisSettings
 
-# Every key begins with this prefix. The ACL user of Redis may use the keys `railwatch:*` and no others.
+# Every key begins with this prefix, and then with its service's name: a service's user at Redis may use these only.
 PREFIX = "railwatch"
 
 # How long the key stays that is written to see whether Redis takes writes, in seconds.

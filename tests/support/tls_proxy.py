@@ -12,10 +12,10 @@ KEY = Path(__file__).parent / "tls" / "key.pem"
 
 
 @contextmanager
-def tls_proxy(plain_port: int) -> Iterator[int]:
+def tls_proxy(plain_port: int, certificate: Path = CERTIFICATE, key: Path = KEY) -> Iterator[int]:
     """Yields a loopback port that speaks TLS and forwards to the plain port."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE, KEY)
+    context.load_cert_chain(certificate, key)
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

@@ -33,6 +33,7 @@ from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadL
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.settings import PREFIX, HttpSettings, load
 from railwatch.shared.sites import load_sites
+from tests.support.tls_proxy import CERTIFICATE
 
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 SETTINGS: dict[str, ModuleType] = {
@@ -60,16 +61,14 @@ def test_kubernetes_would_take_every_resource(name: str, version: str) -> None:
 @every_overlay
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_starts_with_the_variables_it_is_given(
-    name: str, service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = environment(overlay(name), pod_templates(overlay(name))[f"railwatch-{service}"])
-    mounted = tmp_path / "mounted"
-    mounted.touch()
     for variable in [*os.environ]:
         if variable.startswith(PREFIX):
             monkeypatch.delenv(variable)
     for variable, value in given.items():
-        monkeypatch.setenv(variable, str(mounted) if variable.endswith(("_CAFILE", "_TOKENS_FILE")) else value)
+        monkeypatch.setenv(variable, str(CERTIFICATE) if variable.endswith(("_CAFILE", "_TOKENS_FILE")) else value)
     settings = load(SETTINGS[service].Settings)
     assert settings.http.host == "0.0.0.0"  # noqa: S104
 
@@ -252,6 +251,7 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
             ("topic", CountEvent.TOPIC, "Write"),
             ("topic", BaselineEvent.TOPIC, "Write"),
             ("topic", BaselineEvent.TOPIC, "Read"),
+            ("topic", CountEvent.TOPIC, "Read"),
             buries,
         },
         "kafka-alerting": {
@@ -265,6 +265,17 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
     }
     topics = {name_of(topic) for topic in of_kind(overlay("production"), "KafkaTopic")}
     assert topics == {event.TOPIC for event in (TileEvent, CountEvent, BaselineEvent, AlertEvent, DeadLetter)}
+
+
+def test_each_service_is_a_user_of_redis_whose_rights_are_shipped() -> None:
+    production = overlay("production")
+    users = {
+        service: environment(production, pod_templates(production)[f"railwatch-{service}"])["RAILWATCH_REDIS_USERNAME"]
+        for service in SERVICES
+    }
+    assert users == {service: f"railwatch-{service}" for service in SERVICES}
+    lines = (DEPLOY / "redis" / "users.acl").read_text().splitlines()
+    assert {line.split()[1] for line in lines} == {"default", *users.values()}
 
 
 def test_the_alternative_scaler_fits_the_base(tmp_path: Path) -> None:

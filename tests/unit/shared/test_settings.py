@@ -17,6 +17,7 @@ from railwatch.shared.settings import (
     ServiceSettings,
     load,
 )
+from tests.support.tls_proxy import CERTIFICATE
 
 
 class Api(Group):
@@ -139,15 +140,13 @@ def test_secrets_are_not_printed(environment: pytest.MonkeyPatch) -> None:
     assert "hush" not in f"{settings} {settings!r} {settings.model_dump_json()}"
 
 
-def test_kafka_clients_get_tls_and_sasl(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    authority = tmp_path / "ca.pem"
-    authority.touch()
+def test_kafka_clients_get_tls_and_sasl(environment: pytest.MonkeyPatch) -> None:
     for name, value in {
         "SECURITY_PROTOCOL": "SASL_SSL",
         "SASL_MECHANISM": "SCRAM-SHA-512",
         "SASL_USERNAME": "detector",
         "SASL_PASSWORD": "hush",
-        "SSL_CAFILE": str(authority),
+        "SSL_CAFILE": str(CERTIFICATE),
     }.items():
         environment.setenv(f"RAILWATCH_KAFKA_{name}", value)
 
@@ -157,7 +156,19 @@ def test_kafka_clients_get_tls_and_sasl(environment: pytest.MonkeyPatch, tmp_pat
     assert given["security_protocol"] == "SASL_SSL"
     assert given["sasl_mechanism"] == "SCRAM-SHA-512"
     assert (given["sasl_plain_username"], given["sasl_plain_password"]) == ("detector", "hush")
-    assert given["ssl_cafile"] == str(authority)
+    assert given["ssl_cafile"] == str(CERTIFICATE)
+
+
+@pytest.mark.parametrize("name", ["RAILWATCH_KAFKA_SSL_CAFILE", "RAILWATCH_REDIS_TLS_CA_FILE", "SSL_CERT_FILE"])
+def test_a_file_that_holds_no_authority_is_a_fault_at_the_start(
+    environment: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    environment.setenv("RAILWATCH_REDIS_URL", "rediss://a/0")
+    environment.setenv(name, str(tmp_path / "ca.pem"))
+    assert faults() == [f"{name} is wrong: path does not point to certificates in PEM."]
+    environment.setenv(name, str(tmp_path / "nowhere"))
+    assert faults() == [f"{name} is wrong: path does not point to a file."]
 
 
 def test_a_fault_of_two_groups_together_is_one_sentence(environment: pytest.MonkeyPatch) -> None:
