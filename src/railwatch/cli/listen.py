@@ -66,7 +66,7 @@ def in_two_lines(event: Notice) -> str:
     when = f"{event.recorded_at:%Y-%m-%d %H:%M}Z"
     what = event.severity if isinstance(event, AlertEvent) else "missed look"
     lines = f"{when} {event.transition} ({what}) {event.sentence}", f"    {event.reason} {event.page_url}"
-    return "\n".join(map(printable, lines))
+    return "\n".join(printable(" ".join(line.splitlines())) for line in lines)
 
 
 def _from_kafka(receive: Receive, from_beginning: bool, group: str) -> None:
