@@ -115,6 +115,8 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
         "RAILWATCH_BLOBS_URL": store.resolve().as_uri(),
         "RAILWATCH_SITES_DIR": str((directory / "sites").resolve()),
         "RAILWATCH_TOKENS_FILE": str((directory / "tokens.yaml").resolve()),
+        # Looks here are single frames. Nobody should wait a quarter of an hour for more.
+        "RAILWATCH_ALERTING_SCENE_WAIT_S": "10",
         **settings,
     }
     token, entry = new_entry("demo", Scope, ())
