@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.events import Slug
@@ -34,16 +34,18 @@ class _NewNormal(_Form):
 
 
 class SiteFile(_Form):
-    """A site's YAML. `tracks` and `area` are the names of GeoJSON files beside it."""
+    """A site's YAML. `tracks` and `area` are the names of files beside it."""
 
     id: Slug
     name: str = Field(min_length=1)
     tracks: str = Field(min_length=1)
     area: str | None = Field(default=None, min_length=1)
+    count_main: bool = True
     car_lengths_m: tuple[CarLength, CarLength] = CAR_LENGTHS_M
     events: tuple[_Event, ...] = ()
     tile_size_m: float = Field(default=TILE_SIZE_M, ge=200, le=5000)
     new_normal: tuple[_NewNormal, ...] = ()
+    retired: Annotated[UtcDatetime | None, BeforeValidator(_first_moment)] = None
 
 
 class _GeoJson(BaseModel):
@@ -81,22 +83,56 @@ class _Ring(_GeoJson):
     coordinates: tuple[tuple[Position, ...]]
 
 
-class _TrackName(_GeoJson):
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-    track: str = Field(min_length=1)
+class _TrackProperties(_GeoJson):
+    """Beside these, a line from OpenStreetMap has its tags."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True, extra="allow")
+    track: str | None = Field(default=None, min_length=1)
+    main: bool = False
 
 
-class _TrackFeature(_GeoJson):
+class TrackFeature(_GeoJson):
+    """A centreline."""
+
     type: Literal["Feature"]
-    properties: _TrackName
+    id: str | int | float | None = None
+    properties: Annotated[_TrackProperties, BeforeValidator(lambda given: {} if given is None else given)]
     geometry: Annotated[_Line | _Lines, Field(discriminator="type")]
 
 
+class OtherFeature(_GeoJson):
+    """A point, a platform or another thing beside the tracks, as exports have them."""
+
+    type: Literal["Feature"]
+    geometry: Any = None
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return str(self.geometry["type"]) if isinstance(self.geometry, dict) and "type" in self.geometry else "nothing"
+
+
+def _kind_of_feature(feature: Any) -> str:
+    """A feature is a centreline if it is a line, or if it has a track's name."""
+    match feature:
+        case {"geometry": {"type": "LineString" | "MultiLineString"}} | {"properties": {"track": _}}:
+            return "centreline"
+        case {"type": "Feature"}:
+            return "other"
+    return "centreline"
+
+
 class TrackFile(_GeoJson):
-    """A FeatureCollection of centrelines."""
+    """A FeatureCollection of centrelines. Other features in it are no tracks."""
 
     type: Literal["FeatureCollection"]
-    features: tuple[_TrackFeature, ...]
+    features: tuple[
+        Annotated[
+            Annotated[TrackFeature, Tag("centreline")] | Annotated[OtherFeature, Tag("other")],
+            Discriminator(_kind_of_feature),
+        ],
+        ...,
+    ]
 
 
 class _AreaFeature(_GeoJson):

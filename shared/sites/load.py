@@ -1,20 +1,18 @@
 """Reads sites from files. A fault names its file, line and field. A broken site never stops the others."""
 
-from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import structlog
-from shapely import GeometryCollection, LineString, MultiLineString, Polygon, STRtree
+from shapely import GeometryCollection, MultiLineString, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.geography import GEOD, shape_from_lon_lat, shape_to_lon_lat
-from railwatch.shared.sites.document import Document, Location, read_json, read_yaml
-from railwatch.shared.sites.forms import AreaFile, SiteFile, TrackFile
+from railwatch.shared.sites.document import Document, read_json, read_yaml
+from railwatch.shared.sites.forms import AreaFile, SiteFile
 from railwatch.shared.sites.model import (
     CORRIDOR_M,
     ContextEvent,
@@ -24,11 +22,10 @@ from railwatch.shared.sites.model import (
     Track,
     grid_crs,
 )
+from railwatch.shared.sites.tracks import TrackLines, read_tracks
 
 # The longest yard in the world, Bailey Yard, is 13 km long. Beyond 50 km a coordinate is wrong.
 MAX_EXTENT_KM = 50.0
-# About 0.2 m: a hand-drawn or rounded line may cross itself by so much without being meant to.
-DRAWING_NOISE_DEG = 2e-6
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +37,12 @@ class SiteCatalogue:
     Attributes:
         sites: the sites without a fault, by id.
         faults: what is wrong with the others: one sentence for each fault, with file, line and field.
+        remarks: what the sites' files hold that is not used: one sentence each.
     """
 
     sites: dict[str, Site]
     faults: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def touching(self, ground: BaseGeometry) -> list[Site]:
         """The sites whose area touches a shape in longitude and latitude, in the order of their ids."""
@@ -69,11 +68,13 @@ def known_sites(directory: Path) -> SiteCatalogue:
     catalogue = load_sites(directory)
     for fault in catalogue.faults:
         log.error("a site file is wrong", fault=fault)
+    for remark in catalogue.remarks:
+        log.info("a site file has a remark", remark=remark)
     return catalogue
 
 
 def load_sites(directory: Path) -> SiteCatalogue:
-    """Reads every `*.yaml` and `*.yml` file of a directory as a site.
+    """Reads every `*.yaml` and `*.yml` file of a directory as a site. Retired sites are left out.
 
     Raises:
         ConfigurationError: the directory does not exist.
@@ -82,11 +83,12 @@ def load_sites(directory: Path) -> SiteCatalogue:
         raise ConfigurationError(f"{directory} is not a directory; it must hold one YAML file per site.")
     sites: dict[str, Site] = {}
     faults: list[str] = []
+    remarks: list[str] = []
     origin: dict[str, Path] = {}
-    for path in sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")]):
+    for path in site_files(directory):
         try:
             document = read_yaml(path)
-            site = _site(document)
+            read = _site(document)
         except ConfigurationError as error:
             faults.extend(str(error).splitlines())
             continue
@@ -94,61 +96,57 @@ def load_sites(directory: Path) -> SiteCatalogue:
             log.exception("a site file cannot be used", file=path.name)
             faults.append(f"{path}:1: cannot be used: {type(error).__name__}: {error}")
             continue
+        if read.retired is not None:
+            continue
+        site = read.site
         if site.id in sites:
             faults.append(document.fault(("id",), f"`{site.id}` is already the id of {origin[site.id].name}"))
             continue
         sites[site.id], origin[site.id] = site, path
-    return SiteCatalogue(sites, tuple(faults))
+        remarks += read.remarks
+    return SiteCatalogue(sites, tuple(faults), tuple(remarks))
 
 
-def load_tracks(path: Path) -> tuple[Track, ...]:
-    """Reads centrelines from a GeoJSON FeatureCollection of lines with a property `track`.
+def site_files(directory: Path) -> list[Path]:
+    """The YAML files of a directory, by name."""
+    return sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
 
-    OpenStreetMap splits one track into several lines with the same name. The second `T1` becomes `T1/2`.
+
+@dataclass(frozen=True)
+class SiteRead:
+    """A site as its file says it.
+
+    Attributes:
+        site: the site.
+        remarks: what the file holds that is not used: one sentence each.
+        retired: when the site was retired. A retired site is not monitored.
+    """
+
+    site: Site
+    remarks: tuple[str, ...] = ()
+    retired: datetime | None = None
+
+
+def read_site(path: Path) -> SiteRead:
+    """Reads one site, retired or not.
 
     Raises:
-        ConfigurationError: one line for each fault, with file, line, field and track.
+        ConfigurationError: one line for each fault, with file, line and field.
     """
-    document = read_json(path)
-    features = document.validate(TrackFile, subject=_named_track).features
-    faults = [] if features else [document.fault(("features",), "there is no track in it")]
-    tracks: list[Track] = []
-    seen: Counter[str] = Counter()
-    for index, feature in enumerate(features):
-        name = feature.properties.track
-        for part in feature.geometry.parts:
-            seen[name] += 1
-            vertices = tuple(vertex for vertex, _ in groupby(part))
-            if len(vertices) < 2:
-                problem = f"track `{name}` has no length"
-            elif not LineString(vertices).simplify(DRAWING_NOISE_DEG).is_simple:
-                problem = f"track `{name}` crosses itself; split it into several tracks"
-            else:
-                tracks.append(Track(id=name if seen[name] == 1 else f"{name}/{seen[name]}", coordinates=vertices))
-                continue
-            faults.append(document.fault(("features", index, "geometry", "coordinates"), problem))
-    if faults:
-        raise ConfigurationError("\n".join(faults))
-    return tuple(tracks)
+    return _site(read_yaml(path))
 
 
-def _named_track(data: Any, location: Location) -> str:
-    """The track that a fault is about, if the broken file names it."""
-    match location, data:
-        case ("features", int(index), *_), {"features": list(features)}:
-            match features[index]:
-                case {"properties": {"track": str(name) | int(name)}}:
-                    return f"track `{name}`: "
-    return ""
-
-
-def _site(document: Document) -> Site:
+def _site(document: Document) -> SiteRead:
     form = document.validate(SiteFile)
     shortest, longest = form.car_lengths_m
     if shortest > longest:
         raise ConfigurationError(document.fault(("car_lengths_m",), "the shortest length must come first"))
-    tracks = load_tracks(document.path.parent / form.tracks)
+    lines = read_tracks(document.path.parent / form.tracks)
     area = _load_area(document.path.parent / form.area) if form.area else None
+    tracks, remarks = _of_the_site(lines, form, area)
+    if not tracks:
+        problem = "no track is left" + ("" if form.count_main else " without the main lines (`count_main: false`)")
+        raise ConfigurationError(document.fault(("tracks",), problem))
     extent_km = _extent_m([track.line for track in tracks] if area is None else [Polygon(area)]) / 1000
     if extent_km > MAX_EXTENT_KM:
         problem = f"the site is {extent_km:.0f} km long, more than {MAX_EXTENT_KM:g} km; is a position wrong?"
@@ -170,7 +168,7 @@ def _site(document: Document) -> Site:
             faults.append(document.fault(("tracks",), f"track `{track.id}` lies outside the area"))
     if faults:
         raise ConfigurationError("\n".join(faults))
-    return Site(
+    site = Site(
         id=form.id,
         name=form.name,
         area=area,
@@ -180,6 +178,31 @@ def _site(document: Document) -> Site:
         tile_size_m=form.tile_size_m,
         new_normal=tuple(NewNormal(at=new.at, by=new.by, reason=new.reason) for new in form.new_normal),
     )
+    return SiteRead(site, remarks, form.retired)
+
+
+def _of_the_site(
+    lines: TrackLines, form: SiteFile, area: tuple[LonLat, ...] | None
+) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """The tracks on which cars are counted, and remarks on the others.
+
+    Of an export, what lies outside the area or is shorter than a car is no part of the site.
+    """
+    tracks = lines.tracks
+    remarks = list(lines.remarks)
+    if lines.exported:
+        ground = Polygon(area) if area else None
+        tracks = tuple(
+            track
+            for track in tracks
+            if track.length_m >= form.car_lengths_m[0] and (ground is None or track.line.intersects(ground))
+        )
+        if left_out := len(lines.tracks) - len(tracks):
+            remarks.append(f"{form.tracks}: left out {left_out} lines outside the area or shorter than a car")
+    counted = tuple(track for track in tracks if form.count_main or not track.main)
+    if mains := len(tracks) - len(counted):
+        remarks.append(f"{form.tracks}: {mains} main lines are not counted (`count_main: false`)")
+    return counted, tuple(remarks)
 
 
 def _load_area(path: Path) -> tuple[LonLat, ...]:

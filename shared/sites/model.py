@@ -45,10 +45,12 @@ class Track(Frozen):
     Attributes:
         id: the track's name, unique at its site.
         coordinates: longitude and latitude of its vertices, WGS 84 degrees, in order along the track.
+        main: whether it is a main line, on which trains pass.
     """
 
     id: str = Field(min_length=1)
     coordinates: tuple[Position, ...] = Field(min_length=2)
+    main: bool = False
 
     @property
     def length_m(self) -> float:
@@ -134,7 +136,7 @@ class Site(Frozen):
         id: the site's name in events, keys and metrics.
         name: the site's name for people.
         area: outer ring of the monitored ground, longitude and latitude. Parts of tracks beyond it are not counted.
-        tracks: the centrelines on which cars are counted.
+        tracks: the centrelines on which cars are counted. Main lines may be left out.
         car_lengths_m: the shortest and the longest car to expect.
         events: what a rise may be related to.
         tile_size_m: longest side of a cell. If it or the area changes, there are other cells and new baselines.

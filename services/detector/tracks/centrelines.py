@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from PIL import Image, ImageDraw
 from shapely import LineString, Polygon, box
 
@@ -33,6 +34,12 @@ def distance_m(track: Track, tile: Raster) -> float:
     if not np.isfinite(xy_px).all():
         return float("inf")
     return float(LineString(xy_px).distance(_frame(tile))) * tile.gsd_m
+
+
+def ground_of(tile: Raster) -> Polygon:
+    """A tile's outline, longitude and latitude."""
+    outline = _frame(tile).segmentize(max(tile.shape) / 20)
+    return shapely.transform(outline, tile.to_lonlat)
 
 
 def corridor(lines: Iterable[Centreline], tile: Raster, half_width_m: float) -> Mask:

@@ -110,7 +110,7 @@ def test_a_fault_names_file_line_and_field(tmp_path: Path, yaml: str, fault: str
             tracks_json(WEST_EAST).replace("130.62", "2615959.1"),
             r"tracks.geojson:\d+: features\[0\].*track `T1`: .* must be WGS 84",
         ),
-        (tracks_json(WEST_EAST).replace('"track"', '"name"'), r"tracks.geojson:\d+: features\[0\].properties.track: "),
+        (tracks_json(WEST_EAST).replace('"T1"', '""'), r"tracks.geojson:\d+: features\[0\].properties.track: "),
         (tracks_json(WEST_EAST, crs={"properties": {"name": "EPSG:2056"}}), "tracks.geojson:1: `crs` must be left out"),
         (
             tracks_json(WEST_EAST).replace("LineString", "Point"),
