@@ -48,8 +48,9 @@ def is_rail(tags: Tags) -> bool:
 
 
 def is_main(tags: Tags) -> bool:
-    """Whether the tags say that it is a main line, on which trains pass."""
-    return tags.get("usage") in MAIN_USAGES and "service" not in tags
+    """Whether the tags say that trains pass on it and do not stand: a main line, or a link between two."""
+    service = tags.get("service")
+    return service == "crossover" or (service is None and tags.get("usage") in MAIN_USAGES)
 
 
 def name_of(tags: Tags) -> str | None:

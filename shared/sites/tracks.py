@@ -1,5 +1,6 @@
 """A site's tracks from a file: GeoJSON drawn for the site, or lines straight from OpenStreetMap."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from railwatch.shared.sites.model import LonLat, Track
 
 # About 0.2 m: a hand-drawn or rounded line may cross itself by so much without being meant to.
 DRAWING_NOISE_DEG = 2e-6
+
+_MADE = re.compile(r"(way|line)-\d+(/\d+)?")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _exported(path: Path, ways: Iterable[osm.Way]) -> TrackLines:
         for part in way.parts:
             lines += [
                 _Line(osm.name_of(way.tags), simple, osm.is_main(way.tags), f"way-{way.id}")
-                for simple in _without_crossings(part)
+                for simple in without_crossings(part)
             ]
     if not lines:
         raise ConfigurationError(f"{path}:1: there is no track in it: no way has the tag railway=rail")
@@ -134,7 +137,7 @@ def _from_geojson(document: Document) -> TrackLines:
                 faults.append(document.fault(where, f"track `{drawn or made_name}` {problem}"))
                 continue
             name = drawn or osm.name_of(tags)
-            simple = [vertices] if drawn else _without_crossings(vertices)
+            simple = [vertices] if drawn else without_crossings(vertices)
             lines += [_Line(name, coordinates, main, made_name) for coordinates in simple]
     if not lines and not faults:
         faults = [document.fault(("features",), "there is no track in it")]
@@ -169,11 +172,16 @@ def _is_simple(vertices: tuple[LonLat, ...]) -> bool:
     return bool(LineString(vertices).simplify(DRAWING_NOISE_DEG).is_simple)
 
 
-def _without_crossings(vertices: tuple[LonLat, ...]) -> list[tuple[LonLat, ...]]:
+def without_crossings(vertices: tuple[LonLat, ...]) -> list[tuple[LonLat, ...]]:
     """The line, or its parts between the points in which it meets itself."""
     if _is_simple(vertices):
         return [vertices]
     return [tuple(part.coords) for part in shapely.get_parts(shapely.node(LineString(vertices)))]
+
+
+def is_made(name: str) -> bool:
+    """Whether a track's name was made because the file gives none."""
+    return bool(_MADE.fullmatch(name))
 
 
 def _left_out(path: Path, others: Counter[str]) -> tuple[str, ...]:

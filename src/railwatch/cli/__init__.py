@@ -5,8 +5,9 @@ import sys
 
 import typer
 
-from railwatch.cli import baseline, services
+from railwatch.cli import baseline, services, site
 from railwatch.cli.alerts import alerts
+from railwatch.cli.check import check
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
@@ -31,11 +32,14 @@ app = typer.Typer(
 )
 
 ON_FILES = "Work on files"
+ON_SITES = "Make sites"
 ON_SYSTEM = "Run the system"
 TO_SEE = "Watch the system"
 
 app.command(rich_help_panel=ON_FILES)(count)
 app.command(rich_help_panel=ON_FILES)(alerts)
+app.add_typer(site.app, rich_help_panel=ON_SITES)
+app.command(rich_help_panel=ON_SITES)(check)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)

@@ -1,0 +1,1 @@
+"""From a place on the map to a site: its tracks laid out, its files written, checked and drawn."""

@@ -1,0 +1,160 @@
+"""The files of a site: written, found and retired."""
+
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from shapely import Point, Polygon, box
+
+from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.geography import shape_from_lon_lat, shape_to_lon_lat, utm_zone
+from railwatch.shared.sites import SiteRead, Track, read_site
+from railwatch.shared.sites.document import read_yaml
+from railwatch.shared.sites.load import site_files
+
+ATTRIBUTION = "OpenStreetMap contributors, Open Database License 1.0"
+# About 1 cm, in degrees.
+DECIMALS = 7
+
+
+def id_of(name: str) -> str:
+    """A site's id, from its name for people.
+
+    Raises:
+        ConfigurationError: nothing is left of the name.
+    """
+    made = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if not made:
+        raise ConfigurationError(f"No id can be made of the name {name!r}: it needs letters a to z or digits.")
+    return made
+
+
+def box_of(west: float, south: float, east: float, north: float) -> Polygon:
+    """The ground between two meridians and two parallels.
+
+    Raises:
+        ConfigurationError: the numbers are no such ground.
+    """
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ConfigurationError(
+            f"{west:g},{south:g},{east:g},{north:g} is no ground: it must be west,south,east,north in degrees."
+        )
+    return box(west, south, east, north)
+
+
+def circle_of(lat: float, lon: float, radius_m: float) -> Polygon:
+    """The ground around a place.
+
+    Raises:
+        ConfigurationError: there is no such place.
+    """
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        raise ConfigurationError(f"{lat:g},{lon:g} is no place: it must be latitude,longitude in degrees.")
+    crs = utm_zone(lon, lat)
+    ground = shape_to_lon_lat(crs, shape_from_lon_lat(crs, Point(lon, lat)).buffer(radius_m))
+    if not isinstance(ground, Polygon):
+        raise ConfigurationError(f"{radius_m:g} m around {lat:g},{lon:g} is no ground.")
+    return ground
+
+
+def write_site(
+    directory: Path, name: str, tracks: Sequence[Track], area: Polygon | None, attribution: str | None
+) -> Path:
+    """Write the files of a new site: YAML, tracks and area. Nothing is written if they would be faulty.
+
+    Main lines are left out of the count, if there are other tracks.
+
+    Returns:
+        The YAML file.
+
+    Raises:
+        ConfigurationError: a site of this id exists, or a service would not take the files.
+    """
+    site_id = id_of(name)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{site_id}.yaml"
+    if any(_id_in(other) == site_id for other in site_files(directory)) or path.exists():
+        raise ConfigurationError(f"There is a site {site_id} in {directory}; give another name, or remove its files.")
+    mains = sum(track.main for track in tracks)
+    document: dict[str, Any] = {"id": site_id, "name": name, "tracks": f"{site_id}-tracks.geojson"}
+    files = {document["tracks"]: _collection([_of_track(track) for track in tracks], attribution)}
+    if area is not None:
+        document["area"] = f"{site_id}-area.geojson"
+        files[document["area"]] = _collection([_feature("Polygon", [_degrees(area.exterior.coords)], {})])
+    if 0 < mains < len(tracks):
+        document["count_main"] = False
+    files[path.name] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".new-") as made:
+        for file, text in files.items():
+            (Path(made) / file).write_text(text)
+        read_site(Path(made) / path.name)
+        for file in files:  # the YAML last: a service that looks now sees the whole site or none
+            (Path(made) / file).replace(directory / file)
+    return path
+
+
+def find_site(directory: Path, site: str) -> Path:
+    """The YAML file of a site: by its id, or the file itself.
+
+    Raises:
+        ConfigurationError: there is no such site.
+    """
+    if site.endswith((".yaml", ".yml")) and Path(site).is_file():
+        return Path(site)
+    found = [path for path in site_files(directory) if _id_in(path) == site]
+    if not found:
+        raise ConfigurationError(f"There is no site {site} in {directory}.")
+    return found[0]
+
+
+def retire(path: Path, day: date) -> SiteRead:
+    """Mark a site as not watched any more, in its file. The rest of the file stays as it is.
+
+    Raises:
+        ConfigurationError: the file is faulty, or the site is retired already.
+    """
+    read = read_site(path)
+    if read.retired is not None:
+        raise ConfigurationError(f"The site {read.site.id} is retired since {read.retired:%Y-%m-%d}.")
+    text = path.read_text()
+    whole = path.with_name(f".{path.name}-new")
+    whole.write_text(f"{text}{'' if text.endswith(chr(10)) else chr(10)}retired: {day.isoformat()}\n")
+    try:
+        read_site(whole)
+        whole.replace(path)
+    finally:
+        whole.unlink(missing_ok=True)
+    return read_site(path)
+
+
+def _id_in(path: Path) -> str | None:
+    """The id that a site's file gives, whatever else is wrong in it."""
+    try:
+        data = read_yaml(path).data
+    except ConfigurationError:
+        return None
+    return str(data["id"]) if isinstance(data, dict) and "id" in data else None
+
+
+def _of_track(track: Track) -> dict[str, Any]:
+    main = {"main": True} if track.main else {}
+    return _feature("LineString", _degrees(track.coordinates), {"track": track.id, **main})
+
+
+def _degrees(positions: Sequence[tuple[float, ...]]) -> list[list[float]]:
+    return [[round(position[0], DECIMALS), round(position[1], DECIMALS)] for position in positions]
+
+
+def _feature(kind: str, coordinates: list[Any], properties: dict[str, Any]) -> dict[str, Any]:
+    geometry = {"type": kind, "coordinates": coordinates}
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+def _collection(features: list[dict[str, Any]], attribution: str | None = None) -> str:
+    said = {"attribution": attribution} if attribution else {}
+    return json.dumps({"type": "FeatureCollection", **said, "features": features}, indent=1) + "\n"
