@@ -29,7 +29,11 @@ def textures() -> tuple[Floats, ...]:
 def ground(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
     """Factors (rows, w, 3) for the ground of the tile and of the baseline: what lies on both, and what on either."""
     both = np.ones((rows, WIDTH, 3), np.float32)
-    for part, chance in ((_textured, 0.5), (_dust, 0.12), (_deck, 0.1), (_crossing, 0.12), (_strip_beside, 0.2)):
+    parts = (
+        (_textured, 0.5), (_dust, 0.12), (_apron, 0.08), (_slab, 0.12), (_deck, 0.1), (_crossing, 0.12),
+        (_strip_beside, 0.2),
+    )  # fmt: skip
+    for part, chance in parts:
         if rng.random() < chance:
             both *= part(rng, rows)
     each = []
@@ -65,6 +69,34 @@ def _dust(rng: np.random.Generator, rows: int) -> Floats:
     beside = 1 / (1 + np.exp(-np.clip((half - np.abs(WIDE_ACROSS_M)) / rng.uniform(0.1, 1.0), -30, 30)))
     colour = np.log(rng.uniform(1.5, 4.0)) if rng.random() < 0.7 else np.log(rng.uniform(0.25, 0.7))
     return np.asarray(np.exp((near * beside)[..., None] * (colour + rng.normal(0, 0.05, 3))), dtype=np.float32)
+
+
+def _slab(rng: np.random.Generator, rows: int) -> Floats:
+    """Slab track, or a bed of other stone: a band as wide as a car, all along or for a stretch, often with joints."""
+    out = np.ones((rows, WIDTH, 3), np.float32)
+    first, last = (0, rows) if rng.random() < 0.5 else np.sort(rng.uniform(0, rows, 2)).astype(int)
+    metres = np.arange(first, last)[:, None] * STEP_M
+    half, aside, soft_m = rng.uniform(1.1, 1.9), rng.normal(0, 0.15), rng.uniform(0.05, 0.4)
+    band = 1 / (1 + np.exp(-np.clip((half - np.abs(WIDE_ACROSS_M - aside)) / soft_m, -30, 30)))
+    tone = np.log(rng.uniform(1.2, 3.0)) if rng.random() < 0.7 else np.log(rng.uniform(0.35, 0.85))
+    pitch, width = rng.uniform(3, 20), rng.uniform(0.1, 0.5)
+    joints = (np.mod(metres, pitch) < width) * rng.choice([0.0, rng.uniform(-0.7, 0.3)])
+    edges = (np.abs(np.abs(WIDE_ACROSS_M - aside) - half) < 0.25) * rng.choice([0.0, rng.normal(0, 0.4)])
+    out[first:last] = np.exp((band * (tone + joints) + edges)[..., None] + rng.normal(0, 0.04, 3))
+    return out
+
+
+def _apron(rng: np.random.Generator, rows: int) -> Floats:
+    """Concrete or asphalt that the rails are sunk into: smooth, bright or dark, with joints across and along."""
+    out = np.ones((rows, WIDTH, 3), np.float32)
+    first, last = np.sort(rng.uniform(-0.3 * rows, 1.3 * rows, 2)).clip(0, rows).astype(int)
+    along, pitch = np.arange(first, last)[:, None] * STEP_M, rng.uniform(3, 12)
+    left, right = np.sort(rng.uniform(1.2, 9, 2) * rng.permutation([-1, 1]))
+    on = (left < WIDE_ACROSS_M) & (right > WIDE_ACROSS_M)
+    joints = (np.mod(along, pitch) < 0.2) | (np.mod(WIDE_ACROSS_M[on] + 20, pitch) < 0.2)
+    tone = np.log(rng.uniform(1.3, 4.0)) if rng.random() < 0.75 else np.log(rng.uniform(0.4, 0.8))
+    out[first:last, on] = np.exp((tone + joints * rng.normal(-0.15, 0.2))[..., None] + rng.normal(0, 0.04, 3))
+    return out
 
 
 def _deck(rng: np.random.Generator, rows: int) -> Floats:

@@ -32,7 +32,7 @@ SIZE_PX = 520
 # Pixel sizes in metres; a third are finer than the renderer's own conditions ask for.
 FINE_GSD_M = (0.15, 0.32)
 # Where gauges are narrow so are cars: a picture is read as if its pixels were larger.
-NARROW, NARROW_SHARE = (0.65, 0.95), 0.35
+NARROW, NARROW_SHARE = (0.6, 0.95), 0.45
 SIDEWAYS_M = (0.15, 0.4)
 # Axes further away than this are not sought.
 FAR_M = 6.0

@@ -161,7 +161,7 @@ def paint_scene(
     Cars stand a little beside their line, or about the axis that lies `beside_m` (n,) to the right of it.
     """
     narrow = float(rng.uniform(*NARROW)) if rng.random() < NARROW_SHARE else 1.0
-    fill = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)], p=[0.12, 0.43, 0.45]))
+    fill = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)], p=[0.22, 0.38, 0.40]))
     fill_before = float(rng.choice([0.0, rng.uniform(0.1, 0.9)], p=[0.65, 0.35]))
     stays = float(rng.choice([0.0, 0.6, 1.0], p=[0.75, 0.15, 0.1]))
     other_shadow = any_shadow(rng)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rasterio.transform import Affine
 from scipy import ndimage
+from skimage.draw import polygon
 
 from railwatch.services.detector.alignment.ground import prepare
 from railwatch.services.detector.alignment.visibility import visible_ground
@@ -81,6 +82,20 @@ def test_clear_scenes_are_fully_seen(condition: str) -> None:
 @pytest.mark.parametrize("condition", ["snow", "thaw"])
 def test_snow_is_seen_in_tile_and_baseline(condition: str) -> None:
     assert seen_share(rendered(condition, size_px=512)) > 0.98
+
+
+def test_wagons_on_white_concrete_are_seen_in_a_tile_alone() -> None:
+    scene = rendered("dense", seed=3, gsd_m=0.3)
+    cars = np.zeros(scene.tile.shape, dtype=bool)
+    for truth in scene.pair.tile.cars:
+        rows, cols = polygon(*(np.asarray(truth.outline_m)[:, ::-1] / scene.tile.gsd_m).T, cars.shape)
+        cars[rows, cols] = True
+    concrete = ndimage.binary_dilation(cars, iterations=16) & ~cars
+    concrete[:166, :100] = True
+    white = np.random.default_rng(6).normal(0.9, 0.004, scene.tile.shape)
+    tile = replace(scene.tile, pixels=np.where(concrete, white, scene.tile.pixels).astype(np.float32))
+
+    assert visible_ground(tile, None).seen[cars].mean() > 0.95
 
 
 def test_identical_pictures_are_fully_seen() -> None:
