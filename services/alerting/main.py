@@ -50,6 +50,7 @@ def run() -> None:
         "redis": lambda: ready(client),
         "state": lambda: incarnation.intact() and not is_foreign(client),
         "blobs": blobs.ready,
+        "sites": lambda: bool(sites),
     }
 
     tokens = known_tokens(settings)

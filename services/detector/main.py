@@ -12,6 +12,7 @@ from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import load
+from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect, ready
 
 
@@ -26,12 +27,14 @@ def run() -> None:
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()
-    tiles = tile_worker(settings, client, incarnation, blobs, publisher, progress)
+    sites = known_sites(settings.sites.dir).sites
+    tiles = tile_worker(settings, sites, client, incarnation, blobs, publisher, progress)
     needs = {
         "kafka": tiles.ready,
         "redis": lambda: ready(client),
         "state": incarnation.intact,
         "blobs": blobs.takes_writes,
+        "sites": lambda: bool(sites),
     }
 
     app = FastAPI(title="Railwatch detector")

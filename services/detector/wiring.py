@@ -1,5 +1,6 @@
 """How the parts of the detector are put together."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import redis
@@ -16,7 +17,7 @@ from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import Site
 
 # The consumer group of all detectors.
 GROUP = "railwatch-detector"
@@ -35,6 +36,7 @@ def incarnation_of(settings: Settings, client: redis.Redis) -> Incarnation:
 
 def tile_worker(
     settings: Settings,
+    sites: Mapping[str, Site],
     client: redis.Redis,
     incarnation: Incarnation,
     blobs: BlobStore,
@@ -42,7 +44,6 @@ def tile_worker(
     progress: Progress,
 ) -> Worker[TileEvent]:
     """Tiles in, counts out. While state is lost, they wait: they would be counted without their baselines."""
-    sites = known_sites(settings.sites.dir).sites
     unregistered = UnregisteredLooks(client)
     detector = settings.detector
     renewals = renewals_over(sites, blobs, client, detector.max_pixels)

@@ -3,7 +3,7 @@
 from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.polling import run_sources
-from railwatch.services.ingest.wiring import kafka_answers, make_intake, senders, sources
+from railwatch.services.ingest.wiring import Broker, make_intake, senders, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.eviction import refuse_eviction
@@ -27,9 +27,10 @@ def run() -> None:
     progress = Progress()
     intake = make_intake(settings, client, blobs, publisher)
     needs = {
-        "kafka": lambda: kafka_answers(settings.kafka),
+        "kafka": Broker(settings.kafka).ready,
         "redis": lambda: ready(client),
         "blobs": blobs.takes_writes,
+        "sites": lambda: bool(intake.sites.sites),
     }
 
     app = make_app(intake, senders(settings), progress, needs)

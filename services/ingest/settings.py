@@ -25,6 +25,7 @@ class SceneSettings(Group):
 
     Attributes:
         max_bytes: largest file.
+        spool_bytes: what the temporary files of all scenes on their way in may have together. Others are put off.
         max_pixels: largest raster, width times height. The header is enough to refuse a larger one.
         gsd_min_m: finest ground sample distance.
         gsd_max_m: coarsest ground sample distance; above 1.3 m, metres of track are measured and no cars are counted.
@@ -35,6 +36,7 @@ class SceneSettings(Group):
     """
 
     max_bytes: int = Field(default=4 * 1024**3, gt=0)
+    spool_bytes: int = Field(default=8 * 1024**3, gt=0)
     max_pixels: int = Field(default=4_000_000_000, gt=0)
     gsd_min_m: float = Field(default=0.1, gt=0)
     gsd_max_m: float = Field(default=4.0, gt=0)
@@ -105,4 +107,10 @@ class Settings(ServiceSettings):
     def _somebody_may_push(self) -> Self:
         if self.tokens.file is None and not self.ingest.tokens:
             raise ValueError("RAILWATCH_TOKENS_FILE must name a file of tokens, or RAILWATCH_INGEST_TOKENS hold some")
+        return self
+
+    @model_validator(mode="after")
+    def _a_scene_fits_into_the_spool(self) -> Self:
+        if self.scenes.spool_bytes < self.scenes.max_bytes:
+            raise ValueError("RAILWATCH_SCENES_SPOOL_BYTES must be at least RAILWATCH_SCENES_MAX_BYTES")
         return self

@@ -1,13 +1,17 @@
 """Puts the parts of ingest together."""
 
-import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import redis
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
+from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
@@ -16,6 +20,8 @@ from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.client import connection
+from railwatch.shared.events import TileEvent
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import known_sites
 
@@ -27,6 +33,7 @@ def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publi
         settings.scenes,
         blobs,
         Claims(client),
+        Spool(settings.scenes.spool_bytes),
         publisher.publish,
         settings.ingest.baselines_from,
     )
@@ -49,13 +56,23 @@ def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
         yield Source("stac", PolledCatalogue(settings.stac, intake).poll, settings.stac.poll_s)
 
 
-def kafka_answers(settings: KafkaSettings) -> bool:
-    """Whether a broker can be reached."""
-    for server in settings.bootstrap_servers.split(","):
-        host, _, port = server.rpartition(":")
+class Broker:
+    """Asks Kafka whether it answers and has the topic of tiles. One thread asks at a time."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._consumer: Any = None
+
+    def ready(self) -> bool:
+        """Whether it does."""
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
-        except OSError:
-            continue
-        return True
-    return False
+            self._consumer = self._consumer or KafkaConsumer(
+                **connection(self._settings), enable_auto_commit=False, allow_auto_create_topics=False
+            )
+            return self._settings.prefix + TileEvent.TOPIC in self._consumer.topics()
+        except (KafkaError, OSError):
+            failed, self._consumer = self._consumer, None
+            if failed:
+                with suppress(KafkaError):
+                    failed.close(autocommit=False)
+            return False

@@ -1,6 +1,7 @@
 """Publishing: an event is published when the broker has acknowledged it, and not before."""
 
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -20,12 +21,14 @@ class Publisher:
 
     It connects when it first has an event to send. After a failure it throws the producer away, and the next call makes
     a new one. An idempotent producer does not always recover by itself if it lost a batch or if the broker forgot it.
+    While Kafka is away, all who publish wait for the same attempt to connect, and fail with it.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._producer: Any = None
+        self._connecting: Future[Any] | None = None
 
     def publish(self, *events: Event) -> None:
         """Publish the events, and return when the broker has acknowledged all of them.
@@ -69,9 +72,25 @@ class Publisher:
 
     def _connected(self) -> Any:
         with self._lock:
-            if self._producer is None:
-                self._producer = make_producer(self._settings)
-            return self._producer
+            if self._producer is not None:
+                return self._producer
+            connecting, first = self._connecting or Future(), self._connecting is None
+            self._connecting = connecting
+        if first:
+            self._connect(connecting)
+        return connecting.result()
+
+    def _connect(self, connecting: Future[Any]) -> None:
+        try:
+            producer = make_producer(self._settings)
+        except BaseException as error:
+            with self._lock:
+                self._connecting = None
+            connecting.set_exception(error)
+        else:
+            with self._lock:
+                self._producer, self._connecting = producer, None
+            connecting.set_result(producer)
 
     def _replace(self, failed: Any) -> None:
         """Let the next call make a new producer, unless another thread has done so already."""

@@ -28,6 +28,8 @@ class DeadLetter(Event):
         original: the place of the record in Kafka; null if there was no record, as for a rejected upload.
         headers: the record's headers as text; bytes that are not UTF-8 are replaced.
         value_base64: the record's value; null above 256 KiB, or if there was no record.
+        content: an id of what was refused, derived from its bytes or from what is known of them; null if there was a
+            record.
         sender: name of the token with which it was pushed; null if it was not pushed, or if the token has no name.
     """
 
@@ -41,13 +43,19 @@ class DeadLetter(Event):
     original: Coordinates | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     value_base64: str | None = None
+    content: str | None = None
     sender: Slug | None = None
 
     @property
     def id(self) -> str:
-        """From the service, the reason and the record's coordinates, or the subject where there is no record."""
-        where = self.original.model_dump_json() if self.original else self.subject
-        return derived_id(self.TYPE, self.service, self.reason, where)
+        """From the service, the reason and the record's coordinates; without a record, what was refused, by whom sent.
+
+        So two files of one name have a letter each, and the same file again has the same letter.
+        """
+        where = [self.original.model_dump_json()] if self.original else [self.subject]
+        if self.content:
+            where += [self.content, self.sender or ""]
+        return derived_id(self.TYPE, self.service, self.reason, *where)
 
     @property
     def key(self) -> str:

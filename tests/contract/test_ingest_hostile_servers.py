@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from railwatch.services.ingest.scenes import fetch
 from railwatch.services.ingest.scenes.assets import fetched
+from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings, StacSettings
 from railwatch.services.ingest.sources import pages
 from railwatch.services.ingest.sources.stac import PolledCatalogue
@@ -29,6 +30,7 @@ from tests.support.stac_api import StacApi, running
 
 SECRET = "the-secret-of-the-api"
 NEVER = threading.Event()
+SPOOL = Spool(10_000_000)
 
 
 @pytest.fixture
@@ -162,7 +164,7 @@ def test_an_asset_that_drips_is_given_up(first: bytes, then: bytes, monkeypatch:
     monkeypatch.setattr(fetch, "BEGIN_WITHIN_S", 0.5)
     with rude_server(partial(drip, first=first, then=then)) as url:
         root = url.removesuffix("/hook")
-        with pytest.raises(TransientError), fetched(f"{root}/a.tif", SceneSettings(asset_roots=(root,))):
+        with pytest.raises(TransientError), fetched(f"{root}/a.tif", SceneSettings(asset_roots=(root,)), SPOOL):
             pass
 
 
@@ -175,7 +177,7 @@ def test_an_api_that_drips_is_given_up(desk: Desk, first: bytes, then: bytes, mo
 
 def test_a_body_that_comes_at_a_fair_rate_is_taken(api: StacApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "MIN_BYTES_PER_S", 1)
-    with fetched(f"{api.url}/scene.tif", SceneSettings(asset_roots=(api.url,))) as path:
+    with fetched(f"{api.url}/scene.tif", SceneSettings(asset_roots=(api.url,)), SPOOL) as path:
         assert path.read_bytes() == api.scene
 
 

@@ -574,4 +574,4 @@ def test_a_refusal_that_cannot_be_told_is_offered_again(desk: Desk, monkeypatch:
     def refused() -> Receipt:
         raise UnprocessableError("file-missing", "There is none.")
 
-    assert offer(desk.intake(), "a", "directory", refused) is None
+    assert offer(desk.intake(), "a", "its id", "directory", refused) is None

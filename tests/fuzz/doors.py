@@ -118,7 +118,7 @@ def by_item(at: Room, scene: bytes, mask: bytes | None = None, document: Any = N
     good = item(f"file://{at.directory}/scene.tif", f"file://{at.directory}/mask.tif")
     with capture_logs() as lines:
         intake = at.desk.intake()
-        offer(intake, "item", "stac", lambda: take_item(intake, good if document is None else document, None, "stac"))
+        offer(intake, "item", "its id", "stac", lambda: take_item(intake, document or good, None, "stac"))
     no_traceback(lines)
     return published(at, scene) if at.desk.tiles else refused(at)
 

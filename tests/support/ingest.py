@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
+from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
@@ -71,7 +72,8 @@ class Desk:
         self.origins.append(current_lineage())
 
     def intake(self) -> Intake:
-        return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish, ("directory", "bucket"))
+        spool = Spool(self.limits.spool_bytes)
+        return Intake(self.sites, self.limits, self.blobs, self.claims, spool, self.publish, ("directory", "bucket"))
 
     def app(self, tokens: Tokens = ANYONE) -> FastAPI:
         return make_app(self.intake(), tokens, Progress(), {})

@@ -1,34 +1,39 @@
 """The HTTP API: `POST /v1/scenes`."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from functools import partial
+from threading import Event, Semaphore
+from typing import Annotated
 
 import structlog
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.http import openapi
 from railwatch.services.ingest.http.problems import problem_response, unavailable_response
-from railwatch.services.ingest.http.upload import Upload, read_upload
+from railwatch.services.ingest.http.upload import Upload, uploaded
 from railwatch.services.ingest.scenes.arrival import arriving
-from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled, take_item
+from railwatch.services.ingest.scenes.assets import take_item
 from railwatch.services.ingest.scenes.intake import Intake
-from railwatch.services.ingest.scenes.metadata import read_metadata
+from railwatch.services.ingest.scenes.metadata import is_stac_item, parse_json, read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.admission import admitted
 from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import problem, service_app
 from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
-# Scenes that are pushed at the same time, or fetched for an item that is. So a slow server holds up no other scene.
+# Scenes that are pushed at the same time. More are put off before anything of them is read.
+PUSHES_IN_HAND = 16
+# Of these, scenes that are checked, or fetched for an item. So a slow server holds up no other scene.
 PUSHES_AT_ONCE = 8
 
 log = structlog.get_logger()
@@ -43,8 +48,11 @@ def make_app(intake: Intake, tokens: Tokens, progress: Progress, ready: Mapping[
     @app.exception_handler(UnprocessableError)
     async def refused(request: Request, error: UnprocessableError) -> Response:
         subject = getattr(request.state, "subject", "request")
+        # What was not read is told apart by what is known of it.
+        known = derived_id(error.detail, request.headers.get("content-length"))
+        content = getattr(request.state, "content", known)
         try:
-            await to_thread.run_sync(intake.refuse, error, subject, SOURCE, request.state.sender)
+            await to_thread.run_sync(intake.refuse, error, subject, content, SOURCE, request.state.sender)
         except TransientError as away:
             return deferred(request, away)
         return problem_response(error.reason, error.detail)
@@ -70,7 +78,7 @@ def make_app(intake: Intake, tokens: Tokens, progress: Progress, ready: Mapping[
 def scenes_router(intake: Intake, tokens: Tokens) -> APIRouter:
     """The route by which scenes are pushed."""
     router = APIRouter(tags=["scenes"])
-    at_once = CapacityLimiter(PUSHES_AT_ONCE)
+    in_hand, at_once = Semaphore(PUSHES_IN_HAND), CapacityLimiter(PUSHES_AT_ONCE)
 
     @router.post(
         "/v1/scenes",
@@ -90,30 +98,76 @@ def scenes_router(intake: Intake, tokens: Tokens) -> APIRouter:
         ] = None,
     ) -> Receipt:
         request.state.sender = sender
-        with arriving(SOURCE, request.headers.get("traceparent", "")):
-            upload = await read_upload(request, intake.limits.max_bytes)
-            try:
-                receipt = await to_thread.run_sync(_take, intake, upload, asset, sender, limiter=at_once)
-            finally:
-                upload.close()
+        with arriving(SOURCE, request.headers.get("traceparent", "")), _place(in_hand):
+            async with uploaded(request, intake.limits.max_bytes, intake.spool) as upload:
+                receipt = await _while_wanted(request, partial(_take, intake, request, upload, asset), at_once)
         response.status_code = 201 if receipt.published else 200
         return receipt
 
     return router
 
 
-def _take(intake: Intake, upload: Upload, asset: str | None, sender: Holder) -> Receipt:
-    file = upload.file
-    if file is None:
-        return take_item(intake, upload.document, asset, SOURCE, sender)
-    metadata = read_metadata(upload.document, datetime.now(UTC), asset)
-    with ExitStack() as stack:
-        path = stack.enter_context(_spooled(file, intake))
-        masks = [
-            MaskFile(stack.enter_context(_spooled(mask, intake)), name, meaning_of(name)) for name, mask in upload.masks
-        ]
-        return intake.take(path, metadata, SOURCE, masks, sender)
+@contextmanager
+def _place(places: Semaphore) -> Iterator[None]:
+    """A block that has one of the places.
+
+    Raises:
+        TransientError: there is none.
+    """
+    if not places.acquire(blocking=False):
+        raise TransientError("Too many scenes are coming in now.")
+    try:
+        yield
+    finally:
+        places.release()
 
 
-def _spooled(file: BinaryIO, intake: Intake) -> AbstractContextManager[Path]:
-    return spooled(iter(lambda: file.read(CHUNK_BYTES), b""), intake.limits.max_bytes)
+async def _while_wanted(
+    request: Request, take: Callable[[Callable[[], None]], Receipt], limiter: CapacityLimiter
+) -> Receipt:
+    """Takes a scene in a thread, unless its sender goes away before it is its turn.
+
+    Raises:
+        ClientDisconnect: the sender has gone.
+    """
+    gone = Event()
+
+    def its_turn() -> None:
+        if gone.is_set():
+            raise ClientDisconnect
+
+    with CancelScope() as waiting:
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            waiting.cancel()
+
+        watching = asyncio.create_task(watch())
+        try:
+            return await to_thread.run_sync(take, its_turn, limiter=limiter)
+        finally:
+            watching.cancel()
+    raise ClientDisconnect
+
+
+def _take(intake: Intake, request: Request, upload: Upload, asset: str | None, its_turn: Callable[[], None]) -> Receipt:
+    sender: Holder = request.state.sender
+    try:
+        document = parse_json(upload.text)
+        if upload.file is not None:
+            metadata = read_metadata(document, datetime.now(UTC), asset)
+            masks = [MaskFile(path, name, meaning_of(name)) for name, path in upload.masks]
+            return intake.take(upload.file, metadata, SOURCE, masks, sender, its_turn)
+        request.state.subject = str(document.get("id", "item"))
+        if not is_stac_item(document):
+            raise UnprocessableError(
+                "stac-item-invalid",
+                "A JSON body must be a STAC Item; our own metadata comes with its file, as multipart.",
+            )
+        its_turn()
+        return take_item(intake, document, asset, SOURCE, sender, its_turn)
+    except UnprocessableError:
+        request.state.content = upload.content
+        raise

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,10 +16,11 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.fetch import MAX_REDIRECTS, TooManyRedirectsError, TooSlowError, fetch
-from railwatch.services.ingest.scenes.intake import Intake, too_large
+from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.items import mask_assets, scene_asset
 from railwatch.services.ingest.scenes.metadata import MAX_REMARK, read_item, scaled
 from railwatch.services.ingest.scenes.receipts import Receipt
+from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.access import Holder
 from railwatch.shared.errors import TransientError, UnprocessableError
@@ -35,7 +35,12 @@ ENCODED_TWICE = re.compile(r"%(2e|2f|5c)", re.IGNORECASE)
 
 
 def take_item(
-    intake: Intake, document: dict[str, Any], asset: str | None, source: str, sender: Holder | None = None
+    intake: Intake,
+    document: dict[str, Any],
+    asset: str | None,
+    source: str,
+    sender: Holder | None = None,
+    its_turn: Callable[[], None] = lambda: None,
 ) -> Receipt:
     """Publishes the tiles of the scene that a STAC Item describes.
 
@@ -45,6 +50,7 @@ def take_item(
         asset: name of the asset to take, where the item has several GeoTIFFs.
         source: where the item comes in.
         sender: who pushed the item; null if it comes from another source.
+        its_turn: called when its files are here and it has waited for others. What it raises ends the work.
 
     Raises:
         UnprocessableError: the item or its scene is refused.
@@ -53,17 +59,17 @@ def take_item(
     described = read_item(document, datetime.now(UTC))
     metadata = scaled(described, document, asset)
     with ExitStack() as stack:
-        path = stack.enter_context(fetched(scene_href(described.item, asset), intake.limits))
+        path = stack.enter_context(fetched(scene_href(described.item, asset), intake.limits, intake.spool))
         masks = []
         for name, meaning in mask_assets(described.item, scene_asset(described.item, asset)):
             try:
-                mask = stack.enter_context(fetched(_href(described.item.assets[name]), intake.limits))
+                mask = stack.enter_context(fetched(_href(described.item.assets[name]), intake.limits, intake.spool))
             except UnprocessableError as error:
                 remark = plain(f"The mask `{name}` is not used. {error.detail}", MAX_REMARK)
                 metadata = metadata.model_copy(update={"remarks": (*metadata.remarks, remark)})
             else:
                 masks.append(MaskFile(mask, name, meaning))
-        return intake.take(path, metadata, source, masks, sender)
+        return intake.take(path, metadata, source, masks, sender, its_turn)
 
 
 def scene_href(item: pystac.Item, asset: str | None = None) -> str:
@@ -86,58 +92,24 @@ def _href(found: pystac.Asset) -> str:
 
 
 @contextmanager
-def fetched(href: str, limits: SceneSettings) -> Iterator[Path]:
+def fetched(href: str, limits: SceneSettings, spool: Spool) -> Iterator[Path]:
     """The asset as a local file. A file that was brought here is removed afterwards.
 
     Raises:
         UnprocessableError: `asset-refused`, `asset-not-found` or `scene-too-large`.
-        TransientError: the asset's server does not answer.
+        TransientError: the asset's server does not answer, or there is no room in the spool.
     """
     _check_allowed(href, limits)
     match urlsplit(href).scheme:
         case "file":
             yield _local(href, limits)
         case "s3":
-            with spooled(_s3_chunks(href), limits.max_bytes) as path:
+            with spool.spooled(_s3_chunks(href), limits.max_bytes) as path:
                 yield path
         case _:
-            with _spool(limits.max_bytes) as (path, write):
+            with spool.file(limits.max_bytes) as (path, write):
                 _fetch(href, limits, write)
                 yield path
-
-
-@contextmanager
-def spooled(chunks: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
-    """Bytes as a temporary file. The limit holds while they come in.
-
-    Raises:
-        UnprocessableError: `scene-too-large`.
-        TransientError: the disk is full.
-    """
-    with _spool(max_bytes) as (path, write):
-        for chunk in chunks:
-            write(chunk)
-        yield path
-
-
-@contextmanager
-def _spool(max_bytes: int) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
-    """A temporary file, and what writes it. Both raise what `spooled` raises."""
-    size_bytes = 0
-
-    def write(chunk: bytes) -> None:
-        nonlocal size_bytes
-        size_bytes += len(chunk)
-        if size_bytes > max_bytes:
-            raise too_large(max_bytes)
-        try:
-            file.write(chunk)
-            file.flush()
-        except OSError as error:
-            raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
-
-    with tempfile.NamedTemporaryFile(prefix="railwatch-", suffix=".tif") as file:
-        yield Path(file.name), write
 
 
 def allowed(href: str, roots: Iterable[str]) -> bool:

@@ -19,6 +19,7 @@ from railwatch.services.ingest.scenes.permission import OTHER_SITES, check_role,
 from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site_receipt
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
+from railwatch.services.ingest.scenes.spool import Spool, too_large
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.scenes.times import check_daylight
 from railwatch.services.ingest.settings import SceneSettings
@@ -61,6 +62,7 @@ class Intake:
         limits: what a scene may be.
         blobs: where tiles are stored.
         claims: which scenes were taken.
+        spool: where scenes lie on their way in.
         publish: sends events, and returns when the broker has acknowledged them all.
         baselines_from: the sources whose scenes may be baselines. A sender's token decides for what is pushed.
         at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
@@ -70,6 +72,7 @@ class Intake:
     limits: SceneSettings
     blobs: BlobStore
     claims: Claims
+    spool: Spool
     publish: Callable[..., None]
     baselines_from: Collection[str] = ()
     at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
@@ -81,6 +84,7 @@ class Intake:
         source: str,
         masks: Sequence[MaskFile] = (),
         sender: Holder | None = None,
+        its_turn: Callable[[], None] = lambda: None,
     ) -> Receipt:
         """Publishes the tiles of a scene that lies in a local file.
 
@@ -92,6 +96,7 @@ class Intake:
             source: where it comes in.
             masks: its provider's masks. One that cannot be used is left out with a remark.
             sender: who pushed it; null if it comes from another source.
+            its_turn: called when the scene has waited for others. What it raises ends the work.
 
         Raises:
             UnprocessableError: the scene is refused.
@@ -102,8 +107,9 @@ class Intake:
         if size_bytes > self.limits.max_bytes:
             raise too_large(self.limits.max_bytes)
         with self.at_work, metrics.INGEST_SECONDS.labels(source=source).time():
-            sha256 = _digest(path)
-            known = tuple(f"{_digest(mask.path)} {mask.meaning}" for mask in masks)
+            its_turn()
+            sha256 = sha256_of(path)
+            known = tuple(f"{sha256_of(mask.path)} {mask.meaning}" for mask in masks)
             arrival = Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, sender, known)
             with open_scene(path, self.limits) as scene:
                 receipt = self._publish(scene, arrival, masks)
@@ -115,8 +121,17 @@ class Intake:
             log.warning("scene has a remark", scene=receipt.scene, source=source, remark=remark)
         return receipt
 
-    def refuse(self, error: UnprocessableError, subject: str, source: str, sender: Holder | None = None) -> None:
+    def refuse(
+        self, error: UnprocessableError, subject: str, content: str, source: str, sender: Holder | None = None
+    ) -> None:
         """Publishes the dead letter of a scene that is refused. Its subject is cleaned and clipped.
+
+        Args:
+            error: why it is refused.
+            subject: its name.
+            content: an id of what is refused, so that two files of one name have a letter each.
+            source: where it came in.
+            sender: who pushed it; null if it came from another source.
 
         Raises:
             TransientError: the broker is away, and there is no dead letter yet.
@@ -129,6 +144,7 @@ class Intake:
                 reason=error.reason,
                 detail=error.detail,
                 subject=subject,
+                content=content,
                 sender=sender.name if sender else None,
             )
         )
@@ -226,11 +242,7 @@ class Intake:
         )
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """A file's checksum."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def too_large(max_bytes: int) -> UnprocessableError:
-    """The fault of a file that is larger than allowed."""
-    return UnprocessableError("scene-too-large", f"The file is larger than {max_bytes} bytes; cut it to the sites.")

@@ -14,7 +14,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
-from railwatch.services.ingest.scenes.assets import CHUNK_BYTES, spooled
+from railwatch.services.ingest.scenes.assets import CHUNK_BYTES
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
@@ -82,7 +82,7 @@ class WatchedBucket:
 
     def _spooled(self, name: str) -> AbstractContextManager[Path]:
         chunks = obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES)
-        return spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes)
+        return self._intake.spool.spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes)
 
     def _start_of(self, name: str) -> bytes:
         """An object's bytes; of one that is too long for metadata, enough to see that."""

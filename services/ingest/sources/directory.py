@@ -113,10 +113,12 @@ class WatchedDirectory:
         return stamps
 
     def _settle(self, version: Version, now: float) -> None:
-        pair, _ = version
+        pair, stamps = version
         if None in pair and now - self._since[pair.subject] < self._partner_within_s:
             return
-        outcome = self._settled.get(version) or offer(self._intake, pair.subject, SOURCE, partial(self._take, pair))
+        outcome = self._settled.get(version) or offer(
+            self._intake, pair.subject, derived_id(*stamps), SOURCE, partial(self._take, pair)
+        )
         if outcome is None:
             return
         self._settled[version] = outcome

@@ -25,7 +25,7 @@ TOLD_AGAIN_AFTER = timedelta(days=1)
 
 
 def offer(
-    intake: Intake, subject: str, source: str, take: Callable[[], Receipt], told: str | None = None
+    intake: Intake, subject: str, content: str, source: str, take: Callable[[], Receipt], told: str | None = None
 ) -> Receipt | UnprocessableError | None:
     """Takes a scene or refuses it for good; null means that it must be offered again later. It raises nothing.
 
@@ -35,6 +35,7 @@ def offer(
     Args:
         intake: takes the scene.
         subject: its name in dead letters and logs.
+        content: an id of what it is, for its dead letter.
         source: where it comes in.
         take: what takes it.
         told: the reason of its last dead letter, which is not told again.
@@ -55,7 +56,7 @@ def offer(
         if refusal.reason == told:
             metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
         else:
-            intake.refuse(refusal, subject, source)
+            intake.refuse(refusal, subject, content, source)
         return refusal
     except (TransientError, OSError) as error:
         log.warning("scene deferred", subject=subject, source=source, detail=str(error))
@@ -82,7 +83,7 @@ def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[
         return
     letter = derived_id("letter", note)
     told = intake.claims.get(letter)
-    outcome = offer(intake, subject, source, take, told)
+    outcome = offer(intake, subject, note, source, take, told)
     if not isinstance(outcome, UnprocessableError) or outcome.reason not in MAY_PASS:
         if outcome is not None:
             intake.claims.put(note, "settled")

@@ -1,5 +1,6 @@
 """What a service answers to probes."""
 
+import threading
 from functools import partial
 
 import httpx
@@ -7,11 +8,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from railwatch.shared import health
 from railwatch.shared.bus import metrics
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
+from tests.support.bus import PATIENCE_S, eventually
 
 
 def client(progress: Progress, ready: dict[str, bool], alive_within_s: float = 60.0) -> TestClient:
@@ -47,6 +50,30 @@ def test_readyz_names_what_is_missing() -> None:
     answer = client(Progress(), {"kafka": True, "redis": False, "blobs": False}).get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "missing": ["redis", "blobs"]}
+
+
+def test_a_dependency_that_hangs_is_missing_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_WITHIN_S", 0.5)
+    asked, go_on = [], threading.Event()
+
+    def hang() -> bool:
+        asked.append(1)
+        return go_on.wait(PATIENCE_S)
+
+    app = FastAPI()
+    app.include_router(health_router("ingest", Progress(), {"kafka": lambda: True, "redis": hang}))
+    with TestClient(app) as probe:
+        for _ in range(3):
+            assert probe.get("/readyz").json()["missing"] == ["redis"]
+        assert len(asked) == 1
+        go_on.set()
+        eventually(lambda: probe.get("/readyz").is_success, "it answers again")
+
+
+def test_a_question_that_fails_is_a_no() -> None:
+    app = FastAPI()
+    app.include_router(health_router("ingest", Progress(), {"kafka": lambda: bool(1 / 0)}))
+    assert TestClient(app).get("/readyz").json()["missing"] == ["kafka"]
 
 
 def test_metrics_are_served_in_prometheus_format() -> None:
