@@ -33,9 +33,9 @@ def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publi
         settings.scenes,
         blobs,
         Claims(client),
-        Spool(settings.scenes.spool_bytes),
         publisher.publish,
         settings.ingest.baselines_from,
+        Spool(settings.scenes.spool_bytes),
     )
 
 

@@ -18,7 +18,6 @@ from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import read_metadata
-from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import CountEvent, Event, TileEvent
@@ -50,7 +49,6 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
         SceneSettings(),
         blobs,
         Claims(client),
-        Spool(10**9),
         lambda *events: published.extend(events),
         baselines_from={"api"},
     )

@@ -73,7 +73,7 @@ class Desk:
 
     def intake(self) -> Intake:
         spool = Spool(self.limits.spool_bytes)
-        return Intake(self.sites, self.limits, self.blobs, self.claims, spool, self.publish, ("directory", "bucket"))
+        return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish, ("directory", "bucket"), spool)
 
     def app(self, tokens: Tokens = ANYONE) -> FastAPI:
         return make_app(self.intake(), tokens, Progress(), {})

@@ -62,9 +62,9 @@ class Intake:
         limits: what a scene may be.
         blobs: where tiles are stored.
         claims: which scenes were taken.
-        spool: where scenes lie on their way in.
         publish: sends events, and returns when the broker has acknowledged them all.
         baselines_from: the sources whose scenes may be baselines. A sender's token decides for what is pushed.
+        spool: where scenes lie on their way in.
         at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
     """
 
@@ -72,9 +72,9 @@ class Intake:
     limits: SceneSettings
     blobs: BlobStore
     claims: Claims
-    spool: Spool
     publish: Callable[..., None]
     baselines_from: Collection[str] = ()
+    spool: Spool = field(default_factory=lambda: Spool(SceneSettings().spool_bytes))
     at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
 
     def take(
