@@ -14,6 +14,7 @@ dead letter of what they were handling.
 """
 
 import re
+from typing import Self
 
 from railwatch.shared.text import plain
 
@@ -71,6 +72,10 @@ class UnprocessableError(RailwatchError):
         self.reason = reason
         self.detail = plain(detail, MAX_DETAIL)
         super().__init__(self.detail)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """How it is pickled, to be raised in another process."""
+        return type(self), (self.reason, self.detail)
 
 
 class ConfigurationError(RailwatchError):

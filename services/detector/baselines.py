@@ -8,7 +8,7 @@ Every change is an event (`BaselineEvent`). It is written together with the chan
 published. Everything in Redis can be made again from the topics (`rebuild`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Literal
@@ -150,8 +150,8 @@ class Baselines:
             with redis_errors():
                 self._redis.hdel(_unpublished_key(), event.id)
 
-    def restore(self, site: str, tile: str, versions: Versions, looks: list[CountEvent]) -> None:
-        """Replaces the stored history of a tile's baselines, and the decisions about its looks.
+    def restore(self, site: str, tile: str, versions: Versions) -> None:
+        """Replaces the stored history of a tile's baselines.
 
         Raises:
             TransientError: Redis is away.
@@ -162,9 +162,26 @@ class Baselines:
             change.delete(name)
             if stored:
                 change.hset(name, mapping=stored)
-            for look in looks:
-                change.set(_decision_key(look), look.baseline.version if look.baseline else 0, ex=REMEMBER)
             change.execute()
+
+    def remember(self, decisions: Iterable[tuple[CountEvent, int]]) -> None:
+        """Notes which number looks were counted against, whatever was noted before.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        with redis_errors(), self._redis.pipeline() as change:
+            for look, number in decisions:
+                change.set(_decision_key(look), number, ex=REMEMBER)
+            change.execute()
+
+    def unpublished_of(self, site: str, tile: str) -> list[BaselineEvent]:
+        """The events of one tile that were not published yet.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        return [event for event in self.unpublished() if (event.site, event.tile) == (site, tile)]
 
 
 def holds_state(client: redis.Redis) -> bool:

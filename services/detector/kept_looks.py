@@ -5,8 +5,7 @@ from typing import Any
 
 import redis
 
-from railwatch.services.detector.composites.looks import GoodLook
-from railwatch.services.detector.composites.renewing import MOST_LOOKS, is_due
+from railwatch.services.detector.composites.looks import MOST_LOOKS, GoodLook, in_order, is_due
 from railwatch.shared.state import key, redis_errors
 
 
@@ -40,7 +39,7 @@ class KeptLooks:
         """
         with redis_errors():
             stored: list[str] = self._redis.hvals(_looks_key(site, tile))
-        return sorted(map(GoodLook.model_validate_json, stored), key=_order)
+        return sorted(map(GoodLook.model_validate_json, stored), key=in_order)
 
     def considered(self, site: str, tile: str) -> frozenset[str]:
         """Checksums of the looks that the last composite could be made of.
@@ -96,10 +95,6 @@ class KeptLooks:
             name: str | None = self._redis.spop(_fresh_key())
         site, _, tile = (name or "").partition("/")
         return (site, tile) if name else None
-
-
-def _order(look: GoodLook) -> tuple[object, str]:
-    return look.observed_at, look.image.sha256
 
 
 def _looks_key(site: str, tile: str) -> str:

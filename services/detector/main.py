@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.wiring import incarnation_of, tile_worker
+from railwatch.services.detector.wiring import incarnation_of, processes_of, tile_worker
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.eviction import refuse_eviction
@@ -28,13 +28,16 @@ def run() -> None:
     publisher = Publisher(settings.kafka)
     progress = Progress()
     sites = known_sites(settings.sites.dir).sites
-    tiles = tile_worker(settings, sites, client, incarnation, blobs, publisher, progress)
+    processes = processes_of(settings)
+    processes.start()
+    tiles = tile_worker(settings, sites, client, incarnation, blobs, publisher, processes, progress)
     needs = {
         "kafka": tiles.ready,
         "redis": lambda: ready(client),
         "state": incarnation.intact,
         "blobs": blobs.takes_writes,
         "sites": lambda: bool(sites),
+        "processes": processes.can_start,
     }
 
     app = FastAPI(title="Railwatch detector")
@@ -42,3 +45,4 @@ def run() -> None:
     with serve(app, settings.http):
         tiles.run(stop_on_signal())
     publisher.close()
+    processes.stop()

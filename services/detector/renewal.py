@@ -1,22 +1,20 @@
 """Renewing baselines from the looks that were kept, and telling of it.
 
 What becomes of a tile's baseline follows from its looks in their order, whichever process does it and when. The service
-does not renew baselines by itself yet: a person asks for a composite (`railwatch baseline rebuild`).
+does not renew baselines by itself yet: a person asks for a composite (`railwatch baseline rebuild`). So the science is
+imported only when one is made.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
 
 from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
-from railwatch.services.detector.composites.renewing import METHOD, Renewal, renew
-from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
-from railwatch.services.detector.imagery.margins import trimmed
-from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.kept_looks import KeptLooks
 from railwatch.services.detector.outdated import OutdatedBaselines
 from railwatch.shared.blobs import BlobStore
@@ -28,6 +26,10 @@ from railwatch.shared.sites import Cell, Site
 
 # Reasons of a baseline that stays.
 NOT_BETTER, OPERATOR_STANDS, TOO_FEW = "not-better", "operator-stands", "too-few-fit"
+
+if TYPE_CHECKING:
+    from railwatch.services.detector.composites.renewing import Renewal
+    from railwatch.services.detector.imagery.raster import Raster
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +60,7 @@ class Renewals:
     baselines: Baselines
     kept: KeptLooks
     outdated: OutdatedBaselines
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int
 
     def renew_if_due(self, site: Site, cell: Cell) -> None:
         """Renews a baseline if enough new looks were kept.
@@ -90,6 +92,8 @@ class Renewals:
         Raises:
             TransientError: the object store or Redis is away.
         """
+        from railwatch.services.detector.composites.renewing import renew
+
         versions = self.baselines.versions(site.id, cell.id)
         version = max(versions, default=0)
         current = versions.get(version)
@@ -126,7 +130,7 @@ class Renewals:
         tile: str,
         version: int,
         current: BaselineRef,
-        renewal: Renewal | None,
+        renewal: "Renewal | None",
         decision: Decision | None,
     ) -> BaselineEvent:
         why = TOO_FEW
@@ -149,8 +153,10 @@ class Renewals:
             before=renewal.before if renewal else None,
         )
 
-    def _stored(self, site: str, tile: str, version: int, renewal: Renewal) -> BaselineRef:
+    def _stored(self, site: str, tile: str, version: int, renewal: "Renewal") -> BaselineRef:
         """The composite in the object store. Its id follows from what it was merged from."""
+        from railwatch.services.detector.composites.renewing import METHOD
+
         return BaselineRef(
             id=derived_id("composite", METHOD, site, tile, *(look.sha256 for look in renewal.looks)),
             version=version,
@@ -161,8 +167,11 @@ class Renewals:
             looks=renewal.looks,
         )
 
-    def fetch(self, image: BlobRef) -> Raster:
+    def fetch(self, image: BlobRef) -> "Raster":
         """A picture from the object store."""
+        from railwatch.services.detector.imagery.geotiff import read_raster
+        from railwatch.services.detector.imagery.margins import trimmed
+
         return trimmed(read_raster(self.blobs.get(image), self.max_pixels))
 
 

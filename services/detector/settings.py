@@ -18,12 +18,16 @@ class DetectorSettings(Group):
 
     Attributes:
         max_pixels: largest tile, rows times columns. A larger one is refused from its header alone.
-        threads: tiles counted at the same time in this process. One more pays only with one more core.
+        threads: tiles counted at the same time, each in a process of its own. One more pays only with one more core.
+        memory_mb: memory that such a process may have, in megabytes (1,000,000 bytes). One that needs more dies.
+        time_s: how long a tile may take, in seconds. A process that takes longer is ended.
         recall_share: share of tiles, 0 to 1, that are counted a second time with known cars painted in.
     """
 
     max_pixels: int = Field(default=67_108_864, gt=0)
     threads: int = Field(default=1, ge=1, le=64)
+    memory_mb: int = Field(default=1_500, ge=300)
+    time_s: float = Field(default=240, gt=0, le=500)
     recall_share: float = Field(default=0.05, ge=0, le=1)
 
 

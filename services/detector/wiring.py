@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import redis
 
+from railwatch.services.detector.attempts import Attempts
 from railwatch.services.detector.baselines import holds_state
 from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.processes import Limits, Processes
 from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.services.detector.work import Calculator
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher, Timer, Worker
 from railwatch.shared.bus.offsets import has_worked
@@ -34,6 +37,13 @@ def incarnation_of(settings: Settings, client: redis.Redis) -> Incarnation:
     )
 
 
+def processes_of(settings: Settings) -> Processes:
+    """The processes that count."""
+    detector = settings.detector
+    limits = Limits(1_000_000 * detector.memory_mb, detector.time_s)
+    return Processes(detector.threads, settings.blobs, limits)
+
+
 def tile_worker(
     settings: Settings,
     sites: Mapping[str, Site],
@@ -41,6 +51,7 @@ def tile_worker(
     incarnation: Incarnation,
     blobs: BlobStore,
     publisher: Publisher,
+    calculator: Calculator,
     progress: Progress,
 ) -> Worker[TileEvent]:
     """Tiles in, counts out. While state is lost, they wait: they would be counted without their baselines."""
@@ -48,7 +59,15 @@ def tile_worker(
     detector = settings.detector
     renewals = renewals_over(sites, blobs, client, detector.max_pixels)
     handler = TileHandler(
-        sites, blobs, renewals.baselines, unregistered, renewals, detector.max_pixels, detector.recall_share
+        sites,
+        blobs,
+        calculator,
+        Attempts(client),
+        renewals.baselines,
+        unregistered,
+        renewals,
+        detector.max_pixels,
+        detector.recall_share,
     )
 
     def report() -> None:

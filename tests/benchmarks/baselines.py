@@ -13,17 +13,16 @@ from obstore.store import MemoryStore
 
 from railwatch.embedded import embedded_redis
 from railwatch.services.detector.counting import count_tile
-from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.services.detector.renewal import renewals_over
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import TileCount
 from railwatch.shared.events import CountEvent, TileEvent
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
+from tests.support.detector import counts_made, handler_over
 from tests.support.yard_year import YardYear, YearLook, yard_year
 
 FIRST_SEED = 930_000
@@ -66,7 +65,7 @@ def score(year: YardYear, redis_url: str) -> list[Scored]:
     client.flushall()
     sites = {year.site.id: year.site}
     renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    handler = TileHandler(sites, blobs, renewals.baselines, UnregisteredLooks(client), renewals)
+    handler = handler_over(renewals, client)
     (cell,) = year.site.cells()
     empty, first = read_raster(year.empty), None
     scored = []
@@ -75,7 +74,7 @@ def score(year: YardYear, redis_url: str) -> list[Scored]:
     for number, look in enumerate(year.looks):
         tile = read_raster(look.file)
         renewals.renew_if_due(year.site, cell)
-        (event,) = handler.handle(tile_event(year, look, blobs, number))
+        (event,) = counts_made(handler, tile_event(year, look, blobs, number))
         counts = {
             "first look": _count(year, tile, first, look) if first else event.result,
             "composite": event.result,

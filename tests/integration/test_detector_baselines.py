@@ -12,12 +12,10 @@ from typer.testing import CliRunner
 from railwatch.cli import app
 from railwatch.services.detector import metrics
 from railwatch.services.detector.decisions import Baseline
-from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.rebuild import rebuild_baselines
 from railwatch.services.detector.renewal import Decision, Renewals, renewals_over
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.read import read_topic
@@ -27,6 +25,7 @@ from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent
 from railwatch.shared.incarnation import rebuild_ends
 from railwatch.shared.settings import RedisSettings, load
 from railwatch.shared.state import connect
+from tests.support.detector import counts_made, handler_over
 from tests.support.yard_looks import good_look_of, tile_of, write_site, yard
 
 ANN = Decision("ann", "the first look was full of cars")
@@ -53,10 +52,6 @@ def baseline(renewals: Renewals) -> Baseline:
     return Baseline(renewals, yard()[0].site, cell)
 
 
-def handler_over(renewals: Renewals, client: redis.Redis) -> TileHandler:
-    return TileHandler(renewals.sites, renewals.blobs, renewals.baselines, UnregisteredLooks(client), renewals)
-
-
 def seen(renewals: Renewals, looks: int, origin: str = "first-good-look") -> None:
     """The first look is the baseline, and so many are kept."""
     renewals.baselines.adopt(tile_of(renewals.blobs, 0), origin, "ann", "an empty yard")  # type: ignore[arg-type]
@@ -80,7 +75,7 @@ def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_agai
     counted: list[CountEvent] = []
     for number in range(4):
         renewals.renew_if_due(yard()[0].site, cell)
-        counted += handler.handle(tile_of(blobs, number))
+        counted += counts_made(handler, tile_of(blobs, number))
 
     assert [event.baseline.version if event.baseline else 0 for event in counted] == [0, 1, 1, 2]
     composite = counted[3].baseline
@@ -88,7 +83,7 @@ def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_agai
     assert composite.origin == "composite"
     assert {look.scene for look in composite.looks} == {"look-1", "look-2", "look-3"}
     assert sum(look.share for look in composite.looks) == pytest.approx(1, abs=0.001)
-    again = [handler.handle(tile_of(blobs, number))[0] for number in range(4)]
+    again = [counts_made(handler, tile_of(blobs, number))[0] for number in range(4)]
     assert [event.id for event in again] == [event.id for event in counted]
     assert [event.result.count for event in again] == [event.result.count for event in counted]
 
@@ -180,7 +175,7 @@ def test_a_forgotten_baseline_leaves_its_versions_and_begins_anew(
 
     assert (event.version, event.baseline) == (2, None)
     assert renewals.kept.of("yard", "r0c0") == []
-    (counted,) = handler_over(renewals, client).handle(tile_of(blobs, 3))
+    (counted,) = counts_made(handler_over(renewals, client), tile_of(blobs, 3))
     assert counted.baseline is None
     assert counted.new_baseline is not None
     assert counted.new_baseline.version == 3

@@ -22,6 +22,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import CountEvent, TileEvent, TileRole
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
+from tests.support.detector import counts_made, handler_over
 from tests.support.geotiff import NoiseScene, cropped, read_tile
 from tests.support.rendered import Rendered, rendered, site_of, tile_event
 
@@ -43,13 +44,13 @@ def blobs() -> BlobStore:
 
 @pytest.fixture
 def handler(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
-    return handler_over(scene, client, blobs)
+    return handler_of(scene, client, blobs)
 
 
-def handler_over(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
+def handler_of(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
     sites = {"yard": site_of(scene)}
     renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    return TileHandler(sites, blobs, renewals.baselines, UnregisteredLooks(client), renewals)
+    return handler_over(renewals, client)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def given(blobs: BlobStore, scene: Rendered) -> TileEvent:
 
 
 def count(handler: TileHandler, event: TileEvent) -> CountEvent:
-    (counted,) = handler.handle(event)
+    (counted,) = counts_made(handler, event)
     return counted
 
 
@@ -301,7 +302,7 @@ def test_a_baseline_without_contrast_is_refused_to_the_operator(handler: TileHan
 
 def test_an_unreachable_redis_is_a_transient_error(scene: Rendered, blobs: BlobStore, first: TileEvent) -> None:
     nobody = connect(RedisSettings(url="redis://127.0.0.1:1"))
-    handler = handler_over(scene, nobody, blobs)
+    handler = handler_of(scene, nobody, blobs)
 
     with pytest.raises(TransientError, match="Redis"):
         handler.handle(first)

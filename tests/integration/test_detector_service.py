@@ -24,6 +24,7 @@ from railwatch.shared.events import CountEvent, DeadLetter, TileEvent, TileRole
 from railwatch.shared.settings import BlobSettings, KafkaSettings, load
 from railwatch.shared.state import connect
 from tests.support.bus import PATIENCE_S, eventually, topic_view
+from tests.support.geotiff import NoiseScene
 from tests.support.rendered import rendered, site_of, tile_event
 
 
@@ -148,6 +149,31 @@ def test_a_redis_that_is_emptied_costs_no_look_its_baseline(
         events = {event.scene: event for event in counts.events()}
     publisher.close()
     assert events["look-1"].baseline == events["look-0"].new_baseline is not None
+
+
+def test_a_tile_that_kills_what_counts_it_becomes_a_dead_letter_and_the_next_is_counted(
+    detector: Detector, kafka_settings: KafkaSettings
+) -> None:
+    wide = NoiseScene(width=6000, height=6000, bands=1)
+    pixels = wide.pixels()
+    pixels[:, :, 200:] = 90
+    poison = tile_event(detector.blobs, wide.geotiff(pixels, compress="deflate", tiled=True), day=0)
+    good = tile_event(detector.blobs, rendered("clear").baseline_file, day=1)
+    detector.environment["RAILWATCH_DETECTOR_MEMORY_MB"] = "330"
+    publisher = Publisher(kafka_settings)
+    publisher.publish(poison, good)
+    publisher.close()
+
+    with (
+        topic_view(kafka_settings, CountEvent) as counts,
+        topic_view(kafka_settings, DeadLetter) as dead,
+        detector.running(),
+    ):
+        eventually(lambda: counts.ids() and dead.events(), "one is given up, and the partition goes on")
+        (letter,) = dead.events()
+        assert letter.reason == "handler-died"
+        assert "It needed more than 330 MB of memory" in letter.detail
+        assert [event.scene for event in counts.events()] == ["look-1"]
 
 
 def pointers(state: redis.Redis, *looks: TileEvent) -> list[object]:

@@ -11,10 +11,8 @@ import redis
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Judgement, Rule
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.renewal import renewals_over
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import read_metadata
@@ -25,6 +23,7 @@ from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.sites import SiteCatalogue
 from railwatch.shared.state import connect
 from tests.support.clock import Clock
+from tests.support.detector import counts_made, handler_over
 from tests.support.geotiff import cropped
 from tests.support.rendered import rendered, site_of
 
@@ -65,9 +64,9 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
     push(scene.tile_file, 100)
     sites = {site.id: site}
     renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    detector = TileHandler(sites, blobs, renewals.baselines, UnregisteredLooks(client), renewals)
+    detector = handler_over(renewals, client)
     tiles = [event for event in published if isinstance(event, TileEvent)]
-    *frames, whole = [count for tile in tiles for count in detector.handle(tile)]
+    *frames, whole = [count for tile in tiles for count in counts_made(detector, tile)]
     return frames, whole
 
 

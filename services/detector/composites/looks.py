@@ -1,5 +1,6 @@
 """Good looks: those that may become a baseline, alone or merged with others."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +14,10 @@ LEAST_SUN_DEG = 15.0
 # Remarks that say nothing against a look. Others do: snow in which only the tracks are recognised, saturated ground, a
 # baseline that does not match.
 HARMLESS = frozenset({"bridge", "baseline-partial"})
+# Fewer looks than this are no composite.
+FEWEST_LOOKS = 3
+# The last so many good looks of a tile are kept for its composite. More make it no better, and hide what changed.
+MOST_LOOKS = 12
 # Decimals of a degree that are kept of a car's place: 0.1 m.
 PLACES = 6
 
@@ -53,6 +58,17 @@ def is_good(count: TileCount, sun: Sun) -> bool:
     )
 
 
+def is_due(kept: Collection[str], considered: Collection[str]) -> bool:
+    """Whether enough of the kept looks are new: half as many as were considered the last time.
+
+    Args:
+        kept: checksums of the good looks of a tile.
+        considered: checksums of the looks that the last attempt had; empty before the first.
+    """
+    new = len(set(kept) - set(considered))
+    return new >= max(1, len(considered) // 2 if considered else FEWEST_LOOKS)
+
+
 def good_look(scene: str, observed_at: datetime, image: BlobRef, count: TileCount) -> GoodLook:
     """What is remembered of a good look."""
     cars = (
@@ -61,6 +77,11 @@ def good_look(scene: str, observed_at: datetime, image: BlobRef, count: TileCoun
         for car in track.cars
     )
     return GoodLook(scene=scene, observed_at=observed_at, image=image, cars=tuple(cars))
+
+
+def in_order(look: GoodLook) -> tuple[datetime, str]:
+    """Sorts looks by time; by checksum where that is the same."""
+    return look.observed_at, look.image.sha256
 
 
 def sun_over_cell(cell: Cell, observed_at: datetime) -> Sun:

@@ -15,6 +15,7 @@ from railwatch.services.detector.alignment.ground import CORRIDOR_HALF_WIDTH_M
 from railwatch.services.detector.alignment.radiometry import fit_radiometry
 from railwatch.services.detector.alignment.registration import register
 from railwatch.services.detector.alignment.visibility import visible_ground
+from railwatch.services.detector.composites.looks import FEWEST_LOOKS
 from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
 from railwatch.services.detector.imagery.raster import Raster, harmonise, luminance, on_scale_of
@@ -22,8 +23,6 @@ from railwatch.services.detector.tracks.centrelines import corridor, project
 from railwatch.shared.errors import TileRejectedError
 from railwatch.shared.sites import Track
 
-# Fewer looks than this are no composite.
-FEWEST_LOOKS = 3
 # Along the tracks, ground is believed if so many looks show it. A single one may show a car that was missed.
 FEWEST_ON_TRACKS = 2
 # If just so many looks show it, they must agree: they differ by at most so many standard deviations of what radiometry

@@ -1,13 +1,13 @@
 """Renewing a baseline: when it is due, which looks are merged, and whether the result is better than what there is."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from railwatch.services.detector.composites.footprints import under_cars
-from railwatch.services.detector.composites.looks import GoodLook, sun_over_cell
+from railwatch.services.detector.composites.looks import FEWEST_LOOKS, GoodLook, sun_over_cell
 from railwatch.services.detector.composites.measure import changed_m2, coverage, fits, measure, why_better
-from railwatch.services.detector.composites.merging import FEWEST_LOOKS, as_geotiff, merge
+from railwatch.services.detector.composites.merging import as_geotiff, merge
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.shared.counts import BaselineMeasure, BaselineRef, BlobRef, MergedLook
@@ -15,8 +15,6 @@ from railwatch.shared.sites import Cell, Track
 
 # Part of the id of every composite: the number is raised whenever the same looks may give another picture.
 METHOD = "railwatch-composite-1"
-# The last so many good looks of a tile are kept for its composite. More make it no better, and hide what changed.
-MOST_LOOKS = 12
 # A baseline is measured on so many of the newest looks.
 MEASURED_ON = 3
 
@@ -42,17 +40,6 @@ class Renewal:
     measured: BaselineMeasure
     before: BaselineMeasure
     better: str | None
-
-
-def is_due(kept: Collection[str], considered: Collection[str]) -> bool:
-    """Whether enough of the kept looks are new: half as many as were considered the last time.
-
-    Args:
-        kept: checksums of the good looks of a tile.
-        considered: checksums of the looks that the last attempt had; empty before the first.
-    """
-    new = len(set(kept) - set(considered))
-    return new >= max(1, len(considered) // 2 if considered else FEWEST_LOOKS)
 
 
 def renew(

@@ -24,7 +24,10 @@ def rebuild(
     if service is Rebuildable.DETECTOR:
         from railwatch.services.detector import rebuild as detector
 
-        for tile in detector.run():
+        def progress(counts: int) -> None:
+            typer.echo(f"{counts} counts read", err=True)
+
+        for tile in detector.run(progress):
             typer.echo(f"{tile.site}/{tile.tile}: {tile.baselines} baselines, {tile.looks} looks")
     else:
         from railwatch.services.alerting import rebuild as alerting

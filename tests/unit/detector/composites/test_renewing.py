@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from railwatch.services.detector.composites.looks import MOST_LOOKS, is_due
 from railwatch.services.detector.composites.measure import why_better
-from railwatch.services.detector.composites.renewing import MOST_LOOKS, is_due
 from railwatch.shared.counts import BaselineMeasure
 
 shares = st.floats(0.05, 1)

@@ -1,0 +1,61 @@
+"""From a look's blobs to its answer: decode, count, check the recall, draw."""
+
+from dataclasses import dataclass
+
+from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.imagery.geotiff import read_raster
+from railwatch.services.detector.imagery.margins import trimmed
+from railwatch.services.detector.imagery.quality import MAX_MEASURED_GSD_M, check_quality
+from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.sun import sun_over
+from railwatch.services.detector.pictures import MEDIA_TYPE, Caption, evidence_pictures
+from railwatch.services.detector.recall.check import check_recall, is_sampled
+from railwatch.services.detector.result import Counted
+from railwatch.services.detector.stages import Stages
+from railwatch.services.detector.tracks.centrelines import project
+from railwatch.services.detector.work import Answer, Fetch, Look, Reference
+from railwatch.shared.counts import BlobRef, RecallCheck
+from railwatch.shared.errors import TileRejectedError, UnprocessableError
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Does what is asked with the blobs that `fetch` gives. See `Calculator`."""
+
+    fetch: Fetch
+
+    def count(self, look: Look) -> Answer:
+        """Counts a look, checks the recall and draws."""
+        stages = Stages()
+        tile = self._read(look.image, look.max_pixels, stages)
+        baseline = self._read(look.baseline.image, look.max_pixels, stages) if look.baseline else None
+        sun = look.sun or sun_over(tile, look.observed_at)
+        counted = count_tile(tile, baseline, look.tracks, sun=sun, cell=look.cell, car_lengths_m=look.car_lengths_m)
+        recall = _recall(look, tile, baseline, counted, stages)
+        caption = Caption(look.place, look.observed_at, look.baseline.observed_at if look.baseline else None)
+        with stages.timed("pictures"):
+            pictures = evidence_pictures(tile, counted, project(look.tracks, tile), caption)
+        return Answer(counted.count, sun, recall, pictures, MEDIA_TYPE, stages.ms)
+
+    def check(self, reference: Reference) -> None:
+        """Checks a picture that is to become a baseline."""
+        picture = self._read(reference.image, reference.max_pixels, Stages())
+        try:
+            check_quality(picture, MAX_MEASURED_GSD_M)
+        except TileRejectedError as error:
+            raise UnprocessableError(
+                "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
+            ) from None
+
+    def _read(self, image: BlobRef, max_pixels: int, stages: Stages) -> Raster:
+        data = self.fetch(image)
+        with stages.timed("decode"):
+            return trimmed(read_raster(data, max_pixels))
+
+
+def _recall(look: Look, tile: Raster, baseline: Raster | None, counted: Counted, stages: Stages) -> RecallCheck | None:
+    if not is_sampled(look.id, look.recall_share):
+        return None
+    with stages.timed("recall"):
+        seed = int(look.image.sha256, 16)
+        return check_recall(tile, baseline, look.tracks, counted, seed=seed, cell=look.cell)
