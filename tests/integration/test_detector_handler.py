@@ -19,7 +19,7 @@ from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Quality, Sun
 from railwatch.shared.errors import TransientError, UnprocessableError
-from railwatch.shared.events import CountEvent, TileEvent, TileRole
+from railwatch.shared.events import BaselineEvent, CountEvent, TileEvent, TileRole
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.detector import counts_made, handler_over
@@ -198,9 +198,18 @@ def test_a_baseline_given_later_changes_no_earlier_count(
 ) -> None:
     handler.handle(first)
     before = count(handler, second)
-    assert handler.handle(given) == ()
+    handler.handle(given)
 
     assert same(count(handler, second), before)
+
+
+def test_a_given_baseline_is_told_of_before_its_tile_is_done(handler: TileHandler, given: TileEvent) -> None:
+    (told,) = handler.handle(given)
+    (again,) = handler.handle(given)
+    assert isinstance(told, BaselineEvent)
+    assert told.baseline is not None
+    assert (told.version, told.baseline.image) == (1, given.image)
+    assert again.id == told.id, "killed before it was published, it is told of again"
 
 
 def test_an_operator_s_baseline_is_used_for_the_looks_that_follow(
