@@ -68,14 +68,14 @@ class BlobStore:
         )
 
     def put(self, data: bytes, media_type: str) -> BlobRef:
-        """Store the bytes, unless the store has them already.
+        """Store the bytes, unless the store has them already. What is truncated or changed there is replaced.
 
         Raises:
             DependencyAwayError: the store does not answer, or refuses.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         ref = BlobRef(path=blob_path(sha256), sha256=sha256, size_bytes=len(data), media_type=media_type)
-        if self._size(sha256) != len(data):
+        if not self.holds(sha256):
             self._write(ref.path, data)
         return ref
 
@@ -109,12 +109,17 @@ class BlobStore:
         return data
 
     def holds(self, sha256: str) -> bool:
-        """Whether the store has a blob with this checksum.
+        """Whether the store has the bytes of this checksum, whole. They are read for that.
 
         Raises:
             DependencyAwayError: the store does not answer, or refuses.
         """
-        return self._size(sha256) is not None
+        try:
+            with _store_errors(blob_path(sha256)):
+                data = bytes(obstore.get(self._store, blob_path(sha256)).bytes())
+        except UnprocessableError:
+            return False
+        return hashlib.sha256(data).hexdigest() == sha256
 
     def ready(self) -> bool:
         """Whether the store answers."""

@@ -19,7 +19,7 @@ TILE_REJECTIONS = _OWN.counter(
 )
 SITE_UNREGISTERED_LOOKS = _OWN.gauge(
     "railwatch_site_unregistered_looks",
-    "Looks since the last one that matched its baseline. Every replica reports all sites: take the maximum.",
+    "Looks since the last that matched its baseline, 100 at most. Every replica reports all sites: take the maximum.",
     site="the site's id",
 )
 STAGE_SECONDS = _OWN.histogram(

@@ -9,10 +9,12 @@ from railwatch.shared.state import key, redis_errors
 
 # Reasons of a tile that did not match its baseline.
 FAILURES = frozenset({"registration-unreliable", "shift-too-large", "wrong-place"})
+# Looks that are remembered of a site. A site that never matches would fill Redis; three are enough for the alert.
+MOST_LOOKS = 100
 
 
 class UnregisteredLooks:
-    """The scenes of each site that did not match, since the last one that did."""
+    """The scenes of each site that did not match, since the last one that did: the first `MOST_LOOKS` of them."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
@@ -25,7 +27,8 @@ class UnregisteredLooks:
         """
         with redis_errors():
             if FAILURES & set(count.reasons):
-                self._redis.sadd(_key(look.site), look.scene)
+                if self._redis.scard(_key(look.site)) < MOST_LOOKS:
+                    self._redis.sadd(_key(look.site), look.scene)
             elif count.registration is not None:
                 self._redis.delete(_key(look.site))
 

@@ -119,6 +119,24 @@ def test_a_scene_whose_pixels_were_lost_since_is_taken_again(desk: Desk, push: P
     assert desk.blobs.get(event.image)
 
 
+def test_a_scene_whose_pixels_were_truncated_since_is_mended_by_pushing_it_again(
+    desk: Desk, push: Push, tmp_path: Path
+) -> None:
+    desk.blobs = BlobStore.open(BlobSettings(url=f"file://{tmp_path}/blobs"))
+    with TestClient(desk.app(), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        scene = {
+            "files": {"file": ("scene.tif", NoiseScene().geotiff(), "image/tiff")},
+            "data": {"metadata": json.dumps(METADATA)},
+        }
+        assert client.post("/v1/scenes", **scene).status_code == 201
+        (event,) = desk.tiles
+        blob = tmp_path / "blobs" / event.image.path
+        blob.write_bytes(blob.read_bytes()[:100])
+        assert client.post("/v1/scenes", **scene).status_code == 201
+    assert desk.blobs.get(event.image)
+    assert [tile.id for tile in desk.tiles] == [event.id] * 2, "so that it is counted now"
+
+
 def test_a_scene_is_known_to_another_replica_and_after_a_restart(desk: Desk, push: Push, tmp_path: Path) -> None:
     push()
     other = desk_over(tmp_path, claims=desk.claims)

@@ -48,10 +48,13 @@ def test_a_blob_that_is_not_what_was_stored_is_refused(tmp_path: Path, spoilt: b
     assert error.value.reason == "checksum-mismatch"
 
 
-def test_a_truncated_blob_is_healed_by_putting_it_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoilt", [b"pixelS", b"pix", b""])
+def test_a_spoilt_blob_is_not_held_and_healed_by_putting_it_again(tmp_path: Path, spoilt: bytes) -> None:
     store = BlobStore.open(BlobSettings(url=f"file://{tmp_path}"))
     ref = store.put(b"pixels", "image/tiff")
-    (tmp_path / ref.path).write_bytes(b"pix")
+    assert store.holds(ref.sha256)
+    (tmp_path / ref.path).write_bytes(spoilt)
+    assert not store.holds(ref.sha256)
 
     store.put(b"pixels", "image/tiff")
 

@@ -15,7 +15,7 @@ from railwatch.services.detector import metrics
 from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.renewal import renewals_over
-from railwatch.services.detector.unregistered import UnregisteredLooks
+from railwatch.services.detector.unregistered import MOST_LOOKS, UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Quality, Sun
 from railwatch.shared.errors import TransientError, UnprocessableError
@@ -271,6 +271,9 @@ def test_sites_whose_looks_stop_matching_are_reported(
     for look in (first, second, second):
         handler.unregistered.note(look, failed)
     assert unregistered() == 2
+    for number in range(MOST_LOOKS):
+        handler.unregistered.note(first.model_copy(update={"scene": f"scene-{number}"}), failed)
+    assert unregistered() == MOST_LOOKS, "and Redis does not fill"
 
     handler.unregistered.note(second, result)
 

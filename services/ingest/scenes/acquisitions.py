@@ -5,8 +5,7 @@ And some use one id for several acquisitions. What came before over a site decid
 
 1. the same pixels under the same id are the same acquisition, whatever its time: the time was corrected;
 2. the same ground under the same id, at about the same time, is the same acquisition: the processing is new;
-3. the same pixels under another id, at about the same time, are the same acquisition. At exactly the same time alerting
-   knows this without help, and the id stays;
+3. the same pixels under another id, at about the same time, are the same acquisition;
 4. anything else is an acquisition of its own. If its id is in use, its time is added to it.
 
 Alerting takes the last count of each tile of a scene. So the last delivery of an acquisition is the one that is valid.
@@ -101,8 +100,9 @@ class Acquisitions:
                 replaced = f"It replaces what came before as scene {held.scene}."
                 return Named(new.model_copy(update={"scene": held.scene}), replaced)
         before = min(of_pixels, key=lambda held: abs(held.observed_at - new.observed_at), default=None)
-        if before and _near(before, new) and before.observed_at != new.observed_at:
-            same = f"The same pixels came before as scene {before.scene}, dated {before.observed_at.isoformat()}."
+        if before and _near(before, new):
+            dated = "" if before.observed_at == new.observed_at else f", dated {before.observed_at.isoformat()}"
+            same = f"The same pixels came before as scene {before.scene}{dated}."
             return Named(new.model_copy(update={"scene": before.scene}), f"{same} It is the same look.")
         remark = f"The same pixels came before as scene {before.scene}." if before else None
         if under_id:

@@ -42,15 +42,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Covered:
-    """One site in a scene that comes in: its claim, its events, and a remark on what came before."""
+    """One site in a scene that comes in: the scene's id, its claim, its events, and a remark on what came before."""
 
+    scene: str
     claim: str
     events: list[TileEvent]
     remark: str | None
 
     @property
     def receipt(self) -> SiteReceipt:
-        return site_receipt(self.events[0].site, self.events)
+        return site_receipt(self.scene, self.events)
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ class Intake:
             )
             for cell, gsd_m, image in stored
         ]
-        return _Covered(arrival.claim(site, parts), events, named.remark)
+        return _Covered(arrival.id, arrival.claim(site, parts), events, named.remark)
 
     def _shows_no_site(self, scene: Scene) -> UnprocessableError:
         west, south, east, north = scene.footprint.bounds

@@ -22,10 +22,17 @@ class TileReceipt(Frozen):
 
 
 class SiteReceipt(Frozen):
-    """The tiles of one site in a scene."""
+    """The tiles of one site in a scene.
+
+    Attributes:
+        site: id of the site.
+        tiles: its tiles.
+        scene: the scene id in their events and counts, where it is another one than the scene's own.
+    """
 
     site: Slug
     tiles: tuple[TileReceipt, ...]
+    scene: Slug | None = None
 
 
 class Receipt(Frozen):
@@ -48,7 +55,8 @@ class Receipt(Frozen):
     remarks: tuple[str, ...] = ()
 
 
-def site_receipt(site: str, events: Sequence[TileEvent]) -> SiteReceipt:
-    """The receipt for the events of one site."""
+def site_receipt(scene: str, events: Sequence[TileEvent]) -> SiteReceipt:
+    """The receipt of a scene for its events over one site."""
+    first = events[0]
     tiles = (TileReceipt(tile=event.tile, event=event.id, sha256=event.image.sha256) for event in events)
-    return SiteReceipt(site=site, tiles=tuple(tiles))
+    return SiteReceipt(site=first.site, tiles=tuple(tiles), scene=None if first.scene == scene else first.scene)
