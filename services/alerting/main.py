@@ -1,5 +1,7 @@
 """The alerting service: judges each site's counts against its history, and announces alerts."""
 
+from typing import Any
+
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
@@ -7,14 +9,16 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import (
     GROUP,
     Slowest,
+    begin_deliveries,
     count_worker,
     delivery_workers,
     known_tokens,
+    make_deliveries,
     run_together,
 )
 from railwatch.shared.admission import readers
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.bus import Publisher
+from railwatch.shared.bus import Publisher, Worker
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.events import CountEvent
 from railwatch.shared.eviction import refuse_eviction
@@ -44,7 +48,8 @@ def run() -> None:
     progress = Slowest()
 
     counts = count_worker(settings, sites, client, store, incarnation, publisher, progress.loop())
-    deliveries = list(delivery_workers(settings, client, store, incarnation, publisher, progress))
+    deliveries = make_deliveries(settings, client, store, incarnation)
+    workers: list[Worker[Any]] = [counts, *delivery_workers(settings, deliveries, incarnation, publisher, progress)]
     needs = {
         "kafka": counts.ready,
         "redis": lambda: ready(client),
@@ -57,6 +62,7 @@ def run() -> None:
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
     with serve(make_app(store, sites, blobs, tokens, progress, needs, reader), settings.http):
         stop = stop_on_signal()
+        begin_deliveries(deliveries, settings.kafka, progress, stop)
         await_ours(client, incarnation, progress, stop)
-        run_together([counts, *deliveries], stop)
+        run_together(workers, stop)
     publisher.close()

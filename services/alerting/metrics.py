@@ -47,9 +47,8 @@ DELIVERIES = _OWN.counter(
     "railwatch_deliveries_total",
     "Attempts to deliver a transition of an alert or of a missed look to a receiver, by outcome.",
     receiver=_RECEIVER,
-    outcome="`delivered`, `repeated` (it had this one already), `before-receiver` (older than the receiver), "
-    "`silenced`, "
-    "`failed` (tried again) or `given-up` (a dead letter)",
+    outcome="`delivered`, `repeated` (it had this one already), `silenced`, `failed` (tried again) or `given-up` (a "
+    "dead letter)",
 )
 DELIVERY_HEALTHY = _OWN.gauge(
     "railwatch_delivery_healthy",

@@ -2,12 +2,12 @@
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import redis
+import structlog
 
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.delivery.deliver import Delivery
@@ -18,11 +18,12 @@ from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
-from railwatch.shared.bus.offsets import has_worked
+from railwatch.shared.errors import DependencyAwayError
 from railwatch.shared.events import CountEvent, Miss, Notice
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
+from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import Site
 
 GROUP = "railwatch-alerting"
@@ -35,6 +36,11 @@ SITES_EVERY = timedelta(seconds=15)
 
 # A delivery is given up because of the age of the alert, not after a number of attempts.
 UNLIMITED = sys.maxsize
+
+# How soon to ask again where a receiver begins, if Kafka or Redis did not answer.
+BEGIN_AGAIN_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class Slowest(Progress):
@@ -108,20 +114,41 @@ def count_worker(
     return worker
 
 
+def make_deliveries(
+    settings: Settings, client: redis.Redis, store: Store, incarnation: Incarnation
+) -> dict[str, Delivery]:
+    """The deliveries to all receivers, by consumer group. Each receiver has a group of its own."""
+    return {
+        group_to(receiver.name): Delivery(receiver, client, store, settings.delivery.give_up_after, now)
+        for receiver in receivers(settings, store, incarnation.require, now)
+    }
+
+
+def begin_deliveries(
+    deliveries: Mapping[str, Delivery], kafka: KafkaSettings, progress: Progress, stop: threading.Event
+) -> None:
+    """Let the receivers begin that are new. Before, no count may be handled: they would miss what follows from it."""
+    for group, delivery in deliveries.items():
+        while not stop.is_set():
+            progress.beat()
+            try:
+                delivery.begin(kafka, group)
+                break
+            except DependencyAwayError as error:
+                log.warning("waiting to see where a receiver begins", group=group, error=str(error))
+                stop.wait(BEGIN_AGAIN_S)
+
+
 def delivery_workers(
     settings: Settings,
-    client: redis.Redis,
-    store: Store,
+    deliveries: Mapping[str, Delivery],
     incarnation: Incarnation,
     publisher: Publisher,
     progress: Slowest,
 ) -> Iterator[Worker[Notice]]:
-    """Events about alerts and missed looks in, requests to receivers out. Each receiver has its own consumer group."""
+    """Events about alerts and missed looks in, requests to receivers out: in order by site, for each receiver."""
     rules = settings.delivery
-    for receiver in receivers(settings, store, incarnation.require, now):
-        group = f"{GROUP}-to-{receiver.name}"
-        worked_before = partial(has_worked, settings.kafka, group, Notice)
-        delivery = Delivery(receiver, client, store, worked_before, rules.give_up_after, now)
+    for group, delivery in deliveries.items():
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
@@ -131,9 +158,15 @@ def delivery_workers(
             publisher=publisher,
             progress=progress.loop(),
             timers=delivery.timers(),
-            max_in_flight=2,
+            max_in_flight=4,
             retry=RetryPolicy(UNLIMITED, rules.first_retry_s, rules.longest_retry_s),
+            order="key",
         )
+
+
+def group_to(receiver: str) -> str:
+    """The consumer group of a receiver."""
+    return f"{GROUP}-to-{receiver}"
 
 
 def known_tokens(settings: Settings) -> Tokens:

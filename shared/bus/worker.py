@@ -22,6 +22,8 @@ from railwatch.shared.bus import metrics
 from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import make_consumer
 from railwatch.shared.bus.inflight import Inflight, Task
+from railwatch.shared.bus.offsets import committed_position
+from railwatch.shared.bus.order import MAX_QUEUED, STRANDS, Order
 from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.rebalance import Rebalance
 from railwatch.shared.bus.timers import Timer, Timers
@@ -33,8 +35,6 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
-# A partition with this many records in memory is paused. At most one more fetch is held.
-MAX_QUEUED = 16
 # How long a poll may wait when there is nothing else to do.
 POLL_MS = 200
 # How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
@@ -63,6 +63,8 @@ class Worker(Generic[E]):
         retry: how often and when to try again.
         handle_limit_s: a handler that takes longer, in seconds, is stuck. Progress stops, and the service is restarted.
         drain_s: how long `run` waits for running handlers when it must stop, in seconds.
+        order: whether the records of a whole partition are handled in order, or only those of each key. Then a record
+            that waits for its next attempt holds up its own key only, until a partition holds `MAX_QUEUED` records.
     """
 
     def __init__(
@@ -80,12 +82,14 @@ class Worker(Generic[E]):
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         handle_limit_s: float = 600.0,
         drain_s: float = 25.0,
+        order: Order = "partition",
     ) -> None:
         self._kafka, self._group, self._topic = kafka, group, consumes.TOPIC
         self._attempt = Attempt(service, group, consumes, handle, publisher, retry)
         self._progress, self._timers = progress, Timers(timers)
         self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
-        self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight)
+        self._order = order
+        self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight, STRANDS[order])
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._began: dict[Task[TopicPartition, Any], float] = {}
         self._ready = self._caught_up = False
@@ -142,6 +146,10 @@ class Worker(Generic[E]):
             fetched = consumer.poll(5 if busy else POLL_MS)
             rebalance.apply(self._inflight)
             for partition, records in fetched.items():
+                first = records[0].offset
+                begins = self._order == "key" and self._inflight.begins_with(partition, first)
+                if begins and (position := committed_position(consumer, partition, first)):
+                    self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
             self._settle(wait_s=0.05 if busy else 0.0)
             if not rebalance.under_way:
@@ -183,12 +191,12 @@ class Worker(Generic[E]):
             return
 
     def _commit(self, consumer: KafkaConsumer) -> None:
-        offsets = self._inflight.to_commit()
-        if not offsets:
+        positions = self._inflight.to_commit()
+        if not positions:
             return
         try:
             consumer.commit(
-                {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
+                {tp: OffsetAndMetadata(position.offset, position.text(), -1) for tp, position in positions.items()},
                 timeout_ms=COMMIT_TIMEOUT_MS,
             )
         except (CommitFailedError, RebalanceInProgressError):
@@ -198,11 +206,11 @@ class Worker(Generic[E]):
         except KafkaError as error:
             log.warning("could not commit; trying again", error=str(error))
         else:
-            self._inflight.committed(offsets)
+            self._inflight.committed(positions)
 
     def _pause_full(self, consumer: KafkaConsumer) -> None:
         assigned, paused = consumer.assignment(), consumer.paused()
-        full = {partition for partition in assigned if self._inflight.waiting(partition) >= MAX_QUEUED}
+        full = {partition for partition in assigned if self._inflight.waiting(partition) >= MAX_QUEUED[self._order]}
         consumer.pause(*(full - paused))
         consumer.resume(*(paused - full))
 

@@ -9,6 +9,7 @@ import redis
 from pydantic import SecretStr
 
 from railwatch.services.alerting.delivery.deliver import Delivery, Receiver
+from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.receivers import webhook
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
@@ -42,8 +43,8 @@ def desk() -> Iterator[ReceiverLog]:
 
 @pytest.fixture
 def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
-    to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    return Delivery(to_desk, redis_client, Store(redis_client), lambda: False, timedelta(hours=6), clock)
+    to_desk = webhook(Poster(), "desk", desk.url, SECRET, "cloudevents", 2.0, clock)
+    return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock)
 
 
 def metric(name: str, **labels: str) -> float:
@@ -63,7 +64,7 @@ def test_a_transition_arrives_signed_and_with_its_id(delivery: Delivery, desk: R
 def test_a_secret_in_base64_stands_for_its_bytes(desk: ReceiverLog, clock: Clock) -> None:
     key = bytes(range(32))
     secret = SecretStr(f"whsec_{base64.b64encode(key).decode()}")
-    webhook("desk", desk.url, secret, "cloudevents", 2.0, clock).send(alert_event(recorded_at=T0))
+    webhook(Poster(), "desk", desk.url, secret, "cloudevents", 2.0, clock).send(alert_event(recorded_at=T0))
     assert desk.requests[0].is_signed_with(key, clock())
 
 
@@ -113,24 +114,28 @@ def test_what_a_receiver_refuses_is_given_up_at_once(delivery: Delivery, desk: R
     assert SECRET.get_secret_value() not in refusal.value.detail
 
 
-def test_an_alert_from_before_the_receiver_is_not_sent(delivery: Delivery, desk: ReceiverLog) -> None:
-    delivery.handle(alert_event(recorded_at=T0 - timedelta(minutes=1)))
-    assert desk.requests == []
-
-
-def test_a_receiver_that_redis_has_lost_is_sent_what_waited_for_it(
-    redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
+def test_what_was_sent_but_could_not_be_noted_is_not_sent_again(
+    delivery: Delivery, desk: ReceiverLog, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    to_desk = webhook("desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    restarted = Delivery(to_desk, redis_client, Store(redis_client), lambda: True, timedelta(hours=6), clock)
-    restarted.handle(alert_event(recorded_at=T0 - timedelta(minutes=1)))
+    def refuses(*_: object, **__: object) -> None:
+        raise redis.ConnectionError
+
+    with monkeypatch.context() as while_redis_is_away:
+        while_redis_is_away.setattr(redis_client, "set", refuses)
+        with pytest.raises(DependencyAwayError):
+            delivery.handle(alert_event(recorded_at=T0))
+    for _ in range(2):
+        delivery.handle(alert_event(recorded_at=T0))
     assert len(desk.requests) == 1
 
 
-def test_a_topic_replayed_after_months_notifies_nobody(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:
+def test_a_topic_replayed_after_months_notifies_nobody_and_says_so(
+    delivery: Delivery, desk: ReceiverLog, clock: Clock
+) -> None:
     delivery.handle(alert_event(recorded_at=T0))
     clock.turn(days=90)
-    delivery.handle(alert_event(recorded_at=T0))
+    with pytest.raises(UnprocessableError, match="more than 30 days old"):
+        delivery.handle(alert_event(recorded_at=T0))
     assert len(desk.requests) == 1
 
 
@@ -175,7 +180,7 @@ def test_a_receiver_is_not_blamed_for_a_redis_that_is_away(redis_client: redis.R
         raise DependencyAwayError("Redis does not answer: TimeoutError.")
 
     away = Receiver("away", send)
-    delivery = Delivery(away, redis_client, Store(redis_client), lambda: False, timedelta(hours=6), clock)
+    delivery = Delivery(away, redis_client, Store(redis_client), timedelta(hours=6), clock)
     clock.turn(days=1)
     with pytest.raises(DependencyAwayError):
         delivery.handle(alert_event(recorded_at=T0))

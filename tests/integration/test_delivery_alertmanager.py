@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from railwatch.embedded import embedded_redis
 from railwatch.services.alerting.delivery.deliver import Delivery, Receiver
+from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.receivers import Alertmanager
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
@@ -51,7 +52,7 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, SecretStr("token"), store, whole, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(Poster(), desk.url, SecretStr("token"), store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce([opened], "count-1"))
     alertmanager.send(opened)
@@ -73,7 +74,7 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce([opened, resolved], "counts"))
     alertmanager.send(resolved)
@@ -85,7 +86,7 @@ def test_alertmanager_is_reminded_of_a_missed_look_until_it_ends(
     redis_client: redis.Redis, desk: ReceiverLog, clock: Clock
 ) -> None:
     store = Store(redis_client)
-    alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
+    alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
     missed = missed_look(recorded_at=T0)
     seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
     store.transact("tumangang", lambda transaction: transaction.announce_missed([missed]))
@@ -138,9 +139,9 @@ def test_what_alertmanager_refuses_together_it_gets_apart_and_only_the_alert_at_
 
     desk.judge = answer
     minute = timedelta(minutes=1)
-    alertmanager = Alertmanager(desk.url, None, store, whole, minute, 2.0, clock)
+    alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, minute, 2.0, clock)
     main = Receiver("desk", alertmanager.send, Timer(minute, alertmanager.remind))
-    timers = Timers(Delivery(main, redis_client, store, lambda: False, timedelta(hours=6), clock).timers())
+    timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock).timers())
     with capture_logs() as lines:
         timers.run_due(0)
 
@@ -156,7 +157,7 @@ def test_alertmanager_is_reminded_of_what_stood_while_redis_is_away(desk: Receiv
         client = connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"]))
         store = Store(client)
         standing(store)
-        alertmanager = Alertmanager(desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
+        alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
         alertmanager.remind()
     clock.turn(minutes=1)
     alertmanager.remind()

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from railwatch.services.alerting.delivery.post import MAX_ANSWER_BYTES, post
+from railwatch.services.alerting.delivery.post import MAX_ANSWER_BYTES, Poster
 from railwatch.shared.errors import TransientError, UnprocessableError
 from tests.support.receivers import receiver, rude_server
 
@@ -17,7 +17,7 @@ IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True
 
 
 def send(url: str) -> None:
-    post(url, b"{}", {"Content-Type": "application/json"}, PATIENCE_S)
+    Poster().post(url, b"{}", {"Content-Type": "application/json"}, PATIENCE_S)
 
 
 def says(answer: bytes) -> Callable[[socket.socket], None]:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from railwatch.cli.listen import _printer, in_two_lines, notices, serve_webhook, verified
 from railwatch.embedded import free_port
 from railwatch.services.alerting.delivery.formats import cloudevent
+from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.receivers import webhook
 from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.shared.bus import Publisher
@@ -116,7 +117,7 @@ def listening() -> Iterator[tuple[str, list[Notice]]]:
 
 def test_what_alerting_delivers_is_received_as_a_webhook(listening: tuple[str, list[Notice]]) -> None:
     url, received = listening
-    desk = webhook("desk", url, SecretStr(SECRET), "cloudevents", 5.0, now)
+    desk = webhook(Poster(), "desk", url, SecretStr(SECRET), "cloudevents", 5.0, now)
     for event in (OPENED, MISSED, SEEN_AGAIN):
         desk.send(event)
     assert received == [OPENED, MISSED, SEEN_AGAIN]

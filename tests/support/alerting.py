@@ -180,6 +180,7 @@ def alert_event(
     severity: Severity = Severity.WARNING,
     recorded_at: datetime = RECORDED,
     alert: str = "0123456789abcdef0123456789abcdef",
+    site: str = "tumangang",
 ) -> AlertEvent:
     """A transition of an alert."""
     return AlertEvent(
@@ -188,8 +189,8 @@ def alert_event(
         sequence=sequence,
         transition=transition,
         reason="The count is above its bound.",
-        site="tumangang",
-        site_name="Tumangang",
+        site=site,
+        site_name=site.capitalize(),
         opened_at=on_day(205),
         look=JudgedLook(
             observed_at=on_day(205),

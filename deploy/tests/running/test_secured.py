@@ -20,7 +20,7 @@ from railwatch.demo.episode import LOOKS
 from railwatch.demo.replay import as_geotiff
 from railwatch.demo.yard import SITE, write_site
 from railwatch.embedded import free_port, running
-from railwatch.services.alerting.delivery.post import post
+from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.ingest.scenes.fetch import fetch
 from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.client import make_producer
@@ -100,12 +100,12 @@ def test_a_server_that_another_authority_vouches_for_is_refused_at_every_door(
     with running_desk() as desk, _https(desk.server_port, secured) as url:
         monkeypatch.setenv("SSL_CERT_FILE", str(other))
         with pytest.raises(TransientError, match="CERTIFICATE_VERIFY_FAILED"):
-            post(f"{url}/railwatch", b"{}", {}, 30.0)
+            Poster().post(f"{url}/railwatch", b"{}", {}, 30.0)
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             fetch(url, lambda _: {}, lambda _: None, 30.0)
         assert not desk.taken
         monkeypatch.setenv("SSL_CERT_FILE", str(secured.authority.file))
-        post(f"{url}/railwatch", b"{}", {}, 30.0)
+        Poster().post(f"{url}/railwatch", b"{}", {}, 30.0)
         assert desk.taken["/railwatch"] == [{}]
 
 

@@ -1,8 +1,9 @@
 """Delivering the alerts topic to one receiver: the events about alerts and missed looks.
 
 Each receiver has a consumer group of its own. So it has its own place in the topic, its own retries and its own order,
-and a receiver that is slow or away delays no other. Redis remembers by event id what a receiver has been sent. A record
-that comes again is not sent again: a process was killed before it could commit, or the topic is replayed.
+and a receiver that is slow or away delays no other. Where a receiver began and what it was sent is in the group's
+offsets: Kafka keeps them, whatever happens to Redis. Redis remembers by event id as well. So an event that comes again
+at another place of the topic is not sent again: a process was killed before it could commit, or the topic is replayed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +18,14 @@ import structlog
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
+from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import DependencyAwayError, RailwatchError, TransientError, UnprocessableError
 from railwatch.shared.events import Event, Notice, Transition
+from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.state import key, redis_errors
 
-# For how long Redis remembers what a receiver was sent. Older events are not sent at all.
+# For how long Redis remembers what a receiver was sent. An older event becomes a dead letter.
 REMEMBER = timedelta(days=30)
-
-# A receiver is noted at the start. This is how soon it is noted again if Redis has lost it.
-INTRODUCE_EVERY = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
 
@@ -47,14 +47,12 @@ class Receiver:
 
 
 class Delivery:
-    """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`.
+    """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`, after `begin`.
 
     Args:
         receiver: who hears of them.
         client: Redis.
         store: what is known of alerts.
-        worked_before: whether transitions were ever delivered to this receiver, by what Kafka knows. It is asked if
-            Redis does not know the receiver.
         give_up_after: age at which a transition that the receiver does not take is given up.
         clock: the present.
     """
@@ -64,18 +62,32 @@ class Delivery:
         receiver: Receiver,
         client: redis.Redis,
         store: Store,
-        worked_before: Callable[[], bool],
         give_up_after: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._receiver = receiver
         self._redis = client
         self._store = store
-        self._worked_before = worked_before
         self._give_up_after = give_up_after
         self._clock = clock
-        self._started_at = clock()
         self._since = key("alerting", "receiver-since", receiver.name)
+        self._sent: set[str] = set()  # what Redis could not note yet
+
+    def begin(self, kafka: KafkaSettings, group: str) -> None:
+        """Let a new receiver begin behind what the topic holds now. Kafka remembers that.
+
+        Redis remembers the time, in case that Kafka forgets: a broker keeps the offsets of a group that has no members
+        for a week only, unless it is told otherwise.
+
+        Raises:
+            DependencyAwayError: Redis or Kafka does not answer.
+        """
+        with redis_errors():
+            noted = self._redis.get(self._since)
+            began = begin_group(kafka, group, Notice, datetime.fromisoformat(str(noted)) if noted else None)
+            if not noted:
+                since = self._clock() - (timedelta() if began else REMEMBER)
+                self._redis.set(self._since, since.isoformat())
 
     def handle(self, event: Notice) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
@@ -86,14 +98,23 @@ class Delivery:
             UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not take it for too
                 long.
         """
-        if event.recorded_at < self._known_since():
-            return self._done("before-receiver")
+        if event.recorded_at < self._clock() - REMEMBER:
+            raise self._undelivered(event, f"it is more than {REMEMBER.days} days old and may have been sent before")
         if event.transition is not Transition.SILENCED and self._silenced(event):
             return self._done("silenced")
-        sent = key("alerting", "delivered", self._receiver.name, event.id)
+        sent = delivered_key(self._receiver.name, event)
+        if event.id not in self._sent:
+            with redis_errors():
+                if self._redis.exists(sent):
+                    return self._done("repeated")
+            self._send(event)
+            self._sent.add(event.id)
         with redis_errors():
-            if self._redis.exists(sent):
-                return self._done("repeated")
+            self._redis.set(sent, self._clock().isoformat(), ex=REMEMBER)
+        self._sent.discard(event.id)
+        return self._done("delivered")
+
+    def _send(self, event: Notice) -> None:
         try:
             with self._health():
                 self._receiver.send(event)
@@ -106,14 +127,11 @@ class Delivery:
                 raise self._undelivered(event, str(error)) from None
             self._done("failed")
             raise
-        with redis_errors():
-            self._redis.set(sent, self._clock().isoformat(), ex=REMEMBER)
-        return self._done("delivered")
 
     def timers(self) -> list[Timer]:
-        """One notes that the receiver is there. Some receivers need another, which reminds them of what stands."""
-        introduce, reminder = Timer(INTRODUCE_EVERY, self._introduce), self._receiver.reminder
-        return [introduce, Timer(reminder.every, partial(self._remind, reminder))] if reminder else [introduce]
+        """For a receiver that must hear again and again of what stands."""
+        reminder = self._receiver.reminder
+        return [Timer(reminder.every, partial(self._remind, reminder))] if reminder else []
 
     def _remind(self, reminder: Timer) -> None:
         try:
@@ -146,21 +164,11 @@ class Delivery:
             f"{self._receiver.name} did not take {event.TYPE} {event.about}, {event.transition}: {why}",
         )
 
-    def _introduce(self) -> None:
-        with redis_errors():
-            if self._redis.exists(self._since):
-                return
-            # Redis has lost a receiver that had transitions delivered. What waits for it in Kafka is for it.
-            since = self._started_at - REMEMBER if self._worked_before() else self._started_at
-            self._redis.set(self._since, since.isoformat(), nx=True)
-
-    def _known_since(self) -> datetime:
-        """When the receiver was added. It does not hear of what happened before."""
-        self._introduce()
-        with redis_errors():
-            text = self._redis.get(self._since)
-        return max(datetime.fromisoformat(str(text)), self._clock() - REMEMBER)
-
     def _done(self, outcome: str) -> Sequence[Event]:
         metrics.DELIVERIES.labels(self._receiver.name, outcome).inc()
         return ()
+
+
+def delivered_key(receiver: str, event: Notice) -> str:
+    """The name of the key that notes that a receiver was sent an event."""
+    return key("alerting", "delivered", receiver, event.id)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from railwatch.services.alerting.delivery.deliver import Receiver
 from railwatch.services.alerting.delivery.formats import alertmanager_alerts, alertmanager_webhook, cloudevent
-from railwatch.services.alerting.delivery.post import post
+from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.signature import signed_headers
 from railwatch.services.alerting.settings import Settings, WebhookFormat
 from railwatch.services.alerting.state.store import Store
@@ -35,15 +35,15 @@ def receivers(settings: Settings, store: Store, require_state: Callable[[], None
         require_state: raises `DependencyAwayError` while what the store knows is not whole.
         clock: the present.
     """
-    timeout_s = settings.delivery.timeout_s
+    poster, timeout_s = Poster(), settings.delivery.timeout_s
     every = timedelta(seconds=settings.alertmanager.resend_s)
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        alertmanager = Alertmanager(url, token, store, require_state, every, timeout_s, clock)
+        alertmanager = Alertmanager(poster, url, token, store, require_state, every, timeout_s, clock)
         yield Receiver(name, alertmanager.send, Timer(every, alertmanager.remind))
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
-        yield webhook(name, url, settings.webhook.secrets[name], format_, timeout_s, clock)
+        yield webhook(poster, name, url, settings.webhook.secrets[name], format_, timeout_s, clock)
 
 
 class Alertmanager:
@@ -54,6 +54,7 @@ class Alertmanager:
 
     def __init__(
         self,
+        poster: Poster,
         url: str,
         token: SecretStr | None,
         store: Store,
@@ -62,6 +63,7 @@ class Alertmanager:
         timeout_s: float,
         clock: Clock,
     ) -> None:
+        self._poster = poster
         self._url = url.rstrip("/") + "/api/v2/alerts"
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -123,10 +125,18 @@ class Alertmanager:
         return alertmanager_alerts(event, self._clock(), REMINDERS_MISSED * self._every, earlier)
 
     def _post(self, alerts: list[dict[str, Any]]) -> None:
-        post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
+        self._poster.post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
 
 
-def webhook(name: str, url: str, secret: SecretStr, format_: WebhookFormat, timeout_s: float, clock: Clock) -> Receiver:
+def webhook(
+    poster: Poster,
+    name: str,
+    url: str,
+    secret: SecretStr,
+    format_: WebhookFormat,
+    timeout_s: float,
+    clock: Clock,
+) -> Receiver:
     """A webhook: each transition is one signed POST."""
 
     def send(event: Notice) -> None:
@@ -140,6 +150,6 @@ def webhook(name: str, url: str, secret: SecretStr, format_: WebhookFormat, time
             "User-Agent": "Railwatch",
             **signed_headers(secret.get_secret_value(), event.id, body, clock()),
         }
-        post(url, body.encode(), headers, timeout_s)
+        poster.post(url, body.encode(), headers, timeout_s)
 
     return Receiver(name, send)
