@@ -25,7 +25,7 @@ from railwatch.shared.sites import CAR_LENGTHS_M, Cell, Track
 LEAST_COVERAGE = 0.3
 
 # The number is raised whenever the same pictures and the same model may give another count.
-METHOD = "railwatch-strips-5"
+METHOD = "railwatch-strips-6"
 # The same for metres of track.
 MEASURING = "railwatch-metres-1"
 
@@ -71,7 +71,10 @@ def count_tile(
     drawn = clip(lines, tile.shape, tile.gsd_m)
     if not drawn:
         return Counted(rejected(name, (*ground.reasons, "no-track"), ground))
-    reading = best_reading(drawn, Reader(tile, ground, models, sun, cell))
+    reader = Reader(tile, ground, models, sun, cell)
+    reading = best_reading(drawn, reader)
+    if ground.baseline is not None and reading.entropy > models.pair.calibration.familiar:
+        reading = reading.beside(reader.without_baseline().read(reading.placing))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     if reading.bare:

@@ -39,13 +39,15 @@ class Model:
         network: gives evidence from features.
         weights: of the segmentation.
         calibration: of the intervals.
-        share: share of the joined network in the evidence. The rest is that of `network`.
+        share: share of the joined network in the evidence of a train. The rest is that of `network`.
+        gap_share: the same for the evidence of a gap between cars.
     """
 
     network: Network
     weights: Weights
     calibration: Calibration
     share: float = 0.0
+    gap_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def with_joined(models: Models, joined: Joined) -> Models:
             Weights(**joined.made[name]["weights"]),
             Calibration(**joined.made[name]["calibration"]),
             float(joined.made[name]["share"]),
+            float(joined.made[name]["gap_share"]),
         )
         for name, model in (("pair", models.pair), ("single", models.single))
     )

@@ -3,7 +3,8 @@
 Errors within a scene go together (light, blur, a kind of car that the model does not know), so the posterior alone is
 too narrow. A share of the count is added to it as a scene-level term. It grows with the entropy of the evidence between
 track and train: entropy is high in a scene that the model does not know well. The disagreement of the two networks is
-added, and the cars for which uncertain samples have room: a count of zero is only as certain as its evidence. The
+added, and the cars for which uncertain samples have room: a count of zero is only as certain as its evidence. A pair
+whose evidence is unfamiliar is read without its baseline too, and half of the difference is added. The
 result is stretched until it covers the truth in nine of ten scenes that no part of the model has seen (split conformal
 prediction: Lei et al., JASA 2018).
 """
@@ -27,6 +28,7 @@ class Posterior:
         entropy: of the evidence between track and train, in nats, summed over samples.
         samples: how many samples of track were seen.
         disagreement: of the two networks on a train, in probability, summed over samples.
+        apart: how many more cars the tile shows without its baseline; 0 where that was not asked.
     """
 
     mean: float
@@ -34,6 +36,7 @@ class Posterior:
     entropy: float
     samples: int
     disagreement: float = 0.0
+    apart: float = 0.0
 
     @property
     def entropy_per_sample(self) -> float:
@@ -54,6 +57,7 @@ class Calibration:
         disagreement: what is added for each car's length of track on which the networks disagree.
         hidden: what is added for each car's length of track that is wholly uncertain.
         familiar: entropy per sample, in nats, that one scene in twenty exceeds among those like the ones learned from.
+        apart: share of the difference between a pair and its tile alone that is added, where that was asked.
     """
 
     below: float = 1.645
@@ -64,6 +68,7 @@ class Calibration:
     disagreement: float = 0.0
     hidden: float = 0.0
     familiar: float = 1.0
+    apart: float = 0.5
 
     def spread(self, count: float, posterior: Posterior) -> float:
         """Standard deviation of a count's error."""
@@ -73,7 +78,7 @@ class Calibration:
         # A count of zero has no floor where the evidence leaves no car in question.
         floor = 0.0 if count == 0 and posterior.mean < 0.05 else self.floor
         away = posterior.mean - count
-        terms = (away, share * count, disagreement, hidden, floor)
+        terms = (away, share * count, disagreement, hidden, floor, self.apart * posterior.apart)
         return float(np.sqrt(posterior.variance + sum(term**2 for term in terms)))
 
     def interval(self, count: float, posterior: Posterior) -> tuple[float, float]:
@@ -91,4 +96,5 @@ def of_all(posteriors: Iterable[Posterior]) -> Posterior:
         sum(posterior.entropy for posterior in each),
         sum(posterior.samples for posterior in each),
         sum(posterior.disagreement for posterior in each),
+        sum(posterior.apart for posterior in each),
     )

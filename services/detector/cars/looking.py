@@ -14,8 +14,8 @@ from railwatch.services.detector.imagery.sun import shadow_px
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.shared.counts import Sun
 
-# Log-odds of either network are clipped to this size.
-MOST_LOG_ODDS = 6.0
+# Log-odds of either network are clipped to these.
+CLIPPED = (-6.0, 6.0)
 
 
 @dataclass(frozen=True)
@@ -90,24 +90,22 @@ def weighed(models: Models, looked: Looked) -> Weighed:
 
     The log-odds of either network are clipped, so that one that is wrong and very sure does not outvote the other.
     """
-    known, kinds = looked.with_baseline, None
+    known = looked.with_baseline
     model = models.pair if known else models.single
-    parts = []
-    if models.joined is None or model.share < 1:
-        parts.append((1 - model.share, weigh(model.network, looked.features, with_baseline=known)))
-    if models.joined is not None and model.share > 0:
-        both = models.joined(looked.planes, looked.features, with_baseline=known)
-        parts.append((model.share, both[:, :CLASSES]))
-        kinds = both[:, CLASSES:]
-    if len(parts) == 1:
-        return Weighed(parts[0][1], np.zeros(len(looked.features), np.float32), kinds)
-    trains, gaps = (np.stack([odds(logits) for _, logits in parts]) for odds in (_train, _gap))
-    shares = np.array([[share] for share, _ in parts], np.float32)
-    chances = 1 / (1 + np.exp(-trains))
-    train, gap = ((shares * np.clip(values, -MOST_LOG_ODDS, MOST_LOG_ODDS)).sum(axis=0) for values in (trains, gaps))
+    logits = [weigh(model.network, looked.features, with_baseline=known)]
+    if models.joined is None:
+        return Weighed(logits[0], np.zeros(len(looked.features), np.float32))
+    both = models.joined(looked.planes, looked.features, with_baseline=known)
+    logits.append(both[:, :CLASSES])
+    trains, gaps = ([odds(each) for each in logits] for odds in (_train, _gap))
+    chances = [1 / (1 + np.exp(-odds)) for odds in trains]
+    train, gap = (
+        np.asarray((1 - share) * np.clip(of_features, *CLIPPED) + share * np.clip(of_joined, *CLIPPED))
+        for share, (of_features, of_joined) in ((model.share, trains), (model.gap_share, gaps))
+    )
     body = train - np.logaddexp(0, gap)
-    logits = np.stack([np.zeros_like(train), body, body + gap], axis=1)
-    return Weighed(logits, np.abs(chances[0] - chances[1]), kinds)
+    logits_of_both = np.stack([np.zeros_like(train), body, body + gap], axis=1)
+    return Weighed(logits_of_both, np.abs(chances[0] - chances[1]), both[:, CLASSES:])
 
 
 def _train(logits: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """A reading of the tracks: the cars that the evidence shows along lines that are taken to lie somewhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -76,6 +76,14 @@ class Reading:
         """How many were found."""
         return sum(len(track.cars) for track in self.decoded)
 
+    def beside(self, other: "Reading") -> "Reading":
+        """This reading, with how many more cars on each track another one of the same placing finds."""
+        decoded = (
+            replace(ours, posterior=replace(ours.posterior, apart=theirs.posterior.mean - ours.posterior.mean))
+            for ours, theirs in zip(self.decoded, other.decoded, strict=True)
+        )
+        return replace(self, decoded=tuple(decoded))
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -94,6 +102,10 @@ class Reader:
     models: evidence.Models
     sun: Sun | None
     cell: Cell | None
+
+    def without_baseline(self) -> "Reader":
+        """The reader of the tile alone."""
+        return replace(self, ground=replace(self.ground, baseline=None))
 
     def read(self, placing: Placing) -> Reading:
         """What stands along these lines."""

@@ -45,6 +45,8 @@ FAMILIAR = 0.95
 # Share of the joined network in the evidence. More of it finds more cars on unfamiliar yards, and more false ones.
 # Single pictures gain more by it than pairs.
 SHARES = {"pair": 0.5, "single": 0.5}
+# The same for gaps between cars. The features network has not learned from short cars and takes two for one.
+GAP_SHARE = 0.75
 
 
 def main() -> None:
@@ -127,6 +129,7 @@ def _made(models: Models, recipe: dict[str, Any]) -> dict[str, Any]:
             "weights": asdict(model.weights),
             "calibration": asdict(model.calibration),
             "share": SHARES[name],
+            "gap_share": GAP_SHARE,
         }
     return made
 

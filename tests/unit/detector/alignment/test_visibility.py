@@ -88,8 +88,8 @@ def test_wagons_on_white_concrete_are_seen_in_a_tile_alone() -> None:
     scene = rendered("dense", seed=3, gsd_m=0.3)
     cars = np.zeros(scene.tile.shape, dtype=bool)
     for truth in scene.pair.tile.cars:
-        rows, cols = polygon(*(np.asarray(truth.outline_m)[:, ::-1] / scene.tile.gsd_m).T, cars.shape)
-        cars[rows, cols] = True
+        cols, rows = (np.asarray(truth.outline_m) / scene.tile.gsd_m).T
+        cars[polygon(rows, cols, cars.shape)] = True
     concrete = ndimage.binary_dilation(cars, iterations=16) & ~cars
     concrete[:166, :100] = True
     white = np.random.default_rng(6).normal(0.9, 0.004, scene.tile.shape)

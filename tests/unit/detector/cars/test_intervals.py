@@ -49,3 +49,19 @@ def test_the_entropy_of_one_track_is_shared_by_the_whole_scene() -> None:
     unclear, clear = Posterior(10, 1, 200, 1000), Posterior(40, 2, 0, 3000)
 
     assert of_all([unclear, clear]) == Posterior(50, 3, 200, 4000)
+
+
+def test_a_tile_that_shows_more_cars_than_its_pair_widens_the_interval() -> None:
+    agreed, apart = (
+        CALIBRATION.interval(2, of_all([Posterior(2, 0.1, 0, 1000, apart=cars), Posterior(0, 0, 0, 1000)]))
+        for cars in (0, 5)
+    )
+
+    assert agreed[1] < 4
+    assert apart[1] >= 7
+
+
+def test_tracks_that_differ_to_opposite_sides_agree_on_the_sum() -> None:
+    parts = [Posterior(5, 0.1, 0, 1000, apart=cars) for cars in (3, -3)]
+
+    assert of_all(parts).apart == 0

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from railwatch.services.detector.cars import joined
-from railwatch.services.detector.cars.evidence import load_models
+from railwatch.services.detector.cars.evidence import BODY, GAP, load_models
 from railwatch.services.detector.cars.features import structure
 from railwatch.services.detector.cars.joined import load_joined
 from railwatch.services.detector.cars.looking import Looked, weighed
@@ -60,3 +62,17 @@ def test_the_two_networks_are_averaged_and_their_disagreement_is_given() -> None
     assert both.disagreement.max() > 0
     assert not alone.disagreement.any()
     assert both.logits.shape == alone.logits.shape == (SAMPLES, 3)
+
+
+def test_trains_and_the_gaps_between_cars_may_be_told_by_different_networks() -> None:
+    strip, models = looked(with_baseline=True), load_models()
+
+    def told(share: float, gap_share: float) -> tuple[np.ndarray, np.ndarray]:
+        of_both = weighed(replace(models, pair=replace(models.pair, share=share, gap_share=gap_share)), strip).logits
+        return np.logaddexp(of_both[:, BODY], of_both[:, GAP]) - of_both[:, 0], of_both[:, GAP] - of_both[:, BODY]
+
+    mixed, of_features, of_joined = told(0, 1), told(0, 0), told(1, 1)
+
+    assert mixed[0] == pytest.approx(of_features[0], abs=1e-4)
+    assert mixed[1] == pytest.approx(of_joined[1], abs=1e-4)
+    assert abs(of_features[1] - of_joined[1]).max() > 0.1
