@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, 
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
 from railwatch.services.alerting.pages.routes import add_pages
+from railwatch.services.alerting.scenes import scenes_router
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import (
     Acknowledgement,
@@ -61,6 +62,7 @@ def make_app(
     app = service_app("Railwatch alerting", __doc__ or "")
     app.include_router(health_router("alerting", progress, ready))
     app.include_router(sites_router(store, sites, reader))
+    app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, reader))
     app.include_router(acknowledgements_router(store, tokens))
     add_pages(app, store, sites, reader)

@@ -1,6 +1,7 @@
 """The ingest service: takes scenes in, cuts out the tiles of every site in them, and publishes them."""
 
 from railwatch.services.ingest.http.api import make_app
+from railwatch.services.ingest.http.standing import Alerting
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import Broker, make_intake, senders, sources
@@ -33,7 +34,7 @@ def run() -> None:
         "sites": lambda: bool(intake.sites.sites),
     }
 
-    app = make_app(intake, senders(settings), progress, needs)
+    app = make_app(intake, senders(settings), progress, needs, Alerting(settings.ingest))
     with serve(app, settings.http, max_body_bytes=None):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())
     publisher.close()

@@ -57,6 +57,8 @@ class IngestSettings(Group):
         watch_dir: a directory from which scenes are taken.
         watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`.
         poll_s: the pause between two polls of the directory and the bucket.
+        alerting_url: where alerting answers, so that `GET /v1/scenes/{scene}` can say what was counted and judged.
+        alerting_token: a token with the scope `read`, if alerting's reading needs one.
     """
 
     tokens: Annotated[tuple[Token, ...], Separated] = ()
@@ -66,6 +68,8 @@ class IngestSettings(Group):
     watch_dir: Path | None = None
     watch_bucket: str | None = Field(default=None, pattern=r"^s3://[^/]", description="s3://bucket/prefix")
     poll_s: float = Field(default=5.0, gt=0)
+    alerting_url: str | None = Field(default=None, pattern=r"^https?://[^/]", description="http://host of alerting")
+    alerting_token: Token | None = None
 
 
 class StacSettings(Group):

@@ -95,7 +95,12 @@ def test_a_scene_is_published_as_its_tiles(desk: Desk, push: Push) -> None:
         "observed_at": OBSERVED_AT,
         "role": "observation",
         "published": 1,
-        "sites": [{"site": "yard", "tiles": [{"tile": "r0c0", "event": event.id, "sha256": event.image.sha256}]}],
+        "sites": [
+            {
+                "site": "yard",
+                "tiles": [{"tile": "r0c0", "event": event.id, "sha256": event.image.sha256}],
+            }
+        ],
     }
 
 

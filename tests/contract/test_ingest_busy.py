@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from railwatch.services.ingest.http import api
 from railwatch.services.ingest.http.api import PUSHES_IN_HAND, make_app
+from railwatch.services.ingest.http.standing import Alerting
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
@@ -116,7 +117,7 @@ def test_the_scene_of_a_sender_that_has_gone_is_not_taken(desk: Desk, monkeypatc
 
     monkeypatch.setattr(api, "Event", event)
     others = Others()
-    app = make_app(replace(desk.intake(), at_work=others), ANYONE, Progress(), {})
+    app = make_app(replace(desk.intake(), at_work=others), ANYONE, Progress(), {}, Alerting(desk.settings))
     scene = NoiseScene().geotiff()
     rest = f'\r\n--x\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n{METADATA}\r\n--x--\r\n'.encode()
     with serve(app, HttpSettings(port=0), max_body_bytes=None) as url:

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from railwatch.cli import app
 from railwatch.demo.system import System, running_services
 from railwatch.render import Picture, RenderedLook, RenderedSite, geotiff, render_look, site_ground, tracks_geojson
 from railwatch.render.canvas import Frame
@@ -80,6 +82,13 @@ def push(system: System, at: datetime, image: bytes, role: str = "observation") 
     )
 
 
+def judged(ingest: str, token: str, scene: str) -> dict[str, Any] | None:
+    """What was found in a scene's look, once ingest says that it is judged."""
+    answer = httpx.get(f"{ingest}/v1/scenes/{scene}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    standing = answer.raise_for_status().json()
+    return standing["sites"][0]["at_alerting"]["judgement"] if standing["state"] == "judged" else None
+
+
 def test_a_surge_pushed_to_ingest_reaches_the_webhook_once_with_its_proof(
     tmp_path: Path, kafka_environment: dict[str, str], redis_environment: dict[str, str]
 ) -> None:
@@ -137,4 +146,24 @@ def test_a_pair_that_a_provider_pushed_is_counted_against_its_baseline(
         eventually(lambda: counts.ids(), "the tile is counted")
         [event] = counts.events()
         assert event.baseline is not None, "it was differenced"
+        where = (system.urls["ingest"], system.token)
+        eventually(lambda: judged(*where, event.scene), "the look is judged")
+        (tmp_path / "again.tif").write_bytes(geotiff(full))
+        when = (FIRST + timedelta(days=1)).isoformat()
+        command = (
+            "push",
+            tmp_path / "again.tif",
+            "--observed-at",
+            when,
+            "--wait",
+            "--url",
+            where[0],
+            "--token",
+            where[1],
+        )
+        done = CliRunner().invoke(app, [str(argument) for argument in command])
+        assert done.exit_code == 0, done.output
+        assert f"taken as {event.scene}: made-up (1 tiles), known before" in done.output
+        assert f"{event.scene}: made-up: {event.result.count:.0f} cars (" in done.output
+        assert ": learning" in done.output
         assert event.result.count == pytest.approx(full.count, rel=0.1), event.result.reasons

@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from railwatch.services.ingest.http.api import make_app
+from railwatch.services.ingest.http.standing import Alerting
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.spool import Spool
-from railwatch.services.ingest.settings import SceneSettings
+from railwatch.services.ingest.settings import IngestSettings, SceneSettings
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus.lineage import Lineage, current_lineage
@@ -64,6 +65,7 @@ class Desk:
     published: list[Event] = field(default_factory=list)
     origins: list[Lineage | None] = field(default_factory=list)
     broker_is_away: bool = False
+    settings: IngestSettings = field(default_factory=IngestSettings)
 
     def publish(self, *events: Event) -> None:
         if self.broker_is_away:
@@ -76,7 +78,7 @@ class Desk:
         return Intake(self.sites, self.limits, self.blobs, self.claims, self.publish, ("directory", "bucket"), spool)
 
     def app(self, tokens: Tokens = ANYONE) -> FastAPI:
-        return make_app(self.intake(), tokens, Progress(), {})
+        return make_app(self.intake(), tokens, Progress(), {}, Alerting(self.settings))
 
     @property
     def tiles(self) -> list[TileEvent]:

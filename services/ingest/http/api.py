@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.http import openapi
 from railwatch.services.ingest.http.problems import problem_response, unavailable_response
+from railwatch.services.ingest.http.standing import Alerting, standing_router
 from railwatch.services.ingest.http.upload import Upload, uploaded
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.assets import take_item
@@ -39,10 +40,17 @@ PUSHES_AT_ONCE = 8
 log = structlog.get_logger()
 
 
-def make_app(intake: Intake, tokens: Tokens, progress: Progress, ready: Mapping[str, Callable[[], bool]]) -> FastAPI:
+def make_app(
+    intake: Intake,
+    tokens: Tokens,
+    progress: Progress,
+    ready: Mapping[str, Callable[[], bool]],
+    alerting: Alerting,
+) -> FastAPI:
     """All HTTP routes of ingest: scenes, health and metrics."""
     app = service_app("Railwatch ingest", openapi.DESCRIPTION)
     app.include_router(scenes_router(intake, tokens))
+    app.include_router(standing_router(intake.standings, alerting, tokens))
     app.include_router(health_router("ingest", progress, ready))
 
     @app.exception_handler(UnprocessableError)
@@ -102,6 +110,7 @@ def scenes_router(intake: Intake, tokens: Tokens) -> APIRouter:
             async with uploaded(request, intake.limits.max_bytes, intake.spool) as upload:
                 receipt = await _while_wanted(request, partial(_take, intake, request, upload, asset), at_once)
         response.status_code = 201 if receipt.published else 200
+        response.headers["Location"] = f"/v1/scenes/{receipt.scene}"
         return receipt
 
     return router

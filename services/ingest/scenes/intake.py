@@ -20,6 +20,7 @@ from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.spool import Spool, too_large
+from railwatch.services.ingest.scenes.standings import Standings
 from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
 from railwatch.services.ingest.scenes.times import check_daylight
 from railwatch.services.ingest.settings import SceneSettings
@@ -77,6 +78,11 @@ class Intake:
     baselines_from: Collection[str] = ()
     spool: Spool = field(default_factory=lambda: Spool(SceneSettings().spool_bytes))
     at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
+
+    @property
+    def standings(self) -> Standings:
+        """What became of each scene."""
+        return Standings(self.claims)
 
     def take(
         self,
@@ -149,6 +155,7 @@ class Intake:
                 sender=sender.name if sender else None,
             )
         )
+        self.standings.refused(subject, error, datetime.now(UTC))
         metrics.SCENES.labels(source=source, outcome="rejected", reason=error.reason).inc()
         log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
 
@@ -184,7 +191,7 @@ class Intake:
         for found in new:
             self.claims.put(found.claim, found.receipt.model_dump_json())
         about_scene = dict.fromkeys(found.remark for found in new if found.remark)
-        return Receipt(
+        answer = Receipt(
             scene=arrival.id,
             observed_at=arrival.metadata.observed_at,
             role=arrival.metadata.role,
@@ -192,6 +199,8 @@ class Intake:
             sites=tuple(sorted([*receipts, *(found.receipt for found in new)], key=lambda receipt: receipt.site)),
             remarks=(*arrival.metadata.remarks, *masks.remarks, *about_scaling, *about_scene, *about_others),
         )
+        self.standings.taken(answer, datetime.now(UTC))
+        return answer
 
     def _known(self, claim: str) -> SiteReceipt | None:
         """What was published under a claim; null if the store has lost a tile, so that the scene is taken again."""

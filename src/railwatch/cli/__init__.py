@@ -11,6 +11,7 @@ from railwatch.cli.check import check
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
+from railwatch.cli.push import push
 from railwatch.cli.rebuild import rebuild
 from railwatch.cli.replay import replay
 from railwatch.cli.terminal import complain
@@ -43,6 +44,7 @@ app.command(rich_help_panel=ON_SITES)(check)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
+app.command(rich_help_panel=ON_SYSTEM)(push)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)

@@ -123,6 +123,8 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
     (directory / "tokens.yaml").write_text(entry)
     system = System(token, logs)
     try:
+        system.urls = {service: f"http://127.0.0.1:{free_port()}" for service in SERVICES}
+        environment["RAILWATCH_INGEST_ALERTING_URL"] = system.urls["alerting"]
         for service in SERVICES:
             _start(system, service, environment)
         _await_ready(system)
@@ -145,9 +147,8 @@ def _given_up(url: str | None) -> list[str]:
 
 
 def _start(system: System, service: str, environment: dict[str, str]) -> None:
-    port = free_port()
-    system.urls[service] = url = f"http://127.0.0.1:{port}"
-    own = {"RAILWATCH_HTTP_PORT": str(port)}
+    url = system.urls[service]
+    own = {"RAILWATCH_HTTP_PORT": url.rpartition(":")[2]}
     if service == "alerting":
         own["RAILWATCH_ALERTING_PUBLIC_URL"] = url
     command = [sys.executable, "-c", "from railwatch.cli import main; main()", service]
