@@ -78,7 +78,7 @@ def _transition(store: Store, event: AlertEvent, act: Act, changes: dict[str, ob
         before = transaction.last_of(event.alert, after.transition)
         if before and _same(before, after):
             return last, False
-        transaction.announce([after], cause=None)
+        transaction.announce([after])
         transaction.put_record(SiteRecord(history=transaction.record.history, alerts=_updated(alerts, after)))
         return after, True
 

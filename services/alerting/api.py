@@ -56,15 +56,19 @@ def make_app(
     progress: Progress,
     ready: Mapping[str, Callable[[], bool]],
     reader: Callable[..., Holder] | None = None,
+    publish: Callable[[str], None] = lambda _: None,
 ) -> FastAPI:
-    """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may."""
+    """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may.
+
+    What people do with alerts of a site is published with `publish` before they are answered.
+    """
     reader = reader or readers(tokens, everyone=True)
     app = service_app("Railwatch alerting", __doc__ or "")
     app.include_router(health_router("alerting", progress, ready))
     app.include_router(sites_router(store, sites, reader))
     app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, reader))
-    app.include_router(acknowledgements_router(store, tokens))
+    app.include_router(acknowledgements_router(store, tokens, publish))
     add_pages(app, store, sites, reader)
     return app
 
@@ -166,7 +170,7 @@ def alerts_router(store: Store, blobs: BlobStore, reader: Callable[..., Holder])
     return router
 
 
-def acknowledgements_router(store: Store, tokens: Tokens) -> APIRouter:
+def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str], None]) -> APIRouter:
     """What people do with alerts that stand."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -182,9 +186,11 @@ def acknowledgements_router(store: Store, tokens: Tokens) -> APIRouter:
     ) -> AlertView:
         event = _to_act_on(store, alert, holder)
         try:
-            return AlertView.of(acknowledge(store, event, _act(body, holder)))
+            after = acknowledge(store, event, _act(body, holder))
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
+        publish(event.site)
+        return AlertView.of(after)
 
     @router.post(
         "/{alert}/silence",
@@ -200,9 +206,11 @@ def acknowledgements_router(store: Store, tokens: Tokens) -> APIRouter:
         if not now < body.until <= now + LONGEST_SILENCE:
             raise HTTPException(422, f"`until` must be in the future, by no more than {LONGEST_SILENCE.days} days.")
         try:
-            return AlertView.of(silence(store, event, _act(body, holder), body.until))
+            after = silence(store, event, _act(body, holder), body.until)
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
+        publish(event.site)
+        return AlertView.of(after)
 
     return router
 

@@ -1,8 +1,8 @@
 """What happens to a count: it joins its scene, the scene its look, and the look its site's history. Alerts follow.
 
 A handler may be killed at any point and run again. The count, the history and the events that follow from it are
-written in one transaction, before anything is published. A count that is delivered again changes nothing and gives the
-events that it gave the first time, with the same ids. So none is lost, and readers recognise a repetition.
+written in one transaction: the events into the site's outbox, from which they are published. A count that is delivered
+again changes nothing. What it brought about the first time is published, or still in the outbox. So none is lost.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -66,7 +66,7 @@ class CountHandler:
         self._tracks_m: dict[str, dict[str, float]] = {}
 
     def handle(self, event: CountEvent) -> Sequence[AlertEvent]:
-        """Take a count in.
+        """Take a count in. The events that follow are in the site's outbox.
 
         Raises:
             UnprocessableError: `unknown-site`, or a count that cannot be true.
@@ -96,7 +96,7 @@ class CountHandler:
                 transaction.stop_waiting(scene)
                 return _Outcome()
             around = passes_around(transaction, scene, known, self._pass_span)
-            return self._enter(transaction, site, scene, around, evidence=None, cause=None)
+            return self._enter(transaction, site, scene, around, evidence=None)
 
         _measure(self._store.transact(site.id, work))
 
@@ -105,8 +105,7 @@ class CountHandler:
         before = known.readings if known else {}
         readings = merge(before, event.tile, reading(event))
         if readings == before:
-            repeated = transaction.events_of(event.id)
-            return _Outcome(repeated or self._announce(transaction, site, transaction.record, event.id))
+            return _Outcome(self._announce(transaction, site, transaction.record))
         due_at = known.due_at if known else self._clock() + self._scene_wait
         record = SceneRecord(readings=readings, due_at=due_at)
         others = transaction.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
@@ -115,7 +114,7 @@ class CountHandler:
         if due_at is not None and self._waits(site, event.scene, around):
             transaction.put_scene(event.scene, record, evidence)
             return _Outcome()
-        return self._enter(transaction, site, event.scene, around, evidence, event.id)
+        return self._enter(transaction, site, event.scene, around, evidence)
 
     def _waits(self, site: Site, scene: str, around: Around) -> bool:
         """Whether to wait for more of a scene's pass; for more of the scene alone, if the pass has been judged."""
@@ -131,7 +130,6 @@ class CountHandler:
         scene: str,
         around: Around,
         evidence: Evidence | None,
-        cause: str | None,
     ) -> _Outcome:
         """Judge the scene's pass, and the passes that have become others by it."""
         history = transaction.record.history
@@ -153,15 +151,12 @@ class CountHandler:
             if name in around.waiting:
                 transaction.stop_waiting(name)
         after = SiteRecord(history=history, alerts=transaction.record.alerts)
-        return _Outcome(self._announce(transaction, site, after, cause, entered), history.of_scene(scene))
+        return _Outcome(self._announce(transaction, site, after, entered), history.of_scene(scene))
 
     def _announce(
-        self, transaction: Transaction, site: Site, record: SiteRecord, cause: str | None, entered: Collection[str] = ()
+        self, transaction: Transaction, site: Site, record: SiteRecord, entered: Collection[str] = ()
     ) -> tuple[AlertEvent, ...]:
-        """Keep the record, and the events that bring consumers up to date with its history.
-
-        The events that a count causes are published when its handler returns them. The others go to the outbox.
-        """
+        """Keep the record, and the events that bring consumers up to date with its history."""
         judgements = record.history.judgements
         due = transitions_due(site, record.alerts, judgements)
         if not due and not entered:
@@ -171,7 +166,7 @@ class CountHandler:
             alert_event(site, one, judgements, _in_order(transaction, one.judgement), self._public_url, now)
             for one in due
         )
-        transaction.announce(events, cause)
+        transaction.announce(events)
         record = SiteRecord(history=record.history, alerts=records_after(record.alerts, due, judgements))
         transaction.put_record(record, entered)
         transaction.put_status(site_status(record, self._look_due_at(transaction, record)))

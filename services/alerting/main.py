@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
@@ -45,9 +46,10 @@ def run() -> None:
     store = Store(client)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
+    announcer = Announcer(store, publisher)
     progress = Slowest()
 
-    counts = count_worker(settings, sites, client, store, incarnation, publisher, progress.loop())
+    counts = count_worker(settings, sites, client, store, incarnation, announcer, publisher, progress.loop())
     deliveries = make_deliveries(settings, client, store, incarnation)
     workers: list[Worker[Any]] = [counts, *delivery_workers(settings, deliveries, incarnation, publisher, progress)]
     needs = {
@@ -60,7 +62,7 @@ def run() -> None:
 
     tokens = known_tokens(settings)
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
-    with serve(make_app(store, sites, blobs, tokens, progress, needs, reader), settings.http):
+    with serve(make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish), settings.http):
         stop = stop_on_signal()
         begin_deliveries(deliveries, settings.kafka, progress, stop)
         await_ours(client, incarnation, progress, stop)

@@ -10,6 +10,7 @@ import redis
 import structlog
 
 from railwatch.services.alerting import metrics
+from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import receivers
 from railwatch.services.alerting.handler import CountHandler
@@ -19,7 +20,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.errors import DependencyAwayError
-from railwatch.shared.events import CountEvent, Miss, Notice
+from railwatch.shared.events import AlertEvent, CountEvent, Miss, Notice
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
@@ -77,6 +78,7 @@ def count_worker(
     client: redis.Redis,
     store: Store,
     incarnation: Incarnation,
+    announcer: Announcer,
     publisher: Publisher,
     progress: Progress,
 ) -> Worker[CountEvent]:
@@ -86,12 +88,15 @@ def count_worker(
         store, sites, alerting.rule, alerting.scene_wait, alerting.pass_span, alerting.public_url, now
     )
 
+    def take(event: CountEvent) -> Sequence[AlertEvent]:
+        handler.handle(event)
+        announcer.publish(event.site)
+        return ()
+
     def publish_due() -> None:
         incarnation.require()
         handler.settle_due()
-        for event in store.outbox():
-            publisher.publish(event)
-            store.published(event)
+        announcer.publish_waiting()
 
     def go_through_sites() -> None:
         watch_eviction(client, incarnation)
@@ -106,7 +111,7 @@ def count_worker(
         kafka=settings.kafka,
         group=GROUP,
         consumes=CountEvent,
-        handle=incarnation.guarded(handler.handle),
+        handle=incarnation.guarded(take),
         publisher=publisher,
         progress=progress,
         timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites)],

@@ -61,7 +61,7 @@ def open_alert(**fields: Any) -> AlertEvent:
 
 def client(redis_settings: RedisSettings, *events: AlertEvent, sites: Mapping[str, Site] | None = None) -> TestClient:
     store = Store(connect(redis_settings))
-    store.transact("tumangang", lambda transaction: transaction.announce(events, "counts"))
+    store.transact("tumangang", lambda transaction: transaction.announce(events))
     blobs = BlobStore.open(BlobSettings(url="memory://"))
     return TestClient(make_app(store, sites or {"tumangang": small_site()}, blobs, Tokens(None), Progress(), {}))
 

@@ -54,7 +54,7 @@ def client(redis_settings: RedisSettings, tmp_path: Path) -> Client:
 def seed(transaction: Transaction, event: AlertEvent) -> None:
     transaction.put_record(SiteRecord(alerts=(record_of(event),)))
     transaction.put_status(SiteStatus(state=State.ALERT, last_look_at=on_day(1), judged=None, alert=event.alert))
-    transaction.announce([event], "counts")
+    transaction.announce([event])
 
 
 READ = [

@@ -16,6 +16,7 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
+from railwatch.shared.errors import NotPublishedError
 from railwatch.shared.events import EvidenceItem, Severity, Transition
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import BlobSettings, RedisSettings
@@ -68,7 +69,7 @@ def client(redis_settings: RedisSettings, picture_ref: BlobRef) -> TestClient:
     def seed(transaction: Transaction) -> None:
         transaction.put_record(SiteRecord(history=History(judgements=looks), alerts=(record,)))
         transaction.put_status(status)
-        transaction.announce([opened, ended, standing], "counts")
+        transaction.announce([opened, ended, standing])
 
     store.transact("tumangang", seed)
     sites = {site: small_site(site) for site in ("tumangang", "najin")}
@@ -267,6 +268,30 @@ def test_nobody_can_acknowledge_or_silence_without_a_token(
     assert answer.status_code == 401
     assert TOKEN not in answer.text
     assert len(client.get(f"/v1/alerts/{LATER}").json()["transitions"]) == 1
+
+
+def test_what_is_answered_with_200_is_published_and_what_is_not_can_be_sent_again(
+    client: TestClient, redis_settings: RedisSettings
+) -> None:
+    def publish(site: str) -> None:
+        published.append(site)
+        if away:
+            raise NotPublishedError("Kafka did not acknowledge.")
+
+    published: list[str] = []
+    away = True
+    store = Store(connect(redis_settings))
+    app = make_app(store, {"tumangang": small_site()}, STORE, TOKENS, Progress(), {}, publish=publish)
+    address = f"/v1/alerts/{LATER}/acknowledge"
+    with TestClient(app) as served:
+        refused = served.post(address, json={"by": "Ada"}, headers=AUTHORIZED)
+        away = False
+        taken = served.post(address, json={"by": "Ada"}, headers=AUTHORIZED)
+    assert (refused.status_code, taken.status_code) == (503, 200)
+    assert "Retry-After" in refused.headers
+    assert published == ["tumangang", "tumangang"]
+    steps = client.get(f"/v1/alerts/{LATER}").json()["transitions"]
+    assert [step["transition"] for step in steps] == ["opened", "acknowledged"]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_receivers_hear_nothing_of_a_silenced_alert_until_its_time(
     silenced = alert_event(Transition.SILENCED, sequence=2, recorded_at=T0).model_copy(
         update={"until": T0 + timedelta(hours=1), "by": "Ada"}
     )
-    Store(redis_client).transact("tumangang", lambda transaction: transaction.announce([silenced], cause=None))
+    Store(redis_client).transact("tumangang", lambda transaction: transaction.announce([silenced]))
     delivery.handle(silenced)
     delivery.handle(alert_event(Transition.UPDATED, sequence=3, recorded_at=T0))
     delivery.handle(alert_event(Transition.OPENED, alert="f" * 32, recorded_at=T0))

@@ -54,12 +54,12 @@ def test_alertmanager_is_reminded_of_standing_alerts_until_they_end(
     store = Store(redis_client)
     alertmanager = Alertmanager(Poster(), desk.url, SecretStr("token"), store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    store.transact("tumangang", lambda transaction: transaction.announce([opened], "count-1"))
+    store.transact("tumangang", lambda transaction: transaction.announce([opened]))
     alertmanager.send(opened)
     for _ in range(3):
         clock.turn(minutes=1)
         alertmanager.remind()
-    store.transact("tumangang", lambda transaction: transaction.announce([resolved], "count-2"))
+    store.transact("tumangang", lambda transaction: transaction.announce([resolved]))
     clock.turn(minutes=1)
     alertmanager.remind()
     alertmanager.send(resolved)
@@ -76,7 +76,7 @@ def test_an_overtaken_transition_does_not_raise_an_ended_alert_again(
     store = Store(redis_client)
     alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, timedelta(minutes=1), 2.0, clock)
     opened, resolved = alert_event(recorded_at=T0), alert_event(Transition.RESOLVED, sequence=2, recorded_at=T0)
-    store.transact("tumangang", lambda transaction: transaction.announce([opened, resolved], "counts"))
+    store.transact("tumangang", lambda transaction: transaction.announce([opened, resolved]))
     alertmanager.send(resolved)
     alertmanager.send(opened)
     assert [request.json[0]["endsAt"] for request in desk.requests] == [T0.isoformat()] * 2
@@ -108,7 +108,7 @@ ALERTS = [alert_event(alert=f"{number:032x}").model_copy(update={"site": f"site-
 
 def standing(store: Store) -> None:
     for event in ALERTS:
-        store.transact(event.site, partial(Transaction.announce, events=[event], cause=event.id))
+        store.transact(event.site, partial(Transaction.announce, events=[event]))
 
 
 def sites_of(body: bytes) -> set[str]:

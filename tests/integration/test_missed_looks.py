@@ -53,9 +53,9 @@ def announced(store: Store, clock: Clock, day: float, sites: dict[str, Site] = S
     """What is announced on a day, as if it were published at once."""
     clock.now = on_day(day)
     announce_missed_looks(store, sites, MONTH, PAGE, clock())
-    events = store.outbox()
+    events = store.outbox("tumangang")
     for event in events:
-        store.published(event)
+        store.published("tumangang", [event])
     return [(event.miss.value, event.transition.value) for event in events if isinstance(event, MissedLookEvent)]
 
 
@@ -125,12 +125,12 @@ def test_what_was_not_published_before_a_crash_is_published_after_it(
     see(store, clock, 35)
     restarted = Store(redis_client)
     announce_missed_looks(restarted, SITES, MONTH, PAGE, clock())
-    first, second = restarted.outbox()
+    first, second = restarted.outbox("tumangang")
     assert isinstance(first, MissedLookEvent)
     assert (first.transition, second.transition) == ("opened", "resolved")
     assert (second.about, second.sequence) == (first.about, 2)
-    restarted.published(first)
-    assert restarted.outbox() == [second]
+    restarted.published("tumangang", [first])
+    assert restarted.outbox("tumangang") == [second]
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_rebuild_knows_what_was_announced_and_announces_nothing(
     sites = {**SITES, "najin": nowhere}
     announce_missed_looks(store, sites, MONTH, PAGE, on_day(0))
     announce_missed_looks(store, sites, MONTH, PAGE, on_day(34))
-    publisher.publish(*store.outbox())
+    publisher.publish(*store.outbox("tumangang"), *store.outbox("najin"))
     before = store.missed()
     assert {event.site for event in store.standing_missed()} == {"tumangang", "najin"}
 

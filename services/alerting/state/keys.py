@@ -1,10 +1,10 @@
 """The names under which alerting keeps its state in Redis. `alerting.state.store` describes what they hold."""
 
-from railwatch.shared.events import AlertEvent, Miss, Notice
+from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
 from railwatch.shared.state import key
 
 DEADLINES = key("alerting", "deadlines")
-OUTBOX = key("alerting", "outbox")
+UNPUBLISHED = key("alerting", "unpublished")
 SILENCED = key("alerting", "silenced")
 SITES = key("alerting", "sites")
 KNOWN_SINCE = key("alerting", "known-since")
@@ -13,6 +13,8 @@ ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
 SCHEMA_VERSION_KEY = key("alerting", "schema-version")
+
+_NOTICES: dict[str, type[Notice]] = {event.TYPE: event for event in (AlertEvent, MissedLookEvent)}
 
 
 def site_key(kind: str, site: str) -> str:
@@ -46,5 +48,11 @@ def waiting_member(site: str, scene: str) -> str:
 
 
 def outbox_item(event: Notice) -> str:
-    """An event in the outbox. That of an alert is kept elsewhere, so its name is enough."""
-    return f"{event.alert}/{event.sequence}" if isinstance(event, AlertEvent) else event.model_dump_json()
+    """An event in the outbox: its type, and its body."""
+    return f"{event.TYPE} {event.model_dump_json()}"
+
+
+def outbox_event(item: str) -> Notice:
+    """The inverse of `outbox_item`."""
+    event_type, _, body = item.partition(" ")
+    return _NOTICES[event_type].model_validate_json(body)

@@ -17,7 +17,7 @@ from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.state import redis_errors
 
 # Raised by each change after which one version cannot read what another wrote.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 ASK_EVERY_S = 2.0
 

@@ -6,10 +6,11 @@
 | `record:<site>` | string | the rest of the history, and what was last announced of each alert (`SiteRecord`) |
 | `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
 | `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
-| `caused:<site>` | list | the transitions that each count brought about, newest first |
 | `waiting:<site>` | set | the scenes that wait for tiles, or for other frames of their pass |
 | `deadlines` | sorted set | `<site>/<scene>` of these, by the end of their wait |
-| `outbox` | list | events to publish that no record in Kafka causes: `<alert>/<sequence>`, or the whole event |
+| `outbox:<site>` | list | events to publish, in order: each its type and its body |
+| `unpublished` | set | the sites that have such events |
+| `publishing:<site>` | string | who publishes them at the moment |
 | `silenced` | hash | by alert id, the end of its silence |
 | `known-since` | hash | by site, when it entered the catalogue |
 | `missed` | hash | by `<site>/<kind>`, the last event about missed looks |
@@ -40,13 +41,14 @@ from railwatch.services.alerting.state.keys import (
     KNOWN_SINCE,
     LATEST,
     MISSED,
-    OUTBOX,
     SCHEMA_VERSION_KEY,
     SILENCED,
     SITES,
     STANDING_ALERTS,
+    UNPUBLISHED,
     alert_key,
     missed_field,
+    outbox_event,
     outbox_item,
     record_keys,
     site_key,
@@ -56,12 +58,16 @@ from railwatch.services.alerting.state.records import SiteRecord, SiteStatus, re
 from railwatch.services.alerting.state.schema_version import SCHEMA_VERSION
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
+from railwatch.shared.lease import Lease
 from railwatch.shared.state import key, redis_errors
 
 # A rebuild keeps these: what receivers have been sent, since when they and the sites are known, and the state's mark.
 KEPT = ("delivered", "receiver-since", "known-since", "incarnation")
 
 READ_AT_ONCE = 100
+
+# Longer than publishing takes until it fails. Somebody else may publish after this time.
+PUBLISHED_WITHIN_S = 30.0
 
 T = TypeVar("T")
 
@@ -102,22 +108,35 @@ class Store:
         with redis_errors():
             self._redis.zrem(DEADLINES, waiting_member(site, scene))
 
-    def outbox(self) -> list[Notice]:
-        """The events that wait to be published, in order."""
-        found: list[Notice] = []
+    def unpublished_sites(self) -> list[str]:
+        """The sites that have events to publish."""
         with redis_errors():
-            for item in self._redis.lrange(OUTBOX, 0, -1):
-                alert, _, sequence = item.partition("/")
-                if item.startswith("{"):
-                    found.append(MissedLookEvent.model_validate_json(item))
-                elif event := self._redis.hget(alert_key(alert), sequence):
-                    found.append(AlertEvent.model_validate_json(event))
-        return found
+            return sorted(self._redis.smembers(UNPUBLISHED))
 
-    def published(self, event: Notice) -> None:
-        """Take a published event out of the outbox."""
+    def outbox(self, site: str) -> list[Notice]:
+        """The events of a site that wait to be published, in order."""
         with redis_errors():
-            self._redis.lrem(OUTBOX, 0, outbox_item(event))
+            return [outbox_event(item) for item in self._redis.lrange(site_key("outbox", site), 0, -1)]
+
+    def published(self, site: str, events: Sequence[Notice]) -> None:
+        """Take published events out of the site's outbox."""
+        name = site_key("outbox", site)
+        items = [outbox_item(event) for event in events]
+
+        def attempt(pipe: Any) -> None:
+            rest = set(pipe.lrange(name, 0, -1)) - set(items)
+            pipe.multi()
+            for item in items:
+                pipe.lrem(name, 0, item)
+            if not rest:
+                pipe.srem(UNPUBLISHED, site)
+
+        with redis_errors():
+            self._redis.transaction(attempt, name)
+
+    def turn_to_publish(self, site: str) -> Lease:
+        """The lease of whoever publishes what waits of a site."""
+        return Lease(self._redis, site_key("publishing", site), PUBLISHED_WITHIN_S)
 
     def silenced_until(self, alert: str) -> datetime | None:
         """Until when an alert is silenced."""

@@ -1,6 +1,6 @@
 """One change of one site's state in Redis. `alerting.state.store` describes the keys."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -11,10 +11,10 @@ from railwatch.services.alerting.state.keys import (
     DEADLINES,
     LATEST,
     MISSED,
-    OUTBOX,
     SILENCED,
     SITES,
     STANDING_ALERTS,
+    UNPUBLISHED,
     alert_key,
     missed_field,
     outbox_item,
@@ -31,13 +31,10 @@ from railwatch.services.alerting.state.records import (
     read_record,
     record_text,
 )
-from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent, Transition
+from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent, Notice, Transition
 
 # A site's newest scenes whose evidence is kept for transitions to come.
 EVIDENCE_SCENES = 12
-
-# More than the records of one site that a killed process can have left uncommitted.
-CAUSES_KEPT = 64
 
 # The transitions per alert, beside its opening, and the alerts per site that the API can show. All of them stay in the
 # alerts topic.
@@ -45,7 +42,6 @@ TRANSITIONS_KEPT = 40
 ALERTS_KEPT = 50
 
 _EVIDENCE = TypeAdapter(dict[str, EvidenceItem])
-_CAUSED = TypeAdapter(tuple[str, list[tuple[str, int]]])
 
 
 class Transaction:
@@ -96,15 +92,6 @@ class Transaction:
         found = self._pipe.hmget(MISSED, [missed_field(self.site, miss) for miss in Miss])
         return [MissedLookEvent.model_validate_json(event) for event in found if event]
 
-    def events_of(self, cause: str) -> tuple[AlertEvent, ...]:
-        """The events that a cause brought about."""
-        for text in self._pipe.lrange(site_key("caused", self.site), 0, -1):
-            known, transitions = _CAUSED.validate_json(text)
-            if known == cause:
-                found = [self._pipe.hget(alert_key(alert), str(sequence)) for alert, sequence in transitions]
-                return tuple(AlertEvent.model_validate_json(event) for event in found if event)
-        return ()
-
     def put_scene(self, scene: str, record: SceneRecord, evidence: Mapping[str, EvidenceItem] | None = None) -> None:
         """Keep a scene, and wait for more of its pass until it is due."""
         text = record.model_dump_json(exclude_defaults=True)
@@ -145,28 +132,20 @@ class Transaction:
         """Keep how the site stands."""
         self._stage(self._pipe.hset, SITES, self.site, status.model_dump_json())
 
-    def announce(self, events: Sequence[AlertEvent], cause: str | None) -> None:
-        """Keep events until they are certainly published: by their cause, which comes again, or in the outbox."""
-        if not events:
-            return
+    def announce(self, events: Sequence[AlertEvent]) -> None:
+        """Keep events, and put them into the site's outbox until they are certainly published."""
         for event in events:
             self.keep(event)
-        if cause is None:
-            self._stage(self._pipe.rpush, OUTBOX, *(outbox_item(event) for event in events))
-        else:
-            transitions = [(event.alert, event.sequence) for event in events]
-            caused = _CAUSED.dump_json((cause, transitions)).decode()
-            self._stage(self._pipe.lpush, site_key("caused", self.site), caused)
-            self._stage(self._pipe.ltrim, site_key("caused", self.site), 0, CAUSES_KEPT - 1)
+        self._put_out(events)
         if any(event.sequence == 1 for event in events):
             for alert in self._pipe.zrange(site_key("alerts", self.site), 0, -ALERTS_KEPT - 1):
                 self._forget(alert)
 
-    def announce_missed(self, events: Iterable[MissedLookEvent]) -> None:
-        """Keep events about missed looks. Until they are published, keep them in the outbox too."""
+    def announce_missed(self, events: Sequence[MissedLookEvent]) -> None:
+        """Keep events about missed looks, and put them into the site's outbox until they are certainly published."""
         for event in events:
             self.keep_missed(event)
-            self._stage(self._pipe.rpush, OUTBOX, outbox_item(event))
+        self._put_out(events)
 
     def keep_missed(self, event: MissedLookEvent) -> None:
         """Keep the last event about a missed look."""
@@ -190,6 +169,11 @@ class Transaction:
         self._pipe.multi()
         for command in self._staged:
             command()
+
+    def _put_out(self, events: Sequence[Notice]) -> None:
+        if events:
+            self._stage(self._pipe.rpush, site_key("outbox", self.site), *map(outbox_item, events))
+            self._stage(self._pipe.sadd, UNPUBLISHED, self.site)
 
     def _forget(self, alert: str) -> None:
         self._stage(self._pipe.delete, alert_key(alert))
