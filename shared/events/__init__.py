@@ -20,7 +20,7 @@ from railwatch.shared.events.alerts import (
 from railwatch.shared.events.base import Event, Slug, derived_id
 from railwatch.shared.events.baselines import BaselineChange, BaselineEvent
 from railwatch.shared.events.counts import CountEvent
-from railwatch.shared.events.dead_letters import Coordinates, DeadLetter
+from railwatch.shared.events.dead_letters import Coordinates, DeadLetter, Settled
 from railwatch.shared.events.tiles import TileEvent, TileRole
 
 # Every event by its CloudEvents type.
@@ -46,6 +46,7 @@ __all__ = [
     "MissedLookEvent",
     "Notice",
     "Onset",
+    "Settled",
     "Severity",
     "Slug",
     "TileEvent",

@@ -1,10 +1,10 @@
 """The event that something could not be processed."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from railwatch.shared.counts import Frozen
+from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events.base import Event, Slug, derived_id
 from railwatch.shared.process import Service
 
@@ -15,6 +15,22 @@ class Coordinates(Frozen):
     topic: str
     partition: int = Field(ge=0)
     offset: int = Field(ge=0)
+
+
+class Settled(Frozen):
+    """What a person did with a dead letter.
+
+    Attributes:
+        how: its record was sent again, or the letter was dropped: nothing will be done.
+        at: when.
+        by: who.
+        why: why, in the person's words; empty if they gave none.
+    """
+
+    how: Literal["retried", "dropped"]
+    at: UtcDatetime
+    by: str = Field(min_length=1)
+    why: str = ""
 
 
 class DeadLetter(Event):
@@ -31,6 +47,8 @@ class DeadLetter(Event):
         content: an id of what was refused, derived from its bytes or from what is known of them; null if there was a
             record.
         sender: name of the token with which it was pushed; null if it was not pushed, or if the token has no name.
+        settled: what a person did with it; null while it is open. The letter is then published again, under its id: of
+            several letters with one id, the last in the topic is valid.
     """
 
     TYPE: ClassVar[str] = "railwatch.dead-letter.v1"
@@ -45,6 +63,7 @@ class DeadLetter(Event):
     value_base64: str | None = None
     content: str | None = None
     sender: Slug | None = None
+    settled: Settled | None = None
 
     @property
     def id(self) -> str:

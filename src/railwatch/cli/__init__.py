@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from railwatch.cli import baseline, services, site
+from railwatch.cli import baseline, dead_letters, services, site
 from railwatch.cli.alerts import alerts
 from railwatch.cli.check import check
 from railwatch.cli.count import count
@@ -49,6 +49,7 @@ app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
+app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)
 app.command(rich_help_panel=TO_SEE)(demo)
 app.command(rich_help_panel=TO_SEE)(listen)
 app.command(rich_help_panel=TO_SEE)(replay)
