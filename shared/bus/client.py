@@ -14,6 +14,11 @@ REQUEST_TIMEOUT_MS = 10_000
 DELIVERY_TIMEOUT_MS = 20_000
 # The most that is fetched of one partition. It bounds the memory. A larger single event still comes through.
 MAX_FETCH_BYTES = 256 * 1024
+# How long the broker may wait for records while some are being handled, and at rest. Apache Kafka answers as soon as a
+# record comes. The embedded broker looks only now and then, so its short session timeout means short fetches as well.
+BUSY_FETCH_MS = 50
+MAX_REST_MS = 2_000
+RESTS_A_SESSION = 20
 # Just below the 1 MiB that a broker takes by default.
 MAX_EVENT_BYTES = 1_000_000
 # The versions of kafka-python that forget a join; see `keep_joining`.
@@ -58,8 +63,23 @@ def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
         # kafka-python 3.0.12 may never give them out. So the fetch limits the memory, not the poll.
         max_poll_records=1_000_000,
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
-        fetch_max_wait_ms=50,  # a resumed partition waits until the running fetch ends, so fetches must be short
+        fetch_max_wait_ms=BUSY_FETCH_MS,
     )
+
+
+def rest_ms(settings: KafkaSettings) -> int:
+    """How long a worker with nothing to do may wait for Kafka at a time, in milliseconds."""
+    return min(MAX_REST_MS, settings.session_timeout_ms // RESTS_A_SESSION)
+
+
+def set_fetch_wait(consumer: KafkaConsumer, wait_ms: int) -> None:
+    """Set how long the broker may wait for records to answer the next fetches with, in milliseconds.
+
+    At rest, each fetch costs about a millisecond of processor. While records are handled, a partition that is resumed
+    waits until the running fetch ends, so fetches must be short then. kafka-python reads this for each fetch, but has
+    no public way to change it.
+    """
+    consumer._fetcher.config["fetch_max_wait_ms"] = wait_ms
 
 
 def keep_joining(consumer: KafkaConsumer) -> None:

@@ -6,6 +6,7 @@ to a limit. A revoked partition is forgotten. But if one of its records is still
 that ends. So the order holds even if the partition comes straight back.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -133,6 +134,12 @@ class Inflight(Generic[P, R]):
             self._strands[name] = self._strands.pop(name)  # to the back of the line
             tasks.append(task)
         return tasks
+
+    def next_start(self, now: float) -> float:
+        """When the first record that waits for its next attempt may begin; infinite if none waits."""
+        return min(
+            (strand.not_before for strand in self._strands.values() if strand.not_before > now), default=math.inf
+        )
 
     def finish(self, task: Task[P, R]) -> None:
         """Note that a record is handled and its output acknowledged. It may be committed."""

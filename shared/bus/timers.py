@@ -1,5 +1,6 @@
 """Timers: what a worker does every so often, beside the records it handles."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,11 +39,16 @@ class Timers:
         """Whether any timer should run."""
         return any(due_at <= now for due_at in self._due_at.values())
 
+    def next_due(self) -> float:
+        """When the next timer should run that is not running now; infinite if there is none."""
+        return min(self._due_at.values(), default=math.inf)
+
     def run_due(self, now: float) -> None:
         """Run the timers that are due, one after the other. It never raises."""
-        for timer, due_at in self._due_at.items():
-            if due_at <= now:
-                self._due_at[timer] = now + _run(timer)
+        due = [timer for timer, due_at in self._due_at.items() if due_at <= now]
+        self._due_at.update(dict.fromkeys(due, math.inf))
+        for timer in due:
+            self._due_at[timer] = now + _run(timer)
 
 
 def _run(timer: Timer) -> float:

@@ -5,6 +5,7 @@ attempt, does not lose the worker its place in the group. An offset is committed
 acknowledged. So a handler may run again for a record that it has already handled, and must then give the same output.
 """
 
+import math
 import queue
 import threading
 import time
@@ -20,7 +21,7 @@ from kafka.structs import MemberState
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
-from railwatch.shared.bus.client import make_consumer
+from railwatch.shared.bus.client import BUSY_FETCH_MS, make_consumer, rest_ms, set_fetch_wait
 from railwatch.shared.bus.inflight import Inflight, Task
 from railwatch.shared.bus.offsets import committed_position
 from railwatch.shared.bus.order import MAX_QUEUED, STRANDS, Order
@@ -35,8 +36,8 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
-# How long a poll may wait when there is nothing else to do.
-POLL_MS = 200
+# While handlers run, the loop waits for them to finish rather than for records.
+BUSY_POLL_MS = 5
 # How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
 CHECK_S = 5.0
 
@@ -142,8 +143,8 @@ class Worker(Generic[E]):
             busy = self._inflight.running > 0
             if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
                 return
-            # While handlers run, the loop waits for them to finish rather than for records.
-            fetched = consumer.poll(5 if busy else POLL_MS)
+            set_fetch_wait(consumer, BUSY_FETCH_MS if busy else rest_ms(self._kafka))
+            fetched = consumer.poll(self._wait_ms(next_check, moving=rebalance.under_way))
             rebalance.apply(self._inflight)
             for partition, records in fetched.items():
                 first = records[0].offset
@@ -171,6 +172,14 @@ class Worker(Generic[E]):
             self._measure()
             if all(now - began < self._handle_limit_s for began in self._began.values()):
                 self._progress.beat()
+
+    def _wait_ms(self, next_check: float, *, moving: bool) -> int:
+        """How long a poll may wait for records: not long if handlers run or partitions move."""
+        if self._inflight.running or moving:
+            return BUSY_POLL_MS
+        now = time.monotonic()
+        due = min(next_check, self._inflight.next_start(now), self._timers.next_due())
+        return max(0, math.ceil(min(rest_ms(self._kafka), 1000 * (due - now))))
 
     def _work(self, task: Task[TopicPartition, Any]) -> None:
         self._outcomes.put(self._attempt(task))

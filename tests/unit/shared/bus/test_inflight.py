@@ -1,5 +1,7 @@
 """The rules of the bookkeeping: order within a partition, and no commit of a record that is not finished."""
 
+import math
+
 import hypothesis.strategies as st
 from hypothesis import given
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -110,8 +112,10 @@ def test_a_record_that_waits_for_its_next_attempt_holds_its_partition() -> None:
     inflight.put_off(task, until=10.0, failures=1)
 
     assert inflight.start(now=9.9) == []
+    assert inflight.next_start(now=9.9) == 10.0
     (again,) = inflight.start(now=10.0)
     assert (again.offset, again.failures) == (0, 1)
+    assert inflight.next_start(now=10.0) == math.inf
 
 
 def test_a_record_being_handled_survives_a_rebalance_that_leaves_the_partition() -> None:

@@ -1,5 +1,6 @@
 """Timers run when they are due, and one that fails runs again soon."""
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -57,3 +58,13 @@ def test_a_timer_waits_as_long_as_the_other_side_asks_but_not_longer_than_its_pe
 
     assert not timers.due(again_at_s - 1)
     assert timers.due(again_at_s)
+
+
+def test_it_is_known_when_the_next_timer_is_due_that_is_not_running() -> None:
+    seen: list[float] = []
+    timers = Timers([Timer(MINUTE, lambda: seen.append(timers.next_due())), Timer(MINUTE / 4, lambda: None)])
+    assert timers.next_due() <= 0
+    timers.run_due(10)
+    assert seen == [math.inf], "both are running, one after the other"
+    assert timers.next_due() == 25
+    assert Timers([]).next_due() == math.inf
