@@ -48,6 +48,16 @@ test-kafka: $(READY) ## Run the integration and end-to-end tests against real Ap
 fuzz: $(READY) ## Feed every door with 5000 mutated inputs (INPUTS=..., SEED=... repeats a run, PIECES=... names some)
 	$(BIN)/python -W ignore -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(PIECES)
 
+.PHONY: chaos
+chaos: $(READY) ## Break the running system 500 times and check every promise (INJECTIONS=..., SEED=..., BUG=...; needs Java, Maven, redis-server)
+	tests/kafka/fetch
+	$(BIN)/python -m tests.chaos --injections $(or $(INJECTIONS),500) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
+
+.PHONY: chaos-short
+chaos-short: $(READY) ## Break the running system for at most four minutes (SEED=..., BUG=...)
+	tests/kafka/fetch
+	$(BIN)/python -m tests.chaos --short $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
+
 .PHONY: lint
 lint: $(READY) ## Check format, lint, types, the direction of imports and the declared dependencies
 	$(BIN)/ruff format --check .

@@ -25,7 +25,19 @@ def apache_broker(
         properties: more lines for the server's properties, with `{port}` and `{controller_port}` where they belong.
         users: SCRAM credentials, as Kafka's storage tool takes them.
     """
-    port, controller_port = port or free_port(), free_port()
+    port = port or free_port()
+    with running("Apache Kafka", broker_command(directory, port, properties, users), port):
+        yield {
+            "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
+        }
+
+
+def broker_command(
+    directory: Path, port: int, properties: str = "", users: Sequence[str] = (), host: str = "127.0.0.1"
+) -> list[str]:
+    """The command of such a broker, whose log is made if there is none. It listens on the host's address."""
+    controller_port = free_port()
     configuration = directory / "server.properties"
     configuration.write_text(
         f"""\
@@ -33,8 +45,8 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
 log.dirs={directory / "log"}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -49,8 +61,4 @@ transaction.state.log.min.isr=1
     format_log = [*JAVA, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", CLUSTER_ID]
     format_log += ["-c", str(configuration), *(word for user in users for word in ("--add-scram", user))]
     subprocess.run(format_log, check=True, capture_output=True, env={**os.environ, "LANG": "C"})
-    with running("Apache Kafka", [*JAVA, "kafka.Kafka", str(configuration)], port):
-        yield {
-            "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-            "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
-        }
+    return [*JAVA, "kafka.Kafka", str(configuration)]
