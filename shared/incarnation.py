@@ -25,6 +25,9 @@ A = TypeVar("A")
 # keys Redis had evicted.
 ID, LOOKS, LOST, EVICTED = "id", "looks", "lost", "evicted"
 
+# How the reason begins if keys were evicted. A rebuild alone does not help then.
+EVICTION = "Redis evicted"
+
 log = structlog.get_logger(__name__)
 
 
@@ -52,6 +55,10 @@ class Incarnation:
     def intact(self) -> bool:
         """Whether the state was whole when it was last looked at."""
         return self._lost is None
+
+    def why_lost(self) -> str | None:
+        """Why the state was not whole when it was last looked at; null if it was."""
+        return self._lost
 
     def require(self) -> None:
         """Look whether the state is whole.
@@ -87,7 +94,7 @@ class Incarnation:
             noted = self._redis.hget(self._name, EVICTED) or f"{run}/{evicted}"
             noted_run, _, before = noted.partition("/")
             if evicted > (int(before) if noted_run == run else 0):
-                self._redis.hset(self._name, LOST, f"Redis evicted {evicted} keys")
+                self._redis.hset(self._name, LOST, f"{EVICTION} {evicted} keys")
             self._redis.hset(self._name, EVICTED, f"{run}/{evicted}")
 
     def guarded(self, work: Callable[[A], T]) -> Callable[[A], T]:

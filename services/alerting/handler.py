@@ -8,13 +8,11 @@ again changes nothing. What it brought about the first time is published, or sti
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 
 from railwatch.services.alerting import metrics
-from railwatch.services.alerting.history.alert_event import alert_event
 from railwatch.services.alerting.history.frames import awaited, look_of
 from railwatch.services.alerting.history.history import enter
-from railwatch.services.alerting.history.lifecycle import records_after, transitions_due
+from railwatch.services.alerting.history.lifecycle import transitions_due
 from railwatch.services.alerting.history.missed import promised
 from railwatch.services.alerting.history.observations import (
     check_count,
@@ -25,9 +23,10 @@ from railwatch.services.alerting.history.observations import (
 )
 from railwatch.services.alerting.rule.judgement import Judgement, Rule
 from railwatch.services.alerting.state.passes import Around, passes_around
-from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
+from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.sites import Site
@@ -157,20 +156,10 @@ class CountHandler:
         self, transaction: Transaction, site: Site, record: SiteRecord, entered: Collection[str] = ()
     ) -> tuple[AlertEvent, ...]:
         """Keep the record, and the events that bring consumers up to date with its history."""
-        judgements = record.history.judgements
-        due = transitions_due(site, record.alerts, judgements)
-        if not due and not entered:
+        if not entered and not transitions_due(site, record.alerts, record.history.judgements):
             return ()
-        now = self._clock()
-        events = tuple(
-            alert_event(site, one, judgements, _in_order(transaction, one.judgement), self._public_url, now)
-            for one in due
-        )
-        transaction.announce(events)
-        record = SiteRecord(history=record.history, alerts=records_after(record.alerts, due, judgements))
-        transaction.put_record(record, entered)
-        transaction.put_status(site_status(record, self._look_due_at(transaction, record)))
-        return events
+        look_due_at = self._look_due_at(transaction, record)
+        return bring_up_to_date(transaction, site, record, self._public_url, self._clock(), look_due_at, entered)
 
     def _look_due_at(self, transaction: Transaction, record: SiteRecord) -> datetime | None:
         """By when the next look should come. Late and corrected looks do not change it."""
@@ -192,12 +181,6 @@ def _measure(outcome: _Outcome) -> None:
     if outcome.judgement is not None:
         state = "archival" if outcome.judgement.archival else outcome.judgement.state.value
         metrics.OBSERVATIONS.labels(state).inc()
-
-
-def _in_order(transaction: Transaction, look: Judgement) -> list[EvidenceItem]:
-    """The evidence of a look by tile, and within it by frame."""
-    found = [transaction.evidence(scene) for scene in look.frames or (look.scene,)]
-    return [of_frame[tile] for tile in sorted({*chain(*found)}) for of_frame in found if tile in of_frame]
 
 
 def evidence_item(event: CountEvent) -> EvidenceItem:

@@ -1,9 +1,11 @@
 """The alerting service: judges each site's counts against its history, and announces alerts."""
 
+from threading import Thread
 from typing import Any
 
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.healing import keep_whole
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
 from railwatch.services.alerting.state.store import Store
@@ -64,6 +66,7 @@ def run() -> None:
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
     with serve(make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish), settings.http):
         stop = stop_on_signal()
+        Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True).start()
         begin_deliveries(deliveries, settings.kafka, progress, stop)
         await_ours(client, incarnation, progress, stop)
         run_together(workers, stop)

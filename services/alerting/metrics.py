@@ -55,3 +55,8 @@ DELIVERY_HEALTHY = _OWN.gauge(
     "1 if the last attempt to reach the receiver succeeded, 0 if it failed.",
     receiver=_RECEIVER,
 )
+REBUILDS = _OWN.counter(
+    "railwatch_rebuilds_total",
+    "Rebuilds that alerting began by itself because its state in Redis was lost.",
+    outcome="`done`, or `failed` (tried again after half a minute)",
+)

@@ -1,13 +1,15 @@
-"""Rebuilding alerting's state in Redis from the topics.
+"""Rebuilding alerting's state in Redis from the topics: by itself when state was lost, or by a command.
 
-History comes from the counts. What consumers were told comes from the alerts. Nothing is published. If alerting was
-stopped in between, the two differ: the next count of the site then brings consumers up to date.
+History comes from the counts that alerting had handled, as its committed offsets say. Those after them come as they
+always do. What consumers were told comes from the alerts topic. If something was decided and not told, because Redis
+was lost first, it is told now. Nothing else is: what each receiver was sent is known from its own offsets.
 
-Alerting must be stopped meanwhile. What each receiver has been sent is left as it is, so nothing is sent again.
+One process rebuilds, under a lease. All others wait meanwhile.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,18 +27,31 @@ from railwatch.services.alerting.history.observations import (
     reading,
     tracks_by_tile,
 )
-from railwatch.services.alerting.settings import AlertingSettings, Settings
-from railwatch.services.alerting.state.records import SceneRecord, SiteRecord, site_status
+from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.keys import REBUILDING
+from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, Transaction
-from railwatch.services.alerting.wiring import now
-from railwatch.shared.bus.read import read_topic
-from railwatch.shared.errors import RailwatchError, UnprocessableError
-from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem, Miss, MissedLookEvent, Notice
+from railwatch.services.alerting.told import read_told
+from railwatch.services.alerting.up_to_date import bring_up_to_date
+from railwatch.services.alerting.wiring import GROUP, now
+from railwatch.shared.bus.offsets import positions_of
+from railwatch.shared.bus.read import read_partitions
+from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
+from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
+from railwatch.shared.lease import Lease
 from railwatch.shared.settings import load
 from railwatch.shared.sites import Site, known_sites
 from railwatch.shared.state import connect
+
+# Another process may rebuild if the one that does has not said for this time that it still does.
+HELD_FOR_S = 60.0
+RENEW_EVERY_S = 10.0
+
+# A count that was recorded at most this long after the last event about its site may have been handled before it: the
+# clocks of two services differ.
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -65,34 +80,70 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     """Forget the state of all sites and make it anew from the topics, site by site.
 
     Raises:
-        TransientError: Kafka or Redis does not answer; run it again.
+        TransientError: Kafka or Redis does not answer, or another process rebuilds.
         RailwatchError: the topics hold no look at any site; nothing was forgotten.
     """
+    client = connect(settings.redis)
+    lease = Lease(client, REBUILDING, HELD_FOR_S)
+    if not lease.take():
+        raise TransientError("Another process rebuilds the state.")
+    try:
+        yield from _rebuild(settings, Store(client), lease)
+    finally:
+        lease.release()
+
+
+def _rebuild(settings: Settings, store: Store, lease: Lease) -> Iterator[Rebuilt]:
+    client, still_ours = connect(settings.redis), _renewing(lease)
     sites = known_sites(settings.sites.dir).sites
-    alerts: dict[str, list[AlertEvent]] = defaultdict(list)
-    missed: dict[tuple[str, Miss], MissedLookEvent] = {}
-    for event in chain.from_iterable(read_topic(settings.kafka, Notice)):
-        if isinstance(event, AlertEvent):
-            alerts[event.site].append(event)
-        elif isinstance(event, MissedLookEvent):
-            last = missed.get((event.site, event.miss), event)
-            missed[event.site, event.miss] = max(last, event, key=lambda event: (event.recorded_at, event.sequence))
-    found = (_scenes_by_site(counts, sites) for counts in read_topic(settings.kafka, CountEvent))
+    handled = positions_of(settings.kafka, GROUP, CountEvent)
+    told = read_told(settings, client, still_ours)
+
+    def was_handled(partition: int, offset: int, event: CountEvent) -> bool:
+        committed = handled.get(partition)
+        before = committed is not None and committed.covers(offset)
+        return not handled or before or event.recorded_at <= told.last_at[event.site] + CLOCKS_DIFFER
+
+    def counts_of(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
+        for offset, event in events:
+            still_ours()
+            if was_handled(partition, offset, event):
+                yield event
+
+    read = read_partitions(settings.kafka, CountEvent)
+    found = (_scenes_by_site(counts_of(partition, events), sites) for partition, events in read)
     first = next(filter(None, found), None)
     if first is None:
         raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
-    client = connect(settings.redis)
-    store = Store(client)
+    still_ours()
     rebuild_begins(client, "alerting")
     store.clear()
+    restored = set()
     for by_site in chain([first], found):
         for site_id, scenes in by_site.items():
-            yield _restore(store, sites[site_id], scenes, alerts.pop(site_id, []), settings.alerting)
-    for site_id, events in alerts.items():
-        store.transact(site_id, partial(_keep, events=events))
-    for event in missed.values():
+            still_ours()
+            restored.add(site_id)
+            yield _restore(store, sites[site_id], scenes, told.events(site_id), settings, lease)
+    for site_id in told.alerts.keys() - restored:
+        store.transact(site_id, partial(_keep, events=told.events(site_id)))
+    for event in told.missed.values():
         store.transact(event.site, partial(Transaction.keep_missed, event=event))
+    still_ours()
     rebuild_ends(client, "alerting")
+
+
+def _renewing(lease: Lease) -> Callable[[], None]:
+    """Something to call again and again: it renews the lease in time, and raises `TransientError` if it was lost."""
+    renewed_at = time.monotonic()
+
+    def still_ours() -> None:
+        nonlocal renewed_at
+        if time.monotonic() - renewed_at > RENEW_EVERY_S:
+            if not lease.renew():
+                raise TransientError("Another process has begun to rebuild the state.")
+            renewed_at = time.monotonic()
+
+    return still_ours
 
 
 def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:
@@ -111,44 +162,50 @@ def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> 
 
 
 def _keep(transaction: Transaction, events: Iterable[AlertEvent]) -> None:
-    for event in sorted(events, key=lambda event: event.sequence):
+    for event in events:
         transaction.keep(event)
 
 
 def _restore(
-    store: Store, site: Site, scenes: Mapping[str, _Scene], events: list[AlertEvent], settings: AlertingSettings
+    store: Store,
+    site: Site,
+    scenes: Mapping[str, _Scene],
+    events: list[AlertEvent],
+    settings: Settings,
+    lease: Lease,
 ) -> Rebuilt:
-    tracks_m = tracks_by_tile(site)
-    present = now()
-    looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), settings.pass_span)
-    due = [(frames, _due_at(frames, tracks_m, settings)) for frames in looks]
+    alerting, tracks_m, present = settings.alerting, tracks_by_tile(site), now()
+    looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), alerting.pass_span)
+    due = [(frames, _due_at(frames, tracks_m, alerting.scene_wait)) for frames in looks]
     waiting = {frame.scene: due_at for frames, due_at in due if due_at > present for frame in frames}
     observations = [look_of(frames, tracks_m, site.car_lengths_m) for frames, due_at in due if due_at <= present]
     history = History()
     for seen in sorted(observations, key=lambda seen: seen.observed_at):
-        history = enter(history, seen, settings.rule, [new.at for new in site.new_normal])
-    last = {event.alert: event for event in sorted(events, key=lambda event: event.sequence)}
+        history = enter(history, seen, alerting.rule, [new.at for new in site.new_normal])
+    last = {event.alert: event for event in events}
     judgements = history.judgements
     alerts = records_after([record_of(event) for event in last.values()], (), judgements)
     record = SiteRecord(history=history, alerts=alerts)
 
     def write(transaction: Transaction) -> None:
+        if not transaction.is_held(lease):
+            raise TransientError("Another process has begun to rebuild the state.")
         _keep(transaction, events)
         pictured = {*waiting, *(scene for look in judgements[-EVIDENCE_SCENES:] for scene in look.scenes)}
         for name in history.scenes | waiting.keys():
             scene = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))
             transaction.put_scene(name, scene, scenes[name].evidence if name in pictured else {})
-        transaction.put_record(record)
+        look_due_at = None
         if judgements:
             arrived_at = max(r.recorded_at for name in judgements[-1].scenes for r in scenes[name].readings.values())
             look_due_at = promised([look.observed_at for look in judgements], arrived_at)
-            transaction.put_status(site_status(record, look_due_at))
+        bring_up_to_date(transaction, site, record, alerting.public_url, present, look_due_at)
 
-    store.transact(site.id, write)
+    store.transact(site.id, write, lease.name)
     return Rebuilt(site.id, len(judgements), len(last))
 
 
-def _due_at(frames: Pass, tracks_m: Mapping[str, float], settings: AlertingSettings) -> datetime:
+def _due_at(frames: Pass, tracks_m: Mapping[str, float], scene_wait: timedelta) -> datetime:
     """When to stop waiting for more of a pass: at once if it is all there."""
-    wait = settings.scene_wait if awaited(frames, tracks_m) else timedelta()
+    wait = scene_wait if awaited(frames, tracks_m) else timedelta()
     return min(reading.recorded_at for frame in frames for reading in frame.readings.values()) + wait

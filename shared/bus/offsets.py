@@ -39,6 +39,21 @@ def has_worked(kafka: KafkaSettings, group: str, consumes: type[Event]) -> bool:
         )
 
 
+def positions_of(kafka: KafkaSettings, group: str, consumes: type[Event]) -> dict[int, Position]:
+    """How far the group has handled each partition of the event's topic; empty if it has never committed anything.
+
+    Raises:
+        DependencyAwayError: Kafka does not answer.
+    """
+    topic, found = kafka.prefix + consumes.TOPIC, {}
+    with _consumer_of(kafka, group) as consumer:
+        for number in consumer.partitions_for_topic(topic) or ():
+            held = consumer.committed(TopicPartition(topic, number), metadata=True, timeout_ms=ANSWER_WITHIN_MS)
+            if held is not None:
+                found[number] = position_of(held.offset, held.metadata)
+    return found
+
+
 def committed_position(consumer: KafkaConsumer, partition: TopicPartition, first: int) -> Position | None:
     """How far the group has handled a partition of which it fetches now from the offset `first`.
 

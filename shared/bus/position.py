@@ -24,6 +24,10 @@ class Position:
     done_to: int
     unfinished: tuple[int, ...] = ()
 
+    def covers(self, offset: int) -> bool:
+        """Whether the record at an offset is finished."""
+        return offset < self.done_to and offset not in self.unfinished
+
     def text(self) -> str:
         """What is kept beside the offset: `done_to`, then the unfinished ones as distances from the one before.
 

@@ -29,6 +29,16 @@ def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[
     Raises:
         TransientError: Kafka does not answer, or stopped in the middle, or there is no such topic.
     """
+    for _, events in read_partitions(settings, consumes):
+        yield (event for _, event in events)
+
+
+def read_partitions(settings: KafkaSettings, consumes: type[E]) -> Iterator[tuple[int, Iterator[tuple[int, E]]]]:
+    """The number of each partition of a topic, and its events in order, each with its offset.
+
+    Raises:
+        TransientError: Kafka does not answer, or stopped in the middle, or there is no such topic.
+    """
     topic = settings.prefix + consumes.TOPIC
     try:
         consumer = KafkaConsumer(
@@ -43,14 +53,14 @@ def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[
             if not partitions:
                 raise TransientError(f"There is no topic {topic} in Kafka.")
             for partition in sorted(partitions):
-                yield _read_partition(consumer, TopicPartition(topic, partition), consumes)
+                yield partition, _read_partition(consumer, TopicPartition(topic, partition), consumes)
         finally:
             consumer.close()
     except (KafkaError, OSError) as error:
         raise TransientError(f"Kafka does not answer: {type(error).__name__}.") from error
 
 
-def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes: type[E]) -> Iterator[E]:
+def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes: type[E]) -> Iterator[tuple[int, E]]:
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     end = consumer.end_offsets([partition])[partition]
@@ -66,4 +76,4 @@ def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes
             except UnprocessableError:
                 continue
             if isinstance(event, consumes):
-                yield event
+                yield record.offset, event

@@ -3,21 +3,31 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from railwatch.services.alerting.delivery.deliver import delivered_key
 from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.healing import keep_whole
 from railwatch.services.alerting.rebuild import Rebuilt, rebuild
-from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.settings import Settings, WebhookSettings
+from railwatch.services.alerting.state.keys import REBUILDING
+from railwatch.services.alerting.state.schema_version import holds_state
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.wiring import now
+from railwatch.services.alerting.wiring import GROUP, group_to, now
 from railwatch.shared.bus import Publisher
+from railwatch.shared.bus.offsets import begin_group
+from railwatch.shared.errors import TransientError
 from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.incarnation import Incarnation
+from railwatch.shared.lease import Lease
+from railwatch.shared.metrics import registry
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, frame_event, write_site
-from tests.support.bus import topic_view
+from tests.support.bus import eventually, topic_view
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
 CORRECTED = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
@@ -86,14 +96,122 @@ def test_a_wiped_redis_is_rebuilt_without_any_new_event(
     assert updated.evidence[0].pictures == SURGE[1].evidence
 
 
-def test_an_alert_that_was_not_announced_before_the_state_was_lost_comes_with_the_next_count(
+def test_an_alert_that_was_decided_but_not_announced_before_the_state_was_lost_is_announced_now(
     settings: Settings, handler: CountHandler, publisher: Publisher
 ) -> None:
     take(handler, publisher, *QUIET)
     publisher.publish(SURGE[0])
+    (decided,) = handler.handle(SURGE[0])
+    store, client = Store(connect(settings.redis)), connect(settings.redis)
+    client.flushall()
+
     list(rebuild(settings))
-    (opened,) = handler.handle(SURGE[0])
-    assert (opened.transition, opened.look.count) == ("opened", 30)
+
+    (opened,) = store.outbox("tumangang")
+    assert isinstance(opened, AlertEvent)
+    assert (opened.id, opened.look, opened.evidence) == (decided.id, decided.look, decided.evidence)
+    assert handler.handle(SURGE[0]) == ()
+    assert len(store.outbox("tumangang")) == 1
+
+
+def commit_counts(settings: Settings) -> None:
+    """Commit all counts that the topic holds as handled."""
+    assert begin_group(settings.kafka, GROUP, CountEvent, since=None)
+
+
+def test_counts_that_waited_are_handled_after_a_rebuild_step_by_step(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    take(handler, publisher, *QUIET)
+    commit_counts(settings)
+    later = now() + timedelta(days=1)
+    waiting = [count_event(day, count, recorded_at=later) for day, count in ((61, 60), (64, 5), (67, 5), (70, 5))]
+    publisher.publish(*waiting)
+    client = connect(settings.redis)
+    client.flushall()
+
+    assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=20, alerts=0)]
+
+    transitions = [alert.transition for count in waiting for alert in handler.handle(count)]
+    assert transitions == ["opened", "resolved"], "an alert that began and ended meanwhile is not lost"
+
+
+def test_a_count_that_brought_an_alert_about_but_was_not_committed_is_rebuilt_with_it(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    take(handler, publisher, *QUIET)
+    commit_counts(settings)
+    (opened,) = take(handler, publisher, SURGE[0])
+    connect(settings.redis).flushall()
+
+    assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
+
+    store = Store(connect(settings.redis))
+    assert store.outbox("tumangang") == [], "nothing is announced, and nothing retracted"
+    assert store.standing() == [opened]
+
+
+def test_what_receivers_were_sent_is_noted_again(
+    settings: Settings, handler: CountHandler, publisher: Publisher, kafka_settings: KafkaSettings
+) -> None:
+    urls, secrets = {"desk": "http://127.0.0.1:9/hook"}, {"desk": "a secret of the desk"}
+    webhooks = WebhookSettings.model_validate({"urls": urls, "secrets": secrets})
+    settings = settings.model_copy(update={"webhook": webhooks})
+    (sent,) = take(handler, publisher, *QUIET, SURGE[0])
+    assert begin_group(kafka_settings, group_to("desk"), AlertEvent, since=None)  # behind what was sent
+    (waits,) = take(handler, publisher, SURGE[1])
+    client = connect(settings.redis)
+    client.flushall()
+
+    list(rebuild(settings))
+
+    assert client.exists(delivered_key("desk", sent))
+    assert not client.exists(delivered_key("desk", waits))
+
+
+def test_one_process_rebuilds_at_a_time_and_one_that_stalled_does_not_go_on(
+    settings: Settings, handler: CountHandler, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(handler, publisher, *QUIET)
+    client = connect(settings.redis)
+    lease = Lease(client, REBUILDING, 60.0)
+    assert lease.take()
+    with pytest.raises(TransientError, match="Another process"):
+        list(rebuild(settings))
+    lease.release()
+
+    monkeypatch.setattr("railwatch.services.alerting.rebuild.RENEW_EVERY_S", 0.0)
+    stalled = rebuild(settings)
+    next(stalled)
+    client.delete(REBUILDING)  # as if it had stalled for longer than it may
+    assert Lease(client, REBUILDING, 60.0).take()
+    with pytest.raises(TransientError, match="Another process has begun"):
+        list(stalled)
+    assert client.hget("railwatch:alerting:incarnation", "lost") == "a rebuild has not ended"
+
+
+def test_alerting_rebuilds_state_that_was_lost_by_itself(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    (opened,) = take(handler, publisher, *QUIET, SURGE[0])
+    client, stop = connect(settings.redis), Event()
+    incarnation = Incarnation(client, "alerting", lambda: holds_state(client), lambda: True)
+    incarnation.require()
+    done = registry("alerting").get_sample_value("railwatch_rebuilds_total", {"outcome": "done"}) or 0.0
+    client.flushall()
+    healing = Thread(target=keep_whole, args=(settings, client, incarnation, stop))
+    healing.start()
+    try:
+        eventually(lambda: not incarnation.intact(), "it sees that state was lost")
+        eventually(incarnation.intact, "it rebuilds")
+        eventually(
+            lambda: registry("alerting").get_sample_value("railwatch_rebuilds_total", {"outcome": "done"}) == done + 1,
+            "the metric tells",
+        )
+    finally:
+        stop.set()
+        healing.join()
+    assert Store(client).standing() == [opened]
 
 
 def test_the_frames_of_a_pass_are_rebuilt_as_one_look(

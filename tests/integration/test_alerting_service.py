@@ -211,21 +211,16 @@ def test_a_redis_that_is_emptied_is_noticed_and_costs_no_look_and_no_alert(
             eventually(lambda: len(sent(desk)) == 1, "the alert stands")
             eventually(lambda: len(alertmanager.requests) >= 2, "Alertmanager is reminded of it")
             connect(redis_settings).flushall()
-            eventually(lambda: alerting.missing() == ["state"], "alerting says that state is gone")
-            alertmanager.requests.clear()
             publisher.publish(SECOND)
-            eventually(lambda: len(alertmanager.requests) >= 2, "Alertmanager is reminded all the same")
-            assert alertmanager.requests[-1].json[0]["labels"]["site"] == "tumangang"
-            process = subprocess.run(
-                [sys.executable, "-c", "from railwatch.cli import main; main()", "rebuild", "alerting"],
-                env={**os.environ, **alerting.environment},
-                check=True,
-                capture_output=True,
-            )
-            assert b"tumangang: 22 looks, 1 alerts" in process.stdout
-            eventually(lambda: len(set(sent(desk))) == 2, "the look that waited updates the alert")
+            rebuilt = 'railwatch_rebuilds_total{outcome="done"}'
+            eventually(lambda: alerting.metric(rebuilt) == 1, "alerting rebuilds its state by itself")
+            eventually(lambda: len(sent(desk)) == 2, "the look that waited updates the alert")
             eventually(lambda: alerting.missing() == [], "it goes on by itself")
+            alertmanager.requests.clear()
+            eventually(lambda: alertmanager.requests, "Alertmanager is reminded again")
+            assert len(alerting.get("/v1/sites/tumangang/observations")["items"]) == 22
             assert len(alerting.get("/v1/alerts?state=standing")["items"]) == 1
+        assert [transition for _, transition in sent(desk)] == ["opened", "updated"], "nobody hears anything twice"
         assert letters.events() == []
 
 
@@ -251,7 +246,7 @@ def test_a_redis_that_is_full_is_not_ready_and_costs_no_look(
         assert letters.events() == []
 
 
-def test_a_redis_that_was_emptied_while_alerting_was_stopped_is_noticed_at_the_start(
+def test_a_redis_that_was_emptied_while_alerting_was_stopped_is_rebuilt_at_the_start(
     alerting: Alerting, publisher: Publisher, redis_settings: RedisSettings, desk: ReceiverLog
 ) -> None:
     with alerting.running():
@@ -259,13 +254,12 @@ def test_a_redis_that_was_emptied_while_alerting_was_stopped_is_noticed_at_the_s
         eventually(lambda: len(sent(desk)) == 1, "the alert stands")
         eventually(lambda: alerting.metric("railwatch_lag_records") == 0, "all is committed")
     connect(redis_settings).flushall()
-    command = [sys.executable, "-c", "from railwatch.services.alerting.main import run; run()"]
-    process = subprocess.Popen(command, env={**os.environ, **alerting.environment})
-    try:
-        eventually(lambda: "state" in alerting.missing(), "alerting says that state is gone")
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE_S) == 0
+    with alerting.running():
+        assert alerting.metric('railwatch_rebuilds_total{outcome="done"}') == 1
+        assert len(alerting.get("/v1/alerts?state=standing")["items"]) == 1
+        publisher.publish(SECOND)
+        eventually(lambda: len(sent(desk)) == 2, "the alert goes on")
+    assert [transition for _, transition in sent(desk)] == ["opened", "updated"]
 
 
 def test_alerting_does_not_start_on_a_redis_that_evicts(alerting: Alerting, redis_settings: RedisSettings) -> None:

@@ -19,6 +19,7 @@
 | `latest` | hash | by alert id, its last event |
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
 | `standing` | set | ids of the alerts that stand |
+| `rebuilding` | string | who rebuilds all this at the moment |
 | `schema-version` | string | the version of all this (`railwatch.services.alerting.state.schema_version`) |
 | `incarnation` | hash | the mark by which services see that state was lost (`railwatch.shared.incarnation`) |
 
@@ -61,8 +62,9 @@ from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
 from railwatch.shared.lease import Lease
 from railwatch.shared.state import key, redis_errors
 
-# A rebuild keeps these: what receivers have been sent, since when they and the sites are known, and the state's mark.
-KEPT = ("delivered", "receiver-since", "known-since", "incarnation")
+# A rebuild keeps these: what receivers have been sent, since when they and the sites are known, the state's mark, and
+# the lease of the rebuild itself.
+KEPT = ("delivered", "receiver-since", "known-since", "incarnation", "rebuilding")
 
 READ_AT_ONCE = 100
 

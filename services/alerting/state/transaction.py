@@ -32,6 +32,7 @@ from railwatch.services.alerting.state.records import (
     record_text,
 )
 from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent, Notice, Transition
+from railwatch.shared.lease import Lease
 
 # A site's newest scenes whose evidence is kept for transitions to come.
 EVIDENCE_SCENES = 12
@@ -54,6 +55,10 @@ class Transaction:
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
         self._held_text, lines = pipe.mget(record_keys(site))
         self.record = read_record(self._held_text, lines)
+
+    def is_held(self, lease: Lease) -> bool:
+        """Whether a lease is held that this transaction watches."""
+        return lease.held(self._pipe)
 
     def scene(self, scene: str) -> SceneRecord | None:
         """What is known of a scene."""
