@@ -35,6 +35,9 @@ BROKER_DISK = "size=1500m"
 # A receiver's steps arrive this soon after its fault, in seconds, instead of within five minutes.
 LONGEST_RETRY_S = 2.0
 
+# How long an operator waits for a service to make its lost state anew by itself, in seconds.
+PATIENCE_S = 15.0
+
 
 @dataclass
 class World:
@@ -61,6 +64,7 @@ class World:
     fleet: Fleet
     topics: Topics
     network: Network | None
+    _lost_since: dict[str, float] = field(default_factory=dict)
     _operator: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -77,11 +81,14 @@ class World:
         return all(slot.ready() for slot in self.fleet.slots.values() if slot.wanted)
 
     def operate(self) -> None:
-        """Do what an operator does by the book: rebuild the state of a service that says it has lost it."""
+        """Do what an operator does by the book: rebuild the state of a service that says for long that it lost it."""
         for service in ("detector", "alerting"):
             slots = [slot for slot in self.fleet.of(service) if not slot.paused]
-            if slots and "state" in slots[0].missing():
+            if not (slots and "state" in slots[0].missing()):
+                self._lost_since.pop(service, None)
+            elif self.timeline.now_s - self._lost_since.setdefault(service, self.timeline.now_s) > PATIENCE_S:
                 self.rebuild(service)
+                del self._lost_since[service]
 
     def rebuild(self, service: str) -> None:
         """Stop a service, rebuild its state, and start it."""
