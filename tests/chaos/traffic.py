@@ -93,7 +93,9 @@ class Traffic:
         self._threads = [*workers, threading.Thread(target=self._acknowledge_now_and_then, daemon=True)]
 
     def prepare(self, gsd_m: float = scenes.GSD_M) -> None:
-        """Give each site a past, and the picture of the empty yard as its baseline."""
+        """Give each site a past, and the picture of the empty yard as its baseline. Render what will be pushed."""
+        for regime in scenes.CARS:
+            scenes.pictures(regime, gsd_m)
         publisher = Publisher(self._world.kafka_settings)
         for day in range(PAST_LOOKS):
             for number, site in enumerate(self._world.sites):
