@@ -24,6 +24,9 @@ from railwatch.shared.sites import CAR_LENGTHS_M, Cell, Track
 # There is no count where a smaller share of the track on the picture is in sight.
 LEAST_COVERAGE = 0.3
 
+# The remark on a scene whose evidence is less certain than in nearly all scenes like those learned from.
+UNFAMILIAR = "unfamiliar"
+
 # The number is raised whenever the same pictures and the same model may give another count.
 METHOD = "railwatch-strips-6"
 # The same for metres of track.
@@ -73,8 +76,6 @@ def count_tile(
         return Counted(rejected(name, (*ground.reasons, "no-track"), ground))
     reader = Reader(tile, ground, models, sun, cell)
     reading = best_reading(drawn, reader)
-    if ground.baseline is not None and reading.entropy > models.pair.calibration.familiar:
-        reading = reading.beside(reader.without_baseline().read(reading.placing))
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     if reading.bare:
@@ -91,6 +92,9 @@ def count_tile(
         count = rejected(name, (*ground.reasons, why), ground, on_picture * in_sight)
         return Counted(count, ground.baseline, ground.seen)
     calibration = model_for(models, ground, reading.bare).calibration
+    if reading.entropy > calibration.familiar:
+        ground = replace(ground, reasons=(*ground.reasons, UNFAMILIAR))
+        reading = reading if ground.baseline is None else reader.doubted(reading)
     return replace(tallied(name, tile, tracks, ground, reading, calibration, on_picture, in_sight), sun=sun)
 
 

@@ -21,8 +21,6 @@ from railwatch.shared.sites import Track
 
 # With at least this share of the cell's track in sight, the count stands for the whole cell.
 WHOLE_COVERAGE = 0.95
-# The remark on a scene whose evidence is less certain than in nearly all scenes like those learned from.
-UNFAMILIAR = "unfamiliar"
 # The last reason of a tile that was measured and not counted.
 METRES_ONLY = "metres-only"
 # Width of a car in the outlines, in metres. Bodies are 2.6 to 3.3 m wide.
@@ -113,14 +111,13 @@ def tallied(
     low, high = calibration.interval(count, posterior)
     coverage = on_picture * in_sight
     why_partial = _why_partial(on_picture, in_sight)
-    unfamiliar = (UNFAMILIAR,) if posterior.entropy_per_sample > calibration.familiar else ()
     tile_count = TileCount(
         count=count,
         low=low,
         high=high,
         coverage=round(coverage, 4),
         quality=Quality.PARTIAL if why_partial else Quality.OK,
-        reasons=(*ground.reasons, *unfamiliar, *why_partial),
+        reasons=(*ground.reasons, *why_partial),
         registration=ground.registration,
         tracks=tuple(tracks),
         timings_ms=ground.stages.ms,

@@ -49,6 +49,12 @@ class Weighed:
     disagreement: Floats
     kinds: Floats | None = None
 
+    def and_half(self, other: "Weighed") -> "Weighed":
+        """The mean of this evidence and other; what the networks disagree on in either is in doubt."""
+        return Weighed(
+            0.5 * (self.logits + other.logits), np.maximum(self.disagreement, other.disagreement), self.kinds
+        )
+
     def with_part(self, other: "Weighed", part: Mask) -> "Weighed":
         """This evidence, with that of `other` on a part (n,) of the samples."""
         kinds = None

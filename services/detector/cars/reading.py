@@ -8,7 +8,7 @@ from scipy import ndimage
 from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.intervals import of_all
-from railwatch.services.detector.cars.looking import look, weighed
+from railwatch.services.detector.cars.looking import Weighed, look, weighed
 from railwatch.services.detector.cars.segmentation import Decoded, decode
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.raster import Raster
@@ -37,7 +37,7 @@ class Reading:
         seen: (n,), the samples that could be seen.
         bridge: whether a bridge hides samples that count.
         decoded: what stands on each piece.
-        kinds: (n, kinds), logits of what kind of car stands on each sample, if one does; None where they are not told.
+        weighed: the evidence that was decoded.
         bare: share of the samples that count and were seen that the baseline does not show. They were read without it.
     """
 
@@ -47,7 +47,7 @@ class Reading:
     seen: Mask
     bridge: bool
     decoded: tuple[Decoded, ...]
-    kinds: Floats | None = None
+    weighed: Weighed
     bare: float = 0.0
 
     @property
@@ -76,13 +76,10 @@ class Reading:
         """How many were found."""
         return sum(len(track.cars) for track in self.decoded)
 
-    def beside(self, other: "Reading") -> "Reading":
-        """This reading, with how many more cars on each track another one of the same placing finds."""
-        decoded = (
-            replace(ours, posterior=replace(ours.posterior, apart=theirs.posterior.mean - ours.posterior.mean))
-            for ours, theirs in zip(self.decoded, other.decoded, strict=True)
-        )
-        return replace(self, decoded=tuple(decoded))
+    @property
+    def kinds(self) -> Floats | None:
+        """(n, kinds), logits of what kind of car stands on each sample, if one does; None where they are not told."""
+        return self.weighed.kinds
 
 
 @dataclass(frozen=True)
@@ -102,10 +99,6 @@ class Reader:
     models: evidence.Models
     sun: Sun | None
     cell: Cell | None
-
-    def without_baseline(self) -> "Reader":
-        """The reader of the tile alone."""
-        return replace(self, ground=replace(self.ground, baseline=None))
 
     def read(self, placing: Placing) -> Reading:
         """What stands along these lines."""
@@ -128,11 +121,29 @@ class Reader:
                 weighted = weighted.with_part(alone, bare)
             counts = ours & seen
             bare_share = float((bare & counts).sum() / max(counts.sum(), 1))
-            along = evidence.by_track(weighted.logits, seen, ours, layout, weighted.disagreement)
-        with ground.stages.timed("segmentation"):
-            decoded = decode(along, model_for(models, ground, bare_share).weights)
         bridge = bool((under_bridge & ours).any())
-        return Reading(placing, inside, ours, seen, bridge, decoded, weighted.kinds, bare_share)
+        reading = Reading(placing, inside, ours, seen, bridge, (), weighted, bare_share)
+        return replace(reading, decoded=self._decoded(reading, weighted))
+
+    def doubted(self, reading: Reading) -> Reading:
+        """A reading of a pair whose evidence is half that of the tile alone; what they differ by is doubt.
+
+        A pair unlike those learned from takes cars that stood on both dates for ground, and ground that has changed
+        for cars.
+        """
+        alone = replace(self, ground=replace(self.ground, baseline=None)).read(reading.placing)
+        both = reading.weighed.and_half(alone.weighed)
+        decoded = (
+            replace(ours, posterior=replace(ours.posterior, apart=other.posterior.mean - ours.posterior.mean))
+            for ours, other in zip(self._decoded(reading, both), alone.decoded, strict=True)
+        )
+        return replace(reading, weighed=both, decoded=tuple(decoded))
+
+    def _decoded(self, reading: Reading, weighted: Weighed) -> tuple[Decoded, ...]:
+        layout, stages = reading.layout, self.ground.stages
+        with stages.timed("segmentation"):
+            along = evidence.by_track(weighted.logits, reading.seen, reading.ours, layout, weighted.disagreement)
+            return decode(along, model_for(self.models, self.ground, reading.bare).weights)
 
 
 def model_for(models: evidence.Models, ground: Ground, bare: float) -> evidence.Model:

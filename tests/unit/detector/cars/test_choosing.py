@@ -7,6 +7,7 @@ import numpy as np
 
 from railwatch.services.detector.cars.choosing import clearest, drawn_where_fuller
 from railwatch.services.detector.cars.intervals import Posterior
+from railwatch.services.detector.cars.looking import Weighed
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
 from railwatch.services.detector.tracks.pieces import Piece
@@ -14,6 +15,7 @@ from railwatch.services.detector.tracks.refinement import Placing
 from railwatch.services.detector.tracks.strips import lay_out
 
 LINE = np.array([[0.0, 0.0], [100.0, 0.0]])
+NOTHING = Weighed(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
 
 
 def reading(entropy: float, cars: int) -> Reading:
@@ -21,7 +23,7 @@ def reading(entropy: float, cars: int) -> Reading:
     placing = Placing((), lay_out([LINE], 0.5))
     found = tuple(Segment(30 * number, 30 * number + 28, 0.9) for number in range(cars))
     decoded = Decoded(found, Posterior(cars, 1.0, entropy * 1000, 1000))
-    return Reading(placing, placing.owned, placing.owned, placing.owned, False, (decoded,))
+    return Reading(placing, placing.owned, placing.owned, placing.owned, False, (decoded,), NOTHING)
 
 
 def test_a_clear_reading_is_taken_at_once() -> None:
@@ -73,7 +75,7 @@ class Yard:
         self.readings += 1
         numbers = [self.cars[piece.shift_m == 0][piece.track] for piece in placing.pieces]
         decoded = tuple(Decoded((), Posterior(number, 0.1, 0.0, 200)) for number in numbers)
-        return Reading(placing, placing.owned, placing.owned, placing.owned, False, decoded)
+        return Reading(placing, placing.owned, placing.owned, placing.owned, False, decoded, NOTHING)
 
 
 def moved_by(*shifts_m: float) -> Placing:
