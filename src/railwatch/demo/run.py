@@ -41,7 +41,7 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
     (output / "summary.json").unlink(missing_ok=True)
     write_site(output / "sites")
     console.print(f"[bold]{NAME}, March to October 2023[/], on rendered pictures: {len(LOOKS)} looks.")
-    with _terminated_in_order():
+    with terminated_in_order():
         console.print("Starting a broker, Redis, ingest, detector and alerting on loopback ...")
         with rendering((BASELINE, *LOOKS)) as scenes, running_system(output) as system:
             console.print(
@@ -119,7 +119,7 @@ def tell_faults(console: Console, system: System, told: set[str]) -> None:
 
 
 @contextmanager
-def _terminated_in_order() -> Iterator[None]:
+def terminated_in_order() -> Iterator[None]:
     """SIGTERM raises SystemExit inside the block, so that everything that the block started is stopped."""
 
     def leave(signum: int, frame: FrameType | None) -> None:

@@ -96,12 +96,16 @@ def running_system(directory: Path, settings: Mapping[str, str] | None = None) -
 
 
 @contextmanager
-def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[System]:
+def running_services(
+    directory: Path, settings: Mapping[str, str], token: str | None = None, ports: Mapping[str, int] | None = None
+) -> Iterator[System]:
     """Start the three services on servers that run already. Stop the services at the end of the block.
 
     Args:
         directory: as in `running_system`.
         settings: `RAILWATCH_*` variables for all services, with those that name the servers.
+        token: a token that is in the directory's `tokens.yaml` already. Without it, one is made.
+        ports: loopback ports, by service; free ones without.
 
     Raises:
         RailwatchError: something did not start. The message is one sentence with the path of the log.
@@ -119,11 +123,12 @@ def running_services(directory: Path, settings: Mapping[str, str]) -> Iterator[S
         "RAILWATCH_ALERTING_SCENE_WAIT_S": "10",
         **settings,
     }
-    token, entry = new_entry("demo", Scope, ())
-    (directory / "tokens.yaml").write_text(entry)
+    if token is None:
+        token, entry = new_entry("demo", Scope, ())
+        (directory / "tokens.yaml").write_text(entry)
     system = System(token, logs)
     try:
-        system.urls = {service: f"http://127.0.0.1:{free_port()}" for service in SERVICES}
+        system.urls = {service: f"http://127.0.0.1:{(ports or {}).get(service) or free_port()}" for service in SERVICES}
         environment["RAILWATCH_INGEST_ALERTING_URL"] = system.urls["alerting"]
         for service in SERVICES:
             _start(system, service, environment)
