@@ -13,6 +13,7 @@ from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
 from railwatch.cli.push import push
 from railwatch.cli.rebuild import rebuild
+from railwatch.cli.recount import recount
 from railwatch.cli.replay import replay
 from railwatch.cli.terminal import complain
 from railwatch.cli.token import token
@@ -49,6 +50,7 @@ app.command(rich_help_panel=ON_SYSTEM)(up)
 app.command(rich_help_panel=ON_SYSTEM)(push)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
+app.command(rich_help_panel=ON_SYSTEM)(recount)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
 app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)
