@@ -40,14 +40,21 @@ class Incarnation:
         held: whether Redis holds state of the service. It is asked if there is no mark when the process starts.
         worked_before: whether the service has ever worked, by what is known elsewhere. It is asked if Redis holds
             nothing.
+        set_back: whether the state lacks something that the service has done, by what is known elsewhere. It is asked
+            when the process starts and there is state.
     """
 
     def __init__(
-        self, client: redis.Redis, service: Service, held: Callable[[], bool], worked_before: Callable[[], bool]
+        self,
+        client: redis.Redis,
+        service: Service,
+        held: Callable[[], bool],
+        worked_before: Callable[[], bool],
+        set_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self._redis: Any = client  # redis-py's types do not know that the client decodes what it gets
         self._service, self._name = service, _name(service)
-        self._held, self._worked_before = held, worked_before
+        self._held, self._worked_before, self._set_back = held, worked_before, set_back
         self._lock = threading.Lock()
         self._seen: tuple[str, int] | None = None
         self._lost: str | None = None
@@ -109,8 +116,9 @@ class Incarnation:
     def _loss(self, mark: dict[str, str]) -> str | None:
         """What was lost since the last look; null if nothing was."""
         if self._seen is None:
-            first = ID in mark or self._held() or not self._worked_before()
-            return None if first else "there is none, although this service has worked before"
+            if ID in mark or self._held():
+                return "an earlier one is back" if self._set_back() else None
+            return "there is none, although this service has worked before" if self._worked_before() else None
         identity, looks = self._seen
         if ID not in mark:
             return "it is gone"

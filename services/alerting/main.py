@@ -5,12 +5,13 @@ from typing import Any
 
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.healing import keep_whole
+from railwatch.services.alerting.set_back import is_set_back
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import (
-    GROUP,
     Slowest,
     begin_deliveries,
     count_worker,
@@ -42,10 +43,14 @@ def run() -> None:
     sites = known_sites(settings.sites.dir).sites
     client = connect(settings.redis)
     refuse_eviction(client, settings.redis)
-    incarnation = Incarnation(
-        client, "alerting", lambda: holds_state(client), lambda: has_worked(settings.kafka, GROUP, CountEvent)
-    )
     store = Store(client)
+    incarnation = Incarnation(
+        client,
+        "alerting",
+        held=lambda: holds_state(client),
+        worked_before=lambda: has_worked(settings.kafka, GROUP, CountEvent),
+        set_back=lambda: is_set_back(settings, store, sites),
+    )
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     announcer = Announcer(store, publisher)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
+from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.handler import evidence_item
 from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
 from railwatch.services.alerting.history.history import History, enter
@@ -34,7 +35,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, Transaction
 from railwatch.services.alerting.told import read_told
 from railwatch.services.alerting.up_to_date import bring_up_to_date
-from railwatch.services.alerting.wiring import GROUP, now
+from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import positions_of
 from railwatch.shared.bus.read import read_partitions
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError

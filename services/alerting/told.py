@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import redis
 
 from railwatch.services.alerting.delivery.deliver import REMEMBER, delivered_key
+from railwatch.services.alerting.groups import group_to
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.transaction import ALERTS_KEPT, TRANSITIONS_KEPT
-from railwatch.services.alerting.wiring import group_to, now
+from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import positions_of
 from railwatch.shared.bus.position import Position
 from railwatch.shared.bus.read import read_partitions

@@ -13,8 +13,10 @@ from railwatch.services.alerting import metrics
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import receivers
+from railwatch.services.alerting.groups import GROUP, group_to
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.missed_looks import announce_missed_looks
+from railwatch.services.alerting.set_back import note_progress
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Scope, Tokens
@@ -27,13 +29,14 @@ from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import Site
 
-GROUP = "railwatch-alerting"
-
 # How often scenes that have waited long enough are settled, and the events of the outbox are published.
 DUE_EVERY = timedelta(seconds=1)
 
 # How often all sites are checked for missed looks, and the gauges are updated.
 SITES_EVERY = timedelta(seconds=15)
+
+# How often it is noted how far the state is up to date. A process that starts looks through what came after that.
+NOTE_EVERY = timedelta(minutes=5)
 
 # A delivery is given up because of the age of the alert, not after a number of attempts.
 UNLIMITED = sys.maxsize
@@ -106,6 +109,10 @@ def count_worker(
             announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
         report_sites(sites, store)
 
+    def note() -> None:
+        incarnation.require()
+        note_progress(settings, store)
+
     worker = Worker(
         service="alerting",
         kafka=settings.kafka,
@@ -114,7 +121,7 @@ def count_worker(
         handle=incarnation.guarded(take),
         publisher=publisher,
         progress=progress,
-        timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites)],
+        timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites), Timer(NOTE_EVERY, note)],
     )
     return worker
 
@@ -167,11 +174,6 @@ def delivery_workers(
             retry=RetryPolicy(UNLIMITED, rules.first_retry_s, rules.longest_retry_s),
             order="key",
         )
-
-
-def group_to(receiver: str) -> str:
-    """The consumer group of a receiver."""
-    return f"{GROUP}-to-{receiver}"
 
 
 def known_tokens(settings: Settings) -> Tokens:

@@ -7,7 +7,7 @@ from datetime import datetime
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from railwatch.shared.bus.client import make_consumer
+from railwatch.shared.bus.client import connection, make_consumer
 from railwatch.shared.bus.position import Position, position_of
 from railwatch.shared.bus.read import QUIET_MS
 from railwatch.shared.errors import DependencyAwayError
@@ -54,6 +54,18 @@ def positions_of(kafka: KafkaSettings, group: str, consumes: type[Event]) -> dic
     return found
 
 
+def ends_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
+    """The end offset of each partition of the event's topic; that of the embedded broker leaves the last batch out.
+
+    Raises:
+        DependencyAwayError: Kafka does not answer.
+    """
+    topic = kafka.prefix + consumes.TOPIC
+    with _consumer_of(kafka, None) as consumer:
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        return {partition.partition: end for partition, end in consumer.end_offsets(partitions).items()}
+
+
 def committed_position(consumer: KafkaConsumer, partition: TopicPartition, first: int) -> Position | None:
     """How far the group has handled a partition of which it fetches now from the offset `first`.
 
@@ -95,9 +107,9 @@ def begin_group(kafka: KafkaSettings, group: str, consumes: type[Event], since: 
 
 
 @contextmanager
-def _consumer_of(kafka: KafkaSettings, group: str) -> Iterator[KafkaConsumer]:
+def _consumer_of(kafka: KafkaSettings, group: str | None) -> Iterator[KafkaConsumer]:
     try:
-        consumer = make_consumer(kafka, group)
+        consumer = make_consumer(kafka, group) if group else KafkaConsumer(**connection(kafka))
         try:
             yield consumer
         finally:

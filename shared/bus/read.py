@@ -1,7 +1,7 @@
 """Reading a topic from its beginning to its end, outside of any group, to rebuild state from it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
@@ -33,8 +33,15 @@ def read_topic(settings: KafkaSettings, consumes: type[E]) -> Iterator[Iterator[
         yield (event for _, event in events)
 
 
-def read_partitions(settings: KafkaSettings, consumes: type[E]) -> Iterator[tuple[int, Iterator[tuple[int, E]]]]:
+def read_partitions(
+    settings: KafkaSettings, consumes: type[E], since: Mapping[int, int] | None = None
+) -> Iterator[tuple[int, Iterator[tuple[int, E]]]]:
     """The number of each partition of a topic, and its events in order, each with its offset.
+
+    Args:
+        settings: how to reach Kafka.
+        consumes: the type of event.
+        since: by partition, the offset to begin with; by default the beginning.
 
     Raises:
         TransientError: Kafka does not answer, or stopped in the middle, or there is no such topic.
@@ -53,17 +60,23 @@ def read_partitions(settings: KafkaSettings, consumes: type[E]) -> Iterator[tupl
             if not partitions:
                 raise TransientError(f"There is no topic {topic} in Kafka.")
             for partition in sorted(partitions):
-                yield partition, _read_partition(consumer, TopicPartition(topic, partition), consumes)
+                begin = (since or {}).get(partition)
+                yield partition, _read_partition(consumer, TopicPartition(topic, partition), consumes, begin)
         finally:
             consumer.close()
     except (KafkaError, OSError) as error:
         raise TransientError(f"Kafka does not answer: {type(error).__name__}.") from error
 
 
-def _read_partition(consumer: KafkaConsumer, partition: TopicPartition, consumes: type[E]) -> Iterator[tuple[int, E]]:
+def _read_partition(
+    consumer: KafkaConsumer, partition: TopicPartition, consumes: type[E], begin: int | None
+) -> Iterator[tuple[int, E]]:
     consumer.assign([partition])
-    consumer.seek_to_beginning(partition)
     end = consumer.end_offsets([partition])[partition]
+    if begin is None or begin > end:  # a topic that was made anew has fewer records
+        consumer.seek_to_beginning(partition)
+    else:
+        consumer.seek(partition, begin)
     heard_at = time.monotonic()
     while (records := consumer.poll(QUIET_MS).get(partition, [])) or consumer.position(partition) < end:
         if records:

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from railwatch.services.alerting.delivery.deliver import delivered_key
+from railwatch.services.alerting.groups import GROUP, group_to
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.healing import keep_whole
 from railwatch.services.alerting.rebuild import Rebuilt, rebuild
@@ -15,7 +16,7 @@ from railwatch.services.alerting.settings import Settings, WebhookSettings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.schema_version import holds_state
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.wiring import GROUP, group_to, now
+from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import TransientError

@@ -12,6 +12,7 @@ MISSED = key("alerting", "missed")
 ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
+PROGRESS = key("alerting", "progress")
 REBUILDING = key("alerting", "rebuilding")
 SCHEMA_VERSION_KEY = key("alerting", "schema-version")
 

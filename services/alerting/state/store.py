@@ -19,6 +19,7 @@
 | `latest` | hash | by alert id, its last event |
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
 | `standing` | set | ids of the alerts that stand |
+| `progress` | hash | by `<topic>/<partition>`, an offset: the state holds all that comes of the records before it |
 | `rebuilding` | string | who rebuilds all this at the moment |
 | `schema-version` | string | the version of all this (`railwatch.services.alerting.state.schema_version`) |
 | `incarnation` | hash | the mark by which services see that state was lost (`railwatch.shared.incarnation`) |
@@ -30,7 +31,7 @@ rebalances, two processes may handle a site at the same time: they do not lose e
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -42,6 +43,7 @@ from railwatch.services.alerting.state.keys import (
     KNOWN_SINCE,
     LATEST,
     MISSED,
+    PROGRESS,
     SCHEMA_VERSION_KEY,
     SILENCED,
     SITES,
@@ -218,6 +220,19 @@ class Store:
         with redis_errors():
             events = self._redis.hmget(MISSED, [missed_field(site, miss) for miss in Miss])
         return [MissedLookEvent.model_validate_json(event) for event in events if event]
+
+    def note_progress(self, topic: str, offsets: Mapping[int, int]) -> None:
+        """Note up to which offset of each partition of a topic the state holds what comes of its records."""
+        if offsets:
+            with redis_errors():
+                self._redis.hset(PROGRESS, mapping={f"{topic}/{number}": offset for number, offset in offsets.items()})
+
+    def progress(self, topic: str) -> dict[int, int]:
+        """What was last noted of a topic; empty if nothing was."""
+        with redis_errors():
+            noted = self._redis.hgetall(PROGRESS)
+        found = ((*name.rpartition("/"), offset) for name, offset in noted.items())
+        return {int(number): int(offset) for name, _, number, offset in found if name == topic}
 
     def clear(self) -> None:
         """Forget the state of all sites and alerts, of whatever version, but not what receivers have been sent."""

@@ -1,0 +1,9 @@
+"""The consumer groups of alerting, without the installation's prefix."""
+
+# The group that handles counts.
+GROUP = "railwatch-alerting"
+
+
+def group_to(receiver: str) -> str:
+    """The group that delivers to a receiver."""
+    return f"{GROUP}-to-{receiver}"
