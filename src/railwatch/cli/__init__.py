@@ -7,6 +7,7 @@ import typer
 
 from railwatch.cli import baseline, dead_letters, services, site
 from railwatch.cli.alerts import alerts
+from railwatch.cli.capacity import capacity
 from railwatch.cli.check import check
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
@@ -51,6 +52,7 @@ app.command(rich_help_panel=ON_SYSTEM)(push)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.command(rich_help_panel=ON_SYSTEM)(recount)
+app.command(rich_help_panel=ON_SYSTEM)(capacity)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
 app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)

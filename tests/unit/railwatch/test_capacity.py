@@ -1,0 +1,65 @@
+"""What a load needs, and what breaks first."""
+
+import pytest
+from typer.testing import CliRunner
+
+from railwatch.capacity import Costs, Plan, installations
+from railwatch.cli import app
+
+COSTS = Costs()
+
+
+def test_a_thousand_sites_fit_into_the_smallest_installation() -> None:
+    plan = Plan.of(1_000, 3, 1, COSTS)
+
+    assert plan.tiles_a_day == 3_000
+    assert (plan.detector_pods, plan.partitions) == (1, 12)
+    assert plan.fits
+    assert installations(1_000, 3, 1, COSTS) == 1
+
+
+def test_work_grows_with_looks_and_pods_with_the_peak() -> None:
+    plan = Plan.of(500_000, 1, 1, COSTS)
+
+    assert plan.detector_cores == pytest.approx(500_000 * COSTS.count_s / 86_400)
+    assert plan.detector_cores * COSTS.peak <= plan.detector_pods < plan.detector_cores * COSTS.peak + 1
+    assert plan.partitions >= 2 * plan.detector_pods
+    assert plan.kafka_bytes_a_year > 3 * 500_000 * 365 * COSTS.tile_kafka_bytes
+
+
+@pytest.mark.parametrize(("sites", "looks"), [(100_000, 1.0), (500_000, 1.0), (10_000_000, 0.05)])
+def test_sites_are_divided_until_each_part_fits_and_not_further(sites: int, looks: float) -> None:
+    number = installations(sites, looks, 1, COSTS)
+
+    assert number > 1
+    assert Plan.of(-(-sites // number), looks, 1, COSTS).fits
+    assert not Plan.of(-(-sites // (number - 1)), looks, 1, COSTS).fits
+
+
+def test_what_breaks_first_comes_first_and_has_a_remedy() -> None:
+    limits = Plan.of(100_000, 1, 1, COSTS).limits
+
+    assert [limit.share for limit in limits] == sorted((limit.share for limit in limits), reverse=True)
+    assert all(limit.remedy for limit in limits)
+
+
+def test_own_costs_replace_the_measured_ones(tmp_path_factory: pytest.TempPathFactory) -> None:
+    costs = tmp_path_factory.mktemp("costs") / "costs.json"
+    costs.write_text('{"count_s": 16.7}')
+    command = ["capacity", "--sites", "100000", "--looks-per-day", "1"]
+
+    ours, own = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--costs", str(costs)]))
+
+    assert "1.93 cores" in ours.output
+    assert "19.33 cores" in own.output
+
+
+def test_costs_that_are_none_are_refused_by_name(tmp_path_factory: pytest.TempPathFactory) -> None:
+    costs = tmp_path_factory.mktemp("costs") / "costs.json"
+    costs.write_text('{"count_seconds": 1, "judge_s": -1}')
+
+    refused = CliRunner().invoke(app, ["capacity", "--sites", "1", "--looks-per-day", "1", "--costs", str(costs)])
+
+    assert refused.exit_code == 1
+    assert "count_seconds" in str(refused.exception)
+    assert "judge_s" in str(refused.exception)
