@@ -87,6 +87,9 @@ class KafkaSettings(Group):
         ssl_certfile: client certificate for mutual TLS.
         ssl_keyfile: its private key.
         session_timeout_ms: a member that is silent for longer loses its partitions to others.
+        instance_id: makes the members of groups static: a name that stays over restarts, another one for each replica,
+            such as the name of a StatefulSet's pod. A restart within the session timeout then causes no rebalance. A
+            replica that ends for good keeps its partitions for that time. The embedded broker cannot do this.
     """
 
     bootstrap_servers: str = Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$", description="host:port[,host:port]")
@@ -99,6 +102,7 @@ class KafkaSettings(Group):
     ssl_certfile: ExistingFile | None = None
     ssl_keyfile: ExistingFile | None = None
     session_timeout_ms: int = Field(default=45_000, ge=6_000, le=300_000)
+    instance_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> Self:

@@ -16,7 +16,6 @@ from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.services.ingest.sources.polling import Source
-from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
@@ -53,6 +52,8 @@ def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
         bucket = WatchedBucket(ingest.watch_bucket, from_url(ingest.watch_bucket), intake)
         yield Source("bucket", bucket.poll, ingest.poll_s)
     if settings.stac.url:
+        from railwatch.services.ingest.sources.stac import PolledCatalogue  # half a second of processor at the start
+
         yield Source("stac", PolledCatalogue(settings.stac, intake).poll, settings.stac.poll_s)
 
 

@@ -50,11 +50,13 @@ def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
     return KafkaConsumer(
         **connection(settings),
         group_id=settings.prefix + group,
+        group_instance_id=settings.instance_id,
         client_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
         metadata_max_age_ms=10_000,  # added topics and partitions are noticed within this time
+        # Not cooperative-sticky: its members do not join when partitions are added, see docs/operate.md, *Rebalances*.
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=min(3_000, settings.session_timeout_ms // 4),
