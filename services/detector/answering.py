@@ -1,7 +1,9 @@
-"""From a look's blobs to its answer: decode, count, check the recall, draw."""
+"""From a look's blobs to its answer: decode, count, draw, check the recall."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from railwatch.services.detector.alignment.ground import Delivered
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.margins import trimmed
@@ -25,16 +27,18 @@ class Answering:
     fetch: Fetch
 
     def count(self, look: Look) -> Answer:
-        """Counts a look, checks the recall and draws."""
+        """Counts a look, draws, and checks the recall."""
         stages = Stages()
         tile = self._read(look.image, look.max_pixels, stages)
-        baseline = self._read(look.baseline.image, look.max_pixels, stages) if look.baseline else None
+        image = look.baseline.image if look.baseline else None
+        baseline = partial(self._read, image, look.max_pixels, stages) if image else None
         sun = look.sun or sun_over(tile, look.observed_at)
         counted = count_tile(tile, baseline, look.tracks, sun=sun, cell=look.cell, car_lengths_m=look.car_lengths_m)
-        recall = _recall(look, tile, baseline, counted, stages)
         caption = Caption(look.place, look.observed_at, look.baseline.observed_at if look.baseline else None)
         with stages.timed("pictures"):
             pictures = evidence_pictures(tile, counted, project(look.tracks, tile), caption)
+        counted = replace(counted, baseline=None)  # it was drawn, and the recall registers it anew
+        recall = _recall(look, tile, baseline, counted, stages)
         return Answer(counted.count, sun, recall, pictures, MEDIA_TYPE, stages.ms)
 
     def check(self, reference: Reference) -> None:
@@ -53,9 +57,12 @@ class Answering:
             return trimmed(read_raster(data, max_pixels))
 
 
-def _recall(look: Look, tile: Raster, baseline: Raster | None, counted: Counted, stages: Stages) -> RecallCheck | None:
+def _recall(
+    look: Look, tile: Raster, baseline: Delivered | None, counted: Counted, stages: Stages
+) -> RecallCheck | None:
+    """How many painted cars are found. They are painted into the tile itself."""
     if not is_sampled(look.id, look.recall_share):
         return None
     with stages.timed("recall"):
         seed = int(look.image.sha256, 16)
-        return check_recall(tile, baseline, look.tracks, counted, seed=seed, cell=look.cell)
+        return check_recall(tile, baseline, look.tracks, counted, seed=seed, cell=look.cell, in_place=True)

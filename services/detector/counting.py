@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from railwatch.services.detector.alignment.ground import prepare
+from railwatch.services.detector.alignment.ground import Delivered, prepare
 from railwatch.services.detector.alignment.placing import MOST_ENTROPY, PLACED_BY_TRACKS
 from railwatch.services.detector.cars import evidence
 from railwatch.services.detector.cars.choosing import best_reading
@@ -12,7 +12,7 @@ from railwatch.services.detector.coarse.measuring import measure
 from railwatch.services.detector.coarse.occupancy import load_model
 from railwatch.services.detector.imagery.margins import within_margins
 from railwatch.services.detector.imagery.quality import MAX_GSD_M, MAX_MEASURED_GSD_M
-from railwatch.services.detector.imagery.raster import Raster, on_scale_of
+from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.result import Counted, in_metres, rejected, tallied
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.tracks.extent import share_on_picture
@@ -40,7 +40,7 @@ def algorithm(models: evidence.Models) -> str:
 
 def count_tile(
     tile: Raster,
-    baseline: Raster | None,
+    baseline: Delivered | None,
     tracks: Sequence[Track],
     *,
     sun: Sun | None = None,
@@ -52,7 +52,8 @@ def count_tile(
 
     Args:
         tile: the tile.
-        baseline: the same place at another time, as delivered. Without one, the tile is counted by itself.
+        baseline: the same place at another time, as delivered, or what reads it: then memory holds it once. Without
+            one, the tile is counted by itself.
         tracks: all of the site's tracks. Coverage is a share of their length inside the cell; cars are counted on
             those that cross the tile.
         sun: the position of the sun, if known.
@@ -65,8 +66,6 @@ def count_tile(
     models = models or evidence.load_models()
     name = algorithm(models)
     lines = project(tracks, tile)
-    if baseline is not None:
-        baseline = on_scale_of(baseline, tile)
     try:
         ground = prepare(tile, baseline, lines, models.axis)
     except TileRejectedError as error:
@@ -100,7 +99,7 @@ def count_tile(
 
 def measure_tile(
     tile: Raster,
-    baseline: Raster | None,
+    baseline: Delivered | None,
     tracks: Sequence[Track],
     sun: Sun | None,
     cell: Cell | None,
@@ -110,8 +109,6 @@ def measure_tile(
     model = load_model()
     name = f"{MEASURING}/{model.version}"
     lines = project(tracks, tile)
-    if baseline is not None:
-        baseline = on_scale_of(baseline, tile)
     try:
         ground = prepare(tile, baseline, lines, max_gsd_m=MAX_MEASURED_GSD_M)
     except TileRejectedError as error:

@@ -16,18 +16,22 @@ from PIL import Image, ImageDraw
 from shapely import MultiLineString, box
 
 from railwatch.services.detector.captions import INK, NUMBER_PX, PAPER, captioned, details, font
-from railwatch.services.detector.imagery.arrays import Mask, Points
-from railwatch.services.detector.imagery.raster import Raster, north_px
+from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
+from railwatch.services.detector.imagery.quantiles import median, quantile
+from railwatch.services.detector.imagery.raster import LUMINANCE, Raster, luminance, north_px
+from railwatch.services.detector.imagery.structure import block_all, block_mean
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import Centreline
 
 # Format of the pictures.
 MEDIA_TYPE = "image/webp"
 SUFFIX = ".webp"
-WEBP_QUALITY = 85
+WEBP_QUALITY = 80
 # Longest side of the ground shown, in pixels: readable at full size, and small enough to be kept for every look.
 LONGEST_PX = 1400
 MAX_ZOOM = 4.0
+# Ground is drawn no finer than this, in metres per pixel: a car is then 50 pixels long, with room for its number.
+FINEST_M = 0.28
 # Ground shown around the tracks, in metres.
 MARGIN_M = 25.0
 # Opacity of the colour over each car, of 255. It is low, so that the car itself can be seen.
@@ -39,6 +43,14 @@ HIDDEN = np.array([120, 120, 120], dtype=np.float32)
 BRIGHTER = np.array([213, 94, 0], dtype=np.float32)
 UNCHANGED = np.array([245, 245, 245], dtype=np.float32)
 DARKER = np.array([0, 114, 178], dtype=np.float32)
+# The brightness of a picture by its light, which is a little raised in the dark.
+TONES = np.rint(255 * np.linspace(0, 1, 4096) ** 0.8).astype(np.uint8)
+# Colours of the difference by the change, from darker to brighter.
+_SHARES = np.linspace(-1, 1, 1023, dtype=np.float32)[:, None]
+_TOWARDS = np.where(_SHARES > 0, BRIGHTER - UNCHANGED, DARKER - UNCHANGED)
+CHANGES = (UNCHANGED + _TOWARDS * np.abs(_SHARES)).astype(np.uint8)
+# The contrast of a tile is judged from about this many pixels.
+ENOUGH_PX = 250_000
 # Colours of tracks, so that neighbouring tracks differ. Black and blue are left out: they are hard to see on ballast.
 TRACK_COLOURS = ((230, 159, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0))
 
@@ -68,10 +80,22 @@ class _View:
     def size(self) -> tuple[int, int]:
         return round((self.right - self.left) * self.zoom), round((self.bottom - self.top) * self.zoom)
 
-    def cut(self, colours: Colours) -> Image.Image:
-        """This part of a picture (rows, cols, 3)."""
-        part = Image.fromarray(np.ascontiguousarray(colours[self.top : self.bottom, self.left : self.right]))
-        return part.resize(self.size, Image.Resampling.BICUBIC)
+    @property
+    def decimation(self) -> int:
+        """How many pixels on a side become one before colours are made: as many as the picture can do without."""
+        return max(1, round(1 / self.zoom))
+
+    def part(self, values: Floats | Mask) -> Floats:
+        """This part of values (..., rows, cols), decimated."""
+        return block_mean(values[..., self.top : self.bottom, self.left : self.right], self.decimation)
+
+    def known(self, mask: Mask) -> Mask:
+        """Where this part of a mask (rows, cols), decimated, is all true."""
+        return block_all(mask[self.top : self.bottom, self.left : self.right], self.decimation)
+
+    def picture(self, colours: Colours) -> Image.Image:
+        """Colours (rows, cols, 3) of the decimated part, as a picture."""
+        return Image.fromarray(colours).resize(self.size, Image.Resampling.BICUBIC)
 
     def at(self, xy_px: Points) -> list[tuple[float, float]]:
         """Where pixel coordinates (n, 2) of the tile are drawn."""
@@ -86,7 +110,8 @@ def evidence_pictures(
     view = _view(tile, centrelines)
     when = f"{caption.observed_at:%Y-%m-%d %H:%M} UTC" if caption.observed_at else ""
     place = caption.place
-    plain = view.cut(_stretched(tile, tile))
+    contrast = _contrast(tile)
+    plain = view.picture(_stretched(tile, view, contrast))
     captioned_here = partial(captioned, metres_per_px=tile.gsd_m / view.zoom, north=north_px(tile))
     pictures = {
         "tile": captioned_here(plain, (place, when)),
@@ -97,8 +122,9 @@ def evidence_pictures(
     if counted.baseline is not None:
         earlier = caption.baseline_observed_at
         before = f"baseline of {earlier:%Y-%m-%d}" if earlier else "baseline"
-        pictures["baseline"] = captioned_here(view.cut(_stretched(counted.baseline, tile)), (place, before))
-        change = view.cut(_difference(tile, counted.baseline, counted.seen))
+        plain_before = view.picture(_stretched(counted.baseline, view, contrast))
+        pictures["baseline"] = captioned_here(plain_before, (place, before))
+        change = view.picture(_difference(tile, counted.baseline, counted.seen, view))
         legend = "orange brighter, blue darker than before; grey not seen"
         pictures["difference"] = captioned_here(change, (place, when, legend))
     return {name: _encoded(picture) for name, picture in pictures.items()}
@@ -113,7 +139,7 @@ def baseline_picture(baseline: Raster, lines: Sequence[Centreline], words: tuple
         words: what is written below it.
     """
     view = _view(baseline, lines)
-    plain = view.cut(_stretched(baseline, baseline))
+    plain = view.picture(_stretched(baseline, view, _contrast(baseline)))
     buffer = io.BytesIO()
     captioned(plain, words, metres_per_px=baseline.gsd_m / view.zoom, north=north_px(baseline)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -127,28 +153,62 @@ def _view(tile: Raster, centrelines: Sequence[Centreline]) -> _View:
     left, top = max(0, int(left)), max(0, int(top))
     right, bottom = min(cols, int(right) + 1), min(rows, int(bottom) + 1)
     zoom = LONGEST_PX / max(right - left, bottom - top)
-    return _View(left, top, right, bottom, min(zoom, MAX_ZOOM))
+    return _View(left, top, right, bottom, min(zoom, MAX_ZOOM, max(1.0, tile.gsd_m / FINEST_M)))
 
 
-def _stretched(picture: Raster, tile: Raster) -> Colours:
-    """(rows, cols, 3), in the contrast of the tile, so that both looks can be compared. Missing data is dark grey."""
-    dark, bright = np.percentile(tile.pixels[:, tile.valid], [0.5, 99.7]) if tile.valid.any() else (0.0, 1.0)
-    light = np.clip((picture.pixels - dark) / max(bright - dark, 1e-6), 0, 1) ** 0.8
-    colours = np.broadcast_to(255 * light, (3, *picture.shape)).astype(np.uint8).transpose(1, 2, 0)
-    return np.where(picture.valid[..., None], colours, np.uint8(60))
+def _contrast(tile: Raster) -> tuple[float, float]:
+    """What is black and what is white in the pictures of a tile and of its baseline, so that both can be compared."""
+    step = _step(tile)
+    values = tile.pixels[:, ::step, ::step][:, tile.valid[::step, ::step]]
+    if not values.size:
+        return 0.0, 1.0
+    dark, bright = quantile(values, [0.005, 0.997])
+    return float(dark), float(bright)
 
 
-def _difference(tile: Raster, baseline: Raster, seen: Mask | None) -> Colours:
-    """(rows, cols, 3): what became brighter and darker, relative to the tile's own contrast."""
+def _stretched(picture: Raster, view: _View, contrast: tuple[float, float]) -> Colours:
+    """(rows, cols, 3), the part that is drawn. Missing data is dark grey."""
+    dark, bright = contrast
+    known = view.known(picture.valid)
+    colours = np.empty((*known.shape, len(picture.pixels)), np.uint8)
+    for number, band in enumerate(picture.pixels):
+        light = view.part(band)
+        light -= np.float32(dark)
+        light *= np.float32(len(TONES) / max(bright - dark, 1e-6))
+        colours[..., number] = TONES[np.clip(light, 0, len(TONES) - 1, out=light).astype(np.uint16)]
+    colours[~known] = 60
+    return colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
+
+
+def _difference(tile: Raster, baseline: Raster, seen: Mask | None, view: _View) -> Colours:
+    """(rows, cols, 3), the part that is drawn: what became brighter and darker, relative to the tile's own contrast."""
     both = tile.valid & baseline.valid if seen is None else seen & baseline.valid
-    light = tile.luminance()
-    change = light - baseline.luminance()
-    if not both.any():
-        return np.broadcast_to(HIDDEN, (*tile.shape, 3)).astype(np.uint8)
-    dark, bright = np.percentile(light[both], [2, 98])
-    share = np.clip((change - np.median(change[both])) / max((bright - dark) / 2, 1e-6), -1, 1)[..., None]
-    colours = UNCHANGED + np.where(share > 0, BRIGHTER - UNCHANGED, DARKER - UNCHANGED) * np.abs(share)
-    return np.where(both[..., None], colours, HIDDEN).astype(np.uint8)
+    step = _step(tile)
+    known = both[::step, ::step]
+    light, before = (luminance(picture.pixels[:, ::step, ::step])[known] for picture in (tile, baseline))
+    shape = view.known(both).shape
+    if not light.size:
+        return np.broadcast_to(HIDDEN, (*shape, 3)).astype(np.uint8)
+    dark, bright = quantile(light, [0.02, 0.98])
+    change = _light(tile, view) - _light(baseline, view)
+    change -= median(light - before)
+    change *= np.float32((len(CHANGES) - 1) / max(float(bright - dark), 1e-6))
+    place = np.clip(change + (len(CHANGES) - 1) / 2, 0, len(CHANGES) - 1).astype(np.uint16)
+    return np.where(view.known(both)[..., None], CHANGES[place], HIDDEN.astype(np.uint8))
+
+
+def _light(picture: Raster, view: _View) -> Floats:
+    """Brightness (rows, cols) of the part that is drawn. Band by band, to keep memory low."""
+    weights = LUMINANCE if len(picture.pixels) == 3 else (1.0,)
+    light = np.zeros((1, 1), np.float32)
+    for weight, band in zip(weights, picture.pixels, strict=True):
+        light = light + np.float32(weight) * view.part(band)
+    return light
+
+
+def _step(tile: Raster) -> int:
+    """Every so many pixels of a tile are enough for its contrast."""
+    return max(1, round(float(np.sqrt(tile.valid.size / ENOUGH_PX))))
 
 
 def _with_cars(picture: Image.Image, view: _View, counted: Counted) -> Image.Image:
@@ -198,5 +258,5 @@ def _tag(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, colour: 
 
 def _encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
+    picture.save(buffer, "WEBP", quality=WEBP_QUALITY, method=0)
     return buffer.getvalue()

@@ -122,7 +122,7 @@ class _Process:
         with theirs:
             # A session of its own: Ctrl-C in a terminal is for the service, which ends it in its own time.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 env={**_environment(), **ONE_THREAD},

@@ -29,10 +29,12 @@ from deploy.tests.rendering import (
     rendered,
     selects,
 )
+from railwatch.services.detector.settings import memory_mb_for
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.settings import PREFIX, HttpSettings, load
 from railwatch.shared.sites import load_sites
+from railwatch.shared.tiles import MAX_TILE_PIXELS
 from tests.support.tls_proxy import CERTIFICATE
 
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
@@ -43,6 +45,8 @@ SETTINGS: dict[str, ModuleType] = {
 }
 # The pause before SIGTERM, the drain of a worker, and what closing and a request under way may take.
 LONGEST_STOP_S = 5 + 25 + 10
+# What the detector's own process may take beside those that count (docs/security.md), with room.
+SERVICE_MB = 300
 
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
@@ -164,6 +168,18 @@ def test_images_and_limits_are_pinned(name: str) -> None:
             assert tag[0].isdigit(), f"{container['image']} is not pinned"
             for bound in ("requests", "limits"):
                 assert {"cpu", "memory"} <= container["resources"][bound].keys()
+
+
+@every_overlay
+def test_a_detector_s_pod_has_memory_for_the_largest_tile_that_ingest_cuts(name: str) -> None:
+    counting = railwatch.services.detector.settings.DetectorSettings()
+    (container,) = pod_templates(overlay(name))["railwatch-detector"]["spec"]["containers"]
+    assert not [variable for variable in container["env"] if variable["name"].startswith("RAILWATCH_DETECTOR_M")]
+    pod_mb = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 1024**3 / 1e6
+
+    assert counting.max_pixels == MAX_TILE_PIXELS
+    assert memory_mb_for(counting.max_pixels) <= counting.memory_mb
+    assert SERVICE_MB + counting.threads * counting.memory_mb <= pod_mb
 
 
 @every_overlay

@@ -1,6 +1,6 @@
 """The ground under a count: quality, registration, radiometry and visibility, in that order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ from railwatch.services.detector.alignment.registration import Match, register
 from railwatch.services.detector.alignment.visibility import Visibility, featureless, visible_ground
 from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.quality import MAX_GSD_M, check_quality
-from railwatch.services.detector.imagery.raster import Raster, harmonise
+from railwatch.services.detector.imagery.raster import Raster, harmonise, on_scale_of
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import Centreline, corridor
 from railwatch.services.detector.tracks.sessions import Session
@@ -38,6 +38,10 @@ LIKELY_SNOW = 0.7
 TRACKS_AS_SMOOTH = 0.7
 
 
+# A baseline as delivered, or what reads it. One that is read here belongs to nobody else, and is changed in place.
+Delivered = Raster | Callable[[], Raster]
+
+
 @dataclass(frozen=True)
 class Ground:
     """The common ground of tile and baseline, from which all later steps start.
@@ -59,7 +63,7 @@ class Ground:
 
 def prepare(
     tile: Raster,
-    baseline: Raster | None,
+    baseline: Delivered | None,
     centrelines: Sequence[Centreline],
     axis: Session | None = None,
     max_gsd_m: float = MAX_GSD_M,
@@ -68,7 +72,7 @@ def prepare(
 
     Args:
         tile: the tile.
-        baseline: the baseline as delivered, if there is one.
+        baseline: the baseline as delivered, or what reads it, if there is one.
         centrelines: the tracks as drawn.
         axis: finds the axis of a track, and so recognises a place under snow by its tracks. Without it such a tile is
             rejected.
@@ -86,10 +90,15 @@ def prepare(
         return _without_baseline(tile, remarks, stages)
 
     along_tracks = corridor(centrelines, tile, CORRIDOR_HALF_WIDTH_M)
+    delivered = baseline if isinstance(baseline, Raster) else baseline()
     try:
         with stages.timed("registration"):
-            _check_baseline(baseline, max_gsd_m)
-            match, how = _matched(tile, replace(baseline), centrelines, along_tracks, axis)
+            delivered = on_scale_of(delivered, tile, in_place=delivered is not baseline)
+            _check_baseline(delivered, max_gsd_m)
+            delivered = harmonise(delivered, tile)
+            mine = delivered is not baseline
+            match, how = _matched(tile, delivered, centrelines, along_tracks, axis, in_place=mine)
+        del delivered
     except TileRejectedError as error:
         if error.reason not in COUNTED_ALONE:
             raise
@@ -98,7 +107,7 @@ def prepare(
         alone = visible_ground(tile, None)
         clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
         fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
-        match = replace(match, baseline=fit.apply(match.baseline))
+        match = replace(match, baseline=fit.apply(match.baseline, in_place=True))
     with stages.timed("visibility"):
         visibility = visible_ground(tile, replace(match.baseline))
     return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), stages)
@@ -126,14 +135,19 @@ def _snow(alone: Visibility, valid: Mask, along_tracks: Mask) -> bool:
 
 
 def _matched(
-    tile: Raster, baseline: Raster, centrelines: Sequence[Centreline], along_tracks: Mask, axis: Session | None
+    tile: Raster,
+    on_grid: Raster,
+    centrelines: Sequence[Centreline],
+    along_tracks: Mask,
+    axis: Session | None,
+    *,
+    in_place: bool,
 ) -> tuple[Match, tuple[str, ...]]:
-    """The baseline registered onto the tile, and remarks on how."""
-    on_grid = harmonise(baseline, tile)
+    """The baseline registered onto the tile, and remarks on how. It is changed in place, if it may be."""
     if (tile.valid & on_grid.valid).mean() < LEAST_COMMON_GROUND:
         raise TileRejectedError("wrong-place")
     try:
-        return register(tile, on_grid, along_tracks), ()
+        return register(tile, on_grid, along_tracks, in_place=in_place), ()
     except TileRejectedError as error:
         match = None
         if axis is not None and error.reason in UNMATCHED:

@@ -42,9 +42,10 @@ class Fit:
     offset: Doubles
     residual: Doubles
 
-    def apply(self, baseline: Raster) -> Raster:
-        """The baseline in the tile's radiometry."""
-        pixels = self.gain.astype(np.float32)[:, None, None] * baseline.pixels
+    def apply(self, baseline: Raster, *, in_place: bool = False) -> Raster:
+        """The baseline in the tile's radiometry. If it is done in place, the baseline's own pixels are changed."""
+        gain = self.gain.astype(np.float32)[:, None, None]
+        pixels = np.multiply(gain, baseline.pixels, out=baseline.pixels if in_place else None)
         pixels += self.offset.astype(np.float32)[:, None, None]
         if not baseline.valid.all():
             pixels *= baseline.valid

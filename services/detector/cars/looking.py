@@ -79,9 +79,10 @@ def look(tile: Raster, baseline: Raster | None, seen: Mask, layout: Layout, sun:
     """
     # Cloud is left out. It must not set the scale, the ballast or the levels of the ground in sight.
     tile = replace(tile, valid=tile.valid & seen)
-    values, known = straighten_wide([tile] if baseline is None else [tile, baseline], layout)
-    before = None if baseline is None else (values[1], known[1], darkest(baseline))
-    pair = pair_of((values[0], known[0], darkest(tile)), before)
+    pictures = [tile] if baseline is None else [tile, baseline]
+    sampled = list(zip(*straighten_wide(pictures, layout), map(darkest, pictures), strict=True))
+    # Handed over: each is let go as soon as a strip was made of it. A kilometre of track takes 2.4 MB.
+    pair = pair_of(sampled.pop(0), sampled.pop() if sampled else None)
     shadow = shadow_px(sun, tile) if sun else None
     shadow_m = None if shadow is None else shadow * tile.gsd_m
     now, then, level = (None if part is None else narrowed(part) for part in (pair.tile, pair.baseline, pair.levelled))

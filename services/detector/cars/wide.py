@@ -66,12 +66,15 @@ def straighten_wide(pictures: Sequence[Raster], layout: Layout) -> tuple[list[Fl
 
 def pair_of(tile: tuple[Floats, Mask, float], baseline: tuple[Floats, Mask, float] | None) -> Pair:
     """Strips from what was sampled: bands (2 n, w, 1 | 3), where they are known (2 n, w), and the deepest shade."""
-    now = strip_of(*tile)
     if baseline is None:
-        return Pair(now)
+        return Pair(strip_of(*tile))
     values, known, dark = baseline
     level = levelled(values, tile[0], known & tile[1], WIDE_ACROSS_M)
-    return Pair(now, strip_of(values, known, dark), strip_of(level, known, dark))
+    now = strip_of(*tile)
+    del tile, baseline
+    before = strip_of(values, known, dark)
+    del values
+    return Pair(now, before, strip_of(level, known, dark))
 
 
 def narrowed(strip: Strip) -> Strip:

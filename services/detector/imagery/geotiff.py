@@ -18,17 +18,15 @@ from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
 from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
 from railwatch.shared.masks import Hidden, MaskFile, open_masks
+from railwatch.shared.tiles import COLOURS, too_large
 
 MAX_PIXELS = 8192 * 8192
 # On less ground there is nothing to register.
 MIN_SIDE_PX = 32
 # A tile is read as a whole, so one block may contain all of it: four bands of four bytes.
 BLOCK_BYTES_PER_PIXEL = 16
-# Three bands of float32. To read a picture takes some three times this memory.
-DECODED_BYTES_PER_PIXEL = 12
 # All types of integers and floats that a GeoTIFF can have.
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
-COLOURS = 3
 # Pixels whose sides differ by a larger ratio are resampled to square ones, because lengths are measured in pixels.
 MAX_ANISOTROPY = 1.01
 
@@ -83,9 +81,9 @@ def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
 
 
 def _check_decoded_size(dataset: DatasetReader, max_pixels: int) -> None:
-    bands = min(dataset.count, COLOURS)
-    size_bytes = dataset.width * dataset.height * bands * np.dtype(dataset.dtypes[0]).itemsize
-    if size_bytes > DECODED_BYTES_PER_PIXEL * max_pixels:
+    pixels, itemsize = dataset.width * dataset.height, np.dtype(dataset.dtypes[0]).itemsize
+    if too_large(pixels, dataset.count, itemsize, max_pixels):
+        size_bytes = pixels * min(dataset.count, COLOURS) * itemsize
         problem = f"The raster unpacks to {size_bytes / 1e6:.0f} MB; cut it to the site, or write it as float32."
         raise UnprocessableError("too-many-pixels", problem)
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import quantile
-from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.raster import Raster, luminance
 from railwatch.shared.errors import TileRejectedError
 
 # Couplings leave gaps of about 1.2 m between bodies. Coarser pixels do not show them.
@@ -37,35 +36,35 @@ def check_quality(tile: Raster, max_gsd_m: float = MAX_GSD_M) -> tuple[str, ...]
         raise TileRejectedError("gsd-too-coarse")
     if tile.valid.mean() < 0.01:
         raise TileRejectedError("no-data")
-    light = tile.luminance()
-    step = _step(light.shape)
-    values = light[::step][tile.valid[::step]]
+    step = _step(tile.shape)
+    values = luminance(tile.pixels[:, ::step])[tile.valid[::step]]
     dark, bright = quantile(values, [0.005, 0.995])
     if bright - dark < MIN_CONTRAST:
         raise TileRejectedError("constant-image")
     saturated = float((values >= FULL_SCALE).mean())
     if saturated > WHITED_OUT_SHARE:
         raise TileRejectedError("saturated")
-    blur_px = blur(light, tile.valid)
+    blur_px = blur(tile)
     if blur_px > MAX_BLUR_PX and blur_px * tile.gsd_m > MAX_BLUR_M:
         raise TileRejectedError("blurred")
     return ("saturated",) if saturated > SATURATED_SHARE else ()
 
 
-def blur(light: Floats, valid: Mask) -> float:
-    """Standard deviation, in pixels, of the Gaussian point image that explains the picture's steepest edges.
+def blur(picture: Raster) -> float:
+    """Standard deviation, in pixels, of the Gaussian point image that explains a picture's steepest edges.
 
     A step blurred by it has a slope of its height over sqrt(2 pi) standard deviations. The steepest edges of a yard
     (shadows, rails, roofs) are nearly as high as its contrast. Most rendered yards are sharp to 0.8 px. On these the
     result is 0.7 to 1.7, and 3.5 to 7 after a further blur of 5 px.
     """
-    step = _step(light.shape)
+    step, valid = _step(picture.shape), picture.valid
     rows, above, below = np.s_[1:-1:step], np.s_[:-2:step], np.s_[2::step]
+    here, up, down = (luminance(picture.pixels[:, part]) for part in (rows, above, below))
     inside = valid[rows, 1:-1] & valid[above, 1:-1] & valid[below, 1:-1] & valid[rows, :-2] & valid[rows, 2:]
     if not inside.any():
         return 0.0
-    slope = np.hypot(light[rows, 2:] - light[rows, :-2], light[below, 1:-1] - light[above, 1:-1])[inside] / 2
-    dark, bright = quantile(light[rows][valid[rows]], [0.001, 0.999])
+    slope = np.hypot(here[:, 2:] - here[:, :-2], down[:, 1:-1] - up[:, 1:-1])[inside] / 2
+    dark, bright = quantile(here[valid[rows]], [0.001, 0.999])
     return float((bright - dark) / max(np.sqrt(2 * np.pi) * quantile(slope, 0.9995), 1e-12))
 
 

@@ -61,20 +61,16 @@ class Raster:
 
     def luminance(self) -> Floats:
         """Brightness (rows, cols): the one band, or the weighted sum of three (`LUMINANCE`)."""
-        return self._luminance
+        return luminance(self.pixels)
 
     def grey(self) -> "Raster":
         """The picture's brightness, as a picture of one band."""
         return replace(self, pixels=luminance(self.pixels)[None])
 
     @cached_property
-    def _luminance(self) -> Floats:
-        return luminance(self.pixels)
-
-    @cached_property
     def blocks(self) -> Blocks:
         """Brightness on blocks of ground."""
-        return on_blocks(self.luminance(), self.gsd_m)
+        return on_blocks(lambda rows: luminance(self.pixels[:, rows]), self.shape[0], self.gsd_m)
 
     def to_lonlat(self, xy_px: Points) -> Points:
         """Longitude and latitude (n, 2) of pixel coordinates (n, 2)."""
@@ -98,12 +94,19 @@ def luminance(pixels: Floats) -> Floats:
     return (np.array(LUMINANCE, np.float32) @ pixels.reshape(3, -1)).reshape(pixels.shape[1:])
 
 
-def on_scale_of(baseline: Raster, tile: Raster) -> Raster:
-    """The baseline on the tile's scale, where both were only judged from the brightest ground of one sensor's looks."""
+def on_scale_of(baseline: Raster, tile: Raster, *, in_place: bool = False) -> Raster:
+    """The baseline on the tile's scale, where both were only judged from the brightest ground of one sensor's looks.
+
+    Args:
+        baseline: the baseline.
+        tile: the tile.
+        in_place: whether the baseline's own pixels may be changed.
+    """
     factor = baseline.scale.full / tile.scale.full
     if not (baseline.scale.judged and tile.scale.judged and 1 / ONE_SENSOR < factor < ONE_SENSOR):
         return baseline
-    return replace(baseline, pixels=baseline.pixels * np.float32(factor), scale=tile.scale)
+    pixels = np.multiply(baseline.pixels, np.float32(factor), out=baseline.pixels if in_place else None)
+    return replace(baseline, pixels=pixels, scale=tile.scale)
 
 
 def harmonise(baseline: Raster, tile: Raster) -> Raster:
@@ -156,20 +159,27 @@ def resample(
     """Pixels (bands, rows, cols) and validity on another grid of some shape (rows, cols), cubic and anti-aliased.
 
     A pixel is valid if all pixels that it is interpolated from are valid. Validity is resampled as one more band: it is
-    several times faster than GDAL's own handling of no-data.
+    several times faster than GDAL's own handling of no-data. It is done band by band, to keep memory low.
     """
-    bands = np.concatenate([pixels, valid[None].astype(np.float32)])
-    resampled = np.zeros((len(bands), *shape), dtype=np.float32)
-    reproject(
-        bands,
-        resampled,
-        src_transform=source.transform,
-        src_crs=source.crs,
-        dst_transform=target.transform,
-        dst_crs=target.crs,
-        resampling=Resampling.cubic,
-        init_dest_nodata=False,
-        warp_mem_limit=WARP_MB,
-    )
-    seen: Mask = np.abs(resampled[-1] - 1) < 0.01
-    return resampled[:-1] * seen, seen
+
+    def onto(band: Floats, resampled: Floats) -> None:
+        reproject(
+            band,
+            resampled,
+            src_transform=source.transform,
+            src_crs=source.crs,
+            dst_transform=target.transform,
+            dst_crs=target.crs,
+            resampling=Resampling.cubic,
+            init_dest_nodata=False,
+            warp_mem_limit=WARP_MB,
+        )
+
+    known = np.zeros(shape, dtype=np.float32)
+    onto(valid.astype(np.float32), known)
+    seen: Mask = np.abs(known - 1) < 0.01
+    moved = np.zeros((len(pixels), *shape), dtype=np.float32)
+    for band, resampled in zip(pixels, moved, strict=True):
+        onto(band, resampled)
+        np.copyto(resampled, 0, where=~seen)
+    return moved, seen

@@ -69,7 +69,9 @@ def scale_of(dataset: DatasetReader, band: int, values: Raw, valid: Mask) -> Sca
 
 def scaled(values: Raw, valid: Mask, scale: Scale) -> Floats:
     """Values in units of full scale, float32; 0 where not valid, and no brighter than light can be."""
-    pixels: Floats = np.where(valid, values, 0).astype(np.float32) / np.float32(scale.full)
+    pixels: Floats = values.astype(np.float32)
+    np.copyto(pixels, 0, where=~valid)
+    pixels /= np.float32(scale.full)
     brightest = 1 if scale.judged else MAX_REFLECTANCE
     return np.asarray(np.minimum(pixels, np.float32(brightest), out=pixels))
 

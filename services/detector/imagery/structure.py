@@ -1,5 +1,6 @@
 """The structure of the ground: luminance and its slope on blocks of about a metre, and how well two pictures agree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from railwatch.services.detector.imagery.quantiles import median
 # Side of a block in metres. Means over it keep rails, rows of sleepers and cars. They lose noise, and most of what
 # registration leaves of a displacement.
 BLOCK_M = 0.9
+# Rows of a strip, about: what is computed at a time, to keep memory low. It is even, for coarse blocks.
+STRIP_ROWS = 256
 # Blocks along the side of a coarse block, about 1.8 m. Cloud and radiometry are judged on coarse blocks.
 COARSE = 2
 
@@ -33,10 +36,17 @@ class Blocks:
     side_px: int
 
 
-def on_blocks(luminance: Floats, gsd_m: float) -> Blocks:
-    """Luminance (rows, cols) on blocks of about `BLOCK_M`."""
+def on_blocks(luminance: Callable[[slice], Floats], rows: int, gsd_m: float) -> Blocks:
+    """Luminance on blocks of about `BLOCK_M`.
+
+    Args:
+        luminance: gives some rows of it. They are asked for one strip after the other, to keep memory low.
+        rows: how many there are.
+        gsd_m: metres per pixel.
+    """
     side = max(1, round(BLOCK_M / gsd_m))
-    light = block_mean(luminance, side)
+    strip = side * max(1, STRIP_ROWS // side)
+    light = np.concatenate([block_mean(luminance(slice(top, top + strip)), side) for top in range(0, rows, strip)])
     right, down = np.zeros_like(light), np.zeros_like(light)
     np.subtract(light[:, 2:], light[:, :-2], out=right[:, 1:-1])
     np.subtract(light[2:], light[:-2], out=down[1:-1])
@@ -51,14 +61,22 @@ def common_structure(now: Blocks, before: Blocks) -> tuple[Floats, Floats]:
     An edge whose contrast is reversed, as by snow or low sun, counts as the same: agreement is the cosine of twice the
     angle between the edges. All edges above the median have the same weight, so that one bright roof cannot dominate.
     """
-    along = now.right * before.right + now.down * before.down
-    across = now.right * before.down - now.down * before.right
+    most = median(before.gradient[::4, ::4].ravel())
+    strips = [slice(top, top + STRIP_ROWS) for top in range(0, len(now.right), STRIP_ROWS)]
+    common, there = zip(*(_common(now, before, rows, most) for rows in strips), strict=True)
+    return np.concatenate(common), np.concatenate(there)
+
+
+def _common(now: Blocks, before: Blocks, rows: slice, most: Floats) -> tuple[Floats, Floats]:
+    """See `common_structure`, for some rows of blocks."""
+    along = now.right[rows] * before.right[rows] + now.down[rows] * before.down[rows]
+    across = now.right[rows] * before.down[rows] - now.down[rows] * before.right[rows]
     along *= along
     across *= across
     total = along + across
     along -= across
     along /= np.maximum(total, 1e-16)
-    weight = np.minimum(before.gradient, median(before.gradient[::4, ::4].ravel()))
+    weight = np.minimum(before.gradient[rows], most)
     along *= weight
     return block_mean(along, COARSE), block_mean(weight, COARSE)
 

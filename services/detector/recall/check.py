@@ -8,12 +8,14 @@ a baseline does not fit. The second count stays in this module: only two numbers
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
+from railwatch.services.detector.alignment.ground import Delivered
 from railwatch.services.detector.cars.lengths import TYPICAL_M
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.counting import count_tile
@@ -41,6 +43,8 @@ LONGEST_CUT = 5
 APART_M = 8.0
 # Least distance of the axes of cars side by side.
 ABREAST_M = 3.5
+# Blur, shade and noise of a tile are measured on a square of this side, in pixels.
+ENOUGH_PX = 1024
 # Shortest and longest coupling gap.
 COUPLING_M = (0.9, 1.4)
 
@@ -52,12 +56,13 @@ def is_sampled(event_id: str, share: float) -> bool:
 
 def check_recall(
     tile: Raster,
-    baseline: Raster | None,
+    baseline: Delivered | None,
     tracks: Sequence[Track],
     counted: Counted,
     *,
     seed: int,
     cell: Cell | None = None,
+    in_place: bool = False,
 ) -> RecallCheck | None:
     """How many of some known cars are found when they stand on the tile's empty track.
 
@@ -70,6 +75,7 @@ def check_recall(
         seed: decides which cars are painted, and where. It is made of the tile's checksum, so that a repetition gives
             the same.
         cell: the site's cell that the tile shows.
+        in_place: whether the tile's own pixels may be changed.
 
     Returns:
         None where the tile was not counted, or has no room for a car.
@@ -83,11 +89,19 @@ def check_recall(
         return None
     sun = counted.sun or estimate_sun(tile, counted.baseline, counted.seen, corners)
     shadow = shadow_px(sun, tile) if sun else None
-    setting = setting_of(tile, None if shadow is None else shadow * tile.gsd_m)
-    painted = paint(tile, cuts, setting, covered(corners, tile.shape), rng)
-    again = count_tile(painted, baseline, tracks, sun=counted.sun, cell=cell)
     bodies = np.array([body.centre_px for cut in cuts for body in cut])
+    setting = setting_of(_around(bodies, tile), None if shadow is None else shadow * tile.gsd_m)
+    painted = paint(tile, cuts, setting, covered(corners, tile.shape), rng, in_place=in_place)
+    again = count_tile(painted, baseline, tracks, sun=counted.sun, cell=cell)
     return RecallCheck(injected=len(bodies), recovered=_recovered(bodies, again, tile.gsd_m))
+
+
+def _around(bodies_px: Points, tile: Raster) -> Raster:
+    """The part of a tile around some bodies that is enough to see how it shows objects."""
+    middle = bodies_px.mean(axis=0)[::-1]
+    first = np.clip(middle - ENOUGH_PX // 2, 0, np.maximum(np.array(tile.shape) - ENOUGH_PX, 0)).astype(int)
+    rows, cols = (slice(int(start), int(start) + ENOUGH_PX) for start in first)
+    return replace(tile, pixels=tile.pixels[:, rows, cols], valid=tile.valid[rows, cols])
 
 
 def _empty(reading: Reading, seen: Mask, outlines: Sequence[Points], gsd_m: float) -> Mask:

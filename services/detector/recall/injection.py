@@ -79,21 +79,29 @@ def setting_of(tile: Raster, shadow_m: Points | None) -> Setting:
 
 
 def paint(
-    tile: Raster, cuts: Sequence[Sequence[Body]], setting: Setting, standing: Mask, rng: np.random.Generator
+    tile: Raster,
+    cuts: Sequence[Sequence[Body]],
+    setting: Setting,
+    standing: Mask,
+    rng: np.random.Generator,
+    *,
+    in_place: bool = False,
 ) -> Raster:
     """The tile with cuts of coupled cars standing in it.
 
     Args:
-        tile: the tile, which is not changed.
+        tile: the tile.
         cuts: the cars of each cut, neighbours next to each other.
         setting: how the tile shows objects.
         standing: (rows, cols), where real cars stand. They are as high as the painted ones, and not in their shadow.
         rng: of the noise.
+        in_place: whether the tile's own pixels may be changed.
     """
-    pixels = tile.pixels.copy()
+    pixels = tile.pixels if in_place else tile.pixels.copy()
     for cut in cuts:
         _paint_cut(pixels, tile, cut, setting, standing, rng)
-    return replace(tile, pixels=np.where(tile.valid, pixels, 0).astype(np.float32))
+    np.copyto(pixels, 0, where=~tile.valid)
+    return replace(tile, pixels=pixels)
 
 
 @dataclass(frozen=True)

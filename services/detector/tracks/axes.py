@@ -41,9 +41,11 @@ def load_axes() -> Session:
 def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: Session) -> Floats:
     """(knots, offsets): log-odds that the axis of a track lies `OFFSETS_M` beside the line at each knot."""
     pictures = [tile] if baseline is None else [tile, baseline]
-    strips, seen = straighten([picture.grey() for picture in pictures], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5))
-    before, before_seen = (None, None) if baseline is None else (strips[1][..., 0], seen[1])
-    planes = planes_of(strips[0][..., 0], seen[0], before, before_seen, layout.gsd_m)
+    # One after the other, so that the brightness of only one is in memory.
+    each = [straighten([picture.grey()], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5)) for picture in pictures]
+    (now, seen), *rest = ((strip[..., 0], known) for ((strip,), (known,)) in each)
+    before, before_seen = rest[0] if rest else (None, None)
+    planes = planes_of(now, seen, before, before_seen, layout.gsd_m)
     odds = np.concatenate([_block(planes, first, network) for first in range(0, planes.shape[1], BLOCK)])
     rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds) - 1)
     margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2

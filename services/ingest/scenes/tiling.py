@@ -16,6 +16,7 @@ from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geotiff import bits_per_sample
 from railwatch.shared.masks import Hidden, ProviderMasks
 from railwatch.shared.sites import Cell, Site
+from railwatch.shared.tiles import too_large
 
 Pixels = NDArray[np.generic]
 
@@ -109,7 +110,14 @@ def _window(scene: Scene, cell: Cell) -> Window | None:
 
 
 def _check_size(dataset: DatasetReader, part: Cutout) -> None:
-    size_bytes = part.window.width * part.window.height * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+    width, height, itemsize = part.window.width, part.window.height, np.dtype(dataset.dtypes[0]).itemsize
+    if too_large(width * height, dataset.count, itemsize):
+        raise UnprocessableError(
+            "tile-too-large",
+            f"Tile {part.cell.id} would have {width} x {height} pixels of {dataset.dtypes[0]}, more than a detector "
+            "takes; lower the site's `tile_size_m`.",
+        )
+    size_bytes = width * height * dataset.count * itemsize
     if size_bytes > MAX_TILE_BYTES:
         raise UnprocessableError(
             "tile-too-large",

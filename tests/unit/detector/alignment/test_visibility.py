@@ -163,7 +163,7 @@ def test_a_baseline_of_another_place_is_rejected() -> None:
 def test_blur_grows_with_the_point_image() -> None:
     scene = rendered("clear")
     light = scene.tile.luminance()
-    widths = [blur(ndimage.gaussian_filter(light, sigma), scene.tile.valid) for sigma in (0, 1, 2, 4)]
+    widths = [blur(replace(scene.tile, pixels=ndimage.gaussian_filter(light, sigma)[None])) for sigma in (0, 1, 2, 4)]
 
     assert widths == sorted(widths)
     assert widths[-1] == pytest.approx(4, rel=0.4)

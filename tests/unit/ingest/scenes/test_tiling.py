@@ -114,6 +114,18 @@ def test_a_bigger_site_is_cut_into_its_cells(tmp_path: Path) -> None:
     assert [tile.cell for tile in found] == ["r0c0", "r0c1"]
 
 
+def test_a_tile_that_no_detector_takes_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    sites = tmp_path / "sites"
+    sites.mkdir()
+    site = load_sites(write_site(sites, ((75, 100), (700, 100)), ((75, 700), (700, 700)))).sites["yard"]
+    fine = NoiseScene(width=8000, height=8000, bands=1, gsd=0.1)
+    path = tmp_path / "scene.tif"
+    path.write_bytes(fine.geotiff(np.full((1, fine.height, fine.width), 90, np.uint8), compress="deflate", tiled=True))
+    with open_scene(path, LIMITS) as scene, pytest.raises(UnprocessableError, match="`tile_size_m`") as refused:
+        list(cut(scene, cutouts(scene, site)))
+    assert refused.value.reason == "tile-too-large"
+
+
 def test_a_rotated_scene_is_cut_by_its_own_grid(tmp_path: Path, site: Site) -> None:
     path = tmp_path / "scene.tif"
     path.write_bytes(NoiseScene(width=700, height=700).geotiff())
