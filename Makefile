@@ -54,7 +54,7 @@ chaos: $(READY) ## Break the running system 500 times and check every promise (I
 	$(BIN)/python -m tests.chaos --injections $(or $(INJECTIONS),500) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
 
 .PHONY: chaos-short
-chaos-short: $(READY) ## Break the running system for at most four minutes (SEED=..., BUG=...)
+chaos-short: $(READY) ## Break the running system for two minutes (SEED=..., BUG=...)
 	tests/kafka/fetch
 	$(BIN)/python -m tests.chaos --short $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
 
