@@ -8,26 +8,19 @@ One process rebuilds, under a lease. All others wait meanwhile.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
+from railwatch.services.alerting.gathered import GatheredScene, gather
 from railwatch.services.alerting.groups import GROUP
-from railwatch.services.alerting.handler import evidence_item
 from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
 from railwatch.services.alerting.history.history import History, enter
 from railwatch.services.alerting.history.lifecycle import record_of, records_after
 from railwatch.services.alerting.history.missed import promised
-from railwatch.services.alerting.history.observations import (
-    TileReading,
-    check_count,
-    merge,
-    reading,
-    tracks_by_tile,
-)
+from railwatch.services.alerting.history.observations import tracks_by_tile
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
@@ -38,8 +31,8 @@ from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import positions_of
 from railwatch.shared.bus.read import read_partitions
-from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
-from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
+from railwatch.shared.errors import RailwatchError, TransientError
+from railwatch.shared.events import AlertEvent, CountEvent
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.lease import Lease
 from railwatch.shared.settings import load
@@ -62,14 +55,6 @@ class Rebuilt:
     site: str
     looks: int
     alerts: int
-
-
-@dataclass
-class _Scene:
-    """What the topic says of one scene."""
-
-    readings: dict[str, TileReading] = field(default_factory=dict)
-    evidence: dict[str, EvidenceItem] = field(default_factory=dict)
 
 
 def run() -> Iterator[Rebuilt]:
@@ -112,7 +97,7 @@ def _rebuild(settings: Settings, store: Store, lease: Lease) -> Iterator[Rebuilt
                 yield event
 
     read = read_partitions(settings.kafka, CountEvent)
-    found = (_scenes_by_site(counts_of(partition, events), sites) for partition, events in read)
+    found = (gather(counts_of(partition, events), sites, now()) for partition, events in read)
     first = next(filter(None, found), None)
     if first is None:
         raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
@@ -147,21 +132,6 @@ def _renewing(lease: Lease) -> Callable[[], None]:
     return still_ours
 
 
-def _scenes_by_site(counts: Iterable[CountEvent], sites: Mapping[str, Site]) -> dict[str, dict[str, _Scene]]:
-    found: dict[str, dict[str, _Scene]] = defaultdict(lambda: defaultdict(_Scene))
-    tracks_m = {site_id: tracks_by_tile(site) for site_id, site in sites.items()}
-    for event in counts:
-        try:
-            check_count(event, tracks_m[event.site], sites[event.site].car_lengths_m[0], now())
-        except (KeyError, UnprocessableError):
-            continue
-        scene = found[event.site][event.scene]
-        scene.readings = merge(scene.readings, event.tile, reading(event))
-        if scene.readings[event.tile].event == event.id:
-            scene.evidence[event.tile] = evidence_item(event)
-    return found
-
-
 def _keep(transaction: Transaction, events: Iterable[AlertEvent]) -> None:
     for event in events:
         transaction.keep(event)
@@ -170,7 +140,7 @@ def _keep(transaction: Transaction, events: Iterable[AlertEvent]) -> None:
 def _restore(
     store: Store,
     site: Site,
-    scenes: Mapping[str, _Scene],
+    scenes: Mapping[str, GatheredScene],
     events: list[AlertEvent],
     settings: Settings,
     lease: Lease,
