@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from railwatch.demo.episode import LOOKS
+from railwatch.demo.episode import BASELINE, LOOKS
+from railwatch.demo.facts import FACTS_BASELINE, FACTS_LOOKS
 from railwatch.demo.replay import Observation, ReplayProgress, Scenes, replay
-from railwatch.demo.run import run_demo
+from railwatch.demo.run import Episode, run_demo
 from railwatch.demo.system import System
 from railwatch.shared.errors import RailwatchError
+
+TWO_LOOKS = Episode("two looks", BASELINE, LOOKS[:2])
+TWO_REPORTED = Episode("two reported looks", FACTS_BASELINE, FACTS_LOOKS[:2], on_facts=True)
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[System]:
-    """Every system that the demo starts, and a short episode."""
+    """Every system that the demo starts."""
     systems: list[System] = []
 
     def noted(system: System, scenes: Scenes, show: Callable[[ReplayProgress], None]) -> list[Observation]:
@@ -24,13 +28,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[System]:
         return replay(system, scenes, show)
 
     monkeypatch.setattr("railwatch.demo.run.replay", noted)
-    monkeypatch.setattr("railwatch.demo.run.LOOKS", LOOKS[:2])
     return systems
 
 
 def test_the_demo_ends_by_itself_with_a_summary_and_nothing_left_running(started: list[System], tmp_path: Path) -> None:
     console = Console(record=True, width=120)
-    run_demo(console, keep=False, output=tmp_path)
+    run_demo(console, keep=False, output=tmp_path, episode=TWO_LOOKS)
     document = json.loads((tmp_path / "summary.json").read_text())
     assert [look["observed_at"][:10] for look in document["observations"]] == ["2023-03-07", "2023-03-12"]
     assert all(look["low"] <= look["count"] <= look["high"] for look in document["observations"])
@@ -51,5 +54,15 @@ def test_a_service_that_dies_ends_the_demo_with_one_sentence_and_its_log(
 
     monkeypatch.setattr("railwatch.demo.run.last_judged", killed)
     with pytest.raises(RailwatchError, match=r"alerting ended by itself with exit code -9; its log is .*alerting\.log"):
-        run_demo(Console(record=True), keep=False, output=tmp_path)
+        run_demo(Console(record=True), keep=False, output=tmp_path, episode=TWO_LOOKS)
     assert all(process.poll() is not None for process in started[0].processes.values())
+
+
+def test_the_demo_on_facts_compares_its_counts_with_the_reports(started: list[System], tmp_path: Path) -> None:
+    console = Console(record=True, width=160)
+    run_demo(console, keep=False, output=tmp_path, episode=TWO_REPORTED)
+    told = {entry["date"]: entry for entry in json.loads((tmp_path / "summary.json").read_text())["reports"]}
+    assert told["2022-10-28"]["verdict"] == "agrees; learning"
+    assert told["2022-11-04"]["verdict"] == "agrees; learning"
+    assert told["2022-11-08"]["verdict"] == "no look"
+    assert "Public reports" in console.export_text()

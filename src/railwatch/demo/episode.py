@@ -15,6 +15,7 @@ from railwatch.render.light import sun_position
 from railwatch.render.rolling_stock import RenderedCar, Shape
 from railwatch.render.sensor import Geolocation, Sensor
 from railwatch.render.weather import CLEAR_AIR, NO_CLOUD, Cloud, Haze
+from railwatch.shared.counts import Sun
 
 Sky = Literal["clear", "hazy", "broken", "overcast"]
 
@@ -91,13 +92,13 @@ SURGE = datetime(2023, 9, 18, tzinfo=UTC)
 
 
 @cache
-def trains() -> dict[str, tuple[RenderedCar, ...]]:
+def trains(looks: tuple[PlannedLook, ...] = LOOKS) -> dict[str, tuple[RenderedCar, ...]]:
     """The cars of every look, by scene. From one look to the next some cuts stay, some leave and some arrive."""
     site = tumangang()
     rng = np.random.default_rng(SEED + 1)
     standing: dict[str, tuple[RenderedCar, ...]] = {BASELINE.scene: ()}
     before: tuple[RenderedCar, ...] = ()
-    for look in LOOKS:
+    for look in looks:
         surging = look.at >= SURGE
         stay: tuple[RenderedCar, ...] = ()
         for track in sorted({car.track for car in before}):
@@ -111,16 +112,25 @@ def trains() -> dict[str, tuple[RenderedCar, ...]]:
     return standing
 
 
-def as_look(planned: PlannedLook) -> RenderedLook:
-    """The look as it is rendered. Date, time and place give the sun; the date gives season, haze, cloud and offset."""
+def sun_of(planned: PlannedLook) -> Sun:
+    """Where the sun stands at a look."""
+    site = tumangang()
+    return sun_position(planned.at, site.longitude_deg, site.latitude_deg)
+
+
+def as_look(planned: PlannedLook, cars: tuple[RenderedCar, ...] | None = None) -> RenderedLook:
+    """The look as it is rendered. Date, time and place give the sun; the date gives season, haze, cloud and offset.
+
+    The cars are those of the short episode, unless others are given.
+    """
     site = tumangang()
     rng = np.random.default_rng([SEED, planned.at.toordinal()])
     day = planned.at.timetuple().tm_yday
     greenness = float(np.clip(1.15 * np.exp(-(((day - 195) / 62) ** 2)), 0, 1))
     return RenderedLook(
         observed_at=planned.at,
-        sun=sun_position(planned.at, site.longitude_deg, site.latitude_deg),
-        cars=trains()[planned.scene],
+        sun=sun_of(planned),
+        cars=trains()[planned.scene] if cars is None else cars,
         parked=furnish.parked(rng, site.tracks, int(rng.poisson(2))),
         greenness=greenness,
         moisture=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])),
@@ -134,9 +144,9 @@ def as_look(planned: PlannedLook) -> RenderedLook:
     )
 
 
-def render(planned: PlannedLook) -> Picture:
-    """Render one look of the episode."""
-    return render_look(tumangang(), as_look(planned), _ground())
+def render(planned: PlannedLook, cars: tuple[RenderedCar, ...] | None = None) -> Picture:
+    """Render one look; arguments as for `as_look`."""
+    return render_look(tumangang(), as_look(planned, cars), _ground())
 
 
 @cache

@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx
 
-from railwatch.demo.episode import PlannedLook, as_look, render
+from railwatch.demo.episode import PlannedLook, render, sun_of, trains
 from railwatch.demo.system import System
 from railwatch.demo.yard import SITE
 from railwatch.render import geotiff
+from railwatch.render.rolling_stock import RenderedCar
 from railwatch.shared.errors import RailwatchError
 
 # Seconds. A look takes much less time from push to judgement.
@@ -85,14 +86,16 @@ def rendering(looks: Sequence[PlannedLook]) -> Iterator[Iterator[tuple[PlannedLo
     """Render the looks in up to two processes. Yields an iterator over the looks, in order, with their GeoTIFFs."""
     pool = ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=multiprocessing.get_context("spawn"))
     try:
-        yield zip(looks, pool.map(as_geotiff, looks), strict=True)
+        standing = trains(tuple(look for look in looks if look.role == "observation"))
+        cars = [standing.get(look.scene, ()) for look in looks]
+        yield zip(looks, pool.map(as_geotiff, looks, cars), strict=True)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def as_geotiff(look: PlannedLook) -> bytes:
-    """The file of one look, as a provider would deliver it."""
-    return geotiff(render(look))
+def as_geotiff(look: PlannedLook, cars: tuple[RenderedCar, ...]) -> bytes:
+    """The file of one look with these cars, as a provider would deliver it."""
+    return geotiff(render(look, cars))
 
 
 @contextmanager
@@ -113,7 +116,7 @@ def push(ingest: httpx.Client, look: PlannedLook, image: bytes) -> None:
         "scene": look.scene,
         "observed_at": look.at.isoformat(),
         "role": look.role,
-        "sun": as_look(look).sun.model_dump(),
+        "sun": sun_of(look).model_dump(),
     }
     files = {"file": (f"{look.scene}.tif", image, "image/tiff")}
     try:

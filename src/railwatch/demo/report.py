@@ -22,7 +22,7 @@ def looks_table(judged: Sequence[Observation], rendered: Mapping[str, int]) -> T
         judged: observations in the form of alerting's API.
         rendered: number of cars in each scene's picture, by scene.
     """
-    table = Table(title="Looks at Tumangang Rail Facility, 2023 (rendered pictures)", header_style="bold")
+    table = Table(title="Looks at Tumangang Rail Facility (rendered pictures)", header_style="bold")
     table.add_column("seen")
     for heading in ("cars", "90 % interval", "threshold", "track seen"):
         table.add_column(heading, justify="right")
@@ -32,7 +32,7 @@ def looks_table(judged: Sequence[Observation], rendered: Mapping[str, int]) -> T
         at = datetime.fromisoformat(look["observed_at"])
         interval = "" if look["count"] is None else f"{look['low']:.0f} to {look['high']:.0f}"
         table.add_row(
-            f"{at:%d %b}",
+            f"{at:%d %b %Y}",
             _whole(look["count"]),
             interval,
             _whole(look["threshold"]),

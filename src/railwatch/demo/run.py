@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from railwatch.demo.episode import BASELINE, LOOKS, trains
+from railwatch.demo.episode import BASELINE, LOOKS, PlannedLook
+from railwatch.demo.facts import FACTS_BASELINE, FACTS_LOOKS, facts_table, verdicts
 from railwatch.demo.replay import Observation, ReplayProgress, Scenes, alerts, rendering, replay
 from railwatch.demo.report import looks_table, print_alert, save_evidence, summary, write_summary
 from railwatch.demo.system import System, running_system
@@ -24,13 +26,35 @@ from railwatch.shared.errors import RailwatchError
 OUTPUT = Path("build/demo")
 
 
-def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
+@dataclass(frozen=True)
+class Episode:
+    """What a demo replays.
+
+    Attributes:
+        name: in a few words.
+        baseline: the baseline.
+        looks: the looks, oldest first.
+        on_facts: whether public reports are compared with what is found.
+    """
+
+    name: str
+    baseline: PlannedLook
+    looks: tuple[PlannedLook, ...]
+    on_facts: bool = False
+
+
+SHORT = Episode("March to October 2023", BASELINE, LOOKS)
+ON_FACTS = Episode("October 2022 to December 2024, from public reports", FACTS_BASELINE, FACTS_LOOKS, True)
+
+
+def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT, episode: Episode = SHORT) -> None:
     """Start the system, replay the episode, show and write what it found, and stop everything.
 
     Args:
         console: where to print.
         keep: leave the system running until Ctrl-C, and print its URLs.
         output: folder for the store, the logs, the evidence and `summary.json`. Earlier output in it is removed.
+        episode: what to replay.
 
     Raises:
         RailwatchError: something failed. The message is one sentence with the path of the log.
@@ -40,15 +64,16 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
         shutil.rmtree(output / old, ignore_errors=True)
     (output / "summary.json").unlink(missing_ok=True)
     write_site(output / "sites")
-    console.print(f"[bold]{NAME}, March to October 2023[/], on rendered pictures: {len(LOOKS)} looks.")
+    looks = (episode.baseline, *episode.looks)
+    console.print(f"[bold]{NAME}, {episode.name}[/], on rendered pictures: {len(episode.looks)} looks.")
     with terminated_in_order():
         console.print("Starting a broker, Redis, ingest, detector and alerting on loopback ...")
-        with rendering((BASELINE, *LOOKS)) as scenes, running_system(output) as system:
+        with rendering(looks) as scenes, running_system(output) as system:
             console.print(
                 f"Ready after {time.monotonic() - began:.0f} s. Pushing scenes to {system.urls['ingest']} ..."
             )
-            judged = _watched_replay(console, system, scenes)
-            _show(console, system, judged, output)
+            judged = _watched_replay(console, system, scenes, len(episode.looks))
+            _show(console, system, judged, output, episode)
             console.print(
                 f"\nTook {time.monotonic() - began:.0f} s. Summary: {output / 'summary.json'}", highlight=False
             )
@@ -57,11 +82,11 @@ def run_demo(console: Console, *, keep: bool, output: Path = OUTPUT) -> None:
         console.print("Everything is stopped.")
 
 
-def _watched_replay(console: Console, system: System, scenes: Scenes) -> list[Observation]:
+def _watched_replay(console: Console, system: System, scenes: Scenes, looks: int) -> list[Observation]:
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TextColumn("{task.fields[last]}"), console=console) as bars:
-        pushed = bars.add_task("pushed", total=len(LOOKS) + 1, last="")
-        counted = bars.add_task("judged", total=len(LOOKS), last="")
+        pushed = bars.add_task("pushed", total=looks + 1, last="")
+        counted = bars.add_task("judged", total=looks, last="")
 
         def show(progress: ReplayProgress) -> None:
             bars.update(pushed, completed=progress.pushed)
@@ -79,8 +104,8 @@ def last_judged(progress: ReplayProgress) -> str:
     return f"{day}: unobserved" if look["count"] is None else f"{day}: {look['count']:.0f} cars, {look['state']}"
 
 
-def _show(console: Console, system: System, judged: list[Observation], output: Path) -> None:
-    rendered = {scene: len(cars) for scene, cars in trains().items()}
+def _show(console: Console, system: System, judged: list[Observation], output: Path, episode: Episode) -> None:
+    rendered = {look.scene: look.cars for look in episode.looks}
     console.print(looks_table(judged, rendered))
     with httpx.Client(base_url=system.urls["alerting"], timeout=30) as alerting:
         details = alerts(alerting)
@@ -92,7 +117,14 @@ def _show(console: Console, system: System, judged: list[Observation], output: P
         print_alert(console, detail, saved)
     if not details:
         console.print("\nNo alert was raised.")
-    write_summary(summary(judged, details, rendered), output / "summary.json")
+    document = summary(judged, details, rendered)
+    if episode.on_facts:
+        console.print(facts_table(judged, details))
+        document["reports"] = [
+            {"date": f"{report.on}", "low": report.low, "high": report.high, "interval": interval, "verdict": verdict}
+            for report, interval, verdict in verdicts(judged, details)
+        ]
+    write_summary(document, output / "summary.json")
 
 
 def _stay(console: Console, system: System) -> None:
