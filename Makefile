@@ -81,6 +81,7 @@ bench: bench-accuracy bench-alerts bench-baselines bench-registration bench-spee
 bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.accuracy
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.real_yards $(dir $(wildcard $(IMAGERY)/*/truth.json)) --seen muttenz-west
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.reliability $(dir $(wildcard $(IMAGERY)/*/truth.json))
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coarse $(dir $(wildcard $(IMAGERY)/*/truth.json))
 
 .PHONY: bench-alerts
