@@ -101,6 +101,11 @@ bench-registration: $(READY) ## Measure the registration of baselines, by condit
 bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and its memory
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
 
+.PHONY: bench-load
+bench-load: $(READY) ## Measure what the running services cost for each scene, beside the arithmetic alone (needs Java, Maven)
+	tests/kafka/fetch
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.load
+
 .PHONY: bench-attacks
 bench-attacks: $(READY) ## Measure the memory of each service under each attack on its doors
 	$(BIN)/python -m tests.benchmarks.attacks

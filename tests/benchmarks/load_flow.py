@@ -1,0 +1,115 @@
+"""What goes through the system in `tests.benchmarks.load`, and what it takes: scenes, processor time and memory."""
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from railwatch.services.detector.answering import Answering
+from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.work import Look
+from railwatch.shared.events import CountEvent, TileEvent
+from railwatch.shared.sites import load_sites
+from tests.chaos import scenes
+from tests.chaos.traffic import PAST_LOOKS, Traffic
+from tests.chaos.world import World
+from tests.support.bus import eventually
+
+SITES = 6
+# Of the scenes: their tiles have some 680 x 380 pixels.
+GSD_M = 0.3
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+SERVICES = ("ingest", "detector", "alerting")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A scene to push: the site's number, its id, its day and its bytes."""
+
+    number: int
+    scene: str
+    day: int
+    image: bytes
+
+
+def processor_s(pid: int) -> float:
+    """Processor time of a process and of its children so far, in seconds."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) * TICK_S + sum(processor_s(int(child)) for child in children)
+
+
+def pid_of(world: World, service: str) -> int:
+    """The process of a service."""
+    process = world.slot(service).process
+    assert process is not None
+    return process.pid
+
+
+def spent(world: World) -> dict[str, float]:
+    """Processor time of each service so far, in seconds."""
+    return {service: processor_s(pid_of(world, service)) for service in SERVICES}
+
+
+def work(first: int, count: int) -> list[Work]:
+    """Scenes in turn over all sites."""
+    found = []
+    for index in range(first, first + count):
+        number, day = index % SITES, PAST_LOOKS + index // SITES
+        image = scenes.scene(number, day, scenes.QUIET, GSD_M)
+        found.append(Work(number, f"{scenes.names(SITES)[number]}-{day:04d}", day, image))
+    return found
+
+
+def is_counted(world: World, scene: str) -> bool:
+    """Whether all tiles of a scene are counted."""
+    return all(world.topics.is_answered(scene, tile) for tile in scenes.TILES)
+
+
+def at_full_load(world: World, traffic: Traffic, todo: Sequence[Work]) -> float:
+    """Push with four senders and wait until all is counted; seconds from the first push."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(4) as senders:
+        for answer in senders.map(lambda one: traffic.send(one.number, one.scene, one.day, one.image), todo):
+            answer.raise_for_status()
+    eventually(lambda: all(is_counted(world, one.scene) for one in todo), "all scenes are counted")
+    return time.perf_counter() - began
+
+
+def arithmetic_s(world: World, todo: Sequence[Work]) -> float:
+    """Processor time of a scene's tiles in this process: decoding, counting and drawing, and nothing else.
+
+    Args:
+        world: where the tiles are.
+        todo: the scenes.
+    """
+    sites = load_sites(world.directory / "sites").sites
+    answering = Answering(lambda image: world.store.objects[world.store.path_of(image.sha256)])
+    counts = {(event.scene, event.tile): event for event in world.topics.events(CountEvent)}
+    looks = []
+    for event in {event.id: event for event in world.topics.events(TileEvent)}.values():
+        if event.scene not in {one.scene for one in todo}:
+            continue
+        site = sites[event.site]
+        looks.append(
+            Look(
+                event.id,
+                event.image,
+                event.observed_at,
+                event.sun,
+                counts[event.scene, event.tile].baseline,
+                site.tracks,
+                site.car_lengths_m,
+                next(cell for cell in site.cells() if cell.id == event.tile),
+                site.name,
+                MAX_PIXELS,
+                0.0,
+            )
+        )
+    answering.count(looks[0])  # the first one loads the models
+    began = time.process_time()
+    for look in looks:
+        answering.count(look)
+    return (time.process_time() - began) / len(todo)
