@@ -61,7 +61,7 @@ def poll(desk: Desk, api: StacApi, **settings: Any) -> None:
 
 def leading_to(api: StacApi, elsewhere: StacApi, how: str) -> None:
     """An API that leads to a page elsewhere."""
-    api.items, elsewhere.items = [api.item("I1")], [api.item("I2")]
+    api.items, elsewhere.items = [api.item("I1")], [api.item("I2", datetime="2023-10-06T02:11:00Z")]
     there = f"{elsewhere.url}/search"
     match how:
         case "next":

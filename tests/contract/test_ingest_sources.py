@@ -6,7 +6,7 @@ import os
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore
 from structlog.testing import capture_logs
 
+from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings, StacSettings
@@ -24,8 +25,9 @@ from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.services.ingest.sources.pairs import pairs
 from railwatch.services.ingest.sources.polling import Source, offer, run_sources
 from railwatch.services.ingest.sources.stac import PolledCatalogue
-from railwatch.shared.errors import TransientError, UnprocessableError
-from railwatch.shared.events import DeadLetter
+from railwatch.shared.bus import RetryPolicy
+from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
+from railwatch.shared.events import DeadLetter, Event
 from railwatch.shared.health import Progress
 from railwatch.shared.sites import load_sites
 from tests.support.geotiff import NoiseScene, write_site
@@ -148,16 +150,48 @@ def test_a_file_without_its_partner_waits_and_is_refused_in_the_end(
     assert [name for name in files(inbox) if not name.startswith("rejected/")] == []
 
 
-def test_a_scene_waits_for_the_broker(desk: Desk, inbox: Path) -> None:
+def test_scenes_wait_for_the_broker_in_order(desk: Desk, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    publish = desk.publish
+
+    def trying(*events: Event) -> None:
+        tried.extend(getattr(event, "scene", "bad") for event in events)
+        publish(*events)
+
+    monkeypatch.setattr(desk, "publish", trying)
     watched = WatchedDirectory(inbox, desk.intake())
     lay(inbox)
     lay(inbox, "bad", data=b"not a picture")
+    lay(inbox, "c", data=NoiseScene(seed=2).geotiff(), metadata=METADATA.replace("S1", "S2"))
     desk.broker_is_away = True
-    poll_twice(watched)
-    assert len([name for name in files(inbox) if "/" not in name]) == 4
+    watched.poll(GOING_ON)
+    for _ in range(2):
+        with pytest.raises(NotPublishedError):
+            watched.poll(GOING_ON)
+    assert len([name for name in files(inbox) if "/" not in name]) == 6
+    assert tried == ["S1", "S1"], "the others would fare the same"
     desk.broker_is_away = False
     watched.poll(GOING_ON)
-    assert (len(desk.tiles), len(desk.dead_letters)) == (1, 1)
+    assert tried[2:] == ["S1", "bad", "S2"]
+
+
+def test_a_dependency_that_is_away_is_waited_for_and_no_fault_of_the_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop, polls = threading.Event(), []
+
+    def poll(_: threading.Event) -> None:
+        polls.append(1)
+        if len(polls) > 3:
+            stop.set()
+        raise DependencyAwayError("Redis does not answer.")
+
+    monkeypatch.setattr(RetryPolicy, "wait_s", lambda *_: 0.001)
+    faults = metrics.SOURCE_FAILURES.labels(source="stac")
+    before = faults._value.get()
+    Source("stac", poll, every_s=3600).run(stop)
+    assert len(polls) == 4, "it does not wait for an hour"
+    assert faults._value.get() == before
 
 
 def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: Path) -> None:
@@ -321,7 +355,8 @@ def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
     WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
     assert desk.published == []
     desk.broker_is_away = True
-    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
+    with pytest.raises(NotPublishedError):
+        WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
     desk.broker_is_away = False
     WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
     assert [letter.reason for letter in desk.dead_letters] == ["metadata-missing"]
@@ -439,7 +474,13 @@ def malformed(good: dict[str, Any]) -> list[Any]:
 
 def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
     bad = malformed(stac.item("bad"))
-    stac.items = [each for number, one in enumerate(bad) for each in (one, stac.item(f"good-{number}"))]
+    # Each on a day of its own: the same pixels at one time would be one scene.
+    days = [
+        (datetime(2023, 7, 1, 2, 11, tzinfo=UTC) + timedelta(days=number)).isoformat() for number in range(len(bad))
+    ]
+    stac.items = [
+        each for number, one in enumerate(bad) for each in (one, stac.item(f"good-{number}", datetime=days[number]))
+    ]
     polled()
     polled()
     good = {tile.scene for tile in desk.tiles}
@@ -457,7 +498,7 @@ def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Cal
 def test_absurd_nesting_stops_nothing(
     desk: Desk, stac: StacApi, polled: Callable[[], None], depth: int, field: str
 ) -> None:
-    page = stac.page([{**stac.item("deep"), field: "HERE"}, stac.item("good")])
+    page = stac.page([{**stac.item("deep"), field: "HERE"}, stac.item("good", datetime="2023-10-06T02:11:00Z")])
     page = page.replace(b'"HERE"', b'[{"]": ' * depth + b"1" + b"}]" * depth)
     stac.answers = [(page, 200)]
     polled()
@@ -488,7 +529,7 @@ def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi,
     stac.answers = [(stac.page([stac.item("I1")], [following]), 200), (b"", 500)]
     polled()
     assert [tile.scene for tile in desk.tiles] == ["I1"]
-    stac.answers = [(stac.page([stac.item("I2")], [None]), 200)]
+    stac.answers = [(stac.page([stac.item("I2", datetime="2023-10-06T02:11:00Z")], [None]), 200)]
     polled()
     assert [tile.scene for tile in desk.tiles] == ["I1", "I2"]
 

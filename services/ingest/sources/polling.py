@@ -12,7 +12,8 @@ from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.receipts import Receipt
-from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.bus import RetryPolicy
+from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress
 
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 
 # Refusals whose cause lies outside the scene. The asset may still come, or the operator may allow its address.
 MAY_PASS = frozenset({"asset-not-found", "asset-refused", "file-refused", "timestamp-in-future"})
+# What stops a poll: what ingest needs for every scene is away.
+AWAY = (DependencyAwayError, NotPublishedError)
 # A refusal that lasts is told this often.
 TOLD_AGAIN_AFTER = timedelta(days=1)
 
@@ -27,7 +30,7 @@ TOLD_AGAIN_AFTER = timedelta(days=1)
 def offer(
     intake: Intake, subject: str, content: str, source: str, take: Callable[[], Receipt], told: str | None = None
 ) -> Receipt | UnprocessableError | None:
-    """Takes a scene or refuses it for good; null means that it must be offered again later. It raises nothing.
+    """Takes a scene or refuses it for good; null means that it must be offered again later.
 
     A fault of Railwatch itself also refuses the scene. The dead letter keeps it, so that it can be offered again when
     the fault is repaired. Trying it again and again would hold up the other scenes.
@@ -39,6 +42,10 @@ def offer(
         source: where it comes in.
         take: what takes it.
         told: the reason of its last dead letter, which is not told again.
+
+    Raises:
+        DependencyAwayError: Redis or the store is away. The scenes after this one would fare the same.
+        NotPublishedError: Kafka is away.
     """
     try:
         try:
@@ -58,6 +65,9 @@ def offer(
         else:
             intake.refuse(refusal, subject, content, source)
         return refusal
+    except AWAY:
+        metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
+        raise
     except (TransientError, OSError) as error:
         log.warning("scene deferred", subject=subject, source=source, detail=str(error))
     except Exception:
@@ -77,7 +87,8 @@ def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[
         take: what takes it.
 
     Raises:
-        TransientError: Redis is away.
+        DependencyAwayError: Redis or the store is away.
+        NotPublishedError: Kafka is away.
     """
     if intake.claims.get(note) is not None:
         return
@@ -106,18 +117,30 @@ class Source:
     every_s: float
 
     def run(self, stop: threading.Event) -> None:
-        """Polls until `stop` is set. A poll that fails is told, and the next one tries again."""
+        """Polls until `stop` is set. A poll that fails is told, and the next one tries again.
+
+        What ingest needs itself is waited for with growing pauses, as long as it is away. Then the same scene is first.
+        """
+        waits = 0
         metrics.SOURCE_FAILURES.labels(source=self.name)  # a rate needs to see the counter begin at 0
         while not stop.is_set():
+            pause_s = self.every_s
             try:
                 self.poll(stop)
+                waits = 0
+            except AWAY as error:
+                waits += 1
+                pause_s = min(self.every_s, RetryPolicy().wait_s(waits))
+                log.warning(
+                    "waiting for a dependency", source=self.name, detail=str(error), retry_in_s=round(pause_s, 1)
+                )
             except (TransientError, OSError) as error:
                 metrics.SOURCE_FAILURES.labels(source=self.name).inc()
                 log.warning("source failed", source=self.name, detail=str(error))
             except Exception:
                 metrics.SOURCE_FAILURES.labels(source=self.name).inc()
                 log.exception("source failed", source=self.name)
-            stop.wait(self.every_s)
+            stop.wait(pause_s)
 
 
 def run_sources(sources: Sequence[Source], progress: Progress, stop: threading.Event) -> None:
