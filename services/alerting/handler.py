@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from railwatch.services.alerting import metrics
-from railwatch.services.alerting.history.frames import awaited, look_of
-from railwatch.services.alerting.history.history import enter
+from railwatch.services.alerting.history.frames import Pass, awaited, look_of, usually_seen
+from railwatch.services.alerting.history.history import History, enter
 from railwatch.services.alerting.history.lifecycle import transitions_due
 from railwatch.services.alerting.history.missed import promised
 from railwatch.services.alerting.history.observations import (
@@ -110,17 +110,25 @@ class CountHandler:
         others = transaction.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
         evidence = {**others, event.tile: evidence_item(event)}
         around = passes_around(transaction, event.scene, record, self._pass_span)
-        if due_at is not None and self._waits(site, event.scene, around):
+        if due_at is not None and self._waits(transaction.record.history, site, event.scene, around):
             transaction.put_scene(event.scene, record, evidence)
             return _Outcome()
         return self._enter(transaction, site, event.scene, around, evidence)
 
-    def _waits(self, site: Site, scene: str, around: Around) -> bool:
-        """Whether to wait for more of a scene's pass; for more of the scene alone, if the pass has been judged."""
+    def _waits(self, history: History, site: Site, scene: str, around: Around) -> bool:
+        """Whether to wait for more of a scene's pass; for more of the scene alone, if the pass has been judged.
+
+        What the counted frames show may be too high whatever the rest shows. Then nothing is waited for.
+        """
         frames = around.pass_of(scene)
         if any(around.records[frame.scene].due_at is None for frame in frames if frame.scene != scene):
             return not complete(around.records[scene].readings)
-        return awaited(frames, self._tracks_of(site))
+        if not awaited(frames, self._tracks_of(site), usually_seen(history.judgements)):
+            return False
+        if not all(complete(frame.readings) for frame in frames):
+            return True
+        judged = self._entered(history, site, frames).of_scene(scene)
+        return judged is None or not judged.exceeds
 
     def _enter(
         self,
@@ -140,8 +148,7 @@ class CountHandler:
             if scene not in names and (unchanged or names <= around.waiting):
                 continue
             entered |= names
-            seen = look_of(frames, self._tracks_of(site), site.car_lengths_m)
-            history = enter(history, seen, self._rule, [new.at for new in site.new_normal])
+            history = self._entered(history, site, frames)
         for name in sorted(entered):
             record = around.records[name]
             if name == scene or record.due_at is not None:
@@ -168,6 +175,10 @@ class CountHandler:
             return promised([look.observed_at for look in judgements], self._clock())
         status = transaction.status()
         return status.look_due_at if status else None
+
+    def _entered(self, history: History, site: Site, frames: Pass) -> History:
+        seen = look_of(frames, self._tracks_of(site), site.car_lengths_m)
+        return enter(history, seen, self._rule, [new.at for new in site.new_normal])
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
         if site.id not in self._tracks_m:

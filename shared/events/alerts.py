@@ -57,6 +57,7 @@ class Look(Frozen):
         high: upper end of the 90 % interval.
         coverage: share of the site's track length that was seen.
         occupied: metres of track under trains, where pixels were too coarse to count; null otherwise.
+        remarks: what ingest left out of its scenes, or took in another way than it was sent, each a sentence.
     """
 
     observed_at: UtcDatetime
@@ -65,6 +66,7 @@ class Look(Frozen):
     high: float | None
     coverage: float
     occupied: Occupied | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class JudgedLook(Look):
@@ -78,6 +80,7 @@ class JudgedLook(Look):
         coverage: share of the site's track length that was seen.
         occupied: metres of track under trains, where pixels were too coarse to count; null otherwise. Such a look is
             judged by its `cars_low`.
+        remarks: what ingest left out of its scenes, or took in another way than it was sent, each a sentence.
         expected: what the site's history predicts.
         threshold: upper prediction bound; null while learning.
         p_value: how likely so high a count is if nothing had changed.

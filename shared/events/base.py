@@ -79,6 +79,11 @@ class AboutTile(Event):
         description="which sensor took it, in lower case; null if the sender did not say. Scenes of one sensor, "
         "minutes apart, are frames of one look.",
     )
+    remarks: tuple[str, ...] = Field(
+        default=(),
+        description="what ingest left out of the scene, or took in another way than it was sent, each a sentence: a "
+        "mask that could not be used, a time that is the middle of two.",
+    )
 
     @property
     def log_fields(self) -> dict[str, str]:

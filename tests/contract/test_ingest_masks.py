@@ -100,6 +100,7 @@ def test_a_mask_of_another_place_is_left_out_and_told(desk: Desk) -> None:
     first, second = receipt["remarks"]
     assert first.startswith("The mask `cloud.tif` is not used.")
     assert second.startswith("The mask `junk.tif` is not used.")
+    assert desk.tiles[0].remarks == (first, second), "who looks at the count is told, too"
     assert 0.45 < share_seen(desk) < 0.55
 
 
@@ -115,6 +116,21 @@ def test_a_mask_lies_beside_its_scene_in_the_directory(desk: Desk, tmp_path: Pat
     assert 0.45 < share_seen(desk) < 0.55
     assert sorted(path.name for path in (inbox / "processed").iterdir()) == ["a.json", "a.tif", "a_udm2.tif"]
     assert desk.dead_letters == []
+
+
+def test_polygons_beside_a_scene_are_no_mask_and_it_is_told(desk: Desk, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name, data in (("a.tif", SCENE.geotiff()), ("a_cloud.geojson", b"{}"), ("a.json", METADATA.encode())):
+        (inbox / name).write_bytes(data)
+    watched = WatchedDirectory(inbox, desk.intake())
+    for _ in range(2):
+        watched.poll(GOING_ON)
+
+    (tile,) = desk.tiles
+    (remark,) = tile.remarks
+    assert remark.startswith("The mask `a_cloud.geojson` is not used.")
+    assert sorted(path.name for path in (inbox / "processed").iterdir()) == ["a.json", "a.tif", "a_cloud.geojson"]
 
 
 def test_a_mask_lies_beside_its_scene_in_the_bucket(desk: Desk) -> None:
@@ -175,12 +191,15 @@ def test_a_mask_that_is_not_there_is_told_and_costs_nothing(desk: Desk, tmp_path
     masks: dict[str, Any] = {
         "udm2": {"href": f"file://{tmp_path}/none.tif"},
         "clouds": {"href": "https://elsewhere.example/cloud.tif", "roles": ["cloud"]},
+        "udm": {"href": f"file://{tmp_path}/udm.geojson", "type": "application/geo+json"},
     }
 
     receipt = take_item(desk.intake(), item(tmp_path, **masks), None, "stac")
 
     assert [remark.split(".")[0] for remark in receipt.remarks] == [
+        "The mask `udm` is not used",
         "The mask `udm2` is not used",
         "The mask `clouds` is not used",
     ]
+    assert desk.tiles[0].remarks == receipt.remarks
     assert share_seen(desk) == 1

@@ -54,40 +54,85 @@ def looks(store: Store) -> Sequence[Judgement]:
 
 
 def test_a_pass_waits_for_its_frames_and_counts_each_car_once(handler: CountHandler, store: Store) -> None:
+    cut = [700 + 14.0 * car for car in range(45)]
+    first, middle, last = frames = [frame_event(61, part, cut, minute=minute) for minute, part in enumerate(PARTS)]
     handle(handler, *QUIET)
-    assert handle(handler, *FRAMES[:2]) == []
+    assert handle(handler, first, last) == []
     assert len(looks(store)) == 20
-    (opened,) = handle(handler, FRAMES[2])
+    (opened,) = handle(handler, middle)
     look = looks(store)[-1]
-    assert (look.count, len(looks(store))) == (70, 21)
+    assert (look.count, len(looks(store))) == (45, 21)
     assert look.coverage == pytest.approx(1.0)
-    assert look.frames == tuple(frame.scene for frame in FRAMES)
-    assert (opened.transition, opened.look.count) == (Transition.OPENED, 70)
+    assert look.frames == tuple(frame.scene for frame in frames)
+    assert (opened.transition, opened.look.count) == (Transition.OPENED, 45)
     assert [item.scene for item in opened.evidence] == list(look.frames)
     handler.settle_due()
     assert store.outbox("tumangang") == [opened]
 
 
-def test_frames_in_any_order_and_again_give_one_history_and_the_same_events(
+def test_frames_that_show_too_many_cars_already_wait_for_no_others(handler: CountHandler, store: Store) -> None:
+    handle(handler, *QUIET)
+    assert handle(handler, FRAMES[0]) == [], "a third of the site says too little"
+    (opened,) = handle(handler, FRAMES[1])
+    assert (opened.transition, opened.look.count) == (Transition.OPENED, 61)
+    (updated,) = handle(handler, FRAMES[2])
+    assert (updated.alert, updated.look.count, len(looks(store))) == (opened.alert, 70, 21)
+
+
+def test_a_part_of_a_site_with_its_usual_cars_opens_no_alert(handler: CountHandler, store: Store, clock: Clock) -> None:
+    """All cars stand in the middle, as always. The middle third has three times its even share of them."""
+    usual = [1000 + 14.0 * car for car in range(9)]
+    handle(handler, *QUIET, frame_event(61, (500, 1600), usual))
+    clock.turn(minutes=15)
+    handler.settle_due()
+    assert store.outbox("tumangang") == []
+    assert (looks(store)[-1].state, looks(store)[-1].count) == (State.NORMAL, 9)
+
+
+def test_a_site_whose_scenes_always_end_inside_it_is_not_waited_for(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    always = [frame_event(day, (0, 1200), [300.0, 400.0]) for day in range(9)]
+    handle(handler, *always[:8])
+    assert looks(store) == (), "other frames may come"
+    clock.turn(minutes=15)
+    handler.settle_due()
+    handle(handler, always[8])
+    assert [look.coverage for look in looks(store)] == pytest.approx([0.6] * 9)
+    handle(handler, frame_event(9, (0, 700), [300.0]))
+    assert len(looks(store)) == 9, "this one shows less than usual"
+
+
+def test_frames_in_any_order_and_again_give_one_history(
     handler: CountHandler, store: Store, redis_client: redis.Redis
 ) -> None:
     found = []
     for order in permutations(FRAMES):
         redis_client.flushall()
-        alerts = handle(handler, *QUIET, *order)
+        handle(handler, *QUIET, *order)
         assert handle(handler, *QUIET, *order) == []
-        found.append(([alert.id for alert in alerts], store.record("tumangang").history))
+        found.append(store.record("tumangang").history)
     assert all(one == found[0] for one in found)
 
 
 def test_a_pass_of_which_a_frame_is_missing_is_judged_in_time_and_corrected_when_it_comes(
     handler: CountHandler, store: Store, clock: Clock
 ) -> None:
-    handle(handler, *QUIET, FRAMES[1], FRAMES[2])
+    few = [100.0, 200.0, 1000.0, 1500.0]
+    frames = [frame_event(61, part, few, minute=minute) for minute, part in enumerate(PARTS)]
+    handle(handler, *QUIET, frames[1], frames[2])
+    assert len(looks(store)) == 20
     clock.turn(minutes=15)
     handler.settle_due()
-    (opened,) = store.outbox("tumangang")
-    assert isinstance(opened, AlertEvent)
+    assert [look.count for look in looks(store)[20:]] == [2]
+    assert handle(handler, frames[0]) == []
+    assert [look.count for look in looks(store)[20:]] == [4]
+
+
+def test_an_alert_from_a_part_of_a_pass_is_corrected_when_the_rest_comes(
+    handler: CountHandler, store: Store, clock: Clock
+) -> None:
+    (opened,) = handle(handler, *QUIET, FRAMES[1], FRAMES[2])
     assert opened.look.coverage == pytest.approx(0.675)
     assert "Only 68% of the track could be seen." in opened.sentence
     clock.turn(hours=9)
@@ -101,14 +146,11 @@ def test_a_pass_of_which_a_frame_is_missing_is_judged_in_time_and_corrected_when
 
 
 def test_a_late_frame_takes_back_an_alert_that_only_doubled_cars_had_raised(
-    handler: CountHandler, store: Store, clock: Clock
+    handler: CountHandler, store: Store
 ) -> None:
     first = frame_event(61, (0, 1000), CUT, scene="S1", recorded_at=RECORDED)
     again = frame_event(61, (0, 1000), CUT[:3], scene="S2", minute=1, recorded_at=RECORDED + timedelta(hours=1))
-    handle(handler, *QUIET, first)
-    clock.turn(minutes=15)
-    handler.settle_due()
-    (opened,) = store.outbox("tumangang")
+    (opened,) = handle(handler, *QUIET, first)
     (retracted,) = handle(handler, again)
     assert (retracted.about, retracted.transition) == (opened.about, Transition.RETRACTED)
     assert (looks(store)[-1].scene, looks(store)[-1].left_out) == ("S2", ("S1",))
@@ -146,12 +188,20 @@ def test_a_part_of_a_pass_ends_no_alert_and_the_whole_pass_does(
     assert handle(handler, west) == []
     clock.turn(minutes=15)
     handler.settle_due()
-    opened, updated = store.outbox("tumangang")
+    opened, *_, updated = store.outbox("tumangang")
     assert (opened.transition, updated.transition) == (Transition.OPENED, Transition.UPDATED)
     assert "do not show that the surge has ended" in updated.reason
     assert looks(store)[-1].state is State.ALERT
     (resolved,) = handle(handler, east)
     assert (resolved.transition, resolved.look.count) == (Transition.RESOLVED, 3)
+
+
+def test_what_was_remarked_on_a_frame_stands_in_the_look_and_in_the_alert(handler: CountHandler, store: Store) -> None:
+    remark = "The mask `udm2.tif` is not used. It cannot be read."
+    told = [frame.model_copy(update={"remarks": (remark,)}) for frame in FRAMES[:2]]
+    opened, updated = handle(handler, *QUIET, *told, FRAMES[2])
+    assert looks(store)[-1].remarks == (remark,)
+    assert (opened.look.remarks, updated.look.remarks) == ((remark,), (remark,))
 
 
 def test_a_scene_that_shows_the_whole_site_waits_for_nothing(handler: CountHandler, store: Store) -> None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from statistics import median
 from typing import NamedTuple
 
 from railwatch.services.alerting.history.observations import (
@@ -18,6 +19,7 @@ from railwatch.services.alerting.history.observations import (
     expected_tiles,
     last_recorded,
     observe,
+    remarks_of,
 )
 from railwatch.services.alerting.history.overlaps import Share, TrackSeen, shares
 from railwatch.services.alerting.rule.judgement import WHOLE_COVERAGE, Observation
@@ -26,6 +28,10 @@ from railwatch.shared.sites import CAR_LENGTHS_M
 # Of several frames that show a tile, the one that was counted last has it, as its processing is newer, unless another
 # one shows more of the track by more than this share.
 SHOWS_AS_MUCH = 0.1
+# So many looks tell how much of a site is usually seen. Two looks at the same part differ by less than the second
+# figure, a share of the track.
+USUAL_LOOKS = 8
+NEARLY = 0.05
 
 
 class Frame(NamedTuple):
@@ -66,15 +72,27 @@ def passes(frames: Iterable[Frame], span: timedelta) -> list[Pass]:
     return [tuple(frames) for frames in found]
 
 
-def awaited(frames: Pass, tracks_m: Mapping[str, float]) -> bool:
-    """Whether more of a pass may come: a tile that is not counted yet, or the track that no frame of it shows."""
+def usually_seen(before: Sequence[Observation]) -> float:
+    """The share of a site's track that its looks show: the median of the last ones; the whole of it if they are few."""
+    lately = [look.coverage for look in before[-USUAL_LOOKS:]]
+    return median(lately) if len(lately) == USUAL_LOOKS else 1.0
+
+
+def awaited(frames: Pass, tracks_m: Mapping[str, float], usual: float = 1.0) -> bool:
+    """Whether more of a pass may come: a tile that is not counted yet, or the track that no frame of it shows.
+
+    Args:
+        frames: the pass.
+        tracks_m: track length by tile of the site.
+        usual: the share of the track that the site's looks show, see `usually_seen`. No more is waited for.
+    """
     if not all(complete(frame.readings) for frame in frames):
         return True
     tiles = {tile for frame in frames for tile in expected_tiles(frame.readings)}
     left_out = any(length_m > 0 for tile, length_m in tracks_m.items() if tile not in tiles)
     if not left_out and not any(reading.outside for frame in frames for reading in frame.readings.values()):
         return False
-    return look_of(frames, tracks_m).coverage < WHOLE_COVERAGE
+    return look_of(frames, tracks_m).coverage < min(WHOLE_COVERAGE, usual - NEARLY)
 
 
 def look_of(
@@ -113,6 +131,7 @@ def look_of(
             "frames": names,
             "left_out": tuple(frame.scene for frame in frames if frame.scene not in names),
             "missing_tiles": tuple(tile for tile in tiles if tile in missing),
+            "remarks": remarks_of(frame.readings for frame in frames),
         }
     )
 

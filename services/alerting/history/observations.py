@@ -5,7 +5,7 @@ the order in which counts arrive, and how often, changes nothing.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from shapely import box
@@ -108,6 +108,7 @@ def reading(event: CountEvent) -> TileReading:
         outside=OUTSIDE in event.result.reasons,
         tracks=_tracks(event.result),
         occupied=event.result.occupied,
+        remarks=event.remarks,
     )
 
 
@@ -202,7 +203,14 @@ def observe(
         coverage=min(1.0, seen_m[kind] / site_m) if site_m else 0.0,
         missing_tiles=tuple(tile for tile in expected_tiles(readings) if tile not in readings),
         counted_at=max(reading.recorded_at for reading in readings.values()),
+        remarks=remarks_of([readings]),
     )
+
+
+def remarks_of(scenes: Iterable[Readings]) -> tuple[str, ...]:
+    """The remarks on some scenes, each once."""
+    readings = [readings[tile] for readings in scenes for tile in sorted(readings)]
+    return tuple(dict.fromkeys(remark for reading in readings for remark in reading.remarks))
 
 
 def _sum(estimates: Sequence[_Estimate]) -> _Estimate:

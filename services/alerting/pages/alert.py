@@ -95,6 +95,7 @@ def _figures(event: AlertEvent) -> Element:
             ("Track seen", f"{look.coverage:.0%}"),
             ("Alert opened", date(event.opened_at)),
             ("Tiles not counted", ", ".join(event.missing_tiles) or None),
+            ("Remarks on the scenes", " ".join(look.remarks) or None),
         ),
         class_="figures",
     )

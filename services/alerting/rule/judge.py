@@ -59,7 +59,8 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
     if len(quiet) < rule.minimum_looks:
         return _judgement(seen, state=State.MEASURED if measured else State.LEARNING)
 
-    prediction = _predict(past, quiet, seen)
+    shown = max(seen.coverage, float(np.median(past.coverage[quiet])))
+    prediction = _predict(past, quiet, seen, shown)
     p_value = prediction.p_value(at_least)
     exceeds = p_value < rule.false_alarm_rate
     predicted = {
@@ -69,15 +70,16 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
         "exceeds": exceeds,
     }
     if measured:
-        return _of_measured(past, seen, prediction, predicted, standing)
+        return _of_measured(past, seen, prediction, shown, predicted, standing)
     reference, p_reference = prediction, p_value
     if not lasted and suspected > left_out:
-        reference = _predict(past, baseline(past, alert.start, first_us, rule, suspected), seen)
+        reference = _predict(past, baseline(past, alert.start, first_us, rule, suspected), seen, shown)
         p_reference = reference.p_value(at_least)
     whole = seen.coverage >= rule.whole_coverage
-    cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule, falls=whole or not lasted)
+    falls = whole or (not lasted and seen.coverage >= shown)
+    cusum, cusum_exceeds = _next_cusum(past, reference, p_reference, rule, falls=falls)
     ended = lasted and whole and not exceeds and not (slow and cusum_exceeds)
-    ended = ended and _has_ended(past, alert, seen, prediction, rule)
+    ended = ended and _has_ended(past, alert, seen, prediction, shown, rule)
     if ended and not slow:
         cusum, cusum_exceeds = 0.0, False
     findings: dict[str, Any] = {**predicted, "cusum": cusum, "cusum_exceeds": cusum_exceeds}
@@ -90,13 +92,18 @@ def judge(past: Past, seen: Observation, rule: Rule) -> Judgement:
             "transition": Transition.UPDATED if lasted else Transition.OPENED,
             "reason": _reason(seen, prediction, findings, whole),
             "opened_at": opened_at or seen.observed_at,
-            "onset": _onset(past, alert, seen, prediction),
+            "onset": _onset(past, alert, seen, prediction, shown),
         }
     return _judgement(seen, **{"state": State.NORMAL, **findings})
 
 
 def _of_measured(
-    past: Past, seen: Observation, prediction: Prediction, predicted: dict[str, Any], standing: dict[str, Any]
+    past: Past,
+    seen: Observation,
+    prediction: Prediction,
+    shown: float,
+    predicted: dict[str, Any],
+    standing: dict[str, Any],
 ) -> Judgement:
     """A look of metres, not of a count. It opens or confirms an alert if even its fewest cars are too many.
 
@@ -113,7 +120,7 @@ def _of_measured(
         "transition": Transition.UPDATED if lasted else Transition.OPENED,
         "reason": _reason(seen, prediction, predicted, whole=True),
         "opened_at": standing["opened_at"] or seen.observed_at,
-        "onset": _onset(past, alert, seen, prediction),
+        "onset": _onset(past, alert, seen, prediction, shown),
     }
     return _judgement(seen, state=State.ALERT, **findings)
 
@@ -135,7 +142,12 @@ def _next_cusum(past: Past, reference: Prediction, p_value: float, rule: Rule, *
     return cusum, cusum > highest
 
 
-def _predict(past: Past, quiet: Times, look: Look) -> Prediction:
+def _predict(past: Past, quiet: Times, look: Look, shown: float) -> Prediction:
+    """What the quiet looks predict for the share of the track that they usually showed, or that the look shows if more.
+
+    Cars do not stand evenly. A part of the site with more cars than all that is known of it should have is a surge for
+    certain. More than its even share says nothing: cars may always stand there.
+    """
     against = QuietLooks(
         years=looks.years(past.at_us[quiet]),
         counts=past.counts[quiet],
@@ -144,7 +156,7 @@ def _predict(past: Past, quiet: Times, look: Look) -> Prediction:
     )
     # The fewest cars of a measured look leave its error behind already.
     error = 0.0 if look.occupied is not None else looks.error_variance(look)
-    return predict(against, looks.year(look.observed_at), look.coverage, error)
+    return predict(against, looks.year(look.observed_at), shown, error)
 
 
 def _judgement(seen: Observation, **findings: Any) -> Judgement:
@@ -160,7 +172,7 @@ def _suspected(cusum: Array) -> int:
     return len(recent) - 1 - int(zeros[-1]) if len(zeros) else len(recent)
 
 
-def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction, rule: Rule) -> bool:
+def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction, shown: float, rule: Rule) -> bool:
     """Whether it is more probable than not that the surge is over, given the alert's looks up to this one.
 
     A look at a part of the site speaks only for the surge: where it shows more cars than the whole site should have.
@@ -168,7 +180,7 @@ def _has_ended(past: Past, alert: slice, look: Look, prediction: Prediction, rul
     recent = slice(max(alert.start, alert.stop - SURGE_LOOKS), alert.stop)
     counts = np.append(past.counts[recent], look.count or 0.0)
     coverage = np.append(past.coverage[recent], look.coverage)
-    expected = prediction.expected / look.coverage
+    expected = prediction.expected / shown
     speaks = (coverage >= rule.whole_coverage) | (counts > expected)
     lasted = min(alert.stop - alert.start, 2 * SURGE_LOOKS)
     dispersion = prediction.sd**2 / prediction.expected
@@ -191,7 +203,7 @@ def _short(count: float | None) -> str:
     return f"{count or 0.0:.1f}".removesuffix(".0")
 
 
-def _onset(past: Past, alert: slice, look: Look, prediction: Prediction) -> Onset | None:
+def _onset(past: Past, alert: slice, look: Look, prediction: Prediction, shown: float) -> Onset | None:
     if alert.stop - alert.start >= SURGE_LOOKS:
         return past.onset
     resolved = np.flatnonzero(past.resolved[: alert.start])
@@ -201,7 +213,7 @@ def _onset(past: Past, alert: slice, look: Look, prediction: Prediction) -> Onse
     return estimate_onset(
         [*map(looks.moment, past.at_us[around].tolist()), look.observed_at],
         np.append(past.counts[around], looks.estimate(look)),
-        prediction.expected / look.coverage * np.append(past.coverage[around], look.coverage),
+        prediction.expected / shown * np.append(past.coverage[around], look.coverage),
         prediction.dispersion,
         np.append(past.error_variance[around], looks.error_variance(look)),
     )

@@ -95,8 +95,8 @@ class Judgement(Observation, JudgedLook):
     """An observation, and what the rule found in it. This is the form in which Redis and the HTTP API hold it.
 
     `count`, `low` and `high` are those of the look, even if its coverage was too low to judge it. `expected` and
-    `threshold` are for the share of the track that the look saw. A new field needs a default, so that state which an
-    earlier version wrote can be read.
+    `threshold` are for the share of the track that the looks before usually saw, or that this one saw if more. A new
+    field needs a default, so that state which an earlier version wrote can be read.
 
     Attributes:
         state: how the site stands after this look.

@@ -17,7 +17,7 @@ from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.fetch import MAX_REDIRECTS, TooManyRedirectsError, TooSlowError, fetch
 from railwatch.services.ingest.scenes.intake import Intake
-from railwatch.services.ingest.scenes.items import mask_assets, scene_asset
+from railwatch.services.ingest.scenes.items import mask_assets, scene_asset, unread_masks
 from railwatch.services.ingest.scenes.metadata import MAX_REMARK, read_item, scaled
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.scenes.spool import Spool
@@ -60,15 +60,18 @@ def take_item(
     metadata = scaled(described, document, asset)
     with ExitStack() as stack:
         path = stack.enter_context(fetched(scene_href(described.item, asset), intake.limits, intake.spool))
+        scene = scene_asset(described.item, asset)
         masks = []
-        for name, meaning in mask_assets(described.item, scene_asset(described.item, asset)):
+        not_used = [(name, "It is not a GeoTIFF.") for name in unread_masks(described.item, scene)]
+        for name, meaning in mask_assets(described.item, scene):
             try:
                 mask = stack.enter_context(fetched(_href(described.item.assets[name]), intake.limits, intake.spool))
             except UnprocessableError as error:
-                remark = plain(f"The mask `{name}` is not used. {error.detail}", MAX_REMARK)
-                metadata = metadata.model_copy(update={"remarks": (*metadata.remarks, remark)})
+                not_used.append((name, error.detail))
             else:
                 masks.append(MaskFile(mask, name, meaning))
+        remarks = (plain(f"The mask `{name}` is not used. {why}", MAX_REMARK) for name, why in not_used)
+        metadata = metadata.model_copy(update={"remarks": (*metadata.remarks, *remarks)})
         return intake.take(path, metadata, source, masks, sender, its_turn)
 
 

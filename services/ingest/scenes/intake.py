@@ -34,6 +34,8 @@ from railwatch.shared.text import plain
 
 # Scenes that are in work at the same time, from all sources. Others wait.
 SCENES_AT_ONCE = 2
+# Remarks that events and looks carry. The receipt and the log have all.
+MOST_REMARKS = 5
 # Characters of a file's or an item's name that dead letters and logs keep.
 MAX_SUBJECT = 200
 TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
@@ -171,17 +173,18 @@ class Intake:
         receipts: list[SiteReceipt] = []
         new: list[_Covered] = []
         windows = [part.window for _, parts in covered for part in parts]
+        _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
         with open_masks(files, scene.dataset, scene.grid, windows) as masks:
+            remarks = (*arrival.metadata.remarks, *masks.remarks, *about_scaling)
             for site, parts in covered:
                 if receipt := self._known(arrival.claim(site, parts)):
                     receipts.append(receipt)
-                elif found := self._covered(scene, site, parts, arrival, masks):
+                elif found := self._covered(scene, site, parts, arrival, masks, remarks):
                     new.append(found)
         if not receipts and not new:
             raise UnprocessableError(
                 "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."
             )
-        _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
         events = [event for found in new for event in found.events]
         if events:
             self.publish(*events)
@@ -197,7 +200,7 @@ class Intake:
             role=arrival.metadata.role,
             published=len(events),
             sites=tuple(sorted([*receipts, *(found.receipt for found in new)], key=lambda receipt: receipt.site)),
-            remarks=(*arrival.metadata.remarks, *masks.remarks, *about_scaling, *about_scene, *about_others),
+            remarks=(*remarks, *about_scene, *about_others),
         )
         self.standings.taken(answer, datetime.now(UTC))
         return answer
@@ -211,9 +214,15 @@ class Intake:
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
     def _covered(
-        self, scene: Scene, site: Site, parts: Sequence[Cutout], arrival: Arrival, masks: ProviderMasks
+        self,
+        scene: Scene,
+        site: Site,
+        parts: Sequence[Cutout],
+        arrival: Arrival,
+        masks: ProviderMasks,
+        remarks: Sequence[str],
     ) -> _Covered | None:
-        """The tiles of one site, cut and stored; null if none has a valid pixel."""
+        """The tiles of one site, cut and stored, with the remarks on the scene; null if none has a valid pixel."""
         metadata = arrival.metadata
         tiles = cut(scene, parts, metadata.scaling, masks)
         stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in tiles]
@@ -238,6 +247,7 @@ class Intake:
                 source=arrival.source,
                 sensor=metadata.sensor,
                 sender=arrival.sender.name if arrival.sender else None,
+                remarks=(*remarks, *([named.remark] if named.remark else ()))[:MOST_REMARKS],
             )
             for cell, gsd_m, image in stored
         ]

@@ -40,10 +40,17 @@ def scene_asset(item: pystac.Item, asset: str | None = None) -> str:
 
 
 def mask_assets(item: pystac.Item, scene: str) -> Iterator[tuple[str, Meaning]]:
-    """The assets that are masks of the scene, with what they mean. Masks of other forms than GeoTIFF are left out."""
+    """The assets that are masks of the scene, with what they mean. Only GeoTIFFs are read; see `unread_masks`."""
     for name, found in item.assets.items():
         if name != scene and _is_geotiff(found) and _is_mask(name, found):
             yield name, _meaning(name, found)
+
+
+def unread_masks(item: pystac.Item, scene: str) -> Iterator[str]:
+    """The assets that are masks of the scene in a form that is not read, such as polygons."""
+    for name, found in item.assets.items():
+        if name != scene and not _is_geotiff(found) and _is_mask(name, found):
+            yield name
 
 
 def _is_geotiff(asset: pystac.Asset) -> bool:

@@ -11,6 +11,8 @@ GEOTIFF_SUFFIXES = (".tif", ".tiff")
 METADATA_SUFFIX = ".json"
 # A mask of `NAME.tif` is `NAME_udm2.tif`, `NAME_udm.tif`, `NAME_cloud.tif` or `NAME_mask.tif`, or ends likewise.
 MASK = re.compile(r"(?P<scene>.+?)[._-](udm2?|clouds?|(cloud[_-]|data[_-])?mask|cloud-mask-raster)", re.IGNORECASE)
+# Vector files named as masks. They are not read as such, and the scene's remarks say so.
+VECTOR_SUFFIXES = (".geojson", ".gpkg", ".gml", ".kml", ".shp")
 # Seconds that a GeoTIFF may wait for its metadata, or metadata for its GeoTIFF, before it is refused.
 PARTNER_WITHIN_S = 300.0
 
@@ -45,10 +47,11 @@ class Pair(NamedTuple):
 def pairs(paths: Iterable[str]) -> Iterator[Pair]:
     """Pairs files by their name without suffix. Hidden files and files of other kinds are left out.
 
-    A file that is named as another one's mask, and has no metadata of its own, is that mask.
+    A GeoTIFF or vector file that is named as a scene's mask, and has no metadata of its own, is that mask.
     """
     metadata: dict[str, str] = {}
     geotiffs: dict[str, list[str]] = {}
+    vectors: dict[str, list[str]] = {}
     for path in sorted(paths):
         pure = PurePosixPath(path)
         stem = path.removesuffix(pure.suffix)
@@ -58,11 +61,14 @@ def pairs(paths: Iterable[str]) -> Iterator[Pair]:
             metadata[stem] = path
         elif pure.suffix.lower() in GEOTIFF_SUFFIXES:
             geotiffs.setdefault(stem, []).append(path)
+        elif pure.suffix.lower() in VECTOR_SUFFIXES:
+            vectors.setdefault(stem, []).append(path)
     masks: dict[str, tuple[str, ...]] = {}
-    for stem in [stem for stem in geotiffs if stem not in metadata]:
+    for stem in [stem for stem in {**geotiffs, **vectors} if stem not in metadata]:
         named = MASK.fullmatch(stem)
         if named and named["scene"] in geotiffs:
-            masks[named["scene"]] = (*masks.get(named["scene"], ()), *geotiffs.pop(stem))
+            found = (*geotiffs.pop(stem, ()), *vectors.get(stem, ()))
+            masks[named["scene"]] = (*masks.get(named["scene"], ()), *found)
     for stem in sorted({*metadata, *geotiffs}):
         candidates: list[str | None] = [*geotiffs.get(stem, ())] or [None]
         yield Pair(candidates[0], metadata.get(stem), masks.get(stem, ()))
