@@ -79,7 +79,7 @@ def count_tile(
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
     if reading.bare:
         ground = replace(ground, reasons=(*ground.reasons, "baseline-partial"))
-    shown = reading.share(within_margins(tile.valid))
+    shown = reading.share(within_margins(tile.pictured))
     on_picture = share_on_picture(tracks, tile, cell) * shown
     in_sight = reading.coverage / shown if shown else 0.0
     why = None

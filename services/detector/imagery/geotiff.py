@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Raw
 from railwatch.services.detector.imagery.fill import fill
-from railwatch.services.detector.imagery.raster import Raster, on_metric_grid
+from railwatch.services.detector.imagery.raster import Raster, on_metric_grid, resample
 from railwatch.services.detector.imagery.scale import measured, scale_of, scaled
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
@@ -69,15 +69,25 @@ def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
     dataset = geotiff.dataset
     bands = _colour_bands(dataset)
     raw = dataset.read(bands)
-    valid = _valid(dataset, raw, bands) & ~hidden
+    shown = ~(_missing(dataset, raw, bands) | fill(raw))
+    valid = shown & _unmasked(dataset, raw, bands) & ~hidden
+    masked = shown & ~valid & raw.any(axis=0)
     values = measured(dataset, bands, raw)
     scale = scale_of(dataset, bands[0], values, valid)
-    pixels, valid, transform = _upright(scaled(values, valid, scale), valid, dataset.transform)
+    pixels, (valid, masked), transform = _upright(
+        scaled(values, valid, scale), np.stack([valid, masked]), dataset.transform
+    )
     gsd_x, gsd_y = geotiff.pixel_size_m
     square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and transform.is_conformal
     if square and dataset.crs.is_projected:
-        return Raster(pixels, valid, transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)), scale)
-    return replace(on_metric_grid(pixels, valid, PixelGrid(transform, dataset.crs), min(gsd_x, gsd_y)), scale=scale)
+        picture = Raster(pixels, valid, transform, dataset.crs, float(np.sqrt(gsd_x * gsd_y)), scale)
+        return replace(picture, masked=masked if masked.any() else None)
+    grid, gsd_m = PixelGrid(transform, dataset.crs), min(gsd_x, gsd_y)
+    picture = replace(on_metric_grid(pixels, valid, grid, gsd_m), scale=scale)
+    if not masked.any():
+        return picture
+    _, pictured = resample(pixels[:0], valid | masked, grid, picture.grid, picture.shape)
+    return replace(picture, masked=pictured & ~picture.valid)
 
 
 def _check_decoded_size(dataset: DatasetReader, max_pixels: int) -> None:
@@ -88,18 +98,24 @@ def _check_decoded_size(dataset: DatasetReader, max_pixels: int) -> None:
         raise UnprocessableError("too-many-pixels", problem)
 
 
-def _upright(pixels: Floats, valid: Mask, transform: Affine) -> tuple[Floats, Mask, Affine]:
-    """Turned by right angles, and mirrored, so that columns run east and rows run south. No pixel is resampled."""
+def _upright(pixels: Floats, masks: Mask, transform: Affine) -> tuple[Floats, Mask, Affine]:
+    """Turned by right angles, and mirrored, so that columns run east and rows run south. No pixel is resampled.
+
+    Args:
+        pixels: (bands, rows, cols).
+        masks: (masks, rows, cols).
+        transform: from column and row to the CRS.
+    """
     if abs(transform.b) > abs(transform.a):
-        pixels, valid = pixels.transpose(0, 2, 1), valid.T
+        pixels, masks = pixels.transpose(0, 2, 1), masks.transpose(0, 2, 1)
         transform @= Affine(0, 1, 0, 1, 0, 0)
     if transform.a < 0:
-        pixels, valid = pixels[:, :, ::-1], valid[:, ::-1]
-        transform @= Affine(-1, 0, valid.shape[1], 0, 1, 0)
+        pixels, masks = pixels[:, :, ::-1], masks[:, :, ::-1]
+        transform @= Affine(-1, 0, masks.shape[2], 0, 1, 0)
     if transform.e > 0:
-        pixels, valid = pixels[:, ::-1], valid[::-1]
-        transform @= Affine(1, 0, 0, 0, -1, valid.shape[0])
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(valid), transform
+        pixels, masks = pixels[:, ::-1], masks[:, ::-1]
+        transform @= Affine(1, 0, 0, 0, -1, masks.shape[1])
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(masks), transform
 
 
 def _colour_bands(dataset: DatasetReader) -> list[int]:
@@ -125,23 +141,22 @@ def _colour_bands(dataset: DatasetReader) -> list[int]:
     return opaque[:3] if len(opaque) >= 3 else opaque[:1]
 
 
-def _valid(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
-    """Where (rows, cols) the file shows ground."""
-    return np.asarray(_declared(dataset, raw, bands) & ~fill(raw))
+def _unmasked(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
+    """What the file's mask or alpha declares as valid; all of it without one."""
+    if MaskFlags.nodata in dataset.mask_flag_enums[bands[0] - 1]:
+        return np.ones(raw.shape[1:], dtype=bool)
+    return np.asarray((dataset.read_masks(bands) > 0).all(axis=0))
 
 
-def _declared(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
-    """What the file declares as valid, by a mask or alpha and by no-data values, if it has both.
+def _missing(dataset: DatasetReader, raw: Raw, bands: list[int]) -> Mask:
+    """Where the pixels have the file's no-data values.
 
     A no-data value that the type of the pixels cannot hold, such as -9999 in uint16, marks nothing. One that is an
     ordinary brightness marks the pixels that have it in all bands. A negative one marks those that have it in any.
     """
-    by_mask = np.ones(raw.shape[1:], dtype=bool)
-    if MaskFlags.nodata not in dataset.mask_flag_enums[bands[0] - 1]:
-        by_mask = (dataset.read_masks(bands) > 0).all(axis=0)
     missing = np.stack([_equal(band, dataset.nodatavals[number - 1]) for band, number in zip(raw, bands, strict=True)])
     below = all((dataset.nodatavals[number - 1] or 0) < 0 for number in bands)
-    return np.asarray(by_mask & ~(missing.any(axis=0) if below else missing.all(axis=0)))
+    return np.asarray(missing.any(axis=0) if below else missing.all(axis=0))
 
 
 def _equal(band: Raw, nodata: float | None) -> Mask:

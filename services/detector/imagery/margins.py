@@ -1,7 +1,8 @@
 """Margins: missing data along the border of a file. They are not a part of the picture, which ends where they begin.
 
 A provider may pad a frame to the size of the whole scene. It shows the same as the frame alone, and must give the same
-count. Missing data amid the picture are another thing: they hide ground.
+count. Missing data amid the picture are another thing: they hide ground. So do the clouds of a provider's mask, even
+along the border: the pixels under the mask still hold a picture.
 """
 
 from dataclasses import replace
@@ -19,22 +20,23 @@ LEAST_SIDE_PX = 32
 
 def trimmed(raster: Raster) -> Raster:
     """A picture without the rows and columns along its border that hold no data. No pixel is resampled."""
-    rows, cols = (_reach(np.asarray(raster.valid.any(axis=axis))) for axis in (1, 0))
+    rows, cols = (_reach(np.asarray(raster.pictured.any(axis=axis))) for axis in (1, 0))
     if (rows.stop - rows.start, cols.stop - cols.start) == raster.shape:
         return raster
     return replace(
         raster,
         pixels=np.ascontiguousarray(raster.pixels[:, rows, cols]),
         valid=np.ascontiguousarray(raster.valid[rows, cols]),
+        masked=None if raster.masked is None else np.ascontiguousarray(raster.masked[rows, cols]),
         transform=raster.transform @ Affine.translation(cols.start, rows.start),
     )
 
 
-def within_margins(valid: Mask) -> Mask:
-    """Where (rows, cols) the picture is, with the holes in it, if these pixels (rows, cols) are valid."""
-    if valid.all():
-        return valid
-    parts, _ = ndimage.label(~valid)
+def within_margins(pictured: Mask) -> Mask:
+    """Where (rows, cols) the picture is, with the holes in it, if these pixels (rows, cols) hold it."""
+    if pictured.all():
+        return pictured
+    parts, _ = ndimage.label(~pictured)
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     return np.asarray(~np.isin(parts, np.unique(border[border > 0])))
 

@@ -45,6 +45,8 @@ class Raster:
         crs: a projected CRS.
         gsd_m: ground sample distance in true metres; metres of a CRS may be longer or shorter.
         scale: what 1 is in the file's own numbers.
+        masked: bool (rows, cols), pixels that are not valid only because a mask says so. They hold a picture, such as
+            that of a cloud. None where nothing was masked.
     """
 
     pixels: Floats
@@ -53,6 +55,12 @@ class Raster:
     crs: CRS
     gsd_m: float
     scale: Scale = REFLECTANCE
+    masked: Mask | None = None
+
+    @property
+    def pictured(self) -> Mask:
+        """(rows, cols), where there is a picture, whether its pixels may be used or not."""
+        return self.valid if self.masked is None else self.valid | self.masked
 
     @property
     def shape(self) -> tuple[int, int]:

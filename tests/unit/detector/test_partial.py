@@ -118,6 +118,18 @@ def test_a_frame_that_lies_askew_in_its_padding_is_not_refused(scene: Rendered) 
     assert "partly-outside" in count.reasons
 
 
+def test_a_cloud_of_a_mask_along_the_border_hides_and_does_not_end_the_picture(scene: Rendered) -> None:
+    seen = np.ones_like(scene.tile.valid)
+    seen[:, 250:] = False
+    clouded = replace(scene.tile, pixels=scene.tile.pixels * seen, valid=seen, masked=~seen)
+
+    count = count_tile(trimmed(clouded), None, scene.tracks, cell=site_of(scene).cells()[0]).count
+
+    assert "partly-hidden" in count.reasons
+    assert "partly-outside" not in count.reasons, "no other frame is waited for"
+    assert count.coverage < 0.8
+
+
 def test_where_the_baseline_shows_nothing_cars_are_counted_without_it(scene: Rendered, whole: TileCount) -> None:
     alone = count_tile(scene.tile, None, scene.tracks, cell=site_of(scene).cells()[0]).count
 

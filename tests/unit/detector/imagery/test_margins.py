@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from affine import Affine
+from rasterio.io import MemoryFile
 
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.margins import trimmed, within_margins
@@ -48,3 +50,39 @@ def test_holes_are_in_the_picture_and_margins_are_not() -> None:
 
     assert inside[:, :45].all()
     assert not inside[:, 45:].any()
+
+
+def test_what_a_mask_hides_along_the_border_is_in_the_picture() -> None:
+    scene = NoiseScene(width=120, height=90)
+    cloud = np.full((90, 120), 255, np.uint8)
+    cloud[:, 80:] = 0
+    padded = scene.pixels()
+    padded[:, :, 80:] = 0
+
+    clouded = trimmed(read_raster(scene.geotiff(mask=cloud)))
+    alone = trimmed(read_raster(scene.geotiff(padded, mask=cloud)))
+
+    assert clouded.shape == (90, 120)
+    assert not clouded.valid[:, 80:].any()
+    assert within_margins(clouded.pictured).all()
+    assert alone.shape == (90, 80), "nothing is pictured under this mask"
+
+
+def test_a_masked_border_is_in_the_picture_however_the_file_lies() -> None:
+    scene = NoiseScene(width=120, height=90)
+    west = np.full((90, 120), 255, np.uint8)
+    west[:, :40] = 0
+    with MemoryFile(scene.geotiff(mask=west)) as memory, memory.open() as source, MemoryFile() as other:
+        profile = {
+            **source.profile,
+            "width": 90,
+            "height": 120,
+            "transform": source.transform @ Affine(0, 1, 0, 1, 0, 0),
+        }
+        with other.open(**profile) as target:
+            target.write(source.read().transpose(0, 2, 1))
+            target.write_mask(west.T)
+        turned = trimmed(read_raster(bytes(other.getbuffer())))
+
+    assert turned.pictured.all()
+    assert np.array_equal(turned.valid, west > 0)
