@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from railwatch.services.detector.alignment.ground import Delivered
+from railwatch.services.detector.composites.looks import Renewal
+from railwatch.services.detector.composites.renewing import renew
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.margins import trimmed
@@ -15,7 +17,7 @@ from railwatch.services.detector.recall.check import check_recall, is_sampled
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import project
-from railwatch.services.detector.work import Answer, Fetch, Look, Reference
+from railwatch.services.detector.work import Answer, Fetch, KeptGround, Look, Reference
 from railwatch.shared.counts import BlobRef, RecallCheck
 from railwatch.shared.errors import TileRejectedError, UnprocessableError
 
@@ -50,6 +52,14 @@ class Answering:
             raise UnprocessableError(
                 "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
             ) from None
+
+    def renew(self, ground: KeptGround) -> Renewal | None:
+        """Makes and measures a composite."""
+
+        def fetch(image: BlobRef) -> Raster:
+            return self._read(image, ground.max_pixels, Stages())
+
+        return renew(ground.current, ground.kept, fetch, ground.tracks, ground.cell)
 
     def _read(self, image: BlobRef, max_pixels: int, stages: Stages) -> Raster:
         data = self.fetch(image)

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from railwatch.services.detector.answering import Answering
 from railwatch.services.detector.baselines import baseline_of
+from railwatch.services.detector.composites.looks import LEAST_COVERAGE, LEAST_SUN_DEG, sun_over_cell
+from railwatch.services.detector.composites.measure import coverage
 from railwatch.services.detector.renewal import Decision, Renewals
+from railwatch.services.detector.work import Reference
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineChange, BaselineEvent, TileEvent
@@ -23,6 +27,11 @@ class Baseline:
     def version(self) -> int:
         """The current version; 0 if there was never a baseline."""
         return max(self.renewals.baselines.versions(self.site.id, self.cell.id), default=0)
+
+    @property
+    def _calculator(self) -> Answering:
+        """Calculates in this process: a person waits for it."""
+        return Answering(self.renewals.blobs.get)
 
     def of_version(self, version: int | None = None) -> BaselineRef:
         """A baseline by its version, or the current one.
@@ -48,12 +57,25 @@ class Baseline:
         return self._changed(BaselineChange.SET, chosen, decision)
 
     def take(self, look: TileEvent, decision: Decision) -> BaselineEvent:
-        """Makes a look the current baseline.
+        """Makes a look the current baseline, good or not; see `doubts`.
 
         Raises:
-            UnprocessableError: `changed-meanwhile`.
+            UnprocessableError: `unusable-baseline`, or `changed-meanwhile`.
+            TransientError: the object store or Redis is away.
         """
+        self._calculator.check(Reference(look.image, self.renewals.max_pixels))
         return self._changed(BaselineChange.SET, baseline_of(look, self.version + 1, "operator"), decision)
+
+    def doubts(self, look: TileEvent) -> tuple[str, ...]:
+        """What a look lacks to become a baseline by itself, each a sentence. A person may know better."""
+        shown = coverage(self.renewals.fetch(look.image), self.site.tracks, self.cell)
+        sun = sun_over_cell(self.cell, look.observed_at).elevation_deg
+        doubts = []
+        if shown < LEAST_COVERAGE:
+            doubts.append(f"It shows {shown:.0%} of the cell's track. The rest will be counted without a baseline.")
+        if sun < LEAST_SUN_DEG:
+            doubts.append(f"The sun stood at {sun:.0f} degrees. Long shadows are part of this baseline.")
+        return tuple(doubts)
 
     def make_anew(self, decision: Decision) -> BaselineEvent:
         """Makes a composite of the kept looks the current baseline, better or not.
@@ -61,7 +83,7 @@ class Baseline:
         Raises:
             UnprocessableError: `no-composite`: there is no baseline, or too few looks fit each other.
         """
-        event = self.renewals.renew(self.site, self.cell, decision)
+        event = self.renewals.renew(self.site, self.cell, self._calculator, decision)
         if event is None or event.change is BaselineChange.KEPT:
             kept = len(self.renewals.kept.of(self.site.id, self.cell.id))
             problem = f"There is no baseline, or too few of {kept} good looks fit each other; the baseline stays."

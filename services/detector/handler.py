@@ -11,8 +11,8 @@ from railwatch.services.detector import metrics
 from railwatch.services.detector.attempts import Attempts
 from railwatch.services.detector.baselines import Baselines, Origin
 from railwatch.services.detector.composites.looks import good_look, is_good, sun_over_cell
+from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.renewal import Renewals
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.detector.work import Answer, Calculator, Look, Reference
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.clock import lies_ahead
@@ -39,7 +39,7 @@ class TileHandler:
         attempts: how often each tile was begun and not ended.
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
-        renewals: keeps good looks, and renews baselines from them.
+        renewals: keeps good looks, and renews baselines from them when that is due.
         max_pixels: rows times columns that a tile may have.
         recall_share: share of looks that are counted again with known cars painted in.
     """
@@ -71,6 +71,7 @@ class TileHandler:
             self._take_baseline(event)
             # Before the tile's offset is committed, the topics tell of its baseline: a rebuild reads nothing else.
             return self.baselines.unpublished_of(event.site, event.tile)
+        self.renewals.renew_if_due(site, cell, self.calculator)
         against = self.baselines.of_look(event)
         answer = self._counted(event, site, cell, against)
         adopted = None
@@ -91,6 +92,7 @@ class TileHandler:
                 tiles_in_scene=event.tiles_in_scene,
                 observed_at=event.observed_at,
                 sensor=event.sensor,
+                remarks=event.remarks,
                 result=count,
                 image=event.image,
                 baseline=against,

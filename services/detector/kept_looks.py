@@ -25,11 +25,9 @@ class KeptLooks:
         with redis_errors():
             self._redis.hset(name, look.image.sha256, look.model_dump_json())
         surplus = [old.image.sha256 for old in self.of(site, tile)[:-MOST_LOOKS]]
-        with redis_errors(), self._redis.pipeline() as change:
-            if surplus:
-                change.hdel(name, *surplus)
-            change.sadd(_fresh_key(), f"{site}/{tile}")
-            change.execute()
+        if surplus:
+            with redis_errors():
+                self._redis.hdel(name, *surplus)
 
     def of(self, site: str, tile: str) -> list[GoodLook]:
         """The good looks of a tile, oldest first.
@@ -85,17 +83,6 @@ class KeptLooks:
             kept = self._redis.hkeys(_looks_key(site, tile))
         return is_due(kept, self.considered(site, tile))
 
-    def take_fresh(self) -> tuple[str, str] | None:
-        """Site and tile of a baseline that may be due, because a look was kept. Each is given to one process only.
-
-        Raises:
-            TransientError: Redis is away.
-        """
-        with redis_errors():
-            name: str | None = self._redis.spop(_fresh_key())
-        site, _, tile = (name or "").partition("/")
-        return (site, tile) if name else None
-
 
 def _looks_key(site: str, tile: str) -> str:
     return key("detector", "kept-looks", site, tile)
@@ -103,7 +90,3 @@ def _looks_key(site: str, tile: str) -> str:
 
 def _considered_key(site: str, tile: str) -> str:
     return key("detector", "considered-looks", site, tile)
-
-
-def _fresh_key() -> str:
-    return key("detector", "fresh-looks")

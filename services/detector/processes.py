@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from railwatch.services.detector.work import Answer, Calculator, DiedError, Look, Reference
+from railwatch.services.detector.composites.looks import Renewal
+from railwatch.services.detector.work import Answer, Calculator, DiedError, KeptGround, Look, Question, Reference
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import DependencyAwayError, RailwatchError
 from railwatch.shared.settings import PREFIX, BlobSettings
@@ -72,6 +73,11 @@ class Processes:
         """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
         self._ask(reference)
 
+    def renew(self, ground: KeptGround) -> Renewal | None:
+        """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
+        renewal: Renewal | None = self._ask(ground)
+        return renewal
+
     def start(self) -> None:
         """Starts one, so that the first look need not wait for it."""
         process = self._idle.get()
@@ -92,7 +98,7 @@ class Processes:
             if process := self._idle.get():
                 process.kill()
 
-    def _ask(self, question: Look | Reference) -> Any:
+    def _ask(self, question: Question) -> Any:
         process = self._idle.get()
         try:
             if process is None or not process.runs():
@@ -144,7 +150,7 @@ class _Process:
             self.kill()
         return self._ready
 
-    def ask(self, question: Look | Reference) -> Any:
+    def ask(self, question: Question) -> Any:
         try:
             self._connection.send(question)
             result, error = self._connection.recv()
@@ -201,11 +207,13 @@ def serve(connection: Connection) -> None:
         connection.send_bytes(reply)
 
 
-def _reply(answering: Calculator, question: Look | Reference, limits: Limits) -> bytes:
+def _reply(answering: Calculator, question: Question, limits: Limits) -> bytes:
     """What came of a question, pickled: a result, or an error."""
     try:
         if isinstance(question, Look):
             return pickle.dumps((answering.count(question), None))
+        if isinstance(question, KeptGround):
+            return pickle.dumps((answering.renew(question), None))
         answering.check(question)
         return pickle.dumps((None, None))
     except MemoryError:

@@ -23,7 +23,7 @@ from railwatch.services.detector.composites.looks import (
     sun_over_cell,
 )
 from railwatch.services.detector.kept_looks import KeptLooks
-from railwatch.services.detector.outdated import OutdatedBaselines
+from railwatch.services.detector.noted import OutdatedBaselines
 from railwatch.services.detector.renewal import OPERATOR_STANDS
 from railwatch.services.detector.settings import Settings
 from railwatch.shared.bus.read import read_topic

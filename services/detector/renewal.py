@@ -1,8 +1,7 @@
 """Renewing baselines from the looks that were kept, and telling of it.
 
-What becomes of a tile's baseline follows from its looks in their order, whichever process does it and when. The service
-does not renew baselines by itself yet: a person asks for a composite (`railwatch baseline rebuild`). So the science is
-imported only when one is made.
+A baseline is renewed just before the look that follows those that make it due. So what becomes of it follows from the
+tile's looks in their order, and neither from a clock nor from the process that does it.
 """
 
 from collections.abc import Mapping
@@ -15,8 +14,10 @@ import structlog
 
 from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.composites.looks import Renewal
 from railwatch.services.detector.kept_looks import KeptLooks
-from railwatch.services.detector.outdated import OutdatedBaselines
+from railwatch.services.detector.noted import OutdatedBaselines
+from railwatch.services.detector.work import Calculator, KeptGround
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef, BlobRef
 from railwatch.shared.errors import TransientError
@@ -28,7 +29,6 @@ from railwatch.shared.sites import Cell, Site
 NOT_BETTER, OPERATOR_STANDS, TOO_FEW = "not-better", "operator-stands", "too-few-fit"
 
 if TYPE_CHECKING:
-    from railwatch.services.detector.composites.renewing import Renewal
     from railwatch.services.detector.imagery.raster import Raster
 
 log = structlog.get_logger(__name__)
@@ -62,28 +62,18 @@ class Renewals:
     outdated: OutdatedBaselines
     max_pixels: int
 
-    def renew_if_due(self, site: Site, cell: Cell) -> None:
+    def renew_if_due(self, site: Site, cell: Cell, calculator: Calculator) -> None:
         """Renews a baseline if enough new looks were kept.
 
         Raises:
             TransientError: the object store or Redis is away.
         """
         if self.kept.is_due(site.id, cell.id):
-            self.renew(site, cell)
+            self.renew(site, cell, calculator)
 
-    def renew_fresh(self) -> None:
-        """Renews the baselines that are due, one after the other.
-
-        Raises:
-            TransientError: the object store or Redis is away.
-        """
-        while found := self.kept.take_fresh():
-            site = self.sites.get(found[0])
-            cell = next((cell for cell in site.cells() if cell.id == found[1]), None) if site else None
-            if site and cell:
-                self.renew_if_due(site, cell)
-
-    def renew(self, site: Site, cell: Cell, decision: Decision | None = None) -> BaselineEvent | None:
+    def renew(
+        self, site: Site, cell: Cell, calculator: Calculator, decision: Decision | None = None
+    ) -> BaselineEvent | None:
         """Makes a composite of the kept looks. It becomes the baseline if it is better, or if a person decided so.
 
         Returns:
@@ -92,8 +82,6 @@ class Renewals:
         Raises:
             TransientError: the object store or Redis is away.
         """
-        from railwatch.services.detector.composites.renewing import renew
-
         versions = self.baselines.versions(site.id, cell.id)
         version = max(versions, default=0)
         current = versions.get(version)
@@ -103,7 +91,7 @@ class Renewals:
             return None
         with metrics.STAGE_SECONDS.labels("composite").time():
             try:
-                renewal = renew(current, kept, self.fetch, site.tracks, cell)
+                renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell, self.max_pixels))
             except TransientError:
                 raise
             except Exception:
@@ -130,7 +118,7 @@ class Renewals:
         tile: str,
         version: int,
         current: BaselineRef,
-        renewal: "Renewal | None",
+        renewal: Renewal | None,
         decision: Decision | None,
     ) -> BaselineEvent:
         why = TOO_FEW
@@ -153,12 +141,10 @@ class Renewals:
             before=renewal.before if renewal else None,
         )
 
-    def _stored(self, site: str, tile: str, version: int, renewal: "Renewal") -> BaselineRef:
+    def _stored(self, site: str, tile: str, version: int, renewal: Renewal) -> BaselineRef:
         """The composite in the object store. Its id follows from what it was merged from."""
-        from railwatch.services.detector.composites.renewing import METHOD
-
         return BaselineRef(
-            id=derived_id("composite", METHOD, site, tile, *(look.sha256 for look in renewal.looks)),
+            id=derived_id("composite", renewal.method, site, tile, *(look.sha256 for look in renewal.looks)),
             version=version,
             image=self.blobs.put(renewal.file, "image/tiff"),
             observed_at=renewal.grid.observed_at,

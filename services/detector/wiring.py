@@ -8,10 +8,10 @@ import redis
 from railwatch.services.detector.attempts import Attempts
 from railwatch.services.detector.baselines import holds_state
 from railwatch.services.detector.handler import TileHandler
+from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.processes import Limits, Processes
 from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.detector.work import Calculator
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher, Timer, Worker
@@ -73,8 +73,8 @@ def tile_worker(
     def report() -> None:
         watch_eviction(client, incarnation)
         incarnation.require()
-        unregistered.report(list(sites))
-        renewals.outdated.report(list(sites))
+        unregistered.report(sites)
+        renewals.outdated.report(sites)
 
     def tell() -> None:
         incarnation.require()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from railwatch.services.detector.composites.looks import GoodLook, Renewal
 from railwatch.shared.counts import BaselineRef, BlobRef, RecallCheck, Sun, TileCount
 from railwatch.shared.errors import RailwatchError
 from railwatch.shared.sites import Cell, Track
@@ -80,6 +81,28 @@ class Reference:
     max_pixels: int
 
 
+@dataclass(frozen=True)
+class KeptGround:
+    """Good looks at a tile that are to become a composite.
+
+    Attributes:
+        current: the baseline that there is.
+        kept: the looks.
+        tracks: the site's.
+        cell: of the site, that the tile shows.
+        max_pixels: rows times columns that a picture may have.
+    """
+
+    current: BaselineRef
+    kept: Sequence[GoodLook]
+    tracks: Sequence[Track]
+    cell: Cell
+    max_pixels: int
+
+
+Question = Look | Reference | KeptGround
+
+
 class Calculator(Protocol):
     """Does the arithmetic, here or in a process of its own. Both may raise `DiedError`, and what reading a blob may."""
 
@@ -96,5 +119,13 @@ class Calculator(Protocol):
 
         Raises:
             UnprocessableError: it cannot be read, or cannot be a baseline, with the reason.
+        """
+        ...
+
+    def renew(self, ground: KeptGround) -> Renewal | None:
+        """Merges looks, and measures the composite and the current baseline; None if too few of them fit each other.
+
+        Raises:
+            UnprocessableError: a picture cannot be read.
         """
         ...

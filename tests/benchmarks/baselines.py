@@ -1,6 +1,6 @@
 """`make bench-baselines`: a year at rendered yards that are never empty, counted against three baselines.
 
-The looks go through the detector's own handler, and the baseline is renewed whenever it is due. The same looks are
+The looks go through the detector's own handler, which renews the baseline whenever it is due. The same looks are
 counted against the first look, as if it had stayed for ever, and against the true empty ground, which no satellite saw.
 """
 
@@ -66,14 +66,12 @@ def score(year: YardYear, redis_url: str) -> list[Scored]:
     sites = {year.site.id: year.site}
     renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
     handler = handler_over(renewals, client)
-    (cell,) = year.site.cells()
     empty, first = read_raster(year.empty), None
     scored = []
     print(_row(("look", "condition", "cars", *BASELINES, "version")))
     print(_row(["---"] * 7))
     for number, look in enumerate(year.looks):
         tile = read_raster(look.file)
-        renewals.renew_if_due(year.site, cell)
         (event,) = counts_made(handler, tile_event(year, look, blobs, number))
         counts = {
             "first look": _count(year, tile, first, look) if first else event.result,

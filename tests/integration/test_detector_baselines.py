@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 import redis
 from obstore.store import MemoryStore
-from PIL import Image
-from typer.testing import CliRunner
 
-from railwatch.cli import app
 from railwatch.services.detector import metrics
+from railwatch.services.detector.answering import Answering
+from railwatch.services.detector.baselines import Baselines
 from railwatch.services.detector.decisions import Baseline
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.rebuild import rebuild_baselines
@@ -18,10 +17,9 @@ from railwatch.services.detector.renewal import Decision, Renewals, renewals_ove
 from railwatch.services.detector.settings import Settings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
-from railwatch.shared.bus.read import read_topic
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent
+from railwatch.shared.events import BaselineChange
 from railwatch.shared.incarnation import rebuild_ends
 from railwatch.shared.settings import RedisSettings, load
 from railwatch.shared.state import connect
@@ -71,11 +69,7 @@ def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_agai
     renewals: Renewals, client: redis.Redis, blobs: BlobStore
 ) -> None:
     handler = handler_over(renewals, client)
-    (cell,) = yard()[0].site.cells()
-    counted: list[CountEvent] = []
-    for number in range(4):
-        renewals.renew_if_due(yard()[0].site, cell)
-        counted += counts_made(handler, tile_of(blobs, number))
+    counted = [count for number in range(4) for count in counts_made(handler, tile_of(blobs, number))]
 
     assert [event.baseline.version if event.baseline else 0 for event in counted] == [0, 1, 1, 2]
     composite = counted[3].baseline
@@ -88,32 +82,27 @@ def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_agai
     assert [event.result.count for event in again] == [event.result.count for event in counted]
 
 
-def test_every_replica_and_every_timing_gives_the_same_versions(client: redis.Redis, blobs: BlobStore) -> None:
-    """In line with the looks, or by a timer beside them, in one process or another."""
-
-    def replay(*, timer: bool) -> list[BaselineRef | None]:
+def test_replicas_in_turn_give_the_versions_that_one_gives(client: redis.Redis, blobs: BlobStore) -> None:
+    def replay(replicas: int) -> list[BaselineRef | None]:
         client.flushall()
+        handlers = [
+            handler_over(renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS), client)
+            for _ in range(replicas)
+        ]
         for number in range(5):
-            renewals = renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
-            renewals.renew_if_due(yard()[0].site, yard()[0].site.cells()[0])
-            if number == 0:
-                renewals.baselines.adopt(tile_of(blobs, 0), "first-good-look", "railwatch", "first-good-look")
-            renewals.kept.keep("yard", "r0c0", good_look_of(blobs, number))
-            if timer:
-                renewals.renew_fresh()
-        renewals.renew_fresh()
-        return versions(renewals)
+            counts_made(handlers[number % replicas], tile_of(blobs, number))
+        return list(Baselines(client).versions("yard", "r0c0").values())
 
-    in_line, by_timer = replay(timer=False), replay(timer=True)
+    alone = replay(1)
 
-    assert len(in_line) > 1
-    assert in_line == by_timer
+    assert len(alone) > 1
+    assert replay(2) == alone
 
 
 def test_a_baseline_is_renewed_once_although_two_replicas_try(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5)
     stale = renewals.baselines.versions("yard", "r0c0")
-    first = renewals.renew(baseline.site, baseline.cell)
+    first = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
     assert first is not None
     assert first.change is BaselineChange.RENEWED
 
@@ -125,7 +114,7 @@ def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, bas
     seen(renewals, 5)
     before = metrics.BASELINE_RENEWALS.labels("yard", "closer-match")._value.get()
 
-    event = renewals.renew(baseline.site, baseline.cell)
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
 
     assert event is not None
     assert event.measured is not None
@@ -139,7 +128,7 @@ def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, bas
 
 def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5, origin="operator")
-    event = renewals.renew(baseline.site, baseline.cell)
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
     renewals.outdated.report(["yard"])
 
     assert event is not None
@@ -159,7 +148,7 @@ def test_a_kept_look_whose_picture_is_gone_is_left_out(renewals: Renewals, basel
     gone = good_look_of(BlobStore(MemoryStore()), 4)
     renewals.kept.keep("yard", "r0c0", gone)
 
-    event = renewals.renew(baseline.site, baseline.cell, ANN)
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get), ANN)
 
     assert event is not None
     assert event.baseline is not None
@@ -184,7 +173,7 @@ def test_a_forgotten_baseline_leaves_its_versions_and_begins_anew(
 
 def test_an_earlier_version_can_be_set_and_is_a_version_of_its_own(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5)
-    renewals.renew(baseline.site, baseline.cell)
+    renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
     event = baseline.go_back(1, ANN)
 
     first, _, third = versions(renewals)
@@ -239,48 +228,6 @@ def installation(
     return settings
 
 
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["baseline", *arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def test_a_person_sees_and_changes_baselines_and_it_is_on_record(installation: Settings, tmp_path: Path) -> None:
-    assert "composite of 3 looks; by ann: cars everywhere" in run(
-        "rebuild", "yard", "--why", "cars everywhere", "--by", "ann"
-    )
-    shown = run("show", "yard", "-o", str(tmp_path / "baseline.png"))
-    assert "look-1" in shown
-    assert "look-3" in shown
-    picture = Image.open(tmp_path / "baseline.png")
-    assert picture.format == "PNG"
-    assert picture.width > 200
-    run("set", "yard", "--version", "1", "--why", "a mistake", "--by", "bob")
-    run("forget", "yard", "--why", "begin anew", "--by", "cleo")
-
-    listed = run("list", "yard")
-
-    assert [line.split()[0] for line in listed.splitlines()] == ["1", "2", "3", "4", "current:"]
-    assert "coverage" in listed
-    events = [event for part in read_topic(installation.kafka, BaselineEvent) for event in part]
-    assert sorted((event.version, event.change, event.by, event.why) for event in events) == [
-        (1, "set", "ann", "an empty yard"),
-        (2, "renewed", "ann", "cars everywhere"),
-        (3, "set", "bob", "a mistake"),
-        (4, "forgotten", "cleo", "begin anew"),
-    ]
-
-
-def test_an_unknown_site_or_version_is_refused_in_a_sentence(installation: Settings) -> None:
-    unknown = CliRunner().invoke(app, ["baseline", "show", "nowhere"])
-    both = CliRunner().invoke(app, ["baseline", "set", "yard", "--why", "x"])
-    missing = CliRunner().invoke(app, ["baseline", "set", "yard", "--version", "7", "--why", "x"])
-
-    assert unknown.exit_code == both.exit_code == 2
-    assert isinstance(missing.exception, UnprocessableError)
-    assert "version 7" in str(missing.exception)
-
-
 def test_a_rebuild_gives_the_same_state(installation: Settings) -> None:
     client, blobs = connect(installation.redis), BlobStore.open(installation.blobs)
     client.flushall()
@@ -288,7 +235,6 @@ def test_a_rebuild_gives_the_same_state(installation: Settings) -> None:
     handler, publisher = handler_over(renewals, client), Publisher(installation.kafka)
     for number in range(4):
         publisher.publish(tile_of(blobs, number), *handler.handle(tile_of(blobs, number)))
-    renewals.renew_fresh()
     renewals.baselines.publish(publisher)
     publisher.close()
     before = state(client)
@@ -307,5 +253,5 @@ def state(client: Any) -> dict[str, object]:
     return {
         name: kinds[client.type(name)](name)
         for name in names
-        if not any(part in name for part in ("incarnation", "unregistered", "fresh-looks"))
+        if not any(part in name for part in ("incarnation", "unregistered"))
     }

@@ -14,8 +14,8 @@ from PIL import Image
 from railwatch.services.detector import metrics
 from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.noted import MOST_LOOKS, UnregisteredLooks
 from railwatch.services.detector.renewal import renewals_over
-from railwatch.services.detector.unregistered import MOST_LOOKS, UnregisteredLooks
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Quality, Sun
 from railwatch.shared.errors import TransientError, UnprocessableError

@@ -6,8 +6,8 @@ from railwatch.services.detector.answering import Answering
 from railwatch.services.detector.attempts import Attempts
 from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
+from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.renewal import Renewals
-from railwatch.services.detector.unregistered import UnregisteredLooks
 from railwatch.services.detector.work import Calculator
 from railwatch.shared.events import CountEvent, TileEvent
 

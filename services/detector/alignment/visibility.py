@@ -14,7 +14,14 @@ from skimage.morphology import remove_small_objects
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import median, quantile
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.imagery.structure import COARSE, Blocks, block_all, block_mean, common_structure
+from railwatch.services.detector.imagery.structure import (
+    COARSE,
+    Blocks,
+    block_all,
+    block_mean,
+    common_structure,
+    continued,
+)
 
 # Structure is measured over this distance in metres: rails are 1.5 m apart, tracks 4 to 5 m, cars 3 m wide.
 STRUCTURE_WINDOW_M = 5.0
@@ -48,7 +55,8 @@ LEAST_IN_SIGHT = 0.2
 STRUCTURED = 0.9
 SHARPEST = 0.37
 CROSS = ndimage.generate_binary_structure(2, 1)
-# A baseline that is moved leaves a margin without it, at most so wide. There it is taken to go on.
+# A baseline that is moved leaves a margin without it, and a composite leaves out tracks on which cars always stood.
+# Within this distance of what it shows, in metres, its light is taken to go on.
 MOVED_M = 15.0
 
 
@@ -75,9 +83,10 @@ def visible_ground(tile: Raster, baseline: Raster | None) -> Visibility:
     """
     side = COARSE * tile.blocks.side_px
     valid = block_all(tile.valid, side)
-    hidden = _cloud(tile.blocks, baseline.blocks if baseline is not None else None, valid, side * tile.gsd_m)
+    before = None if baseline is None else continued(baseline.blocks, baseline.valid)
+    hidden = _cloud(tile.blocks, before, valid, side * tile.gsd_m)
     if baseline is not None and not baseline.valid.all():
-        # Where the baseline shows nothing, the tile's own look decides.
+        # Where the baseline shows nothing for a long way, the tile's own look decides.
         margin = np.ones(2 * (int(np.ceil(MOVED_M / (side * tile.gsd_m))) + 1,))
         bare = ndimage.binary_opening(~block_all(baseline.valid, side), margin)
         if bare.any():

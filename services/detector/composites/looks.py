@@ -1,10 +1,20 @@
 """Good looks: those that may become a baseline, alone or merged with others."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from railwatch.shared.counts import BlobRef, Frozen, Quality, Sun, TileCount, UtcDatetime
+from railwatch.shared.counts import (
+    BaselineMeasure,
+    BlobRef,
+    Frozen,
+    MergedLook,
+    Quality,
+    Sun,
+    TileCount,
+    UtcDatetime,
+)
 from railwatch.shared.sites import Cell
 from railwatch.shared.sun import sun_position
 
@@ -45,6 +55,29 @@ class GoodLook(Frozen):
     observed_at: UtcDatetime
     image: BlobRef
     cars: tuple[StandingCar, ...]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A composite, and how it compares with the baseline that there is.
+
+    Attributes:
+        method: how it was merged, a part of its id.
+        file: the composite as a GeoTIFF.
+        looks: what it was merged from.
+        grid: the look that gives its grid and light, the newest.
+        measured: its figures.
+        before: those of the current baseline.
+        better: why it is better, as `why_better` says; None if it is not.
+    """
+
+    method: str
+    file: bytes
+    looks: tuple[MergedLook, ...]
+    grid: GoodLook
+    measured: BaselineMeasure
+    before: BaselineMeasure
+    better: str | None
 
 
 def is_good(count: TileCount, sun: Sun) -> bool:

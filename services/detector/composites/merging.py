@@ -4,7 +4,7 @@ Looks are loaded one at a time. What is kept of each is one byte per value.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +109,11 @@ def _fitted(look: Raster, grid: Raster, along_tracks: Mask, clear: Mask) -> _Fit
         moved = register(grid, harmonise(on_scale_of(look, grid), grid), along_tracks).baseline
     except TileRejectedError:
         return None
-    fit = fit_radiometry(grid, moved, along_tracks, clear)
-    picture = fit.apply(moved)
-    seen = visible_ground(picture, grid).seen
-    return _Fitted(picture, seen & picture.valid, float(np.median(fit.residual)))
+    beside, along = (fit_radiometry(grid, moved, without, clear) for without in (along_tracks, ~along_tracks))
+    picture = beside.apply(moved)
+    seen = visible_ground(picture, grid).seen & moved.valid
+    pixels = np.where(along_tracks, along.apply(moved).pixels, picture.pixels)
+    return _Fitted(replace(picture, pixels=pixels), seen, float(np.median(along.residual)))
 
 
 def _levels(pixels: Floats, seen: Mask, low: float, high: float) -> Levels:

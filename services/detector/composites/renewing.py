@@ -1,45 +1,24 @@
 """Renewing a baseline: when it is due, which looks are merged, and whether the result is better than what there is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from railwatch.services.detector.composites.footprints import under_cars
-from railwatch.services.detector.composites.looks import FEWEST_LOOKS, GoodLook, sun_over_cell
+from railwatch.services.detector.composites.looks import FEWEST_LOOKS, GoodLook, Renewal
 from railwatch.services.detector.composites.measure import changed_m2, coverage, fits, measure, why_better
 from railwatch.services.detector.composites.merging import as_geotiff, merge
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
-from railwatch.shared.counts import BaselineMeasure, BaselineRef, BlobRef, MergedLook
+from railwatch.shared.counts import BaselineRef, BlobRef, MergedLook
 from railwatch.shared.sites import Cell, Track
 
 # Part of the id of every composite: the number is raised whenever the same looks may give another picture.
-METHOD = "railwatch-composite-1"
+METHOD = "railwatch-composite-2"
 # A baseline is measured on so many of the newest looks.
 MEASURED_ON = 3
 
 Fetch = Callable[[BlobRef], Raster]
-
-
-@dataclass(frozen=True)
-class Renewal:
-    """A composite, and how it compares with the baseline that there is.
-
-    Attributes:
-        file: the composite as a GeoTIFF.
-        looks: what it was merged from.
-        grid: the look that gives its grid and light.
-        measured: its figures.
-        before: those of the current baseline.
-        better: why it is better, as `why_better` says; None if it is not.
-    """
-
-    file: bytes
-    looks: tuple[MergedLook, ...]
-    grid: GoodLook
-    measured: BaselineMeasure
-    before: BaselineMeasure
-    better: str | None
 
 
 def renew(
@@ -59,7 +38,7 @@ def renew(
     """
     if len(kept) < FEWEST_LOOKS:
         return None
-    looks = _ordered(kept, cell)
+    looks = sorted(kept, key=lambda look: look.observed_at, reverse=True)
 
     def load(look: GoodLook) -> Raster:
         return without_cars(fetch(look.image), look, tracks)
@@ -70,7 +49,7 @@ def renew(
     old = fetch(current.image)
     if itself := next((look for look in kept if look.image == current.image), None):
         old = without_cars(old, itself, tracks)
-    newest = sorted(looks, key=lambda look: look.observed_at)[-MEASURED_ON:]
+    newest = looks[:MEASURED_ON][::-1]
     old_fits, new_fits = [], []
     for look in newest:
         picture = load(look)
@@ -79,6 +58,7 @@ def renew(
     before = measure(old_fits, coverage(old, tracks, cell))
     measured = measure(new_fits, coverage(merged.picture, tracks, cell))
     return Renewal(
+        method=METHOD,
         file=as_geotiff(merged.picture),
         looks=tuple(
             MergedLook(scene=look.scene, observed_at=look.observed_at, sha256=look.image.sha256, share=round(share, 4))
@@ -96,9 +76,3 @@ def without_cars(picture: Raster, look: GoodLook, tracks: Sequence[Track]) -> Ra
     """The picture of a look, in which cars and their shadows are not valid."""
     hidden = under_cars(picture, look.cars, tracks, sun_over(picture, look.observed_at))
     return replace(picture, valid=picture.valid & ~hidden)
-
-
-def _ordered(kept: Sequence[GoodLook], cell: Cell) -> list[GoodLook]:
-    """The look with the highest sun first: it has the shortest shadows and gives the light. Then the newest first."""
-    grid = max(kept, key=lambda look: sun_over_cell(cell, look.observed_at).elevation_deg)
-    return [grid, *sorted((look for look in kept if look != grid), key=lambda look: look.observed_at, reverse=True)]

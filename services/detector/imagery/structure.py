@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import median
@@ -53,6 +54,27 @@ def on_blocks(luminance: Callable[[slice], Floats], rows: int, gsd_m: float) -> 
     right *= np.float32(0.5)
     down *= np.float32(0.5)
     return Blocks(light, right, down, np.hypot(right, down), side)
+
+
+def continued(blocks: Blocks, valid: Mask) -> Blocks:
+    """Blocks whose light goes on where a picture shows nothing: without edges, as bright as the nearest that it shows.
+
+    Args:
+        blocks: of the picture.
+        valid: (rows, cols), where it has pixels.
+    """
+    known = block_all(valid, blocks.side_px)
+    if known.all() or not known.any():
+        return blocks
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    inner = ndimage.binary_erosion(known, border_value=1)
+    return Blocks(
+        blocks.light[tuple(nearest)],
+        blocks.right * inner,
+        blocks.down * inner,
+        blocks.gradient * inner,
+        blocks.side_px,
+    )
 
 
 def common_structure(now: Blocks, before: Blocks) -> tuple[Floats, Floats]:

@@ -79,7 +79,11 @@ def set_to(
     scene: Annotated[str, typer.Option(help="The scene of a look that was taken in.")] = "",
     by: By = "",
 ) -> None:
-    """Make an earlier version or a look the baseline of the looks that follow. It stays until a person changes it."""
+    """Make an earlier version or a look the baseline of the looks that follow. It stays until a person changes it.
+
+    What a look lacks to become a baseline by itself is said, and the look is taken all the same. A picture with which
+    nothing can be compared is refused.
+    """
     if (version is None) == (not scene):
         raise typer.BadParameter("give either --version or --scene")
     with _opened(site, tile) as baseline:
@@ -87,7 +91,10 @@ def set_to(
         if version is not None:
             event = baseline.go_back(version, decision)
         else:
-            event = baseline.take(_look(site, tile, scene), decision)
+            look = _look(site, tile, scene)
+            event = baseline.take(look, decision)
+            for doubt in baseline.doubts(look):
+                typer.echo(doubt, err=True)
         typer.echo(_in_a_line(event))
 
 

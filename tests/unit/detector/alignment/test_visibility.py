@@ -199,3 +199,15 @@ def test_a_tile_that_fits_its_baseline_in_several_ways_is_counted_without_it_and
     assert ground.baseline is None
     assert ground.registration is None
     assert ground.reasons == ("registration-unreliable", "no-baseline")
+
+
+def test_tracks_that_a_baseline_leaves_out_are_not_taken_for_cloud() -> None:
+    """A composite shows nothing under cars that always stood there. The bed is as bright and smooth as a cloud."""
+    tile = rendered("clear").tile
+    rough = np.random.default_rng(5).normal(0.3, 0.08, (100, 100)).repeat(4, axis=0).repeat(4, axis=1)
+    rough[170:230] = 0.6
+    yard = replace(tile, pixels=np.repeat(rough[None].astype(np.float32), 3, axis=0), valid=np.ones((400, 400), bool))
+    shown = np.ones((400, 400), bool)
+    shown[184:216] = False
+
+    assert visible_ground(yard, replace(yard, pixels=yard.pixels * shown, valid=shown)).seen.all()

@@ -136,6 +136,28 @@ def test_the_file_says_what_the_composite_shows() -> None:
     assert not again.pixels[:, ~again.valid].any()
 
 
+def test_ballast_keeps_its_tone_where_the_grass_beside_it_has_turned() -> None:
+    """Looks of two seasons: brown grass and green, between them the same ballast."""
+    year, looks = yard()
+    first, *others = (without_cars(look) for look in looks)
+    along = on_tracks(first, 4.0)
+    turned = [green_beside(picture) for picture in others]
+
+    composite = merge(loading([first, *turned]), year.site.tracks)
+
+    assert composite is not None
+    shown = along & composite.picture.valid & first.valid
+    apart = (composite.picture.pixels - first.pixels)[:, shown].mean(axis=1)
+    assert np.abs(apart).max() < 0.02
+
+
+def green_beside(picture: Raster) -> Raster:
+    """The picture with less red and blue beside the tracks."""
+    beside = ~on_tracks(picture, 4.0)
+    factors = np.array([0.6, 1.15, 0.6], np.float32)[:, None, None]
+    return replace(picture, pixels=np.where(beside, factors * picture.pixels, picture.pixels))
+
+
 def test_fewer_than_three_looks_that_fit_are_no_composite() -> None:
     year, looks = yard()
     first, second = (without_cars(look) for look in looks[:2])
