@@ -58,13 +58,13 @@ def measure(world: World, scenes: int) -> None:
     """Both parts, one after the other."""
     traffic = Traffic(world, seed=1, pause_s=1)
     traffic.prepare(GSD_M)
-    at_full_load(world, traffic, work(0, SITES))  # everything warms up
     print("\n| start of | ready after, s | processor time, s | of it to import, s |\n| --- | --- | --- | --- |")
     for service in SERVICES:
         ready, used_s, importing = start_s(world, service)
         print(f"| {service} | {ready:.1f} | {used_s:.1f} | {importing:.1f} |", flush=True)
     eventually(world.all_ready, "all services are ready")
 
+    at_full_load(world, traffic, work(0, SITES))  # everything warms up
     todo = work(SITES, scenes)
     before = spent(world)
     seconds = at_full_load(world, traffic, todo)
