@@ -154,7 +154,7 @@ def test_a_redis_that_is_emptied_costs_no_look_its_baseline(
 def test_a_tile_that_kills_what_counts_it_becomes_a_dead_letter_and_the_next_is_counted(
     detector: Detector, kafka_settings: KafkaSettings
 ) -> None:
-    wide = NoiseScene(width=6000, height=6000, bands=1)
+    wide = NoiseScene(width=5400, height=5400)
     pixels = wide.pixels()
     pixels[:, :, 200:] = 90
     poison = tile_event(detector.blobs, wide.geotiff(pixels, compress="deflate", tiled=True), day=0)
