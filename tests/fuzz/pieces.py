@@ -93,7 +93,8 @@ def _page(room: Room, page: bytes) -> str:
     """Whatever one site's search answers, the poll ends, and the next good page is taken."""
     (room.directory / "scene.tif").write_bytes(GOOD)
     (room.directory / "mask.tif").write_bytes(GOOD_MASK)
-    good = item("HERE/scene.tif", "HERE/mask.tif") | {"id": "good"}
+    # The day after: the same pixels at the same time are the same scene, whatever its id.
+    good = item("HERE/scene.tif", "HERE/mask.tif") | {"id": "good", "properties": {"datetime": "2023-10-06T02:11:00Z"}}
     here = f"file://{room.directory}"
     with running(StacApi()) as api, capture_logs() as lines:
         settings = StacSettings.model_validate({"url": api.url})

@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError
 from deploy.tests.rendering import SERVICES, environment, overlay, pod_templates
 from deploy.tests.running.secured import PASSWORD, REDIS_USERS, Secured, make_authority
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, is_ready, running_desk
-from railwatch.demo.episode import LOOKS
+from railwatch.demo.episode import LOOKS, trains
 from railwatch.demo.replay import as_geotiff
 from railwatch.demo.yard import SITE, write_site
 from railwatch.embedded import free_port, running
@@ -41,7 +41,7 @@ def test_a_scene_goes_from_a_stac_api_to_a_webhook_and_state_is_rebuilt(secured:
     with running_desk() as desk, running_api(StacApi()) as api, ExitStack() as stack:
         hook = stack.enter_context(_https(desk.server_port, secured))
         api.url = stack.enter_context(_https(api.server.server_port, secured))
-        api.scene = as_geotiff(look)
+        api.scene = as_geotiff(look, trains()[look.scene])
         given = {
             "RAILWATCH_STAC_URL": api.url,
             "RAILWATCH_STAC_POLL_S": "1",

@@ -221,11 +221,18 @@ def test_policies_let_in_the_front_and_the_monitoring_and_nobody_else(name: str)
     for service in SERVICES:
         template = pod_templates(overlay(name))[f"railwatch-{service}"]
         peers = [
-            peer["namespaceSelector"]["matchLabels"]["railwatch-access"]
+            next(iter(next(iter(peer.values()))["matchLabels"].values()))
             for rule in policies_of(overlay(name), labels_of(template), "ingress")
             for peer in rule["from"]
         ]
-        assert sorted(peers) == (["monitoring"] if service == "detector" else ["front", "monitoring"])
+        assert (
+            sorted(peers)
+            == {
+                "ingest": ["front", "monitoring"],
+                "detector": ["monitoring"],
+                "alerting": ["front", "monitoring", "railwatch-ingest"],
+            }[service]
+        )
 
 
 @every_overlay
