@@ -5,7 +5,7 @@ The form is that of TIFF 6.0 and BigTIFF: https://www.awaresystems.be/imaging/ti
 
 import struct
 from collections.abc import Iterator
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -74,14 +74,16 @@ def largest_block_bytes(source: Path | bytes) -> int:
 
 def _directories(file: BinaryIO, form: _Form) -> Iterator[dict[int, int]]:
     """The first value of each tag, by directory."""
-    if form.big:
-        file.seek(8)
+    end = file.seek(0, SEEK_END)
+    file.seek(8 if form.big else len(TIFF_MAGIC[0]))
     at = _number(file, form, "Q" if form.big else "I")
     seen: set[int] = set()
     while at:
         if at in seen or len(seen) == MAX_DIRECTORIES:
             raise _absurd("too many directories, or they lead in a circle")
         seen.add(at)
+        if at >= end:
+            raise _absurd("an end before its directory")
         file.seek(at)
         entries = _number(file, form, "Q" if form.big else "H")
         if entries > MAX_ENTRIES:

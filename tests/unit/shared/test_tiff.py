@@ -1,5 +1,6 @@
 """A TIFF that would cost GDAL too much time or memory is refused before GDAL sees it."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_metadata_of_an_ordinary_length_are_read() -> None:
 )
 def test_a_structure_that_leads_nowhere_is_refused(data: bytes) -> None:
     assert refusal(data) == "decode-failed"
+
+
+def test_a_directory_beyond_all_files_is_refused(tmp_path: Path) -> None:
+    """An operating system takes such a position for an invalid argument."""
+    path = tmp_path / "scene.tif"
+    path.write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 2**63 + 16))
+
+    with pytest.raises(UnprocessableError) as refused:
+        largest_block_bytes(path)
+
+    assert refused.value.reason == "decode-failed"
 
 
 def test_the_blocks_of_a_mask_count_too() -> None:
