@@ -110,8 +110,13 @@ def test_a_baseline_that_was_sent_and_not_taken_is_none_after_a_rebuild(
     assert Baselines(client).of_look(tile(9)) == first
 
 
+def alive() -> int:
+    """How many counts are in memory."""
+    return sum(isinstance(thing, CountEvent) for thing in gc.get_objects())
+
+
 def test_counts_are_read_and_let_go_and_progress_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    many, most = 4 * rebuild.BATCH, 0
+    many, most, before = 4 * rebuild.BATCH, 0, alive()
     told: list[int] = []
     first = baseline_of(tile(0), 1, "first-good-look")
 
@@ -119,8 +124,7 @@ def test_counts_are_read_and_let_go_and_progress_is_told(settings: Settings, mon
         nonlocal most
         for number in range(1, many + 1):
             if number % 100 == 0:
-                alive = sum(isinstance(thing, CountEvent) for thing in gc.get_objects())
-                most = max(most, alive)
+                most = max(most, alive() - before)
             yield against(tile(number), first)
 
     (done,) = rebuilt_from(monkeypatch, settings, counts(), told=told)
