@@ -38,6 +38,8 @@ E = TypeVar("E", bound=Event)
 
 # While handlers run, the loop waits for them to finish rather than for records.
 BUSY_POLL_MS = 5
+# While partitions move: kafka-python completes a join only within one poll.
+JOIN_POLL_MS = 200
 # How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
 CHECK_S = 5.0
 
@@ -175,8 +177,10 @@ class Worker(Generic[E]):
 
     def _wait_ms(self, next_check: float, *, moving: bool) -> int:
         """How long a poll may wait for records: not long if handlers run or partitions move."""
-        if self._inflight.running or moving:
+        if self._inflight.running:
             return BUSY_POLL_MS
+        if moving:
+            return JOIN_POLL_MS
         now = time.monotonic()
         due = min(next_check, self._inflight.next_start(now), self._timers.next_due())
         return max(0, math.ceil(min(rest_ms(self._kafka), 1000 * (due - now))))
