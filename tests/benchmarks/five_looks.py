@@ -1,11 +1,11 @@
-"""The picture of a composite in docs/method.md: `python -m tests.benchmarks.five_looks docs/images`.
+"""A composite of five looks: `python -m tests.benchmarks.five_looks --out docs/images/method-baselines.webp`.
 
-Five rendered looks at a yard, each with other cars, are counted one after the other and merged. It also prints how a
-sixth look is counted against the first look, the composite, and the true empty ground.
+Five rendered looks at a yard, each with other cars, are counted one after the other and merged. It prints how a sixth
+look is counted against the first look, the composite, and the true empty ground, and draws these if asked to.
 """
 
+import argparse
 import io
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +28,11 @@ SEED = 31
 SIZE_PX = 400
 
 
-def main(folder: Path) -> None:
-    """Prints the counts and draws the three baselines."""
+def main() -> None:
+    """Prints the counts, and draws the three baselines if asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="the picture")
+    out = parser.parse_args().out
     year = yard_year(SEED, looks=6, size_px=SIZE_PX, stay=0.0, stays_all_year=0.0, weather=("clear",))
     *looks, last = year.looks
     baselines = {
@@ -44,7 +47,8 @@ def main(folder: Path) -> None:
         count = count_tile(tile, baseline, year.site.tracks, sun=sun, cell=cell).count
         print(f"{name}: {count.count} ({count.low} to {count.high}) of {year.cars_in(last)}")
     print(f"ground of the track: {coverage(baselines['composite of five looks'], year.site.tracks, cell):.2f}")
-    draw(baselines, folder / "method-baselines.webp")
+    if out:
+        draw(baselines, out)
 
 
 def composite(year: YardYear, looks: list[YearLook]) -> Raster:
@@ -78,4 +82,4 @@ def draw(baselines: dict[str, Raster], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
