@@ -36,13 +36,17 @@ demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the al
 	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: $(READY) ## Run every test against the embedded broker
+test: $(READY) ## Run the tests that need only Python, on the embedded broker and Redis
 	$(BIN)/pytest
 
 .PHONY: test-kafka
 test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
 	tests/kafka/fetch
 	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
+
+.PHONY: test-pages
+test-pages: $(READY) ## Run the tests of alerting's pages in a browser (needs Chromium)
+	$(BIN)/pytest tests/pages
 
 .PHONY: fuzz
 fuzz: $(READY) ## Feed every door with 5000 mutated inputs (INPUTS=..., SEED=... repeats a run, PIECES=... names some)

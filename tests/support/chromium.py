@@ -16,9 +16,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PATIENCE_S = 240.0
 
 
-def chromium() -> str | None:
-    """Where the browser is, if there is one."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+def chromium() -> str:
+    """Where the browser is."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert found, f"The pages are tested in a browser. Install one of {', '.join(NAMES)}."
+    return found
 
 
 class Page:
@@ -110,7 +112,7 @@ class Page:
 
 
 @contextmanager
-def browser_page(browser: str) -> Iterator[Page]:
+def browser_page() -> Iterator[Page]:
     """A tab of a browser of its own, which ends with the block."""
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
@@ -126,7 +128,7 @@ def browser_page(browser: str) -> Iterator[Page]:
             "--remote-debugging-pipe",
         ]
         process = subprocess.Popen(
-            [browser, *options, "about:blank"],
+            [chromium(), *options, "about:blank"],
             stderr=subprocess.DEVNULL,
             close_fds=False,
             preexec_fn=lambda: _as_3_and_4(to_read, from_write),

@@ -19,18 +19,14 @@ from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, small_site
-from tests.support.chromium import Page, browser_page, chromium
+from tests.support.chromium import Page, browser_page
 
-BROWSER = chromium()
 TOKEN = "a-token-of-the-duty-desk"
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    assert BROWSER
-    with browser_page(BROWSER) as opened:
+    with browser_page() as opened:
         yield opened
 
 
