@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from railwatch.cli.count_lines import tracks_on, what_to_count_on
 from railwatch.cli.count_tables import Done, print_tables
 from railwatch.cli.terminal import complain
+from railwatch.cli.times import time_of_day
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.errors import RailwatchError
 from railwatch.shared.sites import TrackLines
@@ -93,7 +94,7 @@ def count(
             metavar="TIME",
             help="When the tile was taken, in UTC, such as 2023-10-05T02:14. It gives the sun's position, and so where "
             "shadows fall. Only with a single tile.",
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M"],
+            parser=time_of_day,
         ),
     ] = None,
 ) -> None:
@@ -105,15 +106,14 @@ def count(
         raise typer.BadParameter("a time belongs to one tile, and there are several", param_hint="--observed-at")
     if masks and len(tiles) > 1:
         raise typer.BadParameter("a mask belongs to one tile, and there are several", param_hint="--mask")
-    taken_at = observed_at.replace(tzinfo=UTC) if observed_at else None
-    if taken_at is not None and lies_ahead(taken_at, datetime.now(UTC)):
+    if observed_at is not None and lies_ahead(observed_at, datetime.now(UTC)):
         raise typer.BadParameter("the time lies in the future", param_hint="--observed-at")
     lines, car_lengths_m = what_to_count_on(tracks, site)
     job = _Job(
         baseline=_read(baseline) if baseline else None,
         lines=lines,
         car_lengths_m=car_lengths_m,
-        observed_at=taken_at,
+        observed_at=observed_at,
         evidence=evidence,
         recall=recall,
         masks=masks or (),

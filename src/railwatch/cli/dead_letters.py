@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain, printable
+from railwatch.cli.times import time_or_day
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
 
@@ -23,15 +24,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"]
 # Characters of an id that are printed. They are enough to name it.
 SHORT = 8
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Letters, by the beginning of their ids.")]
 Reason = Annotated[str, typer.Option(help="Letters with this reason.")]
 SiteId = Annotated[str, typer.Option("--site", help="Letters about this site.")]
-Since = Annotated[datetime | None, typer.Option(metavar="TIME", formats=TIMES, help="Recorded from then on, UTC.")]
-Until = Annotated[datetime | None, typer.Option(metavar="TIME", formats=TIMES, help="Recorded before then, UTC.")]
+Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=time_or_day, help="Recorded from then on, UTC.")]
+Until = Annotated[datetime | None, typer.Option(metavar="TIME", parser=time_or_day, help="Recorded before then, UTC.")]
 By = Annotated[str, typer.Option(help="Who decides: goes on record. The user who runs the command, if not given.")]
 
 
@@ -173,7 +173,6 @@ def _chosen(
     """
     from railwatch.shared.bus.letters import matches, read_letters
 
-    utc = [time.replace(tzinfo=UTC) if time else None for time in (since, until)]
     letters = read_letters(load(_Settings).kafka)
     for beginning in ids or ():
         found = [letter for letter in letters if letter.id.startswith(beginning)]
@@ -184,7 +183,7 @@ def _chosen(
         for letter in letters
         if (settled or letter.settled is None)
         and (not ids or letter.id.startswith(tuple(ids)))
-        and matches(letter, reason, site, *utc)
+        and matches(letter, reason, site, since, until)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain
+from railwatch.cli.times import time_or_day
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from railwatch.shared.counts import TileCount
     from railwatch.shared.events import CountEvent, TileEvent
     from railwatch.shared.sites import Site
-
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ def recount(
     site: Annotated[str, typer.Option(help="The site.")],
     since: Annotated[
         datetime | None,
-        typer.Option("--from", metavar="TIME", formats=TIMES, help="Looks that were taken from then on, UTC."),
+        typer.Option("--from", metavar="TIME", parser=time_or_day, help="Looks that were taken from then on, UTC."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", metavar="TIME", formats=TIMES, help="Looks taken before then, UTC.")
+        datetime | None, typer.Option("--to", metavar="TIME", parser=time_or_day, help="Looks taken before then, UTC.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count here, print what would change, and publish nothing.")
@@ -66,8 +65,7 @@ def recount(
     from railwatch.shared.settings import load
 
     settings = load(Settings)
-    utc = [time.replace(tzinfo=UTC) if time else None for time in (since, until)]
-    tiles = tiles_of(settings, site, *utc)
+    tiles = tiles_of(settings, site, since, until)
     if not tiles:
         raise ConfigurationError(f"There is no look at {site} in this time.")
     if dry_run:

@@ -1,6 +1,6 @@
 """`railwatch site`: make, check, list, show and retire sites."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain, printable
+from railwatch.cli.times import day
 
 app = typer.Typer(
     name="site",
@@ -149,7 +150,7 @@ def show(site: SiteId, sites: Sites = SITES) -> None:
 def retire(
     site: SiteId,
     on: Annotated[
-        datetime | None, typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help="Since when. Today, if not given.")
+        date | None, typer.Option(metavar="DATE", parser=day, help="Since when. Today, if not given.")
     ] = None,
     sites: Sites = SITES,
 ) -> None:
@@ -157,7 +158,7 @@ def retire(
     from railwatch.siting.files import find_site
     from railwatch.siting.files import retire as retire_in
 
-    read = retire_in(find_site(sites, site), (on or datetime.now(UTC)).date())
+    read = retire_in(find_site(sites, site), on or datetime.now(UTC).date())
     typer.echo(f"{read.site.id} is retired since {read.retired:%Y-%m-%d}. Services leave it out when they start again.")
 
 

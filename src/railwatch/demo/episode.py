@@ -42,8 +42,9 @@ class PlannedLook:
         return f"tumangang-{self.at:%Y%m%d}"
 
 
-def _look(day: str, time: str, cars: int, sky: Sky = "clear") -> PlannedLook:
-    return PlannedLook(datetime.fromisoformat(f"2023-{day}T{time}:00+00:00"), cars, sky)
+def planned_look(day: str, time: str, cars: int, sky: Sky = "clear") -> PlannedLook:
+    """An observation on a day, such as 2023-10-05, at a time, such as 02:19, in UTC."""
+    return PlannedLook(datetime.fromisoformat(f"{day}T{time}:00+00:00"), cars, sky)
 
 
 # The empty yard that the operator picked.
@@ -52,39 +53,39 @@ BASELINE = PlannedLook(datetime(2023, 3, 2, 2, 20, tzinfo=UTC), 0, role="baselin
 # The observations, oldest first. Until mid September the counts stay below 20, as in the five years before. The first
 # cars of the rise arrive on 18 September.
 LOOKS = (
-    _look("03-07", "02:24", 6),
-    _look("03-12", "01:58", 5),
-    _look("03-19", "02:41", 4),
-    _look("03-27", "03:12", 7, "hazy"),
-    _look("04-03", "02:07", 7),
-    _look("04-09", "02:33", 9),
-    _look("04-18", "01:49", 7, "overcast"),
-    _look("04-25", "02:15", 5),
-    _look("05-03", "03:05", 8, "hazy"),
-    _look("05-08", "02:29", 10),
-    _look("05-17", "01:55", 8),
-    _look("05-26", "02:44", 3),
-    _look("06-01", "02:18", 7, "broken"),
-    _look("06-08", "03:21", 8),
-    _look("06-19", "02:02", 7, "hazy"),
-    _look("06-28", "02:37", 5),
-    _look("07-06", "02:11", 8, "overcast"),
-    _look("07-11", "03:02", 11),
-    _look("07-20", "01:52", 8, "hazy"),
-    _look("07-29", "02:26", 6),
-    _look("08-05", "02:48", 4),
-    _look("08-12", "02:09", 7, "broken"),
-    _look("08-21", "03:17", 8),
-    _look("08-27", "02:31", 13),
-    _look("09-02", "01:57", 7),
-    _look("09-08", "02:22", 7, "hazy"),
-    _look("09-14", "02:39", 6),
-    _look("09-17", "03:08", 7),
-    _look("09-19", "02:13", 17),
-    _look("09-22", "02:27", 25),
-    _look("09-27", "01:54", 42, "hazy"),
-    _look("10-01", "02:35", 56),
-    _look("10-05", "02:19", 70),
+    planned_look("2023-03-07", "02:24", 6),
+    planned_look("2023-03-12", "01:58", 5),
+    planned_look("2023-03-19", "02:41", 4),
+    planned_look("2023-03-27", "03:12", 7, "hazy"),
+    planned_look("2023-04-03", "02:07", 7),
+    planned_look("2023-04-09", "02:33", 9),
+    planned_look("2023-04-18", "01:49", 7, "overcast"),
+    planned_look("2023-04-25", "02:15", 5),
+    planned_look("2023-05-03", "03:05", 8, "hazy"),
+    planned_look("2023-05-08", "02:29", 10),
+    planned_look("2023-05-17", "01:55", 8),
+    planned_look("2023-05-26", "02:44", 3),
+    planned_look("2023-06-01", "02:18", 7, "broken"),
+    planned_look("2023-06-08", "03:21", 8),
+    planned_look("2023-06-19", "02:02", 7, "hazy"),
+    planned_look("2023-06-28", "02:37", 5),
+    planned_look("2023-07-06", "02:11", 8, "overcast"),
+    planned_look("2023-07-11", "03:02", 11),
+    planned_look("2023-07-20", "01:52", 8, "hazy"),
+    planned_look("2023-07-29", "02:26", 6),
+    planned_look("2023-08-05", "02:48", 4),
+    planned_look("2023-08-12", "02:09", 7, "broken"),
+    planned_look("2023-08-21", "03:17", 8),
+    planned_look("2023-08-27", "02:31", 13),
+    planned_look("2023-09-02", "01:57", 7),
+    planned_look("2023-09-08", "02:22", 7, "hazy"),
+    planned_look("2023-09-14", "02:39", 6),
+    planned_look("2023-09-17", "03:08", 7),
+    planned_look("2023-09-19", "02:13", 17),
+    planned_look("2023-09-22", "02:27", 25),
+    planned_look("2023-09-27", "01:54", 42, "hazy"),
+    planned_look("2023-10-01", "02:35", 56),
+    planned_look("2023-10-05", "02:19", 70),
 )
 
 # The day when the rise begins.

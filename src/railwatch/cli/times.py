@@ -1,0 +1,44 @@
+"""Days and times as options of the command."""
+
+from datetime import UTC, date, datetime
+
+import typer
+
+
+def day(text: str) -> date:
+    """A day, in any form of ISO 8601.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day such as 2023-10-05.") from None
+
+
+def time_or_day(text: str) -> datetime:
+    """A time in UTC, in any form of ISO 8601. Without a zone it is UTC; a day alone is its beginning.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is no time such as 2023-10-05T02:19Z or 2023-10-05.") from None
+
+
+def time_of_day(text: str) -> datetime:
+    """As `time_or_day`, but a day alone is not enough.
+
+    Raises:
+        typer.BadParameter: it is no time, or a day alone.
+    """
+    time = time_or_day(text)
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return time
+    raise typer.BadParameter(f"{text!r} is a day; the time of day is needed, such as 2023-10-05T02:19Z.")
