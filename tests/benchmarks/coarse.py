@@ -1,4 +1,4 @@
-"""`make bench-accuracy`, its third part: metres of track under trains on pairs with pixels of 2, 3 and 4 m.
+"""`make bench-accuracy`, its fourth part: metres of track under trains on pairs with pixels of 2, 3 and 4 m.
 
 Rendered scenes are of seeds that nothing was fitted to, those of the held-out renderer of one that the evidence never
 learned from. Real yards are given as folders, as for `real_yards`. They are made coarse by the mean over each pixel.

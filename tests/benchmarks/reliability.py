@@ -1,4 +1,4 @@
-"""How often cars that are given a probability are there: a reliability diagram, by kind of data.
+"""`make bench-accuracy`, its third part: how often cars of a given probability are there, by kind of data.
 
 `python -m tests.benchmarks.reliability FOLDERS --out reliability.webp` counts scenes of both renderers,
 from seeds that nothing else uses, and real yards as `real_yards` reads them, as pairs and as single pictures.
