@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.events import Slug
 from railwatch.shared.metrics import MetricsOf
-from railwatch.shared.text import plain
+from railwatch.shared.text import plain, said
 
 # Largest file of tokens, in bytes: some thousand tokens.
 MAX_FILE_BYTES = 1024**2
@@ -143,7 +143,7 @@ def read_entries(file: Path) -> tuple[Entry, ...]:
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
-        faults = (f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}" for fault in error.errors())
+        faults = (f"`{'.'.join(map(str, fault['loc']))}`: {said(fault['msg'])}" for fault in error.errors())
         raise ConfigurationError(plain(f"{file} is no list of tokens: {'; '.join(faults)}.", 1000)) from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigurationError(f"{file} is not YAML; it must be a list of tokens.") from None

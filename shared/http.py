@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from railwatch.shared.errors import MAX_DETAIL, TransientError
 from railwatch.shared.headers import WithHeaders
-from railwatch.shared.text import plain
+from railwatch.shared.text import plain, said
 
 log = structlog.get_logger()
 
@@ -106,7 +106,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        faults = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in error.errors())
+        faults = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {said(fault['msg'])}" for fault in error.errors())
         return problem(422, "Unprocessable Content", "; ".join(faults))
 
     @app.exception_handler(TransientError)

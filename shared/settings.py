@@ -31,6 +31,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.text import said
 
 PREFIX = "RAILWATCH_"
 
@@ -243,7 +244,7 @@ def _variable(*loc: object) -> str:
 def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[str]:
     loc, kind, message = fault["loc"], fault["type"], fault["msg"]  # type: ignore[index]
     if not loc:
-        yield message.removeprefix("Value error, ") + "."
+        yield said(message) + "."
         return
     group = _groups(settings_type)[loc[0]]
     if kind == "missing":
@@ -256,12 +257,12 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
         yield re.sub(
             r"\b[A-Z][A-Z0-9_]*\b",
             lambda word: _variable(loc[0], word[0]) if word[0].lower() in group.model_fields else word[0],
-            message.removeprefix("Value error, ") + ".",
+            said(message) + ".",
         )
     elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
         yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
     else:
-        message = message.removeprefix("Value error, ")
+        message = said(message)
         if kind == "too_short" and isinstance(fault["input"], str):  # type: ignore[index]
             message = message.replace("items after validation", "characters")
         yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."

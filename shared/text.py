@@ -16,3 +16,8 @@ def plain(text: str, limit: int) -> str:
         each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}" for each in encodable
     )
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def said(message: str) -> str:
+    """What is wrong by the message of a fault of pydantic, without the words that it puts before a check of ours."""
+    return message.removeprefix("Value error, ")

@@ -16,6 +16,7 @@ from railwatch.shared.bus.lineage import TRACEPARENT, Lineage
 from railwatch.shared.bus.unreadable import Unreadable
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import EVENT_TYPES, Event
+from railwatch.shared.text import said
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -108,7 +109,7 @@ def decode(headers: Headers, value: bytes | None) -> Event:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the top"
         raise UnprocessableError(
-            "invalid-body", f"The body is not a valid {model.TYPE}. At {where}: {fault['msg']}."
+            "invalid-body", f"The body is not a valid {model.TYPE}. At {where}: {said(fault['msg'])}."
         ) from None
     if event.id != attributes["ce_id"]:
         raise UnprocessableError(

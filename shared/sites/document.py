@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.text import plain
+from railwatch.shared.text import plain, said
 
 # Longest file. A ConfigMap holds 1 MiB, and ten thousand tracks have some 5 MiB.
 MAX_BYTES = 32 * 1024**2
@@ -76,8 +76,7 @@ class Document:
             return model.model_validate(self.data)
         except ValidationError as error:
             faults = (
-                self.fault(item["loc"], subject(self.data, item["loc"]) + item["msg"].removeprefix("Value error, "))
-                for item in error.errors()
+                self.fault(item["loc"], subject(self.data, item["loc"]) + said(item["msg"])) for item in error.errors()
             )
             raise ConfigurationError("\n".join(faults)) from None
 

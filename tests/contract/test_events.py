@@ -12,7 +12,7 @@ import pytest
 from railwatch.shared.bus import Lineage, decode, encode
 from railwatch.shared.bus.codec import origin_of
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import EVENT_TYPES, Event, TileEvent
+from railwatch.shared.events import EVENT_TYPES, CountEvent, Event, TileEvent
 from railwatch.shared.schemas import example_path, json_schema, schema_path
 from tests.support.bus import tile
 from tests.support.compatibility import breaking_changes
@@ -168,6 +168,17 @@ def test_what_is_not_ours_is_refused_by_name(changes: dict[str, str | None], val
 
     assert error.value.reason == reason
     assert "\n" not in error.value.detail
+
+
+def test_a_count_that_contradicts_itself_is_refused_in_our_own_words() -> None:
+    message = encode(example(CountEvent.TYPE))
+    body = json.loads(message.value)
+    body["result"] |= {"low": 90.0, "count": 70.0, "high": 80.0}
+
+    with pytest.raises(UnprocessableError) as error:
+        decode(message.headers, json.dumps(body).encode())
+
+    assert error.value.detail.endswith("At result: `low` <= `count` <= `high` must hold.")
 
 
 def test_one_instant_has_one_id() -> None:

@@ -18,7 +18,7 @@ from railwatch.services.ingest.scenes.times import middle, moment
 from railwatch.shared.counts import Frozen, Sun
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
-from railwatch.shared.text import plain
+from railwatch.shared.text import plain, said
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -221,7 +221,7 @@ def _checked(model: type[ModelT], data: object, reason: str) -> ModelT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = "; ".join(_sentence(fault["loc"], fault["msg"]) for fault in error.errors())
+        faults = "; ".join(_sentence(fault["loc"], said(fault["msg"])) for fault in error.errors())
         raise UnprocessableError(reason, f"The metadata is wrong: {faults}.") from None
 
 

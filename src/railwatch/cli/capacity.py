@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-
 
 def capacity(
     sites: Annotated[int, typer.Option(min=1, help="Sites that are watched.")],
@@ -21,6 +19,7 @@ def capacity(
     """Calculate pods, partitions, bytes and memory for a load, and say what breaks first and what to do then."""
     from pydantic import ValidationError
     from rich.console import Console
+    from rich.filesize import decimal
     from rich.table import Table
 
     from railwatch.capacity import Costs, Plan, installations
@@ -42,9 +41,9 @@ def capacity(
         ("detector pods at the peak", f"{plan.detector_pods:,}"),
         ("alerting, mean", f"{plan.alerting_cores:,.2f} cores"),
         ("partitions of each topic", f"{plan.partitions:,}"),
-        (f"Kafka a year, {measured.copies} copies", _bytes(plan.kafka_bytes_a_year)),
-        ("object store a day", _bytes(plan.blob_bytes_a_day)),
-        ("Redis", _bytes(plan.redis_bytes)),
+        (f"Kafka a year, {measured.copies} copies", decimal(int(plan.kafka_bytes_a_year))),
+        ("object store a day", decimal(int(plan.blob_bytes_a_day))),
+        ("Redis", decimal(int(plan.redis_bytes))),
         ("installations", f"{installations(sites, looks_per_day, tiles_per_look, measured):,}"),
     ):
         needs.add_row(name, value)
@@ -53,10 +52,3 @@ def capacity(
         limits.add_row(limit.name, f"{limit.share:,.1%}", limit.remedy)
     console = Console()
     console.print(needs, limits)
-
-
-def _bytes(number: float) -> str:
-    step = 0
-    while number >= 1000 and step < len(UNITS) - 1:
-        number, step = number / 1000, step + 1
-    return f"{number:.3g} {UNITS[step]}"

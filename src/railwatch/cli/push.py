@@ -157,7 +157,8 @@ def _answer(client: httpx.Client, method: str, path: str, **content: Any) -> htt
     try:
         return client.request(method, path, **content)
     except httpx.TransportError as error:
-        raise RailwatchError(f"Ingest cannot be reached at {client.base_url}: {error}.") from error
+        reason = str(error).removesuffix(".")
+        raise RailwatchError(f"Ingest cannot be reached at {client.base_url}: {reason}.") from error
 
 
 def _metadata(path: Path, observed_at: str, baseline: bool) -> dict[str, Any]:

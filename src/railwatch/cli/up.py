@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from railwatch.cli.site import SITES, Sites
+
 
 def up(
-    sites: Annotated[
-        Path,
-        typer.Option(envvar="RAILWATCH_SITES_DIR", show_envvar=True, help="The folder of the sites' files."),
-    ] = Path("sites"),
+    sites: Sites = SITES,
     data: Annotated[Path, typer.Option(help="The folder of all data. It is kept.")] = Path("railwatch-data"),
     port: Annotated[
         int, typer.Option(min=1024, max=65533, help="Loopback port of ingest. The next two are taken, too.")

@@ -16,10 +16,9 @@ from railwatch.shared.geography import shape_from_lon_lat, shape_to_lon_lat, utm
 from railwatch.shared.sites import SiteRead, Track, read_site
 from railwatch.shared.sites.document import read_yaml
 from railwatch.shared.sites.load import site_files
+from railwatch.siting.layout import DECIMALS
 
 ATTRIBUTION = "OpenStreetMap contributors, Open Database License 1.0"
-# About 1 cm, in degrees.
-DECIMALS = 7
 
 
 def id_of(name: str) -> str:
