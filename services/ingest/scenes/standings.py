@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal
 
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.receipts import Receipt
@@ -12,17 +11,15 @@ from railwatch.shared.events import derived_id
 
 
 class Standing(Frozen):
-    """What became of a scene at ingest.
+    """What became of a scene at ingest: it was taken, or refused.
 
     Attributes:
-        state: taken, or refused.
         recorded_at: when.
         receipt: what was published; null if it was refused.
         reason: why it was refused, a stable word; null if it was taken.
         detail: the same as a sentence.
     """
 
-    state: Literal["taken", "refused"]
     recorded_at: UtcDatetime
     receipt: Receipt | None = None
     reason: str | None = None
@@ -50,15 +47,15 @@ class Standings:
         Raises:
             TransientError: Redis is away.
         """
-        standing = Standing(state="taken", recorded_at=now, receipt=receipt)
+        standing = Standing(recorded_at=now, receipt=receipt)
         self._claims.put(_note(receipt.scene), standing.model_dump_json())
 
     def refused(self, subject: str, error: UnprocessableError, now: datetime) -> None:
         """Keeps that a scene was refused, unless one of this name was taken before. The dead letter is what counts."""
         with suppress(TransientError):
             before = self.of(subject)
-            if before is None or before.state == "refused":
-                standing = Standing(state="refused", recorded_at=now, reason=error.reason, detail=error.detail)
+            if before is None or before.receipt is None:
+                standing = Standing(recorded_at=now, reason=error.reason, detail=error.detail)
                 self._claims.put(_note(subject), standing.model_dump_json())
 
 
