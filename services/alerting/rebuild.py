@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
+import redis
+
 from railwatch.services.alerting.gathered import GatheredScene, gather
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
@@ -74,13 +76,13 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     if not lease.take():
         raise TransientError("Another process rebuilds the state.")
     try:
-        yield from _rebuild(settings, Store(client), lease)
+        yield from _rebuild(settings, client, lease)
     finally:
         lease.release()
 
 
-def _rebuild(settings: Settings, store: Store, lease: Lease) -> Iterator[Rebuilt]:
-    client, still_ours = connect(settings.redis), _renewing(lease)
+def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[Rebuilt]:
+    store, still_ours = Store(client), _renewing(lease)
     sites = known_sites(settings.sites.dir).sites
     handled = positions_of(settings.kafka, GROUP, CountEvent)
     told = read_told(settings, client, still_ours)
