@@ -31,12 +31,7 @@ def has_worked(kafka: KafkaSettings, group: str, consumes: type[Event]) -> bool:
     Raises:
         DependencyAwayError: Kafka does not answer.
     """
-    topic = kafka.prefix + consumes.TOPIC
-    with _consumer_of(kafka, group) as consumer:
-        return any(
-            consumer.committed(TopicPartition(topic, partition), timeout_ms=ANSWER_WITHIN_MS)
-            for partition in consumer.partitions_for_topic(topic) or ()
-        )
+    return any(position.done_to for position in positions_of(kafka, group, consumes).values())
 
 
 def positions_of(kafka: KafkaSettings, group: str, consumes: type[Event]) -> dict[int, Position]:
@@ -45,12 +40,12 @@ def positions_of(kafka: KafkaSettings, group: str, consumes: type[Event]) -> dic
     Raises:
         DependencyAwayError: Kafka does not answer.
     """
-    topic, found = kafka.prefix + consumes.TOPIC, {}
+    found = {}
     with _consumer_of(kafka, group) as consumer:
-        for number in consumer.partitions_for_topic(topic) or ():
-            held = consumer.committed(TopicPartition(topic, number), metadata=True, timeout_ms=ANSWER_WITHIN_MS)
+        for partition in _partitions(consumer, kafka, consumes):
+            held = consumer.committed(partition, metadata=True, timeout_ms=ANSWER_WITHIN_MS)
             if held is not None:
-                found[number] = position_of(held.offset, held.metadata)
+                found[partition.partition] = position_of(held.offset, held.metadata)
     return found
 
 
@@ -60,10 +55,9 @@ def ends_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
     Raises:
         DependencyAwayError: Kafka does not answer.
     """
-    topic = kafka.prefix + consumes.TOPIC
     with _consumer_of(kafka, None) as consumer:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-        return {partition.partition: end for partition, end in consumer.end_offsets(partitions).items()}
+        ends = consumer.end_offsets(_partitions(consumer, kafka, consumes))
+        return {partition.partition: end for partition, end in ends.items()}
 
 
 def committed_position(consumer: KafkaConsumer, partition: TopicPartition, first: int) -> Position | None:
@@ -93,9 +87,8 @@ def begin_group(kafka: KafkaSettings, group: str, consumes: type[Event], since: 
     Raises:
         DependencyAwayError: Kafka does not answer, or another member begins at the same time.
     """
-    topic = kafka.prefix + consumes.TOPIC
     with _consumer_of(kafka, group) as consumer:
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        partitions = _partitions(consumer, kafka, consumes)
         if not partitions or any(
             consumer.committed(one, timeout_ms=ANSWER_WITHIN_MS) is not None for one in partitions
         ):
@@ -116,6 +109,11 @@ def _consumer_of(kafka: KafkaSettings, group: str | None) -> Iterator[KafkaConsu
             consumer.close(autocommit=False)
     except (KafkaError, OSError) as error:
         raise DependencyAwayError(f"Kafka does not answer: {type(error).__name__}.") from error
+
+
+def _partitions(consumer: KafkaConsumer, kafka: KafkaSettings, consumes: type[Event]) -> list[TopicPartition]:
+    topic = kafka.prefix + consumes.TOPIC
+    return [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
 
 
 def _ends(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
