@@ -48,14 +48,15 @@ class _Lane(Generic[R]):
     assignment: int
     unfinished: dict[int, R] = field(default_factory=dict)
     last_added: int = -1
-    done_to: int | None = None
+    done_to: int = 0
     awaited: tuple[int, ...] = ()  # unfinished when the partition was taken over, and not fetched yet
     to_commit: bool = False
 
-    def position(self, done_to: int) -> Position:
+    @property
+    def position(self) -> Position:
         waiting = (*self.unfinished, *self.awaited)
-        unfinished = tuple(sorted(offset for offset in waiting if offset < done_to))
-        return Position(unfinished[0] if unfinished else done_to, done_to, unfinished)
+        unfinished = tuple(sorted(offset for offset in waiting if offset < self.done_to))
+        return Position(unfinished[0] if unfinished else self.done_to, self.done_to, unfinished)
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Inflight(Generic[P, R]):
                 self._begin(partition)
             lane = self._lanes[partition]
             lane.last_added = offset
-            done = offset < (lane.done_to or 0) and offset not in lane.awaited
+            done = offset < lane.done_to and offset not in lane.awaited
             if lane.awaited:
                 lane.awaited = tuple(other for other in lane.awaited if other > offset)
             if not done:
@@ -149,7 +150,7 @@ class Inflight(Generic[P, R]):
         if lane is None:
             return
         del lane.unfinished[task.offset]
-        lane.done_to, lane.to_commit = max(lane.done_to or 0, task.offset + 1), True
+        lane.done_to, lane.to_commit = max(lane.done_to, task.offset + 1), True
         strand = self._strands[name]
         strand.queue.popleft()
         strand.failures, strand.waits, strand.not_before = 0, 0, 0.0
@@ -166,17 +167,13 @@ class Inflight(Generic[P, R]):
 
     def to_commit(self) -> dict[P, Position]:
         """How far each partition is handled that has moved since the last commit."""
-        return {
-            partition: lane.position(lane.done_to)
-            for partition, lane in self._lanes.items()
-            if lane.to_commit and lane.done_to is not None
-        }
+        return {partition: lane.position for partition, lane in self._lanes.items() if lane.to_commit}
 
     def committed(self, positions: dict[P, Position]) -> None:
         """Note that these positions, which came from `to_commit`, are stored."""
         for partition, position in positions.items():
             lane = self._lanes.get(partition)
-            if lane is not None and lane.done_to is not None and lane.position(lane.done_to) == position:
+            if lane is not None and lane.position == position:
                 lane.to_commit = False
 
     def waiting(self, partition: P) -> int:
