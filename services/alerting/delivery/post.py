@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.settings import TRUSTED
 
 # No more of an answer is read. Beyond its status, an answer is of no use.
 MAX_ANSWER_BYTES = 65_536
@@ -81,7 +82,7 @@ class Poster:
 
     def _current_client(self) -> httpx.AsyncClient:
         """The client. It is made anew, which takes 50 ms of processor, only when other authorities are trusted."""
-        file = Path(os.environ.get("SSL_CERT_FILE", ""))
+        file = Path(os.environ.get(TRUSTED, ""))
         trusted = file, file.stat().st_mtime_ns if file.is_file() else None
         if self._client is None or trusted != self._trusted:
             # The client before is left to the requests that still use it.
