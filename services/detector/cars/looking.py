@@ -49,7 +49,7 @@ class Weighed:
     disagreement: Floats
     kinds: Floats | None = None
 
-    def and_half(self, other: "Weighed") -> "Weighed":
+    def mean_with(self, other: "Weighed") -> "Weighed":
         """The mean of this evidence and other; what the networks disagree on in either is in doubt."""
         return Weighed(
             0.5 * (self.logits + other.logits), np.maximum(self.disagreement, other.disagreement), self.kinds

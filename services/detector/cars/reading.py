@@ -132,7 +132,7 @@ class Reader:
         for cars.
         """
         alone = replace(self, ground=replace(self.ground, baseline=None)).read(reading.placing)
-        both = reading.weighed.and_half(alone.weighed)
+        both = reading.weighed.mean_with(alone.weighed)
         decoded = (
             replace(ours, posterior=replace(ours.posterior, apart=other.posterior.mean - ours.posterior.mean))
             for ours, other in zip(self._decoded(reading, both), alone.decoded, strict=True)
