@@ -17,23 +17,29 @@ from railwatch.services.detector.recall.check import check_recall, is_sampled
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import project
-from railwatch.services.detector.work import Answer, Fetch, KeptGround, Look, Reference
+from railwatch.services.detector.work import Answer, Fetch, KeptGround, Look
 from railwatch.shared.counts import BlobRef, RecallCheck
 from railwatch.shared.errors import TileRejectedError, UnprocessableError
 
 
 @dataclass(frozen=True)
 class Answering:
-    """Does what is asked with the blobs that `fetch` gives. See `Calculator`."""
+    """Does what is asked, in this process. See `Calculator`.
+
+    Attributes:
+        fetch: gives the bytes of a blob.
+        max_pixels: rows times columns that a picture may have.
+    """
 
     fetch: Fetch
+    max_pixels: int
 
     def count(self, look: Look) -> Answer:
         """Counts a look, draws, and checks the recall."""
         stages = Stages()
-        tile = self._read(look.image, look.max_pixels, stages)
+        tile = self._read(look.image, stages)
         image = look.baseline.image if look.baseline else None
-        baseline = partial(self._read, image, look.max_pixels, stages) if image else None
+        baseline = partial(self._read, image, stages) if image else None
         sun = look.sun or sun_over(tile, look.observed_at)
         counted = count_tile(tile, baseline, look.tracks, sun=sun, cell=look.cell, car_lengths_m=look.car_lengths_m)
         caption = Caption(look.place, look.observed_at, look.baseline.observed_at if look.baseline else None)
@@ -43,11 +49,10 @@ class Answering:
         recall = _recall(look, tile, baseline, counted, stages)
         return Answer(counted.count, sun, recall, pictures, MEDIA_TYPE, stages.ms)
 
-    def check(self, reference: Reference) -> None:
+    def check(self, image: BlobRef) -> None:
         """Checks a picture that is to become a baseline."""
-        picture = self._read(reference.image, reference.max_pixels, Stages())
         try:
-            check_quality(picture, MAX_MEASURED_GSD_M)
+            check_quality(self.read(image), MAX_MEASURED_GSD_M)
         except TileRejectedError as error:
             raise UnprocessableError(
                 "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
@@ -55,16 +60,20 @@ class Answering:
 
     def renew(self, ground: KeptGround) -> Renewal | None:
         """Makes and measures a composite."""
+        return renew(ground.current, ground.kept, self.read, ground.tracks, ground.cell)
 
-        def fetch(image: BlobRef) -> Raster:
-            return self._read(image, ground.max_pixels, Stages())
+    def read(self, image: BlobRef) -> Raster:
+        """A picture, without the margins of its file.
 
-        return renew(ground.current, ground.kept, fetch, ground.tracks, ground.cell)
+        Raises:
+            UnprocessableError: it cannot be read, with the reason.
+        """
+        return self._read(image, Stages())
 
-    def _read(self, image: BlobRef, max_pixels: int, stages: Stages) -> Raster:
+    def _read(self, image: BlobRef, stages: Stages) -> Raster:
         data = self.fetch(image)
         with stages.timed("decode"):
-            return trimmed(read_raster(data, max_pixels))
+            return trimmed(read_raster(data, self.max_pixels))
 
 
 def _recall(

@@ -8,7 +8,6 @@ from railwatch.services.detector.baselines import baseline_of
 from railwatch.services.detector.composites.looks import LEAST_COVERAGE, LEAST_SUN_DEG, sun_over_cell
 from railwatch.services.detector.composites.measure import coverage
 from railwatch.services.detector.renewal import Decision, Renewals
-from railwatch.services.detector.work import Reference
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineChange, BaselineEvent, TileEvent
@@ -17,21 +16,24 @@ from railwatch.shared.sites import Cell, Site
 
 @dataclass(frozen=True)
 class Baseline:
-    """The baseline of one cell, and how it is changed."""
+    """The baseline of one cell, and how it is changed.
+
+    Attributes:
+        renewals: of the baselines.
+        site: its site.
+        cell: its cell.
+        answering: reads and calculates in this process: a person waits for it.
+    """
 
     renewals: Renewals
     site: Site
     cell: Cell
+    answering: Answering
 
     @property
     def version(self) -> int:
         """The current version; 0 if there was never a baseline."""
         return max(self.renewals.baselines.versions(self.site.id, self.cell.id), default=0)
-
-    @property
-    def _calculator(self) -> Answering:
-        """Calculates in this process: a person waits for it."""
-        return Answering(self.renewals.blobs.get)
 
     def of_version(self, version: int | None = None) -> BaselineRef:
         """A baseline by its version, or the current one.
@@ -63,12 +65,12 @@ class Baseline:
             UnprocessableError: `unusable-baseline`, or `changed-meanwhile`.
             TransientError: the object store or Redis is away.
         """
-        self._calculator.check(Reference(look.image, self.renewals.max_pixels))
+        self.answering.check(look.image)
         return self._changed(BaselineChange.SET, baseline_of(look, self.version + 1, "operator"), decision)
 
     def doubts(self, look: TileEvent) -> tuple[str, ...]:
         """What a look lacks to become a baseline by itself, each a sentence. A person may know better."""
-        shown = coverage(self.renewals.fetch(look.image), self.site.tracks, self.cell)
+        shown = coverage(self.answering.read(look.image), self.site.tracks, self.cell)
         sun = sun_over_cell(self.cell, look.observed_at).elevation_deg
         doubts = []
         if shown < LEAST_COVERAGE:
@@ -83,7 +85,7 @@ class Baseline:
         Raises:
             UnprocessableError: `no-composite`: there is no baseline, or too few looks fit each other.
         """
-        event = self.renewals.renew(self.site, self.cell, self._calculator, decision)
+        event = self.renewals.renew(self.site, self.cell, self.answering, decision)
         if event is None or event.change is BaselineChange.KEPT:
             kept = len(self.renewals.kept.of(self.site.id, self.cell.id))
             problem = f"There is no baseline, or too few of {kept} good looks fit each other; the baseline stays."

@@ -13,7 +13,7 @@ from railwatch.services.detector.baselines import Baselines, Origin
 from railwatch.services.detector.composites.looks import good_look, is_good, sun_over_cell
 from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.renewal import Renewals
-from railwatch.services.detector.work import Answer, Calculator, Look, Reference
+from railwatch.services.detector.work import Answer, Calculator, Look
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import BaselineRef, Quality, TileCount
@@ -40,7 +40,6 @@ class TileHandler:
         baselines: what looks are counted against.
         unregistered: which looks did not match their baseline.
         renewals: keeps good looks, and renews baselines from them when that is due.
-        max_pixels: rows times columns that a tile may have.
         recall_share: share of looks that are counted again with known cars painted in.
     """
 
@@ -51,7 +50,6 @@ class TileHandler:
     baselines: Baselines
     unregistered: UnregisteredLooks
     renewals: Renewals
-    max_pixels: int
     recall_share: float = 0.0
 
     def handle(self, event: TileEvent) -> Sequence[CountEvent | BaselineEvent]:
@@ -124,7 +122,6 @@ class TileHandler:
             car_lengths_m=site.car_lengths_m,
             cell=cell,
             place=f"{site.name}, {event.tile}" if len(site.cells()) > 1 else site.name,
-            max_pixels=self.max_pixels,
             recall_share=self.recall_share,
         )
         with self.attempts.at(event.id):
@@ -132,7 +129,7 @@ class TileHandler:
 
     def _take_baseline(self, event: TileEvent) -> None:
         with self.attempts.at(event.id):
-            self.calculator.check(Reference(event.image, self.max_pixels))
+            self.calculator.check(event.image)
         baseline = self._adopt(event, "operator", f"ingest ({event.source})", "sent as a baseline")
         self.renewals.outdated.note(event.site, event.tile, outdated=False)
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)

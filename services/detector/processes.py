@@ -18,8 +18,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from railwatch.services.detector.composites.looks import Renewal
-from railwatch.services.detector.work import Answer, Calculator, DiedError, KeptGround, Look, Question, Reference
+from railwatch.services.detector.work import Answer, Calculator, DiedError, KeptGround, Look, Question
 from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import DependencyAwayError, RailwatchError
 from railwatch.shared.settings import PREFIX, BlobSettings
 
@@ -42,10 +43,12 @@ class Limits:
     Attributes:
         memory_bytes: of its own data, as `RLIMIT_DATA` counts them.
         time_s: wall time of one answer, in seconds.
+        max_pixels: rows times columns that a picture may have.
     """
 
     memory_bytes: int
     time_s: float
+    max_pixels: int
 
 
 class Processes:
@@ -69,9 +72,9 @@ class Processes:
         answer: Answer = self._ask(look)
         return answer
 
-    def check(self, reference: Reference) -> None:
+    def check(self, image: BlobRef) -> None:
         """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
-        self._ask(reference)
+        self._ask(image)
 
     def renew(self, ground: KeptGround) -> Renewal | None:
         """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
@@ -194,7 +197,7 @@ def serve(connection: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from railwatch.services.detector.answering import Answering  # here, so that the service does not import it
 
-    answering = Answering(BlobStore.open(blobs).get)
+    answering = Answering(BlobStore.open(blobs).get, limits.max_pixels)
     connection.send(READY)
     while True:
         try:

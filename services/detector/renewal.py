@@ -4,10 +4,8 @@ A baseline is renewed just before the look that follows those that make it due. 
 tile's looks in their order, and neither from a clock nor from the process that does it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -19,7 +17,7 @@ from railwatch.services.detector.kept_looks import KeptLooks
 from railwatch.services.detector.noted import OutdatedBaselines
 from railwatch.services.detector.work import Calculator, KeptGround
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.counts import BaselineRef, BlobRef
+from railwatch.shared.counts import BaselineRef
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import BaselineChange, BaselineEvent, derived_id
 from railwatch.shared.events.baselines import ITSELF
@@ -27,9 +25,6 @@ from railwatch.shared.sites import Cell, Site
 
 # Reasons of a baseline that stays.
 NOT_BETTER, OPERATOR_STANDS, TOO_FEW = "not-better", "operator-stands", "too-few-fit"
-
-if TYPE_CHECKING:
-    from railwatch.services.detector.imagery.raster import Raster
 
 log = structlog.get_logger(__name__)
 
@@ -47,20 +42,16 @@ class Renewals:
     """Renews baselines.
 
     Attributes:
-        sites: the sites, by id.
         blobs: the object store with the pixels.
         baselines: the versions of all baselines.
         kept: the good looks of all tiles.
         outdated: which operators' baselines a composite would be better than.
-        max_pixels: rows times columns that a picture may have.
     """
 
-    sites: Mapping[str, Site]
     blobs: BlobStore
     baselines: Baselines
     kept: KeptLooks
     outdated: OutdatedBaselines
-    max_pixels: int
 
     def renew_if_due(self, site: Site, cell: Cell, calculator: Calculator) -> None:
         """Renews a baseline if enough new looks were kept.
@@ -91,7 +82,7 @@ class Renewals:
             return None
         with metrics.STAGE_SECONDS.labels("composite").time():
             try:
-                renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell, self.max_pixels))
+                renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell))
             except TransientError:
                 raise
             except Exception:
@@ -153,14 +144,7 @@ class Renewals:
             looks=renewal.looks,
         )
 
-    def fetch(self, image: BlobRef) -> "Raster":
-        """A picture from the object store."""
-        from railwatch.services.detector.imagery.geotiff import read_raster
-        from railwatch.services.detector.imagery.margins import trimmed
 
-        return trimmed(read_raster(self.blobs.get(image), self.max_pixels))
-
-
-def renewals_over(sites: Mapping[str, Site], blobs: BlobStore, client: redis.Redis, max_pixels: int) -> Renewals:
+def renewals_over(blobs: BlobStore, client: redis.Redis) -> Renewals:
     """What renews the baselines that a Redis knows."""
-    return Renewals(sites, blobs, Baselines(client), KeptLooks(client), OutdatedBaselines(client), max_pixels)
+    return Renewals(blobs, Baselines(client), KeptLooks(client), OutdatedBaselines(client))

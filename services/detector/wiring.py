@@ -40,7 +40,7 @@ def incarnation_of(settings: Settings, client: redis.Redis) -> Incarnation:
 def processes_of(settings: Settings) -> Processes:
     """The processes that count."""
     detector = settings.detector
-    limits = Limits(1_000_000 * detector.memory_mb, detector.time_s)
+    limits = Limits(1_000_000 * detector.memory_mb, detector.time_s, detector.max_pixels)
     return Processes(detector.threads, settings.blobs, limits)
 
 
@@ -56,8 +56,7 @@ def tile_worker(
 ) -> Worker[TileEvent]:
     """Tiles in, counts out. While state is lost, they wait: they would be counted without their baselines."""
     unregistered = UnregisteredLooks(client)
-    detector = settings.detector
-    renewals = renewals_over(sites, blobs, client, detector.max_pixels)
+    renewals = renewals_over(blobs, client)
     handler = TileHandler(
         sites,
         blobs,
@@ -66,8 +65,7 @@ def tile_worker(
         renewals.baselines,
         unregistered,
         renewals,
-        detector.max_pixels,
-        detector.recall_share,
+        settings.detector.recall_share,
     )
 
     def report() -> None:

@@ -35,7 +35,6 @@ class Look:
         car_lengths_m: the shortest and the longest car of the site.
         cell: of the site, that the tile shows.
         place: words for the captions of pictures.
-        max_pixels: rows times columns that a picture may have.
         recall_share: share of looks that are counted again with known cars painted in.
     """
 
@@ -48,7 +47,6 @@ class Look:
     car_lengths_m: tuple[float, float]
     cell: Cell
     place: str
-    max_pixels: int
     recall_share: float
 
 
@@ -74,14 +72,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A picture that is to become a baseline: its pixels, and rows times columns that it may have."""
-
-    image: BlobRef
-    max_pixels: int
-
-
-@dataclass(frozen=True)
 class KeptGround:
     """Good looks at a tile that are to become a composite.
 
@@ -90,17 +80,16 @@ class KeptGround:
         kept: the looks.
         tracks: the site's.
         cell: of the site, that the tile shows.
-        max_pixels: rows times columns that a picture may have.
     """
 
     current: BaselineRef
     kept: Sequence[GoodLook]
     tracks: Sequence[Track]
     cell: Cell
-    max_pixels: int
 
 
-Question = Look | Reference | KeptGround
+# A blob is a picture that is to become a baseline.
+Question = Look | BlobRef | KeptGround
 
 
 class Calculator(Protocol):
@@ -114,7 +103,7 @@ class Calculator(Protocol):
         """
         ...
 
-    def check(self, reference: Reference) -> None:
+    def check(self, image: BlobRef) -> None:
         """Checks a picture that is to become a baseline.
 
         Raises:

@@ -13,7 +13,7 @@ from obstore.store import MemoryStore
 
 from railwatch.embedded import embedded_redis
 from railwatch.services.detector.counting import count_tile
-from railwatch.services.detector.imagery.geotiff import MAX_PIXELS, read_raster
+from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.sun import sun_over
 from railwatch.services.detector.renewal import renewals_over
@@ -64,8 +64,8 @@ def score(year: YardYear, redis_url: str) -> list[Scored]:
     client, blobs = connect(RedisSettings(url=redis_url)), BlobStore(MemoryStore())
     client.flushall()
     sites = {year.site.id: year.site}
-    renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    handler = handler_over(renewals, client)
+    renewals = renewals_over(blobs, client)
+    handler = handler_over(sites, renewals, client)
     empty, first = read_raster(year.empty), None
     scored = []
     print(_row(("look", "condition", "cars", *BASELINES, "version")))

@@ -86,7 +86,7 @@ def arithmetic_s(world: World, todo: Sequence[Work]) -> float:
         todo: the scenes.
     """
     sites = load_sites(world.directory / "sites").sites
-    answering = Answering(lambda image: world.store.objects[world.store.path_of(image.sha256)])
+    answering = Answering(lambda image: world.store.objects[world.store.path_of(image.sha256)], MAX_PIXELS)
     counts = {(event.scene, event.tile): event for event in world.topics.events(CountEvent)}
     looks = []
     for event in {event.id: event for event in world.topics.events(TileEvent)}.values():
@@ -104,7 +104,6 @@ def arithmetic_s(world: World, todo: Sequence[Work]) -> float:
                 site.car_lengths_m,
                 next(cell for cell in site.cells() if cell.id == event.tile),
                 site.name,
-                MAX_PIXELS,
                 0.0,
             )
         )

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from railwatch.cli import app
 from railwatch.services.detector.baselines import Baselines
-from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.detector.settings import Settings
 from railwatch.shared.blobs import BlobStore
@@ -44,7 +43,7 @@ def installation(
         monkeypatch.setenv(name, value)
     settings = load(Settings)
     client = connect(settings.redis)
-    renewals = renewals_over({"yard": yard()[0].site}, BlobStore.open(settings.blobs), client, MAX_PIXELS)
+    renewals = renewals_over(BlobStore.open(settings.blobs), client)
     renewals.baselines.adopt(tile_of(renewals.blobs, 0), "operator", "ann", "an empty yard")
     for number in range(3):
         renewals.kept.keep("yard", "r0c0", good_look_of(renewals.blobs, number))

@@ -41,13 +41,13 @@ def blobs() -> BlobStore:
 
 @pytest.fixture
 def renewals(client: redis.Redis, blobs: BlobStore) -> Renewals:
-    return renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
+    return renewals_over(blobs, client)
 
 
 @pytest.fixture
 def baseline(renewals: Renewals) -> Baseline:
     (cell,) = yard()[0].site.cells()
-    return Baseline(renewals, yard()[0].site, cell)
+    return Baseline(renewals, yard()[0].site, cell, Answering(renewals.blobs.get, MAX_PIXELS))
 
 
 def seen(renewals: Renewals, looks: int, origin: str = "first-good-look") -> None:
@@ -68,7 +68,7 @@ def told(renewals: Renewals) -> list[tuple[str, int, str]]:
 def test_a_yard_that_is_never_empty_gets_a_composite_and_no_look_is_counted_again(
     renewals: Renewals, client: redis.Redis, blobs: BlobStore
 ) -> None:
-    handler = handler_over(renewals, client)
+    handler = handler_over({"yard": yard()[0].site}, renewals, client)
     counted = [count for number in range(4) for count in counts_made(handler, tile_of(blobs, number))]
 
     assert [event.baseline.version if event.baseline else 0 for event in counted] == [0, 1, 1, 2]
@@ -86,8 +86,7 @@ def test_replicas_in_turn_give_the_versions_that_one_gives(client: redis.Redis, 
     def replay(replicas: int) -> list[BaselineRef | None]:
         client.flushall()
         handlers = [
-            handler_over(renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS), client)
-            for _ in range(replicas)
+            handler_over({"yard": yard()[0].site}, renewals_over(blobs, client), client) for _ in range(replicas)
         ]
         for number in range(5):
             counts_made(handlers[number % replicas], tile_of(blobs, number))
@@ -102,7 +101,7 @@ def test_replicas_in_turn_give_the_versions_that_one_gives(client: redis.Redis, 
 def test_a_baseline_is_renewed_once_although_two_replicas_try(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5)
     stale = renewals.baselines.versions("yard", "r0c0")
-    first = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
+    first = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get, MAX_PIXELS))
     assert first is not None
     assert first.change is BaselineChange.RENEWED
 
@@ -114,7 +113,7 @@ def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, bas
     seen(renewals, 5)
     before = metrics.BASELINE_RENEWALS.labels("yard", "closer-match")._value.get()
 
-    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get, MAX_PIXELS))
 
     assert event is not None
     assert event.measured is not None
@@ -128,7 +127,7 @@ def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, bas
 
 def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5, origin="operator")
-    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get, MAX_PIXELS))
     renewals.outdated.report(["yard"])
 
     assert event is not None
@@ -148,7 +147,7 @@ def test_a_kept_look_whose_picture_is_gone_is_left_out(renewals: Renewals, basel
     gone = good_look_of(BlobStore(MemoryStore()), 4)
     renewals.kept.keep("yard", "r0c0", gone)
 
-    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get), ANN)
+    event = renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get, MAX_PIXELS), ANN)
 
     assert event is not None
     assert event.baseline is not None
@@ -164,7 +163,7 @@ def test_a_forgotten_baseline_leaves_its_versions_and_begins_anew(
 
     assert (event.version, event.baseline) == (2, None)
     assert renewals.kept.of("yard", "r0c0") == []
-    (counted,) = counts_made(handler_over(renewals, client), tile_of(blobs, 3))
+    (counted,) = counts_made(handler_over({"yard": yard()[0].site}, renewals, client), tile_of(blobs, 3))
     assert counted.baseline is None
     assert counted.new_baseline is not None
     assert counted.new_baseline.version == 3
@@ -173,7 +172,7 @@ def test_a_forgotten_baseline_leaves_its_versions_and_begins_anew(
 
 def test_an_earlier_version_can_be_set_and_is_a_version_of_its_own(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5)
-    renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get))
+    renewals.renew(baseline.site, baseline.cell, Answering(renewals.blobs.get, MAX_PIXELS))
     event = baseline.go_back(1, ANN)
 
     first, _, third = versions(renewals)
@@ -222,7 +221,7 @@ def installation(
         monkeypatch.setenv(name, value)
     settings = load(Settings)
     client = connect(settings.redis)
-    renewals = renewals_over({"yard": yard()[0].site}, BlobStore.open(settings.blobs), client, MAX_PIXELS)
+    renewals = renewals_over(BlobStore.open(settings.blobs), client)
     seen(renewals, 3)
     rebuild_ends(client, "detector")
     return settings
@@ -231,8 +230,8 @@ def installation(
 def test_a_rebuild_gives_the_same_state(installation: Settings) -> None:
     client, blobs = connect(installation.redis), BlobStore.open(installation.blobs)
     client.flushall()
-    renewals = renewals_over({"yard": yard()[0].site}, blobs, client, MAX_PIXELS)
-    handler, publisher = handler_over(renewals, client), Publisher(installation.kafka)
+    renewals = renewals_over(blobs, client)
+    handler, publisher = handler_over({"yard": yard()[0].site}, renewals, client), Publisher(installation.kafka)
     for number in range(4):
         publisher.publish(tile_of(blobs, number), *handler.handle(tile_of(blobs, number)))
     renewals.baselines.publish(publisher)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from railwatch.services.detector import metrics
 from railwatch.services.detector.handler import TileHandler
-from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.noted import MOST_LOOKS, UnregisteredLooks
 from railwatch.services.detector.renewal import renewals_over
 from railwatch.shared.blobs import BlobStore
@@ -49,8 +48,8 @@ def handler(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandl
 
 def handler_of(scene: Rendered, client: redis.Redis, blobs: BlobStore) -> TileHandler:
     sites = {"yard": site_of(scene)}
-    renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    return handler_over(renewals, client)
+    renewals = renewals_over(blobs, client)
+    return handler_over(sites, renewals, client)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from railwatch.services.detector.answering import Answering
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.processes import Limits, Processes
-from railwatch.services.detector.work import Answer, DiedError, Look, Reference
+from railwatch.services.detector.work import Answer, DiedError, Look
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import DependencyAwayError, UnprocessableError
@@ -20,9 +21,9 @@ from railwatch.shared.settings import BlobSettings
 from tests.support.geotiff import NoiseScene
 from tests.support.rendered import FIRST_LOOK, rendered, site_of, tile_event
 
-ROOMY = Limits(memory_bytes=1_500_000_000, time_s=300)
+ROOMY = Limits(memory_bytes=1_500_000_000, time_s=300, max_pixels=MAX_PIXELS)
 # The libraries need some 180 MB.
-TIGHT = Limits(memory_bytes=500_000_000, time_s=300)
+TIGHT = Limits(memory_bytes=500_000_000, time_s=300, max_pixels=MAX_PIXELS)
 
 
 @pytest.fixture
@@ -48,12 +49,12 @@ def look(blobs: BlobStore) -> Look:
 
 
 @pytest.fixture
-def huge(blobs: BlobStore) -> Reference:
+def huge(blobs: BlobStore) -> BlobRef:
     """36 megapixels, 430 MB as the detector holds them, in a file of 8 MB."""
     scene = NoiseScene(width=6000, height=6000)
     pixels = scene.pixels()
     pixels[:, :, 200:] = 90
-    return Reference(blobs.put(scene.geotiff(pixels, compress="deflate", tiled=True), "image/tiff"), MAX_PIXELS)
+    return blobs.put(scene.geotiff(pixels, compress="deflate", tiled=True), "image/tiff")
 
 
 def look_at(image: BlobRef) -> Look:
@@ -69,7 +70,6 @@ def look_at(image: BlobRef) -> Look:
         car_lengths_m=site.car_lengths_m,
         cell=cell,
         place="Yard",
-        max_pixels=MAX_PIXELS,
         recall_share=1.0,
     )
 
@@ -95,7 +95,7 @@ def children() -> list[int]:
 def test_a_process_gives_the_same_answer_as_the_arithmetic_here(
     processes: Processes, look: Look, blobs: BlobStore
 ) -> None:
-    assert untimed(processes.count(look)) == untimed(Answering(blobs.get).count(look))
+    assert untimed(processes.count(look)) == untimed(Answering(blobs.get, MAX_PIXELS).count(look))
 
 
 def test_one_process_answers_look_after_look(processes: Processes, look: Look) -> None:
@@ -112,13 +112,13 @@ def test_a_picture_that_cannot_be_read_is_refused_with_its_reason_and_costs_no_p
     processes.count(look)
     before = children()
     with pytest.raises(UnprocessableError) as refused:
-        processes.check(Reference(blobs.put(b"not a picture", "image/tiff"), MAX_PIXELS))
+        processes.check(blobs.put(b"not a picture", "image/tiff"))
     assert refused.value.reason == "format-unsupported"
     assert children() == before
 
 
 def test_a_tile_that_needs_too_much_memory_ends_its_process_and_the_next_look_is_counted(
-    settings: BlobSettings, huge: Reference, look: Look
+    settings: BlobSettings, huge: BlobRef, look: Look
 ) -> None:
     processes = Processes(1, settings, TIGHT)
     with pytest.raises(DiedError, match="more than 500 MB of memory"):
@@ -128,7 +128,7 @@ def test_a_tile_that_needs_too_much_memory_ends_its_process_and_the_next_look_is
 
 
 def test_a_tile_that_takes_too_long_is_ended_and_the_message_says_so(settings: BlobSettings, look: Look) -> None:
-    processes = Processes(1, settings, Limits(ROOMY.memory_bytes, time_s=0.01))
+    processes = Processes(1, settings, replace(ROOMY, time_s=0.01))
     with pytest.raises(DiedError, match=r"It took longer than 0\.01 s"):
         processes.count(look)
     assert children() == []

@@ -11,7 +11,6 @@ import redis
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Judgement, Rule
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.renewal import renewals_over
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.intake import Intake
@@ -63,8 +62,8 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
         push(cropped(scene.tile_file, *columns), minute, scene="pass-7")
     push(scene.tile_file, 100)
     sites = {site.id: site}
-    renewals = renewals_over(sites, blobs, client, MAX_PIXELS)
-    detector = handler_over(renewals, client)
+    renewals = renewals_over(blobs, client)
+    detector = handler_over(sites, renewals, client)
     tiles = [event for event in published if isinstance(event, TileEvent)]
     *frames, whole = [count for tile in tiles for count in counts_made(detector, tile)]
     return frames, whole

@@ -1,5 +1,7 @@
 """The detector's handler, counting in the process of the test."""
 
+from collections.abc import Mapping
+
 import redis
 
 from railwatch.services.detector.answering import Answering
@@ -8,21 +10,20 @@ from railwatch.services.detector.handler import TileHandler
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.renewal import Renewals
-from railwatch.services.detector.work import Calculator
 from railwatch.shared.events import CountEvent, TileEvent
+from railwatch.shared.sites import Site
 
 
-def handler_over(renewals: Renewals, client: redis.Redis, calculator: Calculator | None = None) -> TileHandler:
-    """Counts tiles of the sites, blobs and baselines that `renewals` knows."""
+def handler_over(sites: Mapping[str, Site], renewals: Renewals, client: redis.Redis) -> TileHandler:
+    """Counts tiles of the sites over the blobs and baselines that `renewals` knows."""
     return TileHandler(
-        renewals.sites,
+        sites,
         renewals.blobs,
-        calculator or Answering(renewals.blobs.get),
+        Answering(renewals.blobs.get, MAX_PIXELS),
         Attempts(client),
         renewals.baselines,
         UnregisteredLooks(client),
         renewals,
-        MAX_PIXELS,
     )
 
 

@@ -60,7 +60,7 @@ def show(
 
     with _opened(site, tile) as baseline:
         ref = baseline.of_version(version)
-        picture = baseline.renewals.fetch(ref.image)
+        picture = baseline.answering.read(ref.image)
         for look in ref.looks:
             typer.echo(f"{look.share:>5.0%}  {look.observed_at:%Y-%m-%d %H:%M}  {printable(look.scene)}")
         made = f"composite of {len(ref.looks)} looks" if ref.looks else ref.origin
@@ -115,6 +115,7 @@ def forget(site: SiteId, why: Why, tile: TileId = "r0c0", by: By = "") -> None:
 @contextmanager
 def _opened(site: str, tile: str) -> Iterator["Baseline"]:
     """The baseline of a tile. What was decided inside the `with` is published at its end."""
+    from railwatch.services.detector.answering import Answering
     from railwatch.services.detector.decisions import Baseline
     from railwatch.services.detector.renewal import renewals_over
     from railwatch.services.detector.settings import Settings
@@ -132,8 +133,8 @@ def _opened(site: str, tile: str) -> Iterator["Baseline"]:
         raise typer.BadParameter(f"there is no cell {tile!r} of a site {site!r} in {settings.sites.dir}")
     blobs, client = BlobStore.open(settings.blobs), connect(settings.redis)
     incarnation_of(settings, client).require()
-    renewals = renewals_over(sites, blobs, client, settings.detector.max_pixels)
-    yield Baseline(renewals, sites[site], cell)
+    renewals = renewals_over(blobs, client)
+    yield Baseline(renewals, sites[site], cell, Answering(blobs.get, settings.detector.max_pixels))
     publisher = Publisher(settings.kafka)
     try:
         renewals.baselines.publish(publisher)

@@ -133,16 +133,15 @@ def previews(settings: "Settings", site_id: str, tiles: "Iterable[TileEvent]") -
 def _count(
     settings: "Settings", blobs: "BlobStore", site: "Site", tile: "TileEvent", before: "CountEvent | None"
 ) -> "TileCount":
+    from railwatch.services.detector.answering import Answering
     from railwatch.services.detector.counting import count_tile
-    from railwatch.services.detector.imagery.geotiff import read_raster
-    from railwatch.services.detector.imagery.margins import trimmed
     from railwatch.services.detector.imagery.sun import sun_over
 
     found = next((cell for cell in site.cells() if cell.id == tile.tile), None)
     if found is None:
         raise UnprocessableError("unknown-tile", f"the site has no cell {tile.tile} any more")
     images = [tile.image, *([before.baseline.image] if before and before.baseline else [])]
-    picture, *baseline = (trimmed(read_raster(blobs.get(image), settings.detector.max_pixels)) for image in images)
+    picture, *baseline = map(Answering(blobs.get, settings.detector.max_pixels).read, images)
     sun = tile.sun or sun_over(picture, tile.observed_at)
     counted = count_tile(
         picture,
