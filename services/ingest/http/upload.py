@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from railwatch.services.ingest.scenes.intake import sha256_of
+from railwatch.services.ingest.scenes.arrival import sha256_of
 from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES
 from railwatch.services.ingest.scenes.spool import Spool, temporary_file, too_large
 from railwatch.shared.errors import TransientError, UnprocessableError

@@ -1,9 +1,11 @@
 """The arrival of a scene: what is known of it then. Its clock starts here, and its trace begins or continues."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.tiling import Cutout
@@ -46,3 +48,9 @@ def arriving(source: str, traceparent: str = "") -> Iterator[None]:
     arrived = Lineage(datetime.now(UTC), traceparent if TRACEPARENT.match(traceparent) else None)
     with span("ingest", "take scene", "producer", arrived, railwatch__source=source) as origin, lineage(origin):
         yield
+
+
+def sha256_of(path: Path) -> str:
+    """A file's checksum."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

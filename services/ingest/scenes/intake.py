@@ -1,60 +1,41 @@
 """A scene is checked, cut into its sites' tiles, stored, published and claimed, or refused with a dead letter."""
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Semaphore
 
-import shapely
 import structlog
 
 from railwatch.services.ingest import metrics
-from railwatch.services.ingest.scenes.acquisitions import Acquisitions
-from railwatch.services.ingest.scenes.arrival import Arrival
+from railwatch.services.ingest.scenes.arrival import Arrival, sha256_of
 from railwatch.services.ingest.scenes.claims import Claims
+from railwatch.services.ingest.scenes.covering import Covered, cover
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.permission import OTHER_SITES, check_role, within_reach
-from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt, site_receipt
+from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.spool import Spool, too_large
 from railwatch.services.ingest.scenes.standings import Standings
-from railwatch.services.ingest.scenes.tiling import Cutout, cut, cutouts
+from railwatch.services.ingest.scenes.tiling import cutouts
 from railwatch.services.ingest.scenes.times import check_daylight
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.access import Holder
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import DeadLetter, TileEvent
-from railwatch.shared.masks import MaskFile, ProviderMasks, open_masks
-from railwatch.shared.sites import Site, SiteCatalogue
+from railwatch.shared.events import DeadLetter
+from railwatch.shared.masks import MaskFile, open_masks
+from railwatch.shared.sites import SiteCatalogue
 from railwatch.shared.text import plain
 
 # Scenes that are in work at the same time, from all sources. Others wait.
 SCENES_AT_ONCE = 2
-# Remarks that events and looks carry. The receipt and the log have all.
-MOST_REMARKS = 5
 # Characters of a file's or an item's name that dead letters and logs keep.
 MAX_SUBJECT = 200
-TILE_MEDIA_TYPE = "image/tiff; application=geotiff"
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class _Covered:
-    """One site in a scene that comes in: the scene's id, its claim, its events, and a remark on what came before."""
-
-    scene: str
-    claim: str
-    events: list[TileEvent]
-    remark: str | None
-
-    @property
-    def receipt(self) -> SiteReceipt:
-        return site_receipt(self.scene, self.events)
 
 
 @dataclass(frozen=True)
@@ -171,7 +152,7 @@ class Intake:
             check_daylight(arrival.metadata.observed_at, scene.footprint)
         about_others = () if len(covered) == len(shown) else (OTHER_SITES,)
         receipts: list[SiteReceipt] = []
-        new: list[_Covered] = []
+        new: list[Covered] = []
         windows = [part.window for _, parts in covered for part in parts]
         _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
         with open_masks(files, scene.dataset, scene.grid, windows) as masks:
@@ -179,7 +160,7 @@ class Intake:
             for site, parts in covered:
                 if receipt := self._known(arrival.claim(site, parts)):
                     receipts.append(receipt)
-                elif found := self._covered(scene, site, parts, arrival, masks, remarks):
+                elif found := cover(self.blobs, self.claims, scene, site, parts, arrival, masks, remarks):
                     new.append(found)
         if not receipts and not new:
             raise UnprocessableError(
@@ -213,46 +194,6 @@ class Intake:
         receipt = SiteReceipt.model_validate_json(note)
         return receipt if all(self.blobs.holds(tile.sha256) for tile in receipt.tiles) else None
 
-    def _covered(
-        self,
-        scene: Scene,
-        site: Site,
-        parts: Sequence[Cutout],
-        arrival: Arrival,
-        masks: ProviderMasks,
-        remarks: Sequence[str],
-    ) -> _Covered | None:
-        """The tiles of one site, cut and stored, with the remarks on the scene; null if none has a valid pixel."""
-        metadata = arrival.metadata
-        tiles = cut(scene, parts, metadata.scaling, masks)
-        stored = [(tile.cell, tile.gsd_m, self.blobs.put(tile.data, TILE_MEDIA_TYPE)) for tile in tiles]
-        if not stored:
-            return None
-        acquisitions = Acquisitions(self.claims, site.id, metadata.role, arrival.id)
-        pixels = [f"{cell} {image.sha256}" for cell, _, image in stored]
-        ground = scene.footprint.intersection(shapely.union_all([part.cell.tile_polygon for part in parts]))
-        named = acquisitions.enter(metadata.observed_at, pixels, scene.footprint if ground.is_empty else ground)
-        events = [
-            TileEvent(
-                recorded_at=datetime.now(UTC),
-                site=site.id,
-                tile=cell,
-                scene=named.delivery.scene,
-                tiles_in_scene=tuple(cell for cell, _, _ in stored),
-                observed_at=metadata.observed_at,
-                role=metadata.role,
-                image=image,
-                gsd_m=gsd_m,
-                sun=metadata.sun,
-                source=arrival.source,
-                sensor=metadata.sensor,
-                sender=arrival.sender.name if arrival.sender else None,
-                remarks=(*remarks, *([named.remark] if named.remark else ()))[:MOST_REMARKS],
-            )
-            for cell, gsd_m, image in stored
-        ]
-        return _Covered(arrival.id, arrival.claim(site, parts), events, named.remark)
-
     def _shows_no_site(self, scene: Scene) -> UnprocessableError:
         west, south, east, north = scene.footprint.bounds
         return UnprocessableError(
@@ -260,9 +201,3 @@ class Intake:
             f"The scene shows longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}, "
             f"which holds no track of the {len(self.sites.sites)} sites; check its CRS and the sites' files.",
         )
-
-
-def sha256_of(path: Path) -> str:
-    """A file's checksum."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
