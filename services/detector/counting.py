@@ -13,7 +13,8 @@ from railwatch.services.detector.coarse.occupancy import load_model
 from railwatch.services.detector.imagery.margins import within_margins
 from railwatch.services.detector.imagery.quality import MAX_GSD_M, MAX_MEASURED_GSD_M
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.result import Counted, in_metres, rejected, tallied
+from railwatch.services.detector.result import Counted, in_metres, rejected
+from railwatch.services.detector.tally import tallied
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.services.detector.tracks.extent import share_on_picture
 from railwatch.services.detector.tracks.pieces import clip

@@ -11,32 +11,21 @@ from datetime import datetime
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-from shapely import MultiLineString, box
+from PIL import Image
 
-from railwatch.services.detector.captions import INK, NUMBER_PX, PAPER, captioned, details, font
-from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
+from railwatch.services.detector.captions import captioned, details
+from railwatch.services.detector.drawing import with_cars
+from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.quantiles import median, quantile
 from railwatch.services.detector.imagery.raster import LUMINANCE, Raster, luminance, north_px
-from railwatch.services.detector.imagery.structure import block_all, block_mean
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import Centreline
+from railwatch.services.detector.view import Colours, View, view_of
 
 # Format of the pictures.
 MEDIA_TYPE = "image/webp"
 SUFFIX = ".webp"
 WEBP_QUALITY = 80
-# Longest side of the ground shown, in pixels: readable at full size, and small enough to be kept for every look.
-LONGEST_PX = 1400
-MAX_ZOOM = 4.0
-# Ground is drawn no finer than this, in metres per pixel: a car is then 50 pixels long, with room for its number.
-FINEST_M = 0.28
-# Ground shown around the tracks, in metres.
-MARGIN_M = 25.0
-# Opacity of the colour over each car, of 255. It is low, so that the car itself can be seen.
-VEIL = 45
-
 # Colours of the difference: ground that cannot be seen, and ground that is brighter (vermillion), unchanged or darker
 # (blue) than before.
 HIDDEN = np.array([120, 120, 120], dtype=np.float32)
@@ -51,10 +40,6 @@ _TOWARDS = np.where(_SHARES > 0, BRIGHTER - UNCHANGED, DARKER - UNCHANGED)
 CHANGES = (UNCHANGED + _TOWARDS * np.abs(_SHARES)).astype(np.uint8)
 # The contrast of a tile is judged from about this many pixels.
 ENOUGH_PX = 250_000
-# Colours of tracks, so that neighbouring tracks differ. Black and blue are left out: they are hard to see on ballast.
-TRACK_COLOURS = ((230, 159, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (213, 94, 0))
-
-Colours = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -66,48 +51,11 @@ class Caption:
     baseline_observed_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class _View:
-    """The part of a tile that is drawn: from `left`, `top` to `right`, `bottom` in its pixels, enlarged by `zoom`."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    zoom: float
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return round((self.right - self.left) * self.zoom), round((self.bottom - self.top) * self.zoom)
-
-    @property
-    def decimation(self) -> int:
-        """How many pixels on a side become one before colours are made: as many as the picture can do without."""
-        return max(1, round(1 / self.zoom))
-
-    def part(self, values: Floats | Mask) -> Floats:
-        """This part of values (..., rows, cols), decimated."""
-        return block_mean(values[..., self.top : self.bottom, self.left : self.right], self.decimation)
-
-    def known(self, mask: Mask) -> Mask:
-        """Where this part of a mask (rows, cols), decimated, is all true."""
-        return block_all(mask[self.top : self.bottom, self.left : self.right], self.decimation)
-
-    def picture(self, colours: Colours) -> Image.Image:
-        """Colours (rows, cols, 3) of the decimated part, as a picture."""
-        return Image.fromarray(colours).resize(self.size, Image.Resampling.BICUBIC)
-
-    def at(self, xy_px: Points) -> list[tuple[float, float]]:
-        """Where pixel coordinates (n, 2) of the tile are drawn."""
-        moved = (xy_px + 0.5 - [self.left, self.top]) * self.zoom
-        return [(float(x), float(y)) for x, y in moved]
-
-
 def evidence_pictures(
     tile: Raster, counted: Counted, centrelines: Sequence[Centreline], caption: Caption
 ) -> dict[str, bytes]:
     """The pictures as WebP, by name: `tile` and `cars`, and `baseline` and `difference` where there is a baseline."""
-    view = _view(tile, centrelines)
+    view = view_of(tile, centrelines)
     when = f"{caption.observed_at:%Y-%m-%d %H:%M} UTC" if caption.observed_at else ""
     place = caption.place
     contrast = _contrast(tile)
@@ -116,7 +64,7 @@ def evidence_pictures(
     pictures = {
         "tile": captioned_here(plain, (place, when)),
         "cars": captioned_here(
-            _with_cars(plain, view, counted), (*details(counted.count), place, when), count=counted.count
+            with_cars(plain, view, counted), (*details(counted.count), place, when), count=counted.count
         ),
     }
     if counted.baseline is not None:
@@ -138,22 +86,11 @@ def baseline_picture(baseline: Raster, lines: Sequence[Centreline], words: tuple
         lines: the tracks.
         words: what is written below it.
     """
-    view = _view(baseline, lines)
+    view = view_of(baseline, lines)
     plain = view.picture(_stretched(baseline, view, _contrast(baseline)))
     buffer = io.BytesIO()
     captioned(plain, words, metres_per_px=baseline.gsd_m / view.zoom, north=north_px(baseline)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _view(tile: Raster, centrelines: Sequence[Centreline]) -> _View:
-    rows, cols = tile.shape
-    frame = box(0, 0, cols - 1, rows - 1)
-    tracks = MultiLineString([line.xy_px for line in centrelines]).intersection(frame)
-    left, top, right, bottom = (frame if tracks.is_empty else tracks.buffer(MARGIN_M / tile.gsd_m)).bounds
-    left, top = max(0, int(left)), max(0, int(top))
-    right, bottom = min(cols, int(right) + 1), min(rows, int(bottom) + 1)
-    zoom = LONGEST_PX / max(right - left, bottom - top)
-    return _View(left, top, right, bottom, min(zoom, MAX_ZOOM, max(1.0, tile.gsd_m / FINEST_M)))
 
 
 def _contrast(tile: Raster) -> tuple[float, float]:
@@ -166,7 +103,7 @@ def _contrast(tile: Raster) -> tuple[float, float]:
     return float(dark), float(bright)
 
 
-def _stretched(picture: Raster, view: _View, contrast: tuple[float, float]) -> Colours:
+def _stretched(picture: Raster, view: View, contrast: tuple[float, float]) -> Colours:
     """(rows, cols, 3), the part that is drawn. Missing data is dark grey."""
     dark, bright = contrast
     known = view.known(picture.valid)
@@ -180,7 +117,7 @@ def _stretched(picture: Raster, view: _View, contrast: tuple[float, float]) -> C
     return colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
 
 
-def _difference(tile: Raster, baseline: Raster, seen: Mask | None, view: _View) -> Colours:
+def _difference(tile: Raster, baseline: Raster, seen: Mask | None, view: View) -> Colours:
     """(rows, cols, 3), the part that is drawn: what became brighter and darker, relative to the tile's own contrast."""
     both = tile.valid & baseline.valid if seen is None else seen & baseline.valid
     step = _step(tile)
@@ -197,7 +134,7 @@ def _difference(tile: Raster, baseline: Raster, seen: Mask | None, view: _View) 
     return np.where(view.known(both)[..., None], CHANGES[place], HIDDEN.astype(np.uint8))
 
 
-def _light(picture: Raster, view: _View) -> Floats:
+def _light(picture: Raster, view: View) -> Floats:
     """Brightness (rows, cols) of the part that is drawn. Band by band, to keep memory low."""
     weights = LUMINANCE if len(picture.pixels) == 3 else (1.0,)
     light = np.zeros((1, 1), np.float32)
@@ -209,51 +146,6 @@ def _light(picture: Raster, view: _View) -> Floats:
 def _step(tile: Raster) -> int:
     """Every so many pixels of a tile are enough for its contrast."""
     return max(1, round(float(np.sqrt(tile.valid.size / ENOUGH_PX))))
-
-
-def _with_cars(picture: Image.Image, view: _View, counted: Counted) -> Image.Image:
-    """Cars outlined and numbered along each track, with the track's name at its first car; measured trains as bands."""
-    drawn = picture.convert("RGBA")
-    over = Image.new("RGBA", drawn.size)
-    draw = ImageDraw.Draw(over)
-    stroke = max(2, round(max(drawn.size) / 450))
-    tracks = list(dict.fromkeys(track for track, *_ in (*counted.outlines, *counted.stretches)))
-    for track, line in counted.stretches:
-        colour = TRACK_COLOURS[tracks.index(track) % len(TRACK_COLOURS)]
-        draw.line(view.at(line), fill=(*colour, 2 * VEIL), width=max(2, round(view.zoom)), joint="curve")
-    for track, number, corners in counted.outlines:
-        colour = TRACK_COLOURS[tracks.index(track) % len(TRACK_COLOURS)]
-        outline = view.at(corners)
-        draw.polygon(outline, fill=(*colour, VEIL))
-        draw.line([*outline, outline[0]], fill=(0, 0, 0, 255), width=stroke + 2, joint="curve")
-        draw.line([*outline, outline[0]], fill=(*colour, 255), width=stroke, joint="curve")
-        length = np.hypot(*(np.array(outline[0]) - outline[1])), np.hypot(*(np.array(outline[1]) - outline[2]))
-        if max(length) >= 2.2 * NUMBER_PX:
-            _label(draw, view.at(corners.mean(axis=0)[None])[0], str(number), NUMBER_PX, INK)
-        if number == 1:
-            _tag(draw, _beyond(outline, drawn.size), track, colour)
-    return Image.alpha_composite(drawn, over).convert("RGB")
-
-
-def _beyond(outline: list[tuple[float, float]], size: tuple[int, int]) -> tuple[float, float]:
-    """Beside the first end of a car, inside the picture."""
-    corners = np.array(outline)
-    ends = corners[[0, 3]].mean(axis=0), corners[[1, 2]].mean(axis=0)
-    outward = ends[0] - ends[1]
-    place = ends[0] + outward / max(float(np.hypot(*outward)), 1e-6) * 1.6 * NUMBER_PX
-    x, y = np.clip(place, 2 * NUMBER_PX, np.array(size) - 2 * NUMBER_PX)
-    return float(x), float(y)
-
-
-def _label(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, size: int, colour: tuple[int, ...]) -> None:
-    draw.text(xy, text, fill=(*colour, 255), font=font(size), anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0, 255))
-
-
-def _tag(draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, colour: tuple[int, ...]) -> None:
-    """A track's name on a dark plate, framed in the track's colour. It is legible on any ballast."""
-    left, top, right, bottom = draw.textbbox(xy, text, font=font(NUMBER_PX), anchor="mm")
-    draw.rounded_rectangle((left - 5, top - 4, right + 5, bottom + 4), 4, (*PAPER, 255), (*colour, 255), 2)
-    draw.text(xy, text, fill=(*INK, 255), font=font(NUMBER_PX), anchor="mm")
 
 
 def _encoded(picture: Image.Image) -> bytes:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from rasterio.windows import Window
 
 from railwatch.services.detector.captions import NUMBER_PX, PAPER, captioned, font
-from railwatch.services.detector.pictures import TRACK_COLOURS
+from railwatch.services.detector.drawing import TRACK_COLOURS
 from railwatch.services.ingest.scenes.scene import open_scene
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import ConfigurationError

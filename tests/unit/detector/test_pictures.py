@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from railwatch.services.detector.pictures import TRACK_COLOURS, Caption, evidence_pictures
+from railwatch.services.detector.drawing import TRACK_COLOURS
+from railwatch.services.detector.pictures import Caption, evidence_pictures
 from railwatch.services.detector.result import Counted
 from railwatch.shared.counts import Quality, TileCount
 from tests.support.rendered import rendered
