@@ -6,16 +6,12 @@ A service combines the groups that it needs. Each field of a group is one variab
         kafka: KafkaSettings                     # RAILWATCH_KAFKA_BOOTSTRAP_SERVERS, ...
         blobs: BlobSettings                      # RAILWATCH_BLOBS_URL, ...
 
-    settings = load(DetectorSettings)
+    settings = load(DetectorSettings)            # railwatch.shared.environment
 """
 
-import difflib
-import os
-import re
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,13 +21,9 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.text import said
 
 PREFIX = "RAILWATCH_"
 
@@ -41,7 +33,8 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Separated = BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value)
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """The path, if it points to a file. Raises `ValueError` otherwise."""
     try:
         found = path.is_file()
     except (OSError, ValueError):  # no name that the operating system takes
@@ -51,10 +44,11 @@ def _existing(path: Path) -> Path:
     return path
 
 
-ExistingFile = Annotated[Path, AfterValidator(_existing)]
+ExistingFile = Annotated[Path, AfterValidator(existing)]
 
 
-def _authorities(path: Path) -> Path:
+def authorities(path: Path) -> Path:
+    """The path of a file of certificate authorities. Raises `ValueError` if it holds no certificates in PEM."""
     try:
         ssl.create_default_context(cafile=path)
     except OSError:  # an SSLError is one
@@ -62,7 +56,7 @@ def _authorities(path: Path) -> Path:
     return path
 
 
-AuthoritiesFile = Annotated[ExistingFile, AfterValidator(_authorities)]
+AuthoritiesFile = Annotated[ExistingFile, AfterValidator(authorities)]
 
 # OpenSSL's own variable: the authorities that are trusted instead of the usual ones, also for all HTTPS.
 TRUSTED = "SSL_CERT_FILE"
@@ -208,89 +202,3 @@ class ServiceSettings(BaseSettings):
     )
 
     log: LogSettings = LogSettings()
-
-
-S = TypeVar("S", bound=ServiceSettings)
-
-
-def load(settings_type: type[S]) -> S:
-    """Read the settings from the environment.
-
-    Raises:
-        ConfigurationError: one sentence for each fault. It names the variable, and never shows a secret.
-    """
-    faults = [*_misspelt(settings_type), *_untrusted()]
-    try:
-        settings = settings_type()
-    except ValidationError as error:
-        faults = [sentence for fault in error.errors() for sentence in _sentences(settings_type, fault)] + faults
-    if faults:
-        raise ConfigurationError("\n".join(faults))
-    return settings
-
-
-def _groups(settings_type: type[ServiceSettings]) -> dict[str, type[Group]]:
-    return {
-        name: field.annotation
-        for name, field in settings_type.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Group)
-    }
-
-
-def _variable(*loc: object) -> str:
-    return PREFIX + "_".join(str(part) for part in loc).upper()
-
-
-def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[str]:
-    loc, kind, message = fault["loc"], fault["type"], fault["msg"]  # type: ignore[index]
-    if not loc:
-        yield said(message) + "."
-        return
-    group = _groups(settings_type)[loc[0]]
-    if kind == "missing":
-        for name, field in group.model_fields.items():
-            if field.is_required() and loc[1:] in ((), (name,)):
-                yield f"{_variable(loc[0], name)} is missing: {field.description}."
-    elif kind == "extra_forbidden":
-        yield _unknown(_variable(*loc), settings_type)
-    elif len(loc) == 1:
-        yield re.sub(
-            r"\b[A-Z][A-Z0-9_]*\b",
-            lambda word: _variable(loc[0], word[0]) if word[0].lower() in group.model_fields else word[0],
-            said(message) + ".",
-        )
-    elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
-        yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
-    else:
-        message = said(message)
-        if kind == "too_short" and isinstance(fault["input"], str):  # type: ignore[index]
-            message = message.replace("items after validation", "characters")
-        yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."
-
-
-def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
-    """Variables of unknown groups whose names are close to a known one. Other variables belong to other services."""
-    groups = tuple(_variable(name) + "_" for name in _groups(settings_type))
-    for variable in sorted(os.environ):
-        upper = variable.upper()
-        if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):
-            yield _unknown(variable, settings_type)
-
-
-def _untrusted() -> Iterator[str]:
-    """A fault of the file of authorities. Without this, it would show when the first connection is made."""
-    try:
-        if file := os.environ.get(TRUSTED):
-            _authorities(_existing(Path(file)))
-    except ValueError as error:
-        yield f"{TRUSTED} is wrong: {error}."
-
-
-def _unknown(variable: str, settings_type: type[ServiceSettings]) -> str:
-    nearest = _nearest(variable, settings_type)
-    return f"{variable} is not a setting" + (f": did you mean {nearest}?" if nearest else ".")
-
-
-def _nearest(variable: str, settings_type: type[ServiceSettings]) -> str | None:
-    known = [_variable(name, field) for name, group in _groups(settings_type).items() for field in group.model_fields]
-    return next(iter(difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.85)), None)

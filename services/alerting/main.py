@@ -24,13 +24,13 @@ from railwatch.shared.admission import readers
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher, Worker
 from railwatch.shared.bus.offsets import has_worked
+from railwatch.shared.environment import load
 from railwatch.shared.events import CountEvent
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
-from railwatch.shared.settings import load
 from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect, ready
 

@@ -33,11 +33,11 @@ from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import positions_of
 from railwatch.shared.bus.read import read_partitions
+from railwatch.shared.environment import load
 from railwatch.shared.errors import RailwatchError, TransientError
 from railwatch.shared.events import AlertEvent, CountEvent
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.lease import Lease
-from railwatch.shared.settings import load
 from railwatch.shared.sites import Site, known_sites
 from railwatch.shared.state import connect
 

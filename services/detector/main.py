@@ -6,12 +6,12 @@ from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.wiring import incarnation_of, processes_of, tile_worker
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.environment import load
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
-from railwatch.shared.settings import load
 from railwatch.shared.sites import known_sites
 from railwatch.shared.state import connect, ready
 

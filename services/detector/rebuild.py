@@ -28,9 +28,9 @@ from railwatch.services.detector.renewal import OPERATOR_STANDS
 from railwatch.services.detector.settings import Settings
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.counts import BaselineRef
+from railwatch.shared.environment import load
 from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
-from railwatch.shared.settings import load
 from railwatch.shared.sites import Cell, known_sites
 from railwatch.shared.state import connect
 

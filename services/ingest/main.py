@@ -7,12 +7,12 @@ from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import Broker, make_intake, senders, sources
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.environment import load
 from railwatch.shared.eviction import refuse_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
-from railwatch.shared.settings import load
 from railwatch.shared.state import connect, ready
 
 

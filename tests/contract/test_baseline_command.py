@@ -15,10 +15,10 @@ from railwatch.services.detector.settings import Settings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.read import read_topic
+from railwatch.shared.environment import load
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineEvent
 from railwatch.shared.incarnation import rebuild_ends
-from railwatch.shared.settings import load
 from railwatch.shared.state import connect
 from tests.support.geotiff import cropped
 from tests.support.yard_looks import good_look_of, tile_of, write_site, yard

@@ -11,7 +11,8 @@ import railwatch.services.alerting.settings
 import railwatch.services.detector.settings
 import railwatch.services.ingest.settings
 from railwatch.cli import app
-from railwatch.shared.settings import PREFIX, ServiceSettings, load
+from railwatch.shared.environment import load
+from railwatch.shared.settings import PREFIX, ServiceSettings
 from railwatch.shared.sites import load_sites
 
 COMPOSE = Path(__file__).parents[2] / "deploy" / "compose"

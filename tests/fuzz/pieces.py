@@ -17,10 +17,11 @@ from railwatch.services.ingest.settings import Settings as IngestSettings
 from railwatch.services.ingest.settings import StacSettings
 from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.bus.codec import decode, encode, origin_of
+from railwatch.shared.environment import load
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.schemas import example_path
-from railwatch.shared.settings import ServiceSettings, load
+from railwatch.shared.settings import ServiceSettings
 from railwatch.shared.sites import load_sites
 from tests.fuzz import doors
 from tests.fuzz.documents import GOOD_SITE, METADATA, as_bytes, item, mutated, odd_environment, site_yaml

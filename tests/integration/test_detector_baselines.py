@@ -18,10 +18,11 @@ from railwatch.services.detector.settings import Settings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
+from railwatch.shared.environment import load
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineChange
 from railwatch.shared.incarnation import rebuild_ends
-from railwatch.shared.settings import RedisSettings, load
+from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.detector import counts_made, handler_over
 from tests.support.yard_looks import good_look_of, tile_of, write_site, yard

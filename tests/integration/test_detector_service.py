@@ -20,8 +20,9 @@ from railwatch.services.detector.rebuild import rebuild_baselines
 from railwatch.services.detector.settings import Settings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
+from railwatch.shared.environment import load
 from railwatch.shared.events import CountEvent, DeadLetter, TileEvent, TileRole
-from railwatch.shared.settings import BlobSettings, KafkaSettings, load
+from railwatch.shared.settings import BlobSettings, KafkaSettings
 from railwatch.shared.state import connect
 from tests.support.bus import PATIENCE_S, eventually, topic_view
 from tests.support.geotiff import NoiseScene

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.environment import load
 from railwatch.shared.events import Event, TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.logs import configure_logging
-from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
+from railwatch.shared.settings import KafkaSettings, ServiceSettings
 from tests.support.bus import PATIENCE_S, count_of
 
 GROUP = "counters"

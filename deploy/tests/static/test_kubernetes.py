@@ -30,9 +30,10 @@ from deploy.tests.rendering import (
     selects,
 )
 from railwatch.services.detector.settings import memory_mb_for
+from railwatch.shared.environment import load
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.settings import PREFIX, HttpSettings, load
+from railwatch.shared.settings import PREFIX, HttpSettings
 from railwatch.shared.sites import load_sites
 from railwatch.shared.tiles import MAX_TILE_PIXELS
 from tests.support.tls_proxy import CERTIFICATE

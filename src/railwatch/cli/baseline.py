@@ -32,8 +32,8 @@ def list_versions(site: SiteId, tile: TileId = "r0c0") -> None:
     """List the versions of a baseline, oldest first: what became of it, when, who decided, and why."""
     from railwatch.services.detector.settings import Settings
     from railwatch.shared.bus.read import read_topic
+    from railwatch.shared.environment import load
     from railwatch.shared.events import BaselineEvent
-    from railwatch.shared.settings import load
 
     with _opened(site, tile) as baseline:
         told = [event for part in read_topic(load(Settings).kafka, BaselineEvent) for event in part]
@@ -122,7 +122,7 @@ def _opened(site: str, tile: str) -> Iterator["Baseline"]:
     from railwatch.services.detector.wiring import incarnation_of
     from railwatch.shared.blobs import BlobStore
     from railwatch.shared.bus import Publisher
-    from railwatch.shared.settings import load
+    from railwatch.shared.environment import load
     from railwatch.shared.sites import known_sites
     from railwatch.shared.state import connect
 
@@ -146,8 +146,8 @@ def _look(site: str, tile: str, scene: str) -> "TileEvent":
     """The tile of a scene, as it was last delivered."""
     from railwatch.services.detector.settings import Settings
     from railwatch.shared.bus.read import read_topic
+    from railwatch.shared.environment import load
     from railwatch.shared.events import TileEvent
-    from railwatch.shared.settings import load
 
     found = [
         event

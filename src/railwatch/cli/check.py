@@ -45,7 +45,7 @@ def check(
 def _check_scene(path: Path, metadata: Path | None, observed_at: str, directory: Path) -> None:
     from railwatch.services.ingest.http.problems import PROBLEMS
     from railwatch.services.ingest.settings import SceneSettings
-    from railwatch.shared.settings import load
+    from railwatch.shared.environment import load
     from railwatch.shared.sites import load_sites
     from railwatch.siting.forecast import forecast, nearest_site
 

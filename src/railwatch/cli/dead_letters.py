@@ -11,8 +11,9 @@ from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain, printable
 from railwatch.cli.times import time_or_day
+from railwatch.shared.environment import load
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
-from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
+from railwatch.shared.settings import KafkaSettings, ServiceSettings
 
 if TYPE_CHECKING:
     from railwatch.shared.events import DeadLetter, Settled

@@ -72,8 +72,9 @@ def in_two_lines(event: Notice) -> str:
 def _from_kafka(receive: Receive, from_beginning: bool, group: str) -> None:
     from kafka.errors import KafkaError
 
+    from railwatch.shared.environment import load
     from railwatch.shared.errors import TransientError
-    from railwatch.shared.settings import ServiceSettings, load
+    from railwatch.shared.settings import ServiceSettings
 
     class Settings(ServiceSettings):
         kafka: KafkaSettings

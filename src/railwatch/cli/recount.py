@@ -62,7 +62,7 @@ def recount(
     """
     from railwatch.services.detector.settings import Settings
     from railwatch.shared.bus import Publisher
-    from railwatch.shared.settings import load
+    from railwatch.shared.environment import load
 
     settings = load(Settings)
     tiles = tiles_of(settings, site, since, until)

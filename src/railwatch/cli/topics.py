@@ -14,7 +14,8 @@ def topics(
 ) -> None:
     """Create the Kafka topics that are missing. Topics that exist are not changed."""
     from railwatch.shared.bus.topics import TopicPlan, ensure_topics
-    from railwatch.shared.settings import KafkaSettings, ServiceSettings, load
+    from railwatch.shared.environment import load
+    from railwatch.shared.settings import KafkaSettings, ServiceSettings
 
     class Settings(ServiceSettings):
         kafka: KafkaSettings

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr, model_validator
 
 from railwatch.shared.bus.client import connection
+from railwatch.shared.environment import load
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.settings import (
     BlobSettings,
@@ -15,7 +16,6 @@ from railwatch.shared.settings import (
     RedisSettings,
     Separated,
     ServiceSettings,
-    load,
 )
 from tests.support.tls_proxy import CERTIFICATE
 
