@@ -174,6 +174,14 @@ def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str
     """What people do with alerts that stand."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
+    def published(act: Callable[[], AlertEvent]) -> AlertView:
+        try:
+            after = act()
+        except NotStandingError as error:
+            raise HTTPException(409, str(error)) from None
+        publish(after.site)
+        return AlertView.of(after)
+
     @router.post(
         "/{alert}/acknowledge",
         summary="Acknowledge an alert: somebody takes care of it",
@@ -185,12 +193,7 @@ def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str
         body: Annotated[Acknowledgement, Depends(json_body(Acknowledgement))],
     ) -> AlertView:
         event = _to_act_on(store, alert, holder)
-        try:
-            after = acknowledge(store, event, _act(body, holder))
-        except NotStandingError as error:
-            raise HTTPException(409, str(error)) from None
-        publish(event.site)
-        return AlertView.of(after)
+        return published(lambda: acknowledge(store, event, _act(body, holder)))
 
     @router.post(
         "/{alert}/silence",
@@ -205,12 +208,7 @@ def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str
         event, now = _to_act_on(store, alert, holder), datetime.now(UTC)
         if not now < body.until <= now + LONGEST_SILENCE:
             raise HTTPException(422, f"`until` must be in the future, by no more than {LONGEST_SILENCE.days} days.")
-        try:
-            after = silence(store, event, _act(body, holder), body.until)
-        except NotStandingError as error:
-            raise HTTPException(409, str(error)) from None
-        publish(event.site)
-        return AlertView.of(after)
+        return published(lambda: silence(store, event, _act(body, holder), body.until))
 
     return router
 
