@@ -47,7 +47,7 @@ def is_set_back(settings: Settings, store: Store, sites: Mapping[str, Site]) -> 
         for number, counts in read_partitions(settings.kafka, CountEvent, noted):
             for offset, count in counts:
                 done = number in handled and handled[number].covers(offset)
-                if done and _is_sound(count, sites) and not store.transact(count.site, partial(_knows, count=count)):
+                if done and not store.transact(count.site, partial(_knows, count=count)) and _is_sound(count, sites):
                     return True
     return False
 
