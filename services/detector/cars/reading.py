@@ -123,7 +123,7 @@ class Reader:
             bare_share = float((bare & counts).sum() / max(counts.sum(), 1))
         bridge = bool((under_bridge & ours).any())
         reading = Reading(placing, inside, ours, seen, bridge, (), weighted, bare_share)
-        return replace(reading, decoded=self._decoded(reading, weighted))
+        return replace(reading, decoded=self._decoded(reading))
 
     def doubted(self, reading: Reading) -> Reading:
         """A reading of a pair whose evidence is half that of the tile alone; what they differ by is doubt.
@@ -132,17 +132,17 @@ class Reader:
         for cars.
         """
         alone = replace(self, ground=replace(self.ground, baseline=None)).read(reading.placing)
-        both = reading.weighed.mean_with(alone.weighed)
+        both = replace(reading, weighed=reading.weighed.mean_with(alone.weighed))
         decoded = (
             replace(ours, posterior=replace(ours.posterior, apart=other.posterior.mean - ours.posterior.mean))
-            for ours, other in zip(self._decoded(reading, both), alone.decoded, strict=True)
+            for ours, other in zip(self._decoded(both), alone.decoded, strict=True)
         )
-        return replace(reading, weighed=both, decoded=tuple(decoded))
+        return replace(both, decoded=tuple(decoded))
 
-    def _decoded(self, reading: Reading, weighted: Weighed) -> tuple[Decoded, ...]:
-        layout, stages = reading.layout, self.ground.stages
-        with stages.timed("segmentation"):
-            along = evidence.by_track(weighted.logits, reading.seen, reading.ours, layout, weighted.disagreement)
+    def _decoded(self, reading: Reading) -> tuple[Decoded, ...]:
+        logits, disagreement = reading.weighed.logits, reading.weighed.disagreement
+        with self.ground.stages.timed("segmentation"):
+            along = evidence.by_track(logits, reading.seen, reading.ours, reading.layout, disagreement)
             return decode(along, model_for(self.models, self.ground, reading.bare).weights)
 
 
