@@ -89,8 +89,7 @@ class Renewals:
                 # A look is counted in any case, and the baseline stays.
                 log.exception("could not renew a baseline", site=site.id, tile=cell.id)
                 renewal = None
-        event = self._event(site.id, cell.id, version, current, renewal, decision)
-        event = event.model_copy(update={"considered": considered})
+        event = self._event(site.id, cell.id, version, current, considered, renewal, decision)
         if event.change is BaselineChange.KEPT:
             self.baselines.tell(event)
         elif not self.baselines.change(event):
@@ -109,12 +108,11 @@ class Renewals:
         tile: str,
         version: int,
         current: BaselineRef,
+        considered: tuple[str, ...],
         renewal: Renewal | None,
         decision: Decision | None,
     ) -> BaselineEvent:
-        why = TOO_FEW
-        if renewal:
-            why = renewal.better or NOT_BETTER
+        why = (renewal.better or NOT_BETTER) if renewal else TOO_FEW
         if renewal and renewal.better and current.origin == "operator":
             why = OPERATOR_STANDS
         renewed = renewal is not None and (decision is not None or why == renewal.better)
@@ -128,6 +126,7 @@ class Renewals:
             baseline=baseline or current,
             by=decision.by if decision else ITSELF,
             why=decision.why if decision and baseline else why,
+            considered=considered,
             measured=renewal.measured if renewal else None,
             before=renewal.before if renewal else None,
         )
