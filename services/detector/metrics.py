@@ -60,7 +60,7 @@ BASELINE_RENEWALS = _OWN.counter(
     site="the site's id",
     why="the new one is the baseline: `more-ground`, `closer-match`, `ground-changed` (a building, a relaid track), "
     "`by-a-person`; it is not: `not-better`, `operator-stands` (it is better, and an operator chose the other), "
-    "`too-few-fit`",
+    "`too-few-fit`, `failed` (a fault, or a process that died over it; the log says which)",
 )
 SITE_OUTDATED_BASELINES = _OWN.gauge(
     "railwatch_site_outdated_baselines",

@@ -24,7 +24,7 @@ from railwatch.shared.events.baselines import ITSELF
 from railwatch.shared.sites import Cell, Site
 
 # Reasons of a baseline that stays.
-NOT_BETTER, OPERATOR_STANDS, TOO_FEW = "not-better", "operator-stands", "too-few-fit"
+NOT_BETTER, OPERATOR_STANDS, TOO_FEW, FAILED = "not-better", "operator-stands", "too-few-fit", "failed"
 
 log = structlog.get_logger(__name__)
 
@@ -83,13 +83,14 @@ class Renewals:
         with metrics.STAGE_SECONDS.labels("composite").time():
             try:
                 renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell))
+                why = _why(current, renewal)
             except TransientError:
                 raise
             except Exception:
                 # A look is counted in any case, and the baseline stays.
                 log.exception("could not renew a baseline", site=site.id, tile=cell.id)
-                renewal = None
-        event = self._event(site.id, cell.id, version, current, considered, renewal, decision)
+                renewal, why = None, FAILED
+        event = self._event(site.id, cell.id, version, current, considered, renewal, why, decision)
         if event.change is BaselineChange.KEPT:
             self.baselines.tell(event)
         elif not self.baselines.change(event):
@@ -110,11 +111,9 @@ class Renewals:
         current: BaselineRef,
         considered: tuple[str, ...],
         renewal: Renewal | None,
+        why: str,
         decision: Decision | None,
     ) -> BaselineEvent:
-        why = (renewal.better or NOT_BETTER) if renewal else TOO_FEW
-        if renewal and renewal.better and current.origin == "operator":
-            why = OPERATOR_STANDS
         renewed = renewal is not None and (decision is not None or why == renewal.better)
         baseline = self._stored(site, tile, version + 1, renewal) if renewal and renewed else None
         return BaselineEvent(
@@ -142,6 +141,15 @@ class Renewals:
             origin="composite",
             looks=renewal.looks,
         )
+
+
+def _why(current: BaselineRef, renewal: Renewal | None) -> str:
+    """Why the composite is better, or why the baseline stays unless a person decides otherwise."""
+    if renewal is None:
+        return TOO_FEW
+    if renewal.better and current.origin == "operator":
+        return OPERATOR_STANDS
+    return renewal.better or NOT_BETTER
 
 
 def renewals_over(blobs: BlobStore, client: redis.Redis) -> Renewals:

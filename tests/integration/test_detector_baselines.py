@@ -10,11 +10,13 @@ from obstore.store import MemoryStore
 from railwatch.services.detector import metrics
 from railwatch.services.detector.answering import Answering
 from railwatch.services.detector.baselines import Baselines
+from railwatch.services.detector.composites.looks import Renewal
 from railwatch.services.detector.decisions import Baseline
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.rebuild import rebuild_baselines
 from railwatch.services.detector.renewal import Decision, Renewals, renewals_over
 from railwatch.services.detector.settings import Settings
+from railwatch.services.detector.work import DiedError, KeptGround
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
@@ -141,6 +143,24 @@ def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewal
 
     assert (decided.version, decided.by, decided.why) == (2, "ann", ANN.why)
     assert metrics.SITE_OUTDATED_BASELINES.labels("yard")._value.get() == 0
+
+
+class Dying(Answering):
+    """Dies over each composite, as a process may."""
+
+    def renew(self, ground: KeptGround) -> Renewal | None:
+        raise DiedError("It took longer than 240 s.")
+
+
+def test_a_composite_that_could_not_be_calculated_is_told_as_a_failure_and_the_baseline_stays(
+    renewals: Renewals, baseline: Baseline
+) -> None:
+    seen(renewals, 5)
+    event = renewals.renew(baseline.site, baseline.cell, Dying(renewals.blobs.get, MAX_PIXELS))
+
+    assert event is not None
+    assert (event.change, event.version, event.why) == (BaselineChange.KEPT, 1, "failed")
+    assert len(versions(renewals)) == 1
 
 
 def test_a_kept_look_whose_picture_is_gone_is_left_out(renewals: Renewals, baseline: Baseline) -> None:
