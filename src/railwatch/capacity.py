@@ -116,7 +116,7 @@ class Plan:
         Args:
             sites: sites that are watched.
             looks_a_day: looks at each of them in a day.
-            tiles_a_look: tiles of a look; a site up to 3 km across has one.
+            tiles_a_look: tiles of a look; a site up to 1 km across has one.
             costs: what was measured.
         """
         looks = sites * looks_a_day

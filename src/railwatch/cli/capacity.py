@@ -10,7 +10,7 @@ def capacity(
     sites: Annotated[int, typer.Option(min=1, help="Sites that are watched.")],
     looks_per_day: Annotated[float, typer.Option(min=0.001, help="Looks at each site in a day.")],
     tiles_per_look: Annotated[
-        float, typer.Option(min=1, help="Tiles of a look; a site up to 3 km across has one.")
+        float, typer.Option(min=1, help="Tiles of a look; a site up to 1 km across has one.")
     ] = 1.0,
     costs: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Your own measured costs, a JSON object.")
