@@ -10,6 +10,7 @@ for _module in (
     "shared.health",
     "shared.eviction",
     "shared.bus.metrics",
+    "shared.sites.metrics",
     *(f"services.{service}.metrics" for service in SERVICES),
 ):
     import_module(f"railwatch.{_module}")

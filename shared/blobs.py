@@ -7,14 +7,15 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+from obstore.store import ObjectStore
 
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import ConfigurationError, DependencyAwayError, TransientError, UnprocessableError
+from railwatch.shared.objects import object_store
 from railwatch.shared.settings import BlobSettings
 
 # A small blob like any other, so that whoever may store tiles may store it. It is written to see that writes succeed.
@@ -42,30 +43,10 @@ class BlobStore:
         Raises:
             ConfigurationError: the directory cannot be made.
         """
-        if settings.url.startswith("file://"):
-            try:
-                return cls(LocalStore.from_url(settings.url, mkdir=True))
-            except (BaseError, OSError) as error:
-                raise ConfigurationError(
-                    f"RAILWATCH_BLOBS_URL is wrong: the directory cannot be made: {error}."
-                ) from None
-        if settings.url.startswith("memory://"):
-            return cls(MemoryStore())
-        secret = settings.s3_secret_access_key
-        given: dict[str, Any] = {
-            "endpoint": settings.s3_endpoint,
-            "region": settings.s3_region,
-            "access_key_id": settings.s3_access_key_id,
-            "secret_access_key": secret.get_secret_value() if secret else None,
-        }
-        plain_http = (settings.s3_endpoint or "").startswith("http://")
-        return cls(
-            S3Store.from_url(
-                settings.url,
-                client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
-                **{name: value for name, value in given.items() if value},
-            )
-        )
+        try:
+            return cls(object_store(settings.url, settings))
+        except (BaseError, OSError) as error:
+            raise ConfigurationError(f"RAILWATCH_BLOBS_URL is wrong: the directory cannot be made: {error}.") from None
 
     def put(self, data: bytes, media_type: str) -> BlobRef:
         """Store the bytes, unless the store has them already. What is truncated or changed there is replaced.

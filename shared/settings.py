@@ -178,9 +178,16 @@ class TokenSettings(Group):
 
 
 class SiteSettings(Group):
-    """Where the site files are: `RAILWATCH_SITES_DIR`."""
+    """Where the site files are: `RAILWATCH_SITES_DIR`.
 
-    dir: Path = Field(description="directory of site files")
+    Attributes:
+        dir: a directory, or `s3://bucket/prefix` at the object store that `RAILWATCH_BLOBS_S3_*` names.
+    """
+
+    dir: Annotated[
+        Annotated[str, Field(pattern=r"^s3://[^/@]")] | Path,
+        Field(union_mode="left_to_right", description="directory of site files, or s3://bucket/prefix"),
+    ]
 
 
 class LogSettings(Group):

@@ -79,15 +79,17 @@ def sites_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., 
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
     def known(site: str, by: Holder) -> Site:
-        if site not in sites or not by.reaches(site):
+        found = sites.get(site)
+        if found is None or not by.reaches(site):
             raise HTTPException(404, f"There is no site {site!r}.")
-        return sites[site]
+        return found
 
     @router.get("", summary="All sites")
     def list_sites(request: Request, by: Reader, limit: Limit = 100, after: After = None) -> SitePage:
         statuses, missed = store.statuses(), store.missed()
         ids = [site for site in sorted(sites) if by.reaches(site) and (after is None or site > after)]
-        items = tuple(SiteView.of(sites[id_], statuses.get(id_), missed.get(id_, ())) for id_ in ids[:limit])
+        shown = (site for site in map(sites.get, ids[:limit]) if site is not None)
+        items = tuple(SiteView.of(site, statuses.get(site.id), missed.get(site.id, ())) for site in shown)
         return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
 
     @router.get("/{site}", summary="One site")

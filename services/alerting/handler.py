@@ -5,7 +5,7 @@ written in one transaction: the events into the site's outbox, from which they a
 again changes nothing. What it brought about the first time is published, or still in the outbox. So none is lost.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
-from railwatch.shared.sites import Site
+from railwatch.shared.sites import LEARNT_WITHIN, Site, not_known
 
 Evidence = dict[str, EvidenceItem]
 
@@ -48,7 +48,7 @@ class CountHandler:
     def __init__(
         self,
         store: Store,
-        sites: dict[str, Site],
+        sites: Mapping[str, Site],
         rule: Rule,
         scene_wait: timedelta,
         pass_span: timedelta,
@@ -62,31 +62,39 @@ class CountHandler:
         self._pass_span = pass_span
         self._public_url = public_url
         self._clock = clock
-        self._tracks_m: dict[str, dict[str, float]] = {}
+        self._tracks_m: dict[str, tuple[Site, dict[str, float]]] = {}
 
     def handle(self, event: CountEvent) -> Sequence[AlertEvent]:
         """Take a count in. The events that follow are in the site's outbox.
 
         Raises:
             UnprocessableError: `unknown-site`, or a count that cannot be true.
-            TransientError: Redis does not answer.
+            TransientError: Redis does not answer, or the site or its tile is not known yet.
         """
         site = self._sites.get(event.site)
         if site is None:
-            raise UnprocessableError("unknown-site", f"there is no site {event.site}")
-        check_count(event, self._tracks_of(site), site.car_lengths_m[0], self._clock())
+            raise not_known("unknown-site", f"There is no site {event.site}.", event.recorded_at)
+        try:
+            check_count(event, self._tracks_of(site), site.car_lengths_m[0], self._clock())
+        except UnprocessableError as error:
+            if error.reason == "unknown-tile":
+                raise not_known(error.reason, error.detail, event.recorded_at) from None
+            raise
         outcome = self._store.transact(site.id, lambda transaction: self._take(transaction, site, event))
         _measure(outcome)
         return outcome.events
 
     def settle_due(self) -> None:
         """Stop waiting for more of the passes whose time is up. The events that follow go to the outbox."""
-        for site_id, scene in self._store.due(self._clock()):
+        due = self._store.due(self._clock())
+        # A process that does not know a new site yet must not forget what others take in of it.
+        of_old = self._store.due(self._clock() - LEARNT_WITHIN) if due else []
+        for site_id, scene in due:
             site = self._sites.get(site_id)
-            if site is None:
-                self._store.forget_deadline(site_id, scene)
-            else:
+            if site is not None:
                 self._settle(site, scene)
+            elif (site_id, scene) in of_old:
+                self._store.forget_deadline(site_id, scene)
 
     def _settle(self, site: Site, scene: str) -> None:
         def work(transaction: Transaction) -> _Outcome:
@@ -181,9 +189,10 @@ class CountHandler:
         return enter(history, seen, self._rule, [new.at for new in site.new_normal])
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
-        if site.id not in self._tracks_m:
-            self._tracks_m[site.id] = tracks_by_tile(site)
-        return self._tracks_m[site.id]
+        measured = self._tracks_m.get(site.id)
+        if measured is None or measured[0] is not site:
+            measured = self._tracks_m[site.id] = site, tracks_by_tile(site)
+        return measured[1]
 
 
 def _measure(outcome: _Outcome) -> None:

@@ -31,7 +31,7 @@ from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import live_sites
 from railwatch.shared.state import connect, ready
 
 
@@ -40,7 +40,7 @@ def run() -> None:
     settings = load(Settings)
     catch_native_lines()
     configure_logging("alerting", settings.log.level)
-    sites = known_sites(settings.sites.dir).sites
+    sites = live_sites(settings)
     client = connect(settings.redis)
     refuse_eviction(client, settings.redis)
     store = Store(client)
@@ -49,7 +49,7 @@ def run() -> None:
         "alerting",
         held=lambda: holds_state(client),
         worked_before=lambda: has_worked(settings.kafka, GROUP, CountEvent),
-        set_back=lambda: is_set_back(settings, store, sites),
+        set_back=lambda: is_set_back(settings, store, sites.with_retired),
     )
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
@@ -69,7 +69,8 @@ def run() -> None:
 
     tokens = known_tokens(settings)
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
-    with serve(make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish), settings.http):
+    app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish)
+    with sites.followed(), serve(app, settings.http):
         stop = stop_on_signal()
         Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True).start()
         begin_deliveries(deliveries, settings.kafka, progress, stop)

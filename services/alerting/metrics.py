@@ -1,5 +1,9 @@
 """The metrics of alerting."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+
+from railwatch.shared.events import Miss
 from railwatch.shared.metrics import MetricsOf
 
 _OWN = MetricsOf(("alerting",))
@@ -60,3 +64,14 @@ REBUILDS = _OWN.counter(
     "Rebuilds that alerting began by itself because its state in Redis was lost.",
     outcome="`done`, or `failed` (tried again after half a minute)",
 )
+
+
+def forget_sites(sites: Iterable[str]) -> None:
+    """End the series of sites that are not watched any more."""
+    for site in sites:
+        for gauge in (SITE_COUNT, SITE_THRESHOLD, SITE_CLEAR_LOOK):
+            with suppress(KeyError):
+                gauge.remove(site)
+        for miss in Miss:
+            with suppress(KeyError):
+                SITE_OVERDUE_SECONDS.remove(site, miss.value)

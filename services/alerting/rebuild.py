@@ -83,7 +83,7 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
 
 def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[Rebuilt]:
     store, still_ours = Store(client), _renewing(lease)
-    sites = known_sites(settings.sites.dir).sites
+    sites = known_sites(settings).sites
     handled = positions_of(settings.kafka, GROUP, CountEvent)
     told = read_told(settings, client, still_ours)
 

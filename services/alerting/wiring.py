@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.settings import KafkaSettings
-from railwatch.shared.sites import Site
+from railwatch.shared.sites import LiveSites
 
 # How often scenes that have waited long enough are settled, and the events of the outbox are published.
 DUE_EVERY = timedelta(seconds=1)
@@ -77,7 +77,7 @@ def now() -> datetime:
 
 def count_worker(
     settings: Settings,
-    sites: dict[str, Site],
+    sites: LiveSites,
     client: redis.Redis,
     store: Store,
     incarnation: Incarnation,
@@ -88,7 +88,7 @@ def count_worker(
     """Counts in, alert events out. While state is lost, they wait."""
     alerting = settings.alerting
     handler = CountHandler(
-        store, sites, alerting.rule, alerting.scene_wait, alerting.pass_span, alerting.public_url, now
+        store, sites.with_retired, alerting.rule, alerting.scene_wait, alerting.pass_span, alerting.public_url, now
     )
 
     def take(event: CountEvent) -> Sequence[AlertEvent]:
@@ -101,13 +101,19 @@ def count_worker(
         handler.settle_due()
         announcer.publish_waiting()
 
+    reported: set[str] = set()
+
     def go_through_sites() -> None:
         watch_eviction(client, incarnation)
         incarnation.require()
         # A look is not missed if its count still waits in Kafka.
         if worker.caught_up():
             announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
-        report_sites(sites, store)
+        watched = set(sites)
+        report_sites(watched, store)
+        metrics.forget_sites(reported - watched)
+        reported.clear()
+        reported.update(watched)
 
     def note() -> None:
         incarnation.require()
@@ -182,8 +188,8 @@ def known_tokens(settings: Settings) -> Tokens:
     return Tokens(settings.tokens.file, unnamed, (Scope.READ, Scope.ACKNOWLEDGE, Scope.OPERATE))
 
 
-def report_sites(sites: Iterable[str], store: Store) -> None:
-    """Update the gauges of sites and alerts."""
+def report_sites(sites: Collection[str], store: Store) -> None:
+    """Update the gauges of these sites, and of alerts."""
     metrics.ALERTS_STANDING.set(len(store.standing()))
     missed = store.standing_missed()
     overdue_s = {(event.site, event.miss): (now() - event.due_at).total_seconds() for event in missed}
@@ -191,7 +197,7 @@ def report_sites(sites: Iterable[str], store: Store) -> None:
         for miss in Miss:
             metrics.SITE_OVERDUE_SECONDS.labels(site, miss.value).set(overdue_s.get((site, miss), 0.0))
     for site, status in store.statuses().items():
-        if status.judged is None or status.judged.count is None:
+        if site not in sites or status.judged is None or status.judged.count is None:
             continue
         metrics.SITE_COUNT.labels(site).set(status.judged.count)
         metrics.SITE_CLEAR_LOOK.labels(site).set(status.judged.observed_at.timestamp())

@@ -20,7 +20,7 @@ from railwatch.shared.counts import BaselineRef, Quality, TileCount
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineEvent, CountEvent, TileEvent, TileRole
 from railwatch.shared.events.baselines import ITSELF
-from railwatch.shared.sites import Cell, Site
+from railwatch.shared.sites import Cell, Site, not_known
 
 # Intervals of fewer cars than this are wide for any detector, and stay out of the metric.
 FEWEST_FOR_WIDTH = 5
@@ -60,7 +60,8 @@ class TileHandler:
         Raises:
             UnprocessableError: the site or its cell is not known, the tile is dated in the future, it cannot be
                 decoded, or processes died over it too often.
-            TransientError: the object store or Redis is away, or a process died over the tile.
+            TransientError: the object store or Redis is away, a process died over the tile, or the site or its cell is
+                not known yet.
         """
         if lies_ahead(event.observed_at, datetime.now(UTC)):
             raise UnprocessableError("observed-in-future", f"The tile is dated {event.observed_at.isoformat()}.")
@@ -105,10 +106,10 @@ class TileHandler:
     def _place(self, event: TileEvent) -> tuple[Site, Cell]:
         site = self.sites.get(event.site)
         if site is None:
-            raise UnprocessableError("unknown-site", f"There is no site {event.site!r}.")
+            raise not_known("unknown-site", f"There is no site {event.site!r}.", event.recorded_at)
         cell = next((cell for cell in site.cells() if cell.id == event.tile), None)
         if cell is None:
-            raise UnprocessableError("unknown-tile", f"Site {event.site!r} has no cell {event.tile!r}.")
+            raise not_known("unknown-tile", f"Site {event.site!r} has no cell {event.tile!r}.", event.recorded_at)
         return site, cell
 
     def _counted(self, event: TileEvent, site: Site, cell: Cell, against: BaselineRef | None) -> Answer:

@@ -12,7 +12,7 @@ from railwatch.shared.health import Progress, health_router
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import live_sites
 from railwatch.shared.state import connect, ready
 
 
@@ -27,7 +27,7 @@ def run() -> None:
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()
-    sites = known_sites(settings.sites.dir).sites
+    sites = live_sites(settings)
     processes = processes_of(settings)
     processes.start()
     tiles = tile_worker(settings, sites, client, incarnation, blobs, publisher, processes, progress)
@@ -42,7 +42,7 @@ def run() -> None:
 
     app = FastAPI(title="Railwatch detector")
     app.include_router(health_router("detector", progress, needs))
-    with serve(app, settings.http):
+    with sites.followed(), serve(app, settings.http):
         tiles.run(stop_on_signal())
     publisher.close()
     processes.stop()

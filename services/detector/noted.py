@@ -25,9 +25,10 @@ class NotedBySite:
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
+        self._reported: frozenset[str] = frozenset()
 
     def report(self, sites: Collection[str]) -> None:
-        """Brings the gauges of the sites up to date.
+        """Brings the gauges of the sites up to date. Those of other sites end.
 
         Raises:
             TransientError: Redis is away; the gauges stay as they are.
@@ -38,6 +39,9 @@ class NotedBySite:
             noted = questions.execute()
         for site, number in zip(sites, noted, strict=True):
             self.GAUGE.labels(site).set(number)
+        for site in self._reported.difference(sites):
+            self.GAUGE.remove(site)
+        self._reported = frozenset(sites)
 
     def _key(self, site: str) -> str:
         return key("detector", self.KIND, site)

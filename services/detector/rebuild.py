@@ -126,9 +126,7 @@ def rebuild_baselines(
     """
     client = connect(settings.redis)
     baselines, kept, outdated = Baselines(client), KeptLooks(client), OutdatedBaselines(client)
-    cells = {
-        (site.id, cell.id): cell for site in known_sites(settings.sites.dir).sites.values() for cell in site.cells()
-    }
+    cells = {(site.id, cell.id): cell for site in known_sites(settings).sites.values() for cell in site.cells()}
     tiles: dict[Place, _Known] = defaultdict(_Known)
     for event in chain.from_iterable(read_topic(settings.kafka, BaselineEvent)):
         tiles[event.site, event.tile].change(event)

@@ -1,6 +1,5 @@
 """How the parts of the detector are put together."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import redis
@@ -20,7 +19,7 @@ from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
-from railwatch.shared.sites import Site
+from railwatch.shared.sites import LiveSites
 
 # The consumer group of all detectors.
 GROUP = "railwatch-detector"
@@ -46,7 +45,7 @@ def processes_of(settings: Settings) -> Processes:
 
 def tile_worker(
     settings: Settings,
-    sites: Mapping[str, Site],
+    sites: LiveSites,
     client: redis.Redis,
     incarnation: Incarnation,
     blobs: BlobStore,
@@ -58,7 +57,7 @@ def tile_worker(
     unregistered = UnregisteredLooks(client)
     renewals = renewals_over(blobs, client)
     handler = TileHandler(
-        sites,
+        sites.with_retired,
         blobs,
         calculator,
         Attempts(client),
@@ -71,8 +70,9 @@ def tile_worker(
     def report() -> None:
         watch_eviction(client, incarnation)
         incarnation.require()
-        unregistered.report(sites)
-        renewals.outdated.report(sites)
+        watched = list(sites)
+        unregistered.report(watched)
+        renewals.outdated.report(watched)
 
     def tell() -> None:
         incarnation.require()

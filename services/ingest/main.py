@@ -13,6 +13,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.logs import catch_native_lines, configure_logging
 from railwatch.shared.process import stop_on_signal
 from railwatch.shared.serving import serve
+from railwatch.shared.sites import live_sites
 from railwatch.shared.state import connect, ready
 
 
@@ -26,15 +27,16 @@ def run() -> None:
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()
-    intake = make_intake(settings, client, blobs, publisher)
+    sites = live_sites(settings)
+    intake = make_intake(settings, sites, client, blobs, publisher)
     needs = {
         "kafka": Broker(settings.kafka).ready,
         "redis": lambda: ready(client),
         "blobs": blobs.takes_writes,
-        "sites": lambda: bool(intake.sites.sites),
+        "sites": lambda: bool(sites),
     }
 
     app = make_app(intake, senders(settings), progress, needs, Alerting(settings.ingest))
-    with serve(app, settings.http, max_body_bytes=None):
+    with sites.followed(), serve(app, settings.http, max_body_bytes=None):
         run_sources(list(sources(settings, intake)), progress, stop_on_signal())
     publisher.close()

@@ -22,13 +22,15 @@ from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import TileEvent
 from railwatch.shared.settings import KafkaSettings
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import LiveSites
 
 
-def make_intake(settings: Settings, client: redis.Redis, blobs: BlobStore, publisher: Publisher) -> Intake:
+def make_intake(
+    settings: Settings, sites: LiveSites, client: redis.Redis, blobs: BlobStore, publisher: Publisher
+) -> Intake:
     """The part that takes scenes from all sources."""
     return Intake(
-        known_sites(settings.sites.dir),
+        sites,
         settings.scenes,
         blobs,
         Claims(client),

@@ -1,12 +1,10 @@
-"""Reads sites from files. A fault names its file, line and field. A broken site never stops the others."""
+"""Reads a site from its files. A fault names its file, line and field."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
-import structlog
-from shapely import GeometryCollection, MultiLineString, Polygon, STRtree
+from shapely import GeometryCollection, MultiLineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from railwatch.shared.errors import ConfigurationError
@@ -26,85 +24,6 @@ from railwatch.shared.sites.tracks import TrackLines, read_tracks
 
 # The longest yard in the world, Bailey Yard, is 13 km long. Beyond 50 km a coordinate is wrong.
 MAX_EXTENT_KM = 50.0
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class SiteCatalogue:
-    """The sites of a directory.
-
-    Attributes:
-        sites: the sites without a fault, by id.
-        faults: what is wrong with the others: one sentence for each fault, with file, line and field.
-        remarks: what the sites' files hold that is not used: one sentence each.
-    """
-
-    sites: dict[str, Site]
-    faults: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def touching(self, ground: BaseGeometry) -> list[Site]:
-        """The sites whose area touches a shape in longitude and latitude, in the order of their ids."""
-        return sorted((self._listed[index] for index in self._index.query(ground, "intersects")), key=lambda s: s.id)
-
-    @cached_property
-    def _listed(self) -> list[Site]:
-        return list(self.sites.values())
-
-    @cached_property
-    def _index(self) -> STRtree:
-        return STRtree([site.polygon for site in self._listed])
-
-
-def known_sites(directory: Path) -> SiteCatalogue:
-    """The sites that a service works with. Faults in site files go to its log.
-
-    Raises:
-        ConfigurationError: the directory does not exist.
-    """
-    if not directory.is_dir():
-        raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {directory} is not a directory.")
-    catalogue = load_sites(directory)
-    for fault in catalogue.faults:
-        log.error("a site file is wrong", fault=fault)
-    for remark in catalogue.remarks:
-        log.info("a site file has a remark", remark=remark)
-    return catalogue
-
-
-def load_sites(directory: Path) -> SiteCatalogue:
-    """Reads every `*.yaml` and `*.yml` file of a directory as a site. Retired sites are left out.
-
-    Raises:
-        ConfigurationError: the directory does not exist.
-    """
-    if not directory.is_dir():
-        raise ConfigurationError(f"{directory} is not a directory; it must hold one YAML file per site.")
-    sites: dict[str, Site] = {}
-    faults: list[str] = []
-    remarks: list[str] = []
-    origin: dict[str, Path] = {}
-    for path in site_files(directory):
-        try:
-            document = read_yaml(path)
-            read = _site(document)
-        except ConfigurationError as error:
-            faults.extend(str(error).splitlines())
-            continue
-        except Exception as error:  # a fault of ours, or of a library, must not cost the other sites
-            log.exception("a site file cannot be used", file=path.name)
-            faults.append(f"{path}:1: cannot be used: {type(error).__name__}: {error}")
-            continue
-        if read.retired is not None:
-            continue
-        site = read.site
-        if site.id in sites:
-            faults.append(document.fault(("id",), f"`{site.id}` is already the id of {origin[site.id].name}"))
-            continue
-        sites[site.id], origin[site.id] = site, path
-        remarks += read.remarks
-    return SiteCatalogue(sites, tuple(faults), tuple(remarks))
 
 
 def site_files(directory: Path) -> list[Path]:
@@ -133,10 +52,21 @@ def read_site(path: Path) -> SiteRead:
     Raises:
         ConfigurationError: one line for each fault, with file, line and field.
     """
-    return _site(read_yaml(path))
+    return site_in(read_yaml(path))
 
 
-def _site(document: Document) -> SiteRead:
+def files_named_in(document: Document) -> tuple[str, ...]:
+    """The names of the files beside a YAML that it needs, as far as it says."""
+    data = document.data if isinstance(document.data, dict) else {}
+    return tuple(name for name in (data.get("tracks"), data.get("area")) if isinstance(name, str) and name)
+
+
+def site_in(document: Document) -> SiteRead:
+    """The site that a YAML describes, with its tracks and its area read from the files beside it.
+
+    Raises:
+        ConfigurationError: one line for each fault, with file, line and field.
+    """
     form = document.validate(SiteFile)
     shortest, longest = form.car_lengths_m
     if shortest > longest:

@@ -49,10 +49,10 @@ def requests_to(app: FastAPI) -> st.SearchStrategy[Any]:
 def ingest_requests() -> st.SearchStrategy[Any]:
     """Requests to ingest."""
     from railwatch.services.ingest.settings import SceneSettings
-    from railwatch.shared.sites import SiteCatalogue
+    from railwatch.shared.sites import PackedSites, SiteCatalogue
 
     nowhere: Any = None
-    return requests_to(Desk(SiteCatalogue({}), SceneSettings(), nowhere, nowhere).app())
+    return requests_to(Desk(SiteCatalogue(PackedSites()), SceneSettings(), nowhere, nowhere).app())
 
 
 def alerting_requests() -> st.SearchStrategy[Any]:

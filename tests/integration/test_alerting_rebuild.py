@@ -59,7 +59,7 @@ def handler(settings: Settings) -> CountHandler:
     store = Store(connect(settings.redis))
     return CountHandler(
         store,
-        known_sites(settings.sites.dir).sites,
+        known_sites(settings).sites,
         alerting.rule,
         alerting.scene_wait,
         alerting.pass_span,
@@ -234,7 +234,7 @@ def test_the_frames_of_a_pass_are_rebuilt_as_one_look(
 
 
 def test_a_scene_that_waits_for_its_tiles_waits_on(settings: Settings, publisher: Publisher) -> None:
-    site_file = settings.sites.dir / "tumangang.yaml"
+    site_file = Path(settings.sites.dir) / "tumangang.yaml"
     site_file.write_text(site_file.read_text().replace("tile_size_m: 3000", "tile_size_m: 1100"))
     tiles = ("r0c0", "r0c1")
     present = now()

@@ -19,7 +19,7 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import CountEvent, Event, TileEvent
 from railwatch.shared.settings import BlobSettings, RedisSettings
-from railwatch.shared.sites import SiteCatalogue
+from railwatch.shared.sites import PackedSites, SiteCatalogue
 from railwatch.shared.state import connect
 from tests.support.clock import Clock
 from tests.support.detector import counts_made, handler_over
@@ -43,7 +43,7 @@ def counts_of(directory: Path, client: redis.Redis) -> tuple[list[CountEvent], C
     site = site_of(scene)
     blobs, published = BlobStore.open(BlobSettings(url="memory://")), list[Event]()
     intake = Intake(
-        SiteCatalogue({site.id: site}),
+        SiteCatalogue(PackedSites.of(site)),
         SceneSettings(),
         blobs,
         Claims(client),

@@ -1,6 +1,6 @@
 """A Redis that was set back to an earlier copy while alerting was stopped: noticed at the start, and made whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Alerting:
         self.client: Any = connect(settings.redis)
         self.store = Store(self.client)
         self.publisher = Publisher(settings.kafka)
-        self.sites: dict[str, Site] = known_sites(settings.sites.dir).sites
+        self.sites: Mapping[str, Site] = known_sites(settings).sites
         alerting = settings.alerting
         self.handler = CountHandler(
             self.store,

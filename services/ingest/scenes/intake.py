@@ -27,7 +27,7 @@ from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import DeadLetter
 from railwatch.shared.masks import MaskFile, open_masks
-from railwatch.shared.sites import SiteCatalogue
+from railwatch.shared.sites import Watched
 from railwatch.shared.text import plain
 
 # Scenes that are in work at the same time, from all sources. Others wait.
@@ -53,7 +53,7 @@ class Intake:
         at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
     """
 
-    sites: SiteCatalogue
+    sites: Watched
     limits: SceneSettings
     blobs: BlobStore
     claims: Claims

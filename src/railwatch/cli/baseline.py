@@ -127,7 +127,7 @@ def _opened(site: str, tile: str) -> Iterator["Baseline"]:
     from railwatch.shared.state import connect
 
     settings = load(Settings)
-    sites = known_sites(settings.sites.dir).sites
+    sites = known_sites(settings).sites
     cell = next((cell for cell in sites[site].cells() if cell.id == tile), None) if site in sites else None
     if cell is None:
         raise typer.BadParameter(f"there is no cell {tile!r} of a site {site!r} in {settings.sites.dir}")

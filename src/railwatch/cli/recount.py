@@ -110,9 +110,9 @@ def previews(settings: "Settings", site_id: str, tiles: "Iterable[TileEvent]") -
     from railwatch.shared.blobs import BlobStore
     from railwatch.shared.bus.read import read_topic
     from railwatch.shared.events import CountEvent
-    from railwatch.shared.sites import load_sites
+    from railwatch.shared.sites import known_sites
 
-    site = load_sites(settings.sites.dir).sites.get(site_id)
+    site = known_sites(settings).sites.get(site_id)
     if site is None:
         raise ConfigurationError(f"There is no site {site_id} in {settings.sites.dir}.")
     counts: dict[tuple[str, str], CountEvent] = {}

@@ -93,15 +93,15 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 def test_a_fault_of_our_own_costs_no_other_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_site(tmp_path, GOOD)
     write_site(tmp_path, GOOD.replace("id: tumangang", "id: bad"), name="bad")
-    from railwatch.shared.sites import load
+    from railwatch.shared.sites import folder
+    from railwatch.shared.sites.load import site_in
 
     def broken(document: Any) -> Any:
         if document.path.stem == "bad":
             raise ZeroDivisionError
-        return site(document)
+        return site_in(document)
 
-    site = load._site
-    monkeypatch.setattr(load, "_site", broken)
+    monkeypatch.setattr(folder, "site_in", broken)
     catalogue = load_sites(tmp_path)
     assert list(catalogue.sites) == ["tumangang"]
     assert [fault.partition(": ")[2] for fault in catalogue.faults] == ["cannot be used: ZeroDivisionError: "]
