@@ -1,0 +1,78 @@
+"""Scenes that Railwatch finds in a watched bucket."""
+
+import json
+import threading
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.exceptions import PermissionDeniedError
+from obstore.store import MemoryStore
+
+from railwatch.services.ingest.sources.bucket import WatchedBucket
+from railwatch.shared.errors import NotPublishedError
+from tests.support.geotiff import NoiseScene
+from tests.support.ingest import Desk, desk_over
+
+METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
+GOING_ON = threading.Event()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_over(tmp_path)
+
+
+def test_scenes_in_a_bucket_are_taken_once(desk: Desk) -> None:
+    store = MemoryStore()
+    obstore.put(store, "2023/a.tif", NoiseScene().geotiff())
+    obstore.put(store, "2023/a.json", METADATA.encode())
+    obstore.put(store, "bad.tif", b"not a picture")
+    obstore.put(store, "bad.json", METADATA.encode())
+    for _ in range(2):
+        WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "bucket")]
+    assert [(letter.reason, letter.subject) for letter in desk.dead_letters] == [("format-unsupported", "bad.tif")]
+
+
+def test_an_object_that_is_written_anew_is_looked_at_anew(desk: Desk) -> None:
+    store = MemoryStore()
+    watched = WatchedBucket("s3://scenes", store, desk.intake())
+    obstore.put(store, "a.json", METADATA.encode())
+    obstore.put(store, "a.tif", b"not a picture")
+    watched.poll(GOING_ON)
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
+    watched.poll(GOING_ON)
+    assert (len(desk.dead_letters), len(desk.tiles)) == (1, 1)
+
+
+def test_an_object_waits_for_its_partner_and_for_the_broker(desk: Desk) -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
+    WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert desk.published == []
+    desk.broker_is_away = True
+    with pytest.raises(NotPublishedError):
+        WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
+    desk.broker_is_away = False
+    WatchedBucket("s3://scenes", store, desk.intake(), partner_within_s=0).poll(GOING_ON)
+    assert [letter.reason for letter in desk.dead_letters] == ["metadata-missing"]
+
+
+def test_an_object_that_may_not_be_read_is_told_once_and_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.tif", NoiseScene().geotiff())
+    obstore.put(store, "a.json", METADATA.encode())
+
+    def forbidden(*_: object) -> None:
+        raise PermissionDeniedError("403")
+
+    with monkeypatch.context() as locked:
+        locked.setattr(obstore, "get", forbidden)
+        for _ in range(3):
+            WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert [letter.reason for letter in desk.dead_letters] == ["file-refused"]
+    WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    assert len(desk.tiles) == 1
