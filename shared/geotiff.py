@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import rasterio
@@ -21,7 +22,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
-from railwatch.shared.tiff import largest_block_bytes
+from railwatch.shared.tiff import Elsewhere, largest_block_bytes
 
 MAX_BANDS = 16
 # Bits of the widest integer.
@@ -78,11 +79,11 @@ class Geotiff:
 
 
 @contextmanager
-def open_geotiff(source: Path | bytes, limits: Limits) -> Iterator[Geotiff]:
+def open_geotiff(source: Path | bytes | Elsewhere, limits: Limits) -> Iterator[Geotiff]:
     """Opens a GeoTIFF and checks its header. Damaged pixels that are read inside the `with` are reported, too.
 
     Args:
-        source: a file, or its bytes.
+        source: a file, here or elsewhere, or its bytes.
         limits: what it may be.
 
     Raises:
@@ -105,7 +106,7 @@ def bits_per_sample(dataset: DatasetReader, band: int) -> int | None:
     return int(bits) if bits.isdecimal() and 0 < int(bits[:3]) <= MAX_BITS else None
 
 
-def _checked(source: Path | bytes, limits: Limits, largest_bytes: int, stack: ExitStack) -> Geotiff:
+def _checked(source: Path | bytes | Elsewhere, limits: Limits, largest_bytes: int, stack: ExitStack) -> Geotiff:
     try:
         dataset = stack.enter_context(_opened(source, stack))
         _check_size(dataset, limits, largest_bytes)
@@ -123,11 +124,14 @@ def _damaged() -> UnprocessableError:
     return UnprocessableError("decode-failed", "The GeoTIFF is truncated or damaged. Send the whole file.")
 
 
-def _opened(source: Path | bytes, stack: ExitStack) -> DatasetReader:
-    file = source if isinstance(source, Path) else stack.enter_context(MemoryFile(source))
+def _opened(source: Path | bytes | Elsewhere, stack: ExitStack) -> DatasetReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(file, driver="GTiff")
+        if isinstance(source, Path):
+            return rasterio.open(source, driver="GTiff")
+        if isinstance(source, bytes):
+            return rasterio.open(stack.enter_context(MemoryFile(source)), driver="GTiff")
+        return rasterio.open(f"{uuid4().hex}.tif", driver="GTiff", opener=lambda *_, **__: source.open("rb"))
 
 
 def _check_size(dataset: DatasetReader, limits: Limits, largest_bytes: int) -> None:

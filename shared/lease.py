@@ -1,5 +1,6 @@
 """A lease in Redis: one process at a time does something, and another may go on if it dies or stalls."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -29,17 +30,19 @@ class Lease:
 
     def renew(self) -> bool:
         """Hold it for longer. False if it was lost: it is too late to go on."""
-        return self._if_held(lambda pipe: pipe.pexpire(self.name, self._held_for_ms))
+        return self.write(lambda pipe: pipe.pexpire(self.name, self._held_for_ms))
 
     def release(self) -> None:
         """Give it back, if it is still held."""
-        self._if_held(lambda pipe: pipe.delete(self.name))
+        self.write(lambda pipe: pipe.delete(self.name))
 
-    def held(self, pipe: Any) -> bool:
-        """Whether it is held, asked in a transaction of redis-py that watches its `name`."""
-        return bool(pipe.get(self.name) == self._holder)
+    def write(self, then: Callable[[Any], object]) -> bool:
+        """Write something, if the lease is held. False if it was lost, and nothing is written.
 
-    def _if_held(self, then: Any) -> bool:
+        Args:
+            then: puts commands on redis-py's pipeline.
+        """
+
         def attempt(pipe: Any) -> bool:
             held = self.held(pipe)
             pipe.multi()
@@ -49,3 +52,7 @@ class Lease:
 
         with redis_errors():
             return bool(self._redis.transaction(attempt, self.name, value_from_callable=True))
+
+    def held(self, pipe: Any) -> bool:
+        """Whether it is held, asked in a transaction of redis-py that watches its `name`."""
+        return bool(pipe.get(self.name) == self._holder)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from railwatch.shared.errors import UnprocessableError
 
@@ -45,12 +45,19 @@ class Block(NamedTuple):
     number: int
 
 
+class Elsewhere(Protocol):
+    """A file that is not on a disk here. Each time that it is opened, it has a place of its own."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """Its bytes."""
+
+
 class _Form(NamedTuple):
     order: str
     big: bool
 
 
-def largest_block_bytes(source: Path | bytes) -> int:
+def largest_block_bytes(source: Path | bytes | Elsewhere) -> int:
     """Checks all directories: the picture, its overviews, and its masks.
 
     Returns:

@@ -29,6 +29,7 @@ def run() -> None:
     progress = Progress()
     sites = live_sites(settings)
     intake = make_intake(settings, sites, client, blobs, publisher)
+    found = list(sources(settings, intake, client))
     needs = {
         "kafka": Broker(settings.kafka).ready,
         "redis": lambda: ready(client),
@@ -38,5 +39,5 @@ def run() -> None:
 
     app = make_app(intake, senders(settings), progress, needs, Alerting(settings.ingest))
     with sites.followed(), serve(app, settings.http, max_body_bytes=None):
-        run_sources(list(sources(settings, intake)), progress, stop_on_signal())
+        run_sources(found, progress, stop_on_signal())
     publisher.close()

@@ -4,7 +4,8 @@ from railwatch.shared.metrics import SECONDS, MetricsOf
 
 _OWN = MetricsOf(("ingest",))
 
-_SOURCE = "`api`, `directory`, `bucket` or `stac`"
+_SOURCE = "`api`, or the name of its source; those of single settings are `directory`, `bucket` and `stac`"
+_POLLED = "the name of the source; those of single settings are `directory`, `bucket` and `stac`"
 
 SCENES = _OWN.counter(
     "railwatch_scenes_total",
@@ -16,7 +17,23 @@ SCENES = _OWN.counter(
 SOURCE_FAILURES = _OWN.counter(
     "railwatch_source_failures_total",
     "Polls of a source, and searches of a STAC API over one site, that failed. The next poll tries again.",
-    source="`directory`, `bucket` or `stac`",
+    source=_POLLED,
+)
+SOURCE_COMPLETE = _OWN.gauge(
+    "railwatch_source_complete_timestamp_seconds",
+    "When everything that a source had was last looked through and nothing was put off; 0 if never. What has "
+    "passed since is the source's lag. Every replica tells it, whichever looks through the source.",
+    source=_POLLED,
+)
+SOURCE_HEALTHY = _OWN.gauge(
+    "railwatch_source_healthy",
+    "Whether the last poll of a source went well. Every replica tells it, whichever looks through the source.",
+    source=_POLLED,
+)
+READ_BYTES = _OWN.counter(
+    "railwatch_scene_read_bytes_total",
+    "Bytes that were read of scenes and masks that lie elsewhere.",
+    source=_SOURCE,
 )
 TILES_PUBLISHED = _OWN.counter(
     "railwatch_tiles_published_total",

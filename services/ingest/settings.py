@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from railwatch.shared.settings import (
     BlobSettings,
+    ExistingFile,
     Group,
     HttpSettings,
     KafkaSettings,
@@ -18,13 +19,15 @@ from railwatch.shared.settings import (
 )
 
 Token = Annotated[SecretStr, Field(min_length=16)]
+# An address below which assets may lie.
+AssetRoot = Annotated[str, Field(pattern=r"^(file:///|s3://[^/@]+|https?://[^/@]+)")]
 
 
 class SceneSettings(Group):
     """What a scene may be, and where its pixels may come from: `RAILWATCH_SCENES_*`.
 
     Attributes:
-        max_bytes: largest file.
+        max_bytes: largest file that is sent here, or the most that is read of one that lies elsewhere.
         spool_bytes: what the temporary files of all scenes on their way in may have together. Others are put off.
         max_pixels: largest raster, width times height. The header is enough to refuse a larger one.
         gsd_min_m: finest ground sample distance.
@@ -41,10 +44,7 @@ class SceneSettings(Group):
     gsd_min_m: float = Field(default=0.1, gt=0)
     gsd_max_m: float = Field(default=4.0, gt=0)
     night: bool = False
-    asset_roots: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^(file:///|s3://[^/@]+|https?://[^/@]+)")], ...],
-        Separated,
-    ] = ()
+    asset_roots: Annotated[tuple[AssetRoot, ...], Separated] = ()
 
 
 class IngestSettings(Group):
@@ -53,10 +53,10 @@ class IngestSettings(Group):
     Attributes:
         tokens: bearer tokens without names, at least 16 characters each. They may push scenes and baselines for all
             sites. For senders of their own rights, see `RAILWATCH_TOKENS_FILE`.
-        baselines_from: the sources, beside senders with the scope `baseline`, whose scenes may be baselines.
-        watch_dir: a directory from which scenes are taken.
-        watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`.
-        poll_s: the pause between two polls of the directory and the bucket.
+        baselines_from: the kinds of sources, beside senders with the scope `baseline`, whose scenes may be baselines.
+        watch_dir: a directory from which scenes are taken: the source `directory`.
+        watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`: the source `bucket`.
+        poll_s: the pause between two polls of these two.
         alerting_url: where alerting answers, so that `GET /v1/scenes/{scene}` can say what was counted and judged.
         alerting_token: a token with the scope `read`, if alerting's reading needs one.
     """
@@ -73,7 +73,9 @@ class IngestSettings(Group):
 
 
 class StacSettings(Group):
-    """A STAC API to poll for scenes over the sites: `RAILWATCH_STAC_*`.
+    """A STAC API to poll for scenes over the sites, the source `stac`: `RAILWATCH_STAC_*`.
+
+    It is the short form of an entry in the file of sources, which has more: see `SourcesSettings`.
 
     Attributes:
         url: the API's landing page; without it, no API is polled.
@@ -94,6 +96,12 @@ class StacSettings(Group):
     other_origins: Annotated[tuple[Annotated[str, Field(pattern=r"^https?://[^/@]+$")], ...], Separated] = ()
 
 
+class SourcesSettings(Group):
+    """The file of sources, as many as there are: `RAILWATCH_SOURCES_FILE`."""
+
+    file: ExistingFile | None = None
+
+
 class Settings(ServiceSettings):
     """All settings of ingest."""
 
@@ -106,6 +114,7 @@ class Settings(ServiceSettings):
     http: HttpSettings = HttpSettings()
     scenes: SceneSettings = SceneSettings()
     stac: StacSettings = StacSettings()
+    sources: SourcesSettings = SourcesSettings()
 
     @model_validator(mode="after")
     def _somebody_may_push(self) -> Self:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from kafka import KafkaConsumer
@@ -10,12 +12,16 @@ from kafka.errors import KafkaError
 from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.claims import Claims
+from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
+from railwatch.services.ingest.sources.forms import BucketSource, DirectorySource, read_sources
+from railwatch.services.ingest.sources.place import place_of
 from railwatch.services.ingest.sources.polling import Source
+from railwatch.services.ingest.sources.turns import Turns
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
@@ -35,7 +41,7 @@ def make_intake(
         blobs,
         Claims(client),
         publisher.publish,
-        settings.ingest.baselines_from,
+        {source.name for source in read_sources(settings) if source.kind in settings.ingest.baselines_from},
         Spool(settings.scenes.spool_bytes),
     )
 
@@ -45,18 +51,28 @@ def senders(settings: Settings) -> Tokens:
     return Tokens(settings.tokens.file, settings.ingest.tokens, (Scope.PUSH, Scope.BASELINE))
 
 
-def sources(settings: Settings, intake: Intake) -> Iterator[Source]:
-    """The sources that the settings name."""
-    ingest = settings.ingest
-    if ingest.watch_dir:
-        yield Source("directory", WatchedDirectory(ingest.watch_dir, intake).poll, ingest.poll_s)
-    if ingest.watch_bucket:
-        bucket = WatchedBucket(ingest.watch_bucket, from_url(ingest.watch_bucket), intake)
-        yield Source("bucket", bucket.poll, ingest.poll_s)
-    if settings.stac.url:
-        from railwatch.services.ingest.sources.stac import PolledCatalogue  # half a second of processor at the start
+def sources(settings: Settings, intake: Intake, client: redis.Redis) -> Iterator[Source]:
+    """The sources that the settings and the file of sources name.
 
-        yield Source("stac", PolledCatalogue(settings.stac, intake).poll, settings.stac.poll_s)
+    Raises:
+        ConfigurationError: the file of sources is wrong.
+    """
+    for form in read_sources(settings):
+        if isinstance(form, DirectorySource):
+            directory = WatchedDirectory(form.name, form.path, intake)
+            turns = Turns(client, form.name, partial(place_of, form.path))
+            yield Source(form.name, directory.poll, form.poll_s, turns)
+        elif isinstance(form, BucketSource):
+            options = Credentials(form.credentials).s3(urlsplit(form.url).netloc).options()
+            bucket = WatchedBucket(form.name, form.url, from_url(form.url, **options), intake)
+            yield Source(form.name, bucket.poll, form.poll_s, Turns(client, form.name))
+        else:
+            from railwatch.services.ingest.sources.stac import (
+                PolledCatalogue,  # half a second of processor at the start
+            )
+
+            turns = Turns(client, form.name)
+            yield Source(form.name, PolledCatalogue(form, intake, turns).poll, form.poll_s, turns)
 
 
 class Broker:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from rasterio.io import DatasetReader
 
 from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.tiff import Elsewhere
 
 # The bands of Planet's UDM2, in their order. Snow and light haze are left to the detector: it may see the cars.
 UDM2 = ("clear", "snow", "shadow", "light_haze", "heavy_haze", "cloud", "confidence", "unusable")
@@ -86,7 +87,7 @@ class MaskFile:
         meaning: what it means if it has one band. One of eight bands is a UDM2.
     """
 
-    path: Path
+    path: Path | Elsewhere
     name: str
     meaning: Meaning
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from railwatch.services.ingest.scenes.assets import allowed, fetched, scene_href
+from railwatch.services.ingest.scenes.access import allowed
+from railwatch.services.ingest.scenes.assets import scene_href
+from railwatch.services.ingest.scenes.bringing import fetched
 from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
@@ -79,6 +81,7 @@ def reason_of(href: str, limits: SceneSettings) -> str:
 @pytest.mark.parametrize("name", ["a.tif", "moved.tif"])
 def test_an_allowed_server_is_read_and_nothing_is_left_behind(server: str, name: str) -> None:
     with fetched(f"{server}/scenes/{name}", SceneSettings(asset_roots=(f"{server}/scenes",)), SPOOL) as path:
+        assert isinstance(path, Path)
         assert path.read_bytes() == CONTENT
     assert not path.exists()
 
@@ -127,6 +130,7 @@ def test_local_files_are_read_only_below_their_root(tmp_path: Path) -> None:
     (root / "link.tif").symlink_to(outside)
     limits = SceneSettings(asset_roots=(f"file://{root}",))
     with fetched(f"file://{root}/a%20b.tif", limits, SPOOL) as path:
+        assert isinstance(path, Path)
         assert path.read_bytes() == CONTENT
     assert reason_of(f"file://{outside}", limits) == "asset-refused"
     assert reason_of(f"file://{root}/link.tif", limits) == "asset-refused"

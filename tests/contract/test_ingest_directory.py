@@ -49,13 +49,13 @@ def files(directory: Path) -> list[str]:
 
 def test_a_scene_in_the_directory_is_published_and_put_away(desk: Desk, inbox: Path) -> None:
     lay(inbox)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert [(tile.scene, tile.source) for tile in desk.tiles] == [("S1", "directory")]
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
 
 
 def test_a_file_that_still_grows_is_left_alone(desk: Desk, inbox: Path) -> None:
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     data = NoiseScene().geotiff()
     for end in (1000, 2000, len(data)):
         lay(inbox, data=data[:end])
@@ -70,7 +70,7 @@ def test_a_link_out_of_the_directory_is_not_followed(desk: Desk, inbox: Path, tm
     lay(inbox)
     (inbox / linked).rename(tmp_path / linked)
     (inbox / linked).symlink_to(tmp_path / linked)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert desk.tiles == []
     assert [letter.reason for letter in desk.dead_letters] == ["file-refused"]
     assert (tmp_path / linked).is_file()
@@ -79,7 +79,7 @@ def test_a_link_out_of_the_directory_is_not_followed(desk: Desk, inbox: Path, tm
 def test_a_bad_scene_is_put_aside_with_its_reason(desk: Desk, inbox: Path) -> None:
     lay(inbox, "bad", data=b"not a picture")
     lay(inbox, "good")
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert len(desk.tiles) == 1
     (letter,) = desk.dead_letters
     assert (letter.reason, letter.subject) == ("format-unsupported", "bad.tif")
@@ -92,7 +92,7 @@ def test_metadata_of_gigabytes_are_not_read(desk: Desk, inbox: Path) -> None:
     lay(inbox)
     os.truncate(inbox / "a.json", 4 * 1024**3)
     tracemalloc.start()
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [letter.reason for letter in desk.dead_letters] == ["metadata-invalid"]
@@ -105,9 +105,9 @@ def test_a_file_without_its_partner_waits_and_is_refused_in_the_end(
 ) -> None:
     lay(inbox)
     (inbox / missing).unlink()
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert desk.published == []
-    poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake(), partner_within_s=0))
     assert [letter.reason for letter in desk.dead_letters] == [reason]
     assert [name for name in files(inbox) if not name.startswith("rejected/")] == []
 
@@ -121,7 +121,7 @@ def test_scenes_wait_for_the_broker_in_order(desk: Desk, inbox: Path, monkeypatc
         publish(*events)
 
     monkeypatch.setattr(desk, "publish", trying)
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     lay(inbox)
     lay(inbox, "bad", data=b"not a picture")
     lay(inbox, "c", data=NoiseScene(seed=2).geotiff(), metadata=METADATA.replace("S1", "S2"))
@@ -139,10 +139,10 @@ def test_scenes_wait_for_the_broker_in_order(desk: Desk, inbox: Path, monkeypatc
 
 def test_a_crash_before_putting_away_publishes_nothing_twice(desk: Desk, inbox: Path) -> None:
     lay(inbox)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     for name in ("a.tif", "a.json"):
         (inbox / "processed" / name).rename(inbox / name)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert len(desk.tiles) == 1
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
 
@@ -158,7 +158,7 @@ def test_a_crash_while_putting_away_is_made_up_for(
     (inbox / "a.json").rename(inbox / marker)
     for name in moved_before_the_crash:
         (inbox / name).rename(inbox / "processed" / name)
-    poll_twice(WatchedDirectory(inbox, desk.intake(), partner_within_s=0))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake(), partner_within_s=0))
     assert files(inbox) == ["processed/a.json", "processed/a.tif"]
     assert desk.published == []
 
@@ -169,7 +169,7 @@ def test_a_fault_of_our_own_puts_the_scene_aside(desk: Desk, inbox: Path, monkey
 
     monkeypatch.setattr("railwatch.services.ingest.scenes.intake.cutouts", broken)
     lay(inbox)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert [letter.reason for letter in desk.dead_letters] == ["internal-error"]
     assert "ZeroDivision" not in desk.dead_letters[0].detail
 
@@ -183,7 +183,7 @@ def test_a_long_name_is_taken_or_refused_and_blocks_nothing(desk: Desk, inbox: P
     (inbox / f"{stem[:-1]}b.tif").write_bytes(b"not a picture")
     (inbox / f"{stem[:-1]}b.json").write_text(METADATA)
     lay(inbox, "z", metadata=json.dumps({"observed_at": "2023-10-06T02:11:00Z", "scene": "S2"}))
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     for _ in range(4):
         watched.poll(GOING_ON)
     assert {tile.scene for tile in desk.tiles} == {"S1", "S2"}
@@ -197,7 +197,7 @@ def test_a_name_that_is_not_utf_8_is_taken_or_refused_in_clean_words(desk: Desk,
     for stem, data in ((b"a\xff", NoiseScene().geotiff()), (b"b\xff\n", b"not a picture")):
         (inbox / os.fsdecode(stem + b".tif")).write_bytes(data)
         (inbox / os.fsdecode(stem + b".json")).write_text(METADATA)
-    poll_twice(WatchedDirectory(inbox, desk.intake()))
+    poll_twice(WatchedDirectory("directory", inbox, desk.intake()))
     assert [tile.scene for tile in desk.tiles] == ["S1"]
     (letter,) = desk.dead_letters
     assert letter.reason == "format-unsupported"
@@ -223,7 +223,7 @@ def test_a_file_that_the_system_refuses_is_told_once(desk: Desk, inbox: Path, mo
 
     monkeypatch.setattr(Path, "open", refusing)
     monkeypatch.setattr(Path, "replace", immovable)
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     with capture_logs() as lines:
         for _ in range(5):
             watched.poll(GOING_ON)
@@ -256,7 +256,7 @@ def test_a_scene_that_cannot_be_put_away_is_taken_once(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Intake, "take", counted)
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     with monkeypatch.context() as away:
         away.setattr(Path, "rename", full)
         for _ in range(5):

@@ -14,17 +14,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from railwatch.services.ingest.scenes import fetch
-from railwatch.services.ingest.scenes.assets import fetched
+from railwatch.services.ingest.scenes.bringing import fetched
+from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.scenes.spool import Spool
-from railwatch.services.ingest.settings import SceneSettings, StacSettings
+from railwatch.services.ingest.settings import SceneSettings
 from railwatch.services.ingest.sources import pages
-from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.errors import TransientError
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
 from tests.support.bus import PATIENCE_S
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import TOKEN, Desk, desk_over
+from tests.support.ingest import TOKEN, Desk, desk_over, stac_source
 from tests.support.receivers import rude_server
 from tests.support.stac_api import StacApi, running
 
@@ -51,9 +51,9 @@ def elsewhere() -> Iterator[StacApi]:
 
 
 def poll(desk: Desk, api: StacApi, **settings: Any) -> None:
-    given = StacSettings.model_validate({"url": api.url, "token": SECRET, **settings})
-    desk.limits = SceneSettings(asset_roots=(api.url, *given.other_origins))
-    PolledCatalogue(given, desk.intake()).poll(threading.Event())
+    source = stac_source(api.url, SECRET, **settings)
+    desk.limits = SceneSettings(asset_roots=(api.url, *source.other_origins))
+    desk.poll_api(source)
 
 
 # Links
@@ -91,7 +91,7 @@ def test_an_origin_that_the_operator_names_gets_no_token(
     desk: Desk, api: StacApi, elsewhere: StacApi, how: str
 ) -> None:
     leading_to(api, elsewhere, how)
-    poll(desk, api, other_origins=elsewhere.url)
+    poll(desk, api, other_origins=[elsewhere.url])
     assert [search["authorization"] for search in elsewhere.searches] == [None]
     assert all(search["authorization"] == f"Bearer {SECRET}" for search in api.searches)
     assert "I2" in {tile.scene for tile in desk.tiles}
@@ -130,7 +130,7 @@ def test_pages_without_end_end(desk: Desk, api: StacApi, monkeypatch: pytest.Mon
 
 
 def test_a_search_takes_only_so_long(api: StacApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = pages.Pages(api.url, None, ())
+    reader = pages.Pages(api.url, Credentials(), (), NEVER)
     reader.request(f"{api.url}/search")
     monkeypatch.setattr(pages, "SEARCH_WITHIN_S", 0.0)
     reader.begin_search()
@@ -172,12 +172,13 @@ def test_an_asset_that_drips_is_given_up(first: bytes, then: bytes, monkeypatch:
 def test_an_api_that_drips_is_given_up(desk: Desk, first: bytes, then: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "BEGIN_WITHIN_S", 0.5)
     with rude_server(partial(drip, first=first, then=then)) as url, pytest.raises(TransientError):
-        PolledCatalogue(StacSettings(url=url), desk.intake()).poll(threading.Event())
+        desk.poll_api(stac_source(url))
 
 
 def test_a_body_that_comes_at_a_fair_rate_is_taken(api: StacApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "MIN_BYTES_PER_S", 1)
     with fetched(f"{api.url}/scene.tif", SceneSettings(asset_roots=(api.url,)), SPOOL) as path:
+        assert isinstance(path, Path)
         assert path.read_bytes() == api.scene
 
 

@@ -109,7 +109,7 @@ def test_a_mask_lies_beside_its_scene_in_the_directory(desk: Desk, tmp_path: Pat
     inbox.mkdir()
     for name, data in (("a.tif", SCENE.geotiff()), ("a_udm2.tif", udm2()), ("a.json", METADATA.encode())):
         (inbox / name).write_bytes(data)
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     for _ in range(2):
         watched.poll(GOING_ON)
 
@@ -123,7 +123,7 @@ def test_polygons_beside_a_scene_are_no_mask_and_it_is_told(desk: Desk, tmp_path
     inbox.mkdir()
     for name, data in (("a.tif", SCENE.geotiff()), ("a_cloud.geojson", b"{}"), ("a.json", METADATA.encode())):
         (inbox / name).write_bytes(data)
-    watched = WatchedDirectory(inbox, desk.intake())
+    watched = WatchedDirectory("directory", inbox, desk.intake())
     for _ in range(2):
         watched.poll(GOING_ON)
 
@@ -137,7 +137,7 @@ def test_a_mask_lies_beside_its_scene_in_the_bucket(desk: Desk) -> None:
     store = MemoryStore()
     for name, data in (("in/a.tif", SCENE.geotiff()), ("in/a_udm2.tif", udm2()), ("in/a.json", METADATA.encode())):
         obstore.put(store, name, data)
-    WatchedBucket("s3://scenes", store, desk.intake()).poll(GOING_ON)
+    WatchedBucket("bucket", "s3://scenes", store, desk.intake()).poll(GOING_ON)
 
     assert 0.45 < share_seen(desk) < 0.55
     assert desk.dead_letters == []

@@ -41,11 +41,11 @@ def test_a_mask_belongs_to_the_scene_that_it_is_named_for() -> None:
 
 
 def test_a_dependency_that_is_away_is_waited_for_and_no_fault_of_the_source(
-    monkeypatch: pytest.MonkeyPatch,
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop, polls = threading.Event(), []
 
-    def poll(_: threading.Event) -> None:
+    def poll(_: threading.Event) -> bool:
         polls.append(1)
         if len(polls) > 3:
             stop.set()
@@ -54,25 +54,28 @@ def test_a_dependency_that_is_away_is_waited_for_and_no_fault_of_the_source(
     monkeypatch.setattr(RetryPolicy, "wait_s", lambda *_: 0.001)
     faults = metrics.SOURCE_FAILURES.labels(source="stac")
     before = faults._value.get()
-    Source("stac", poll, every_s=3600).run(stop)
+    Source("stac", poll, 3600, desk.turns("stac")).run(stop)
     assert len(polls) == 4, "it does not wait for an hour"
     assert faults._value.get() == before
 
 
-def test_sources_are_looked_through_until_told_to_stop() -> None:
+def test_sources_are_looked_through_until_told_to_stop(desk: Desk) -> None:
     stop, progress = threading.Event(), Progress()
     looks: list[str] = []
 
-    def flaky(_: threading.Event) -> None:
+    def flaky(_: threading.Event) -> bool:
         looks.append("flaky")
         raise TransientError("away") if looks.count("flaky") % 2 else ZeroDivisionError
 
-    def steady(_: threading.Event) -> None:
+    def steady(_: threading.Event) -> bool:
         looks.append("steady")
         if looks.count("steady") > 3 and looks.count("flaky") > 3:
             stop.set()
+        return True
 
-    run_sources([Source("flaky", flaky, 0.001), Source("steady", steady, 0.001)], progress, stop)
+    run_sources(
+        [Source(poll.__name__, poll, 0.001, desk.turns(poll.__name__)) for poll in (flaky, steady)], progress, stop
+    )
     assert looks.count("flaky") > 3
 
 

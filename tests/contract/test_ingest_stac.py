@@ -1,20 +1,16 @@
 """Scenes that Railwatch finds in a STAC API."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from railwatch.services.ingest.settings import SceneSettings, StacSettings
-from railwatch.services.ingest.sources.stac import PolledCatalogue
+from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import TransientError
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import Desk, desk_over
+from tests.support.ingest import Desk, desk_over, stac_source
 from tests.support.stac_api import StacApi, running
-
-GOING_ON = threading.Event()
 
 
 @pytest.fixture
@@ -29,13 +25,13 @@ def stac() -> Iterator[StacApi]:
 
 
 @pytest.fixture
-def polled(desk: Desk, stac: StacApi) -> Callable[[], None]:
+def polled(desk: Desk, stac: StacApi) -> Callable[[], bool]:
     desk.limits = SceneSettings(asset_roots=(stac.url,))
-    settings = StacSettings.model_validate({"url": stac.url, "collections": ["optical"], "token": "secret"})
-    return lambda: PolledCatalogue(settings, desk.intake()).poll(GOING_ON)
+    source = stac_source(stac.url, "secret", collections=["optical"])
+    return lambda: desk.poll_api(source)
 
 
-def test_items_over_a_site_are_taken_once(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_items_over_a_site_are_taken_once(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items = [stac.item("I1")]
     polled()
     polled()
@@ -46,7 +42,7 @@ def test_items_over_a_site_are_taken_once(desk: Desk, stac: StacApi, polled: Cal
     assert stac.searches[0]["authorization"] == "Bearer secret"
 
 
-def test_an_item_that_was_updated_is_taken_again(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_an_item_that_was_updated_is_taken_again(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items = [stac.item("I1", updated="2023-10-05T03:00:00Z")]
     polled()
     stac.items = [stac.item("I1", updated="2023-10-06T03:00:00Z")]
@@ -57,7 +53,7 @@ def test_an_item_that_was_updated_is_taken_again(desk: Desk, stac: StacApi, poll
     assert first.id != second.id
 
 
-def test_a_bad_item_is_refused_once_and_stops_no_other(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_a_bad_item_is_refused_once_and_stops_no_other(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items = [stac.item("bad", datetime=None), {"type": "Feature"}, stac.item("good")]
     polled()
     polled()
@@ -65,14 +61,14 @@ def test_a_bad_item_is_refused_once_and_stops_no_other(desk: Desk, stac: StacApi
     assert [letter.reason for letter in desk.dead_letters] == ["timestamp-missing", "stac-item-invalid"]
 
 
-def test_a_polled_item_sets_no_baseline(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_a_polled_item_sets_no_baseline(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items = [stac.item("I1", **{"railwatch:role": "baseline"}), stac.item("I2")]
     polled()
     assert [(tile.scene, tile.role) for tile in desk.tiles] == [("I2", "observation")]
     assert [letter.reason for letter in desk.dead_letters] == ["role-not-allowed"]
 
 
-def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items, stac.fails = [stac.item("I1")], True
     with pytest.raises(TransientError):
         polled()
@@ -83,7 +79,7 @@ def test_an_api_that_fails_is_asked_again_later(desk: Desk, stac: StacApi, polle
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_an_asset_that_is_not_there_yet_is_tried_again_and_told_once(
-    desk: Desk, stac: StacApi, polled: Callable[[], None], status: int
+    desk: Desk, stac: StacApi, polled: Callable[[], bool], status: int
 ) -> None:
     item = stac.item("I1")
     stac.items = [{**item, "assets": {"visual": {"href": f"{stac.url}/status/{status}.tif"}}}]
@@ -100,7 +96,7 @@ def test_an_asset_that_is_not_there_yet_is_tried_again_and_told_once(
     assert [tile.scene for tile in desk.tiles] == ["I1"]
 
 
-def test_an_asset_is_taken_when_its_address_is_allowed(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_an_asset_is_taken_when_its_address_is_allowed(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     stac.items = [stac.item("I1")]
     allowed, desk.limits = desk.limits, SceneSettings()
     polled()

@@ -1,6 +1,5 @@
 """A STAC API that answers with anything at all."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,15 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from railwatch.services.ingest.settings import SceneSettings, StacSettings
-from railwatch.services.ingest.sources.stac import PolledCatalogue
+from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.events import DeadLetter
 from railwatch.shared.sites import load_sites
 from tests.support.geotiff import write_site
-from tests.support.ingest import Desk, desk_over
+from tests.support.ingest import Desk, desk_over, stac_source
 from tests.support.stac_api import StacApi, running
-
-GOING_ON = threading.Event()
 
 
 @pytest.fixture
@@ -32,10 +28,10 @@ def stac() -> Iterator[StacApi]:
 
 
 @pytest.fixture
-def polled(desk: Desk, stac: StacApi) -> Callable[[], None]:
+def polled(desk: Desk, stac: StacApi) -> Callable[[], bool]:
     desk.limits = SceneSettings(asset_roots=(stac.url,))
-    settings = StacSettings.model_validate({"url": stac.url, "collections": ["optical"], "token": "secret"})
-    return lambda: PolledCatalogue(settings, desk.intake()).poll(GOING_ON)
+    source = stac_source(stac.url, "secret", collections=["optical"])
+    return lambda: desk.poll_api(source)
 
 
 def malformed(good: dict[str, Any]) -> list[Any]:
@@ -67,7 +63,7 @@ def malformed(good: dict[str, Any]) -> list[Any]:
     ]
 
 
-def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     bad = malformed(stac.item("bad"))
     # Each on a day of its own: the same pixels at one time would be one scene.
     days = [
@@ -91,7 +87,7 @@ def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Cal
 @pytest.mark.parametrize("depth", [500, 900, 980, 100_000])
 @pytest.mark.parametrize("field", ["id", "geometry", "properties", "assets", "collection"])
 def test_absurd_nesting_stops_nothing(
-    desk: Desk, stac: StacApi, polled: Callable[[], None], depth: int, field: str
+    desk: Desk, stac: StacApi, polled: Callable[[], bool], depth: int, field: str
 ) -> None:
     page = stac.page([{**stac.item("deep"), field: "HERE"}, stac.item("good", datetime="2023-10-06T02:11:00Z")])
     page = page.replace(b'"HERE"', b'[{"]": ' * depth + b"1" + b"}]" * depth)
@@ -105,7 +101,7 @@ PAGES = [b"", b"null", b"[]", b"5", b"{", b'{"features": "text"}', b'{"features"
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_search_that_fails_starves_no_other_site(
-    desk: Desk, stac: StacApi, polled: Callable[[], None], tmp_path: Path, page: bytes
+    desk: Desk, stac: StacApi, polled: Callable[[], bool], tmp_path: Path, page: bytes
 ) -> None:
     directory = tmp_path / "sites"
     desk.sites = load_sites(write_site(directory, yaml="id: another\nname: Another\ntracks: yard.geojson\n"))
@@ -119,7 +115,7 @@ def test_a_search_that_fails_starves_no_other_site(
         assert [line["site"] for line in lines if line["event"] == "search failed"] == ["another"]
 
 
-def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi, polled: Callable[[], None]) -> None:
+def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
     following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}
     stac.answers = [(stac.page([stac.item("I1")], [following]), 200), (b"", 500)]
     polled()
@@ -130,7 +126,7 @@ def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi,
 
 
 def test_a_page_is_only_so_long(
-    desk: Desk, stac: StacApi, polled: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, stac: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("railwatch.services.ingest.sources.pages.MAX_PAGE_BYTES", 100_000)
     stac.answers = [(stac.page([stac.item("I1"), "x" * 100_000]), 200)]
@@ -143,7 +139,7 @@ def test_a_page_is_only_so_long(
 
 
 def test_pages_in_a_circle_end(
-    desk: Desk, stac: StacApi, polled: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, stac: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("railwatch.services.ingest.sources.stac.MAX_PAGES", 3)
     following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}

@@ -90,7 +90,7 @@ def by_directory(at: Room, scene: bytes, metadata: bytes, mask: bytes | None = N
     (inbox / "a.json").write_bytes(metadata)
     if mask is not None:
         (inbox / "a_udm2.tif").write_bytes(mask)
-    watched = WatchedDirectory(inbox, at.desk.intake())
+    watched = WatchedDirectory("directory", inbox, at.desk.intake())
     with capture_logs() as lines:
         watched.poll(GOING_ON)
         watched.poll(GOING_ON)
@@ -106,7 +106,7 @@ def by_bucket(at: Room, scene: bytes, metadata: bytes, mask: bytes | None = None
     for name, data in (("a.tif", scene), ("a.json", metadata), *([("a_udm2.tif", mask)] if mask is not None else [])):
         obstore.put(store, name, data)
     with capture_logs() as lines:
-        WatchedBucket("s3://scenes", store, at.desk.intake()).poll(GOING_ON)
+        WatchedBucket("bucket", "s3://scenes", store, at.desk.intake()).poll(GOING_ON)
     no_traceback(lines)
     return published(at, scene) if at.desk.tiles else refused(at)
 

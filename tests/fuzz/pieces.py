@@ -14,8 +14,6 @@ from structlog.testing import capture_logs
 from railwatch.services.alerting.settings import Settings as AlertingSettings
 from railwatch.services.detector.settings import Settings as DetectorSettings
 from railwatch.services.ingest.settings import Settings as IngestSettings
-from railwatch.services.ingest.settings import StacSettings
-from railwatch.services.ingest.sources.stac import PolledCatalogue
 from railwatch.shared.bus.codec import decode, encode, origin_of
 from railwatch.shared.environment import load
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
@@ -25,10 +23,11 @@ from railwatch.shared.settings import ServiceSettings
 from railwatch.shared.sites import load_sites
 from tests.fuzz import doors
 from tests.fuzz.documents import GOOD_SITE, METADATA, as_bytes, item, mutated, odd_environment, site_yaml
-from tests.fuzz.doors import DOORS, GOING_ON, GOOD_METADATA, Room, WrongError
+from tests.fuzz.doors import DOORS, GOOD_METADATA, Room, WrongError
 from tests.fuzz.rasters import RASTERS, written
 from tests.fuzz.routes import alerting_requests, ask_alerting, ask_ingest, ingest_requests
 from tests.support.geotiff import SITE_YAML, write_site
+from tests.support.ingest import stac_source
 from tests.support.stac_api import StacApi, running
 from tests.support.tiff import good_tags, tiff
 
@@ -99,10 +98,10 @@ def _page(room: Room, page: bytes) -> str:
     good = item("HERE/scene.tif", "HERE/mask.tif") | {"id": "good", "properties": {"datetime": "2023-10-06T02:11:00Z"}}
     here = f"file://{room.directory}"
     with running(StacApi()) as api, capture_logs() as lines:
-        settings = StacSettings.model_validate({"url": api.url})
+        source = stac_source(api.url)
         api.answers = [(page.replace(b"HERE", here.encode()), 200)]
         for _ in range(2):
-            PolledCatalogue(settings, room.desk.intake()).poll(GOING_ON)
+            room.desk.poll_api(source)
             api.items = [_placed(good, here)]
             api.answers.clear()
     doors.no_traceback(lines)

@@ -141,7 +141,7 @@ def test_a_scene_that_railwatch_found_by_itself_begins_a_trace(collector: Collec
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "a.tif").write_bytes(NoiseScene().geotiff())
     (tmp_path / "inbox" / "a.json").write_text(METADATA)
-    inbox = WatchedDirectory(tmp_path / "inbox", desk.intake())
+    inbox = WatchedDirectory("directory", tmp_path / "inbox", desk.intake())
     for _ in range(2):
         inbox.poll(threading.Event())
     eventually(collector.spans, "the collector has the span")

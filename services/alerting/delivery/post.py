@@ -4,14 +4,13 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
 
 from railwatch.shared.errors import TransientError, UnprocessableError
+from railwatch.shared.retry_after import pause_s
 from railwatch.shared.settings import TRUSTED
 
 # No more of an answer is read. Beyond its status, an answer is of no use.
@@ -64,8 +63,8 @@ class Poster:
         if status in NEVER_TAKEN:
             raise UnprocessableError("refused-by-receiver", f"the receiver answered {status}")
         if not 200 <= status < 300:
-            pause_s = _seconds(retry_after) if status in ASKS_FOR_A_PAUSE else None
-            raise TransientError(f"the receiver answered {status}", pause_s)
+            asked_s = pause_s(retry_after) if status in ASKS_FOR_A_PAUSE else None
+            raise TransientError(f"the receiver answered {status}", asked_s)
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> tuple[int, str]:
         headers = {"Accept-Encoding": "identity", **headers}
@@ -97,15 +96,3 @@ class Poster:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="poster", daemon=True).start()
             return self._loop
-
-
-def _seconds(retry_after: str) -> float | None:
-    """What `Retry-After` asks for, as a number of seconds or as a date (RFC 9110). Null if it is neither."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

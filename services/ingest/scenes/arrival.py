@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
+from railwatch.services.ingest.scenes.remote import RemoteFile
 from railwatch.services.ingest.scenes.tiling import Cutout
 from railwatch.shared.access import Holder
 from railwatch.shared.bus import Lineage, lineage
@@ -15,14 +16,15 @@ from railwatch.shared.bus.lineage import TRACEPARENT
 from railwatch.shared.bus.tracing import span
 from railwatch.shared.events import derived_id
 from railwatch.shared.sites import Site
+from railwatch.shared.tiff import Elsewhere
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A scene that comes in: its id, its file's checksum, its metadata, source and sender, and its masks' checksums."""
+    """A scene that comes in: its id, its file's content, its metadata, source and sender, and its masks' contents."""
 
     id: str
-    sha256: str
+    content: str
     metadata: SceneMetadata
     source: str
     sender: Holder | None = None
@@ -34,7 +36,7 @@ class Arrival:
         metadata = self.metadata.model_dump_json(exclude={"scaling", "sensor"})
         scaling = [self.metadata.scaling.model_dump_json()] if self.metadata.scaling else []
         sensor = [f"sensor {self.metadata.sensor}"] if self.metadata.sensor else []
-        return derived_id("scene", self.id, self.sha256, metadata, site.id, grid, *scaling, *sensor, *self.masks)
+        return derived_id("scene", self.id, self.content, metadata, site.id, grid, *scaling, *sensor, *self.masks)
 
 
 @contextmanager
@@ -42,12 +44,21 @@ def arriving(source: str, traceparent: str = "") -> Iterator[None]:
     """A block in which everything that is published comes from a scene that arrives now.
 
     Args:
-        source: where the scene comes in: `api`, `directory`, `bucket` or `stac`.
+        source: where the scene comes in: `api`, or the name of its source.
         traceparent: the sender's trace; it is ignored if it is malformed.
     """
     arrived = Lineage(datetime.now(UTC), traceparent if TRACEPARENT.match(traceparent) else None)
     with span("ingest", "take scene", "producer", arrived, railwatch__source=source) as origin, lineage(origin):
         yield
+
+
+def content_of(file: Path | Elsewhere) -> str:
+    """An id of what a file contains: its checksum, or the version of a file that lies elsewhere."""
+    if isinstance(file, Path):
+        return sha256_of(file)
+    if isinstance(file, RemoteFile):
+        return file.version
+    raise TypeError(f"{type(file).__name__} says nothing of its version")
 
 
 def sha256_of(path: Path) -> str:

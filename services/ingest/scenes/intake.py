@@ -3,18 +3,19 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Semaphore
 
 import structlog
 
 from railwatch.services.ingest import metrics
-from railwatch.services.ingest.scenes.arrival import Arrival, sha256_of
+from railwatch.services.ingest.scenes.arrival import Arrival, content_of
+from railwatch.services.ingest.scenes.blocks import blocks_of
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.covering import Covered, cover
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.permission import OTHER_SITES, check_role, within_reach
 from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt
+from railwatch.services.ingest.scenes.remote import File, RemoteFile, telling_why
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
 from railwatch.services.ingest.scenes.scene import Scene, open_scene
 from railwatch.services.ingest.scenes.spool import Spool, too_large
@@ -69,19 +70,19 @@ class Intake:
 
     def take(
         self,
-        path: Path,
+        file: File,
         metadata: SceneMetadata,
         source: str,
         masks: Sequence[MaskFile] = (),
         sender: Holder | None = None,
         its_turn: Callable[[], None] = lambda: None,
     ) -> Receipt:
-        """Publishes the tiles of a scene that lies in a local file.
+        """Publishes the tiles of a scene.
 
         All tiles are cut and stored before the first event is published, so that a damaged scene is refused as a whole.
 
         Args:
-            path: the scene.
+            file: the scene. Of a file that lies elsewhere, only the windows over the sites are brought here.
             metadata: what its sender says about it.
             source: where it comes in.
             masks: its provider's masks. One that cannot be used is left out with a remark.
@@ -93,19 +94,21 @@ class Intake:
             TransientError: broker, store or Redis are away.
         """
         check_role(metadata.role, source, sender, self.baselines_from)
-        size_bytes = path.stat().st_size
-        if size_bytes > self.limits.max_bytes:
+        size_bytes = file.size_bytes if isinstance(file, RemoteFile) else file.stat().st_size
+        if size_bytes > self.limits.max_bytes and not isinstance(file, RemoteFile):
             raise too_large(self.limits.max_bytes)
         with self.at_work, metrics.INGEST_SECONDS.labels(source=source).time():
             its_turn()
-            sha256 = sha256_of(path)
-            known = tuple(f"{sha256_of(mask.path)} {mask.meaning}" for mask in masks)
-            arrival = Arrival(metadata.scene or f"scene-{sha256[:16]}", sha256, metadata, source, sender, known)
-            with open_scene(path, self.limits) as scene:
-                receipt = self._publish(scene, arrival, masks)
+            known = tuple(f"{content_of(mask.path)} {mask.meaning}" for mask in masks)
+            content = content_of(file)
+            arrival = Arrival(metadata.scene or f"scene-{content[:16]}", content, metadata, source, sender, known)
+            with telling_why(file, *(mask.path for mask in masks)) as check, open_scene(file, self.limits) as scene:
+                receipt = self._publish(scene, arrival, masks, check)
         outcome = "published" if receipt.published else "known"
         metrics.SCENES.labels(source=source, outcome=outcome, reason="").inc()
         metrics.SCENE_BYTES.labels(source=source).observe(size_bytes)
+        read_bytes = (each.brought_bytes for each in (file, *(m.path for m in masks)) if isinstance(each, RemoteFile))
+        metrics.READ_BYTES.labels(source=source).inc(sum(read_bytes))
         log.info(f"scene {outcome}", scene=receipt.scene, source=source, tiles=receipt.published)
         for remark in receipt.remarks:
             log.warning("scene has a remark", scene=receipt.scene, source=source, remark=remark)
@@ -142,7 +145,7 @@ class Intake:
         metrics.SCENES.labels(source=source, outcome="rejected", reason=error.reason).inc()
         log.warning("scene rejected", subject=subject, source=source, reason=error.reason, detail=error.detail)
 
-    def _publish(self, scene: Scene, arrival: Arrival, files: Sequence[MaskFile]) -> Receipt:
+    def _publish(self, scene: Scene, arrival: Arrival, files: Sequence[MaskFile], check: Callable[[], None]) -> Receipt:
         touched = [(site, cutouts(scene, site)) for site in self.sites.touching(scene.footprint)]
         shown = [(site, parts) for site, parts in touched if parts]
         if not shown:
@@ -154,6 +157,8 @@ class Intake:
         receipts: list[SiteReceipt] = []
         new: list[Covered] = []
         windows = [part.window for _, parts in covered for part in parts]
+        if isinstance(scene.file, RemoteFile):
+            scene.file.bring(blocks_of(scene.dataset, windows))
         _, about_scaling = scaling_of_scene(scene.dataset, arrival.metadata.scaling)
         with open_masks(files, scene.dataset, scene.grid, windows) as masks:
             remarks = (*arrival.metadata.remarks, *masks.remarks, *about_scaling)
@@ -162,6 +167,7 @@ class Intake:
                     receipts.append(receipt)
                 elif found := cover(self.blobs, self.claims, scene, site, parts, arrival, masks, remarks):
                     new.append(found)
+        check()
         if not receipts and not new:
             raise UnprocessableError(
                 "no-valid-pixels", "Every pixel of the scene over a site is no-data; send a scene that shows the site."

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import shapely
 from rasterio.io import DatasetReader
 from shapely import Polygon, box
 
+from railwatch.services.ingest.scenes.remote import File
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
@@ -26,28 +26,30 @@ class Scene:
     """An open raster that has passed every check on its header.
 
     Attributes:
+        file: where it is.
         dataset: its pixels.
         grid: where its pixels lie.
         footprint: its outline, longitude and latitude; the edges follow the projection's curves.
     """
 
+    file: File
     dataset: DatasetReader
     grid: PixelGrid
     footprint: Polygon
 
 
 @contextmanager
-def open_scene(path: Path, settings: SceneSettings) -> Iterator[Scene]:
+def open_scene(file: File, settings: SceneSettings) -> Iterator[Scene]:
     """Opens a GeoTIFF as a scene.
 
     Raises:
         UnprocessableError: one of the faults of `open_geotiff`, or `gsd-out-of-range`.
     """
     limits = Limits(max_pixels=settings.max_pixels, max_block_bytes=MAX_BLOCK_BYTES, dtypes=DTYPES)
-    with open_geotiff(path, limits) as geotiff:
+    with open_geotiff(file, limits) as geotiff:
         footprint = _footprint(geotiff)
         _check_gsd(math.sqrt(math.prod(geotiff.pixel_size_m)), settings)
-        yield Scene(geotiff.dataset, geotiff.grid, footprint)
+        yield Scene(file, geotiff.dataset, geotiff.grid, footprint)
 
 
 def _footprint(geotiff: Geotiff) -> Polygon:

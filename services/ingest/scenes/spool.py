@@ -54,40 +54,67 @@ class Spool:
                 self._held_bytes -= mine_bytes
 
     @contextmanager
-    def file(self, max_bytes: int) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
-        """A temporary file, and what writes it.
+    def file(self, max_bytes: int) -> Iterator["Spooled"]:
+        """A temporary file. What is written to it raises what `Spooled.write` raises.
 
         Args:
-            max_bytes: the most that it may have. The limit holds while the bytes come in.
+            max_bytes: the most that may be written. The limit holds while the bytes come in.
+        """
+        with self.held() as hold, temporary_file() as file:
+            yield Spooled(file, hold, max_bytes)
+
+    @contextmanager
+    def spooled(self, pieces: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
+        """Bytes as a temporary file. It raises what `Spooled.write` raises."""
+        with self.file(max_bytes) as file:
+            for piece in pieces:
+                file.write(piece)
+            yield file.path
+
+
+class Spooled:
+    """A temporary file of the spool."""
+
+    def __init__(self, file: IO[bytes], hold: Callable[[int], None], max_bytes: int) -> None:
+        self._file, self._hold, self._max_bytes = file, hold, max_bytes
+        self._size_bytes = 0
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self._file.name)
+
+    @property
+    def size_bytes(self) -> int:
+        """What was written."""
+        return self._size_bytes
+
+    def write(self, piece: bytes) -> None:
+        """Adds bytes at the end of what was written.
 
         Raises:
             UnprocessableError: `scene-too-large`.
             TransientError: there is no room for more bytes, or the disk is full.
         """
-        size_bytes = 0
+        self.write_at(self._size_bytes, piece)
 
-        def write(piece: bytes) -> None:
-            nonlocal size_bytes
-            size_bytes += len(piece)
-            if size_bytes > max_bytes:
-                raise too_large(max_bytes)
-            hold(len(piece))
-            try:
-                file.write(piece)
-                file.flush()
-            except OSError as error:
-                raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
+    def write_at(self, start: int, piece: bytes) -> None:
+        """Writes bytes at a place. It raises what `write` raises."""
+        self._size_bytes += len(piece)
+        if self._size_bytes > self._max_bytes:
+            raise too_large(self._max_bytes)
+        self._hold(len(piece))
+        try:
+            self._file.seek(start)
+            self._file.write(piece)
+            self._file.flush()
+        except OSError as error:
+            raise TransientError(f"The temporary directory cannot be written: {error.strerror}.") from error
 
-        with self.held() as hold, temporary_file() as file:
-            yield Path(file.name), write
-
-    @contextmanager
-    def spooled(self, pieces: Iterable[bytes], max_bytes: int) -> Iterator[Path]:
-        """Bytes as a temporary file. It raises what `file` raises."""
-        with self.file(max_bytes) as (path, write):
-            for piece in pieces:
-                write(piece)
-            yield path
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Bytes at a place."""
+        self._file.seek(start)
+        return self._file.read(size_bytes)
 
 
 def temporary_file() -> IO[bytes]:

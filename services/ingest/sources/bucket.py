@@ -5,47 +5,49 @@ again is looked at again. If Redis is wiped, all scenes are read again and publi
 """
 
 import threading
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
-from railwatch.services.ingest.scenes.assets import CHUNK_BYTES
+from railwatch.services.ingest.scenes.bringing import object_file
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_json, read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
+from railwatch.services.ingest.scenes.remote import File
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import settle
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.masks import MaskFile, meaning_of
 
-SOURCE = "bucket"
+CHUNK_BYTES = 1024**2
 
 
 class WatchedBucket:
     """A store of objects from which scenes are taken.
 
     Attributes:
-        name: distinguishes this bucket's notes in Redis from those of other buckets.
+        name: the source's.
+        url: where it is.
         store: the objects.
         partner_within_s: how long an object may wait for the other one of its pair.
     """
 
     def __init__(
-        self, name: str, store: ObjectStore, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S
+        self, name: str, url: str, store: ObjectStore, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S
     ) -> None:
-        self._name = name
+        self._name, self._url = name, url
         self._store = store
         self._intake = intake
         self._partner_within = timedelta(seconds=partner_within_s)
 
-    def poll(self, stop: threading.Event) -> None:
-        """Takes every pair that is not done yet.
+    def poll(self, stop: threading.Event) -> bool:
+        """Takes every pair that is not done yet, and says whether that is all of them.
 
         Raises:
             TransientError: the bucket cannot be listed, or Redis is away.
@@ -53,16 +55,18 @@ class WatchedBucket:
         try:
             objects = {found["path"]: found for batch in obstore.list(self._store) for found in batch}
         except (BaseError, OSError) as error:
-            raise TransientError(f"The bucket {self._name} cannot be listed: {type(error).__name__}.") from error
+            raise TransientError(f"The bucket {self._url} cannot be listed: {type(error).__name__}.") from error
+        complete = True
         for pair in pairs(objects):
             if stop.is_set():
-                return
+                return False
             found = [objects[name] for name in pair.names]
             youngest: datetime = max(each["last_modified"] for each in found)
             if None in pair and datetime.now(UTC) - youngest < self._partner_within:
                 continue
-            note = derived_id(SOURCE, self._name, *((each["path"], each["e_tag"]) for each in found))
-            settle(self._intake, note, pair.subject, SOURCE, partial(self._take, pair))
+            note = derived_id("bucket", self._name, self._url, *((each["path"], each["e_tag"]) for each in found))
+            complete &= settle(self._intake, note, pair.subject, self._name, partial(self._take, pair))
+        return complete
 
     def _take(self, pair: Pair) -> Receipt:
         if pair.geotiff is None or pair.metadata is None:
@@ -70,17 +74,24 @@ class WatchedBucket:
         try:
             metadata = read_metadata(parse_json(self._start_of(pair.metadata)), datetime.now(UTC))
             with ExitStack() as stack:
-                path = stack.enter_context(self._spooled(pair.geotiff))
+                # A scene without an id is named for its file's checksum, so all of it is needed.
+                opened = self._whole if metadata.scene is None else self._parts
+                file = stack.enter_context(opened(pair.geotiff))
                 masks = [
-                    MaskFile(stack.enter_context(self._spooled(name)), name, meaning_of(name)) for name in pair.masks
+                    MaskFile(stack.enter_context(self._parts(name)), name, meaning_of(name)) for name in pair.masks
                 ]
-                return self._intake.take(path, metadata, SOURCE, masks)
+                return self._intake.take(file, metadata, self._name, masks)
         except (PermissionDeniedError, UnauthenticatedError):
             raise UnprocessableError("file-refused", "The bucket does not let Railwatch read the object.") from None
         except BaseError as error:
             raise TransientError(f"The bucket {self._name} failed: {type(error).__name__}.") from error
 
-    def _spooled(self, name: str) -> AbstractContextManager[Path]:
+    @contextmanager
+    def _parts(self, name: str) -> Iterator[File]:
+        with self._intake.spool.file(self._intake.limits.max_bytes) as spooled:
+            yield object_file(self._store, name, spooled)
+
+    def _whole(self, name: str) -> AbstractContextManager[File]:
         chunks = obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES)
         return self._intake.spool.spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes)
 

@@ -37,7 +37,6 @@ from railwatch.shared.text import plain
 
 log = structlog.get_logger()
 
-SOURCE = "directory"
 PROCESSED, REJECTED = "processed", "rejected"
 
 # A name may have so many bytes.
@@ -58,12 +57,13 @@ class WatchedDirectory:
     """The directory, and how its files were at the last poll.
 
     Attributes:
+        name: the source's.
         directory: where senders put their scenes.
         partner_within_s: how long a file may wait for the other one of its pair.
     """
 
-    def __init__(self, directory: Path, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S) -> None:
-        self._directory = directory
+    def __init__(self, name: str, directory: Path, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S) -> None:
+        self._name, self._directory = name, directory
         self._intake = intake
         self._partner_within_s = partner_within_s
         self._stamps: dict[str, Stamp] = {}
@@ -73,8 +73,8 @@ class WatchedDirectory:
         # The names of those of which the log tells.
         self._stuck: set[str] = set()
 
-    def poll(self, stop: threading.Event) -> None:
-        """Takes every complete pair.
+    def poll(self, stop: threading.Event) -> bool:
+        """Takes every complete pair, and says whether none was put off.
 
         Raises:
             OSError: the directory cannot be read or written.
@@ -95,11 +95,13 @@ class WatchedDirectory:
         }
         versions = [(pair, tuple(self._stamps[name] for name in pair.names)) for pair in pairs(self._stamps)]
         self._settled = {version: self._settled[version] for version in versions if version in self._settled}
+        complete = True
         for version in versions:
             if stop.is_set():
-                return
+                return False
             if all(name in self._since for name in version[0].names):
-                self._settle(version, now)
+                complete &= self._settle(version, now)
+        return complete
 
     def _list(self) -> dict[str, Stamp]:
         stamps = {}
@@ -112,18 +114,20 @@ class WatchedDirectory:
                 continue
         return stamps
 
-    def _settle(self, version: Version, now: float) -> None:
+    def _settle(self, version: Version, now: float) -> bool:
+        """Offers a pair and puts it away. False if it must be offered again."""
         pair, stamps = version
         if None in pair and now - self._since[pair.subject] < self._partner_within_s:
-            return
+            return True
         outcome = self._settled.get(version) or offer(
-            self._intake, pair.subject, derived_id(*stamps), SOURCE, partial(self._take, pair)
+            self._intake, pair.subject, derived_id(*stamps), self._name, partial(self._take, pair)
         )
         if outcome is None:
-            return
+            return False
         self._settled[version] = outcome
         with self._told_once(pair.subject):
             self._put_away(pair, outcome)
+        return True
 
     def _take(self, pair: Pair) -> Receipt:
         if pair.geotiff is None or pair.metadata is None:
@@ -138,7 +142,7 @@ class WatchedDirectory:
                 MaskFile(stack.enter_context(_readable(self._directory / name)), name, meaning_of(name))
                 for name in pair.masks
             ]
-            return self._intake.take(path, metadata, SOURCE, masks)
+            return self._intake.take(path, metadata, self._name, masks)
 
     def _put_away(self, pair: Pair, outcome: Receipt | UnprocessableError) -> None:
         where = REJECTED if isinstance(outcome, UnprocessableError) else PROCESSED
@@ -159,7 +163,9 @@ class WatchedDirectory:
             yield
         except OSError as error:
             if name not in self._stuck:
-                log.warning("file not put away", source=SOURCE, subject=plain(name, MAX_SUBJECT), detail=error.strerror)
+                log.warning(
+                    "file not put away", source=self._name, subject=plain(name, MAX_SUBJECT), detail=error.strerror
+                )
             self._stuck.add(name)
         else:
             self._stuck.discard(name)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -12,6 +12,7 @@ from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.arrival import arriving
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.receipts import Receipt
+from railwatch.services.ingest.sources.turns import RENEWED_EVERY_S, Standing, TurnLostError, Turns
 from railwatch.shared.bus import RetryPolicy
 from railwatch.shared.errors import DependencyAwayError, NotPublishedError, TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
@@ -76,8 +77,11 @@ def offer(
     return None
 
 
-def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[[], Receipt]) -> None:
+def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[[], Receipt]) -> bool:
     """Offers a scene, unless a claim says that this was done. A refusal that may pass is offered again at each poll.
+
+    Returns:
+        Whether the scene was taken or refused. Otherwise it was put off, and must be offered again.
 
     Args:
         intake: takes the scene.
@@ -91,7 +95,7 @@ def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[
         NotPublishedError: Kafka is away.
     """
     if intake.claims.get(note) is not None:
-        return
+        return True
     letter = derived_id("letter", note)
     told = intake.claims.get(letter)
     outcome = offer(intake, subject, note, source, take, told)
@@ -100,6 +104,7 @@ def settle(intake: Intake, note: str, subject: str, source: str, take: Callable[
             intake.claims.put(note, "settled")
     elif outcome.reason != told:
         intake.claims.put(letter, outcome.reason, TOLD_AGAIN_AFTER)
+    return outcome is not None
 
 
 @dataclass(frozen=True)
@@ -108,39 +113,87 @@ class Source:
 
     Attributes:
         name: its name in events and metrics.
-        poll: takes what is there now; it returns early when the event is set.
+        poll: takes what is there now; it returns early when the event is set. It says whether it has looked through
+            everything, and nothing was put off.
         every_s: the pause between two polls.
+        turns: whose turn it is.
     """
 
     name: str
-    poll: Callable[[threading.Event], None]
+    poll: Callable[[threading.Event], bool]
     every_s: float
+    turns: Turns
 
     def run(self, stop: threading.Event) -> None:
-        """Polls until `stop` is set. A poll that fails is told, and the next one tries again.
+        """Looks through the source whenever it is this replica's turn, until `stop` is set."""
+        metrics.SOURCE_FAILURES.labels(source=self.name)  # a rate needs to see the counter begin at 0
+        waits = 0
+        while not stop.is_set():
+            pause_s = RENEWED_EVERY_S
+            try:
+                with self.turns.taken(stop) as ends:
+                    self._show(self.turns.standing())
+                    if ends is not None:
+                        self._look(ends, stop)
+                waits = 0
+            except AWAY as error:
+                waits += 1
+                pause_s = min(pause_s, self._wait_s(waits, error))
+            except Exception as error:
+                self._failed(error)
+            stop.wait(pause_s)
+
+    def _look(self, ends: threading.Event, stop: threading.Event) -> None:
+        """Polls until the turn ends. A poll that fails is told, and the next one tries again.
 
         What ingest needs itself is waited for with growing pauses, as long as it is away. Then the same scene is first.
         """
         waits = 0
-        metrics.SOURCE_FAILURES.labels(source=self.name)  # a rate needs to see the counter begin at 0
-        while not stop.is_set():
+        while not (ends.is_set() or stop.is_set()):
             pause_s = self.every_s
             try:
-                self.poll(stop)
+                pause_s = self._poll(ends)
                 waits = 0
+            except TurnLostError:
+                return
             except AWAY as error:
                 waits += 1
-                pause_s = min(self.every_s, RetryPolicy().wait_s(waits))
-                log.warning(
-                    "waiting for a dependency", source=self.name, detail=str(error), retry_in_s=round(pause_s, 1)
-                )
-            except (TransientError, OSError) as error:
-                metrics.SOURCE_FAILURES.labels(source=self.name).inc()
-                log.warning("source failed", source=self.name, detail=str(error))
-            except Exception:
-                metrics.SOURCE_FAILURES.labels(source=self.name).inc()
-                log.exception("source failed", source=self.name)
-            stop.wait(pause_s)
+                pause_s = min(self.every_s, self._wait_s(waits, error))
+            ends.wait(pause_s)
+
+    def _poll(self, ends: threading.Event) -> float:
+        """Polls once, and says how long to wait then, in seconds."""
+        began, pause_s, failing = datetime.now(UTC), self.every_s, False
+        try:
+            complete = self.poll(ends)
+        except (TurnLostError, *AWAY):
+            raise
+        except Exception as error:
+            complete, failing = False, True
+            pause_s = max(pause_s, getattr(error, "retry_after_s", None) or 0)
+            self._failed(error)
+        before = self.turns.standing()
+        standing = Standing(began if complete and not ends.is_set() else before.complete_at, failing)
+        self.turns.stand(standing)
+        self._show(standing)
+        return pause_s
+
+    def _show(self, standing: Standing) -> None:
+        complete_at = standing.complete_at.timestamp() if standing.complete_at else 0
+        metrics.SOURCE_COMPLETE.labels(source=self.name).set(complete_at)
+        metrics.SOURCE_HEALTHY.labels(source=self.name).set(not standing.failing)
+
+    def _failed(self, error: Exception) -> None:
+        metrics.SOURCE_FAILURES.labels(source=self.name).inc()
+        if isinstance(error, TransientError | OSError):
+            log.warning("source failed", source=self.name, detail=str(error))
+        else:
+            log.exception("source failed", source=self.name)
+
+    def _wait_s(self, waits: int, error: Exception) -> float:
+        wait_s = RetryPolicy().wait_s(waits)
+        log.warning("waiting for a dependency", source=self.name, detail=str(error), retry_in_s=round(wait_s, 1))
+        return wait_s
 
 
 def run_sources(sources: Sequence[Source], progress: Progress, stop: threading.Event) -> None:

@@ -1,7 +1,8 @@
 """A STAC API that is polled: each of its items over the sites is taken once.
 
-Each search reaches back some days, because providers publish late and correct what they published. Redis holds which
-items are done, by their id and what they say of their version.
+Each search reaches back some days before the last one, because providers publish late and correct what they published.
+So nothing is missed while ingest, or the API, is away, for however long. Redis holds up to when each site was searched,
+and which items are done, by their id and what they say of their version.
 
 An API may answer with anything. Each site is searched by itself, and each item is taken or refused by itself. A search
 that fails holds up no other one, and is done again at the next poll.
@@ -14,24 +15,31 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import httpx
 import structlog
-from pystac_client import Client
+from pystac_client import Client, ConformanceClasses
 
 from railwatch.services.ingest import metrics
+from railwatch.services.ingest.scenes.access import Access
 from railwatch.services.ingest.scenes.assets import take_item
+from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.scenes.intake import Intake
-from railwatch.services.ingest.settings import StacSettings
-from railwatch.services.ingest.sources.pages import Pages
+from railwatch.services.ingest.sources.filters import cql2, wanted
+from railwatch.services.ingest.sources.forms import StacSource
+from railwatch.services.ingest.sources.pages import AskedToWaitError, Pages
 from railwatch.services.ingest.sources.polling import settle
+from railwatch.services.ingest.sources.turns import Turns
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import derived_id
 from railwatch.shared.sites import Site
 
-SOURCE = "stac"
 # An API that answers with more pages to one search leads in a circle.
 MAX_PAGES = 1_000
 # Properties that a provider changes when an item is made anew; `updated` comes first.
 VERSIONS = ("updated", "version", "processing:version", "processing:datetime")
+
+# What no API can answer with.
+END = object()
 
 log = structlog.get_logger()
 
@@ -39,64 +47,112 @@ log = structlog.get_logger()
 class PolledCatalogue:
     """A STAC API from which scenes are taken."""
 
-    def __init__(self, settings: StacSettings, intake: Intake) -> None:
-        self._settings = settings
-        self._intake = intake
+    def __init__(self, source: StacSource, intake: Intake, turns: Turns) -> None:
+        self._source, self._intake, self._turns = source, intake, turns
+        self._credentials = Credentials(source.credentials)
+        self._filter = cql2(source.filters)
+        self._access = Access(source.asset_roots or intake.limits.asset_roots, self._credentials)
 
-    def poll(self, stop: threading.Event) -> None:
-        """Searches over every site and takes what is not done yet.
+    def poll(self, stop: threading.Event) -> bool:
+        """Searches over every site and takes what is not done yet. It says whether that was everything.
+
+        The sites that were searched longest ago come first. So all have their turn at an API that allows few requests.
 
         Raises:
-            TransientError: the API does not answer as it should, or Redis is away.
+            TransientError: the API does not answer as it should, or asks us to wait, or Redis is away.
         """
-        client, pages = self._opened()
-        for site in self._intake.sites.sites.values():
+        client, pages = self._opened(stop)
+        searched = self._turns.searched()
+        never = datetime.min.replace(tzinfo=UTC)
+        sites = self._intake.sites.sites
+        complete = True
+        for site_id in sorted(sites, key=lambda site_id: searched.get(site_id, never)):
             if stop.is_set():
-                return
+                return False
+            if (site := sites.get(site_id)) is None:
+                continue  # it was retired meanwhile
+            now = datetime.now(UTC)
             pages.begin_search()
-            for document in self._items(client, site):
-                if stop.is_set():
-                    return
-                name, note = self._name(document)
-                take = partial(take_item, self._intake, document, self._settings.asset, SOURCE)
-                settle(self._intake, note, name, SOURCE, take)
+            if self._search(client, site, searched.get(site.id, now), now, stop):
+                self._turns.search(site.id, now)
+            else:
+                complete = False
+        return complete
 
-    def _opened(self) -> tuple[Client, Pages]:
-        settings = self._settings
-        url = settings.url or ""
+    def _opened(self, stop: threading.Event) -> tuple[Client, Pages]:
+        url = self._source.url
         try:
-            pages = Pages(url, settings.token, settings.other_origins)
+            pages = Pages(url, self._credentials, self._source.other_origins, stop)
             return Client.open(url, stac_io=pages), pages
+        except AskedToWaitError as error:
+            raise _to_wait(error) from None
         except Exception as error:  # pystac lets every error through that a malformed answer provokes
             raise TransientError(f"The STAC API failed: {_short(error)}.") from error
 
-    def _items(self, client: Client, site: Site) -> Iterator[Any]:
-        """What a search over a site finds, as far as it gets."""
-        now = datetime.now(UTC)
-        try:
-            search = client.search(
-                collections=list(self._settings.collections) or None,
-                bbox=site.polygon.bounds,
-                datetime=(now - timedelta(days=self._settings.lookback_days), now),
-            )
-            for number, page in enumerate(search.pages_as_dicts(), start=1):
-                if number > MAX_PAGES or not isinstance(page["features"], list):
-                    raise ValueError("a page is no page")
-                yield from page["features"]
-        except Exception as error:  # as above
-            metrics.SOURCE_FAILURES.labels(source=SOURCE).inc()
-            log.warning("search failed", source=SOURCE, site=site.id, detail=_short(error))
+    def _search(self, client: Client, site: Site, since: datetime, now: datetime, stop: threading.Event) -> bool:
+        """Takes what a search over a site finds, as far as it gets, and says whether that was everything.
 
-    def _name(self, document: Any) -> tuple[str, str]:
-        """An item's name in dead letters, and the claim that it is done. An item without an id is what it contains."""
+        Args:
+            client: the API.
+            site: the site.
+            since: when it was searched last.
+            now: the present.
+            stop: ends the search.
+        """
+        complete, items = True, self._items(client, site, (since - timedelta(days=self._source.lookback_days), now))
+        while True:
+            try:
+                document = next(items, END)
+            except AskedToWaitError as error:
+                raise _to_wait(error) from None
+            except Exception as error:  # as above
+                metrics.SOURCE_FAILURES.labels(source=self._source.name).inc()
+                log.warning("search failed", source=self._source.name, site=site.id, detail=_short(error))
+                if getattr(error, "status_code", None) == httpx.codes.BAD_REQUEST:
+                    self._filter = None  # it does not know all of CQL2: what it answers is filtered here
+                return False
+            if document is END:
+                return complete
+            if stop.is_set():
+                return False
+            complete &= self._settled(document)
+
+    def _settled(self, document: Any) -> bool:
         item = document if isinstance(document, dict) else {}
+        properties = item.get("properties")
+        if not wanted(self._source.filters, properties if isinstance(properties, dict) else {}):
+            return True
+        name, note = self._name(item, document)
+        source = self._source.name
+        take = partial(take_item, self._intake, document, self._source.asset, source, access=self._access)
+        return settle(self._intake, note, name, source, take)
+
+    def _items(self, client: Client, site: Site, during: tuple[datetime, datetime]) -> Iterator[Any]:
+        asked: dict[str, Any] = {}
+        if self._filter is not None and client.conforms_to(ConformanceClasses.FILTER):
+            asked = {"filter": self._filter, "filter_lang": "cql2-json"}
+        search = client.search(
+            collections=list(self._source.collections) or None, bbox=site.polygon.bounds, datetime=during, **asked
+        )
+        for number, page in enumerate(search.pages_as_dicts(), start=1):
+            if number > MAX_PAGES or not isinstance(page["features"], list):
+                raise ValueError("a page is no page")
+            yield from page["features"]
+
+    def _name(self, item: dict[str, Any], document: Any) -> tuple[str, str]:
+        """An item's name in dead letters, and the claim that it is done. An item without an id is what it contains."""
+        of_source = ("stac", self._source.name, self._source.url)
         name, properties = item.get("id"), item.get("properties")
         if not isinstance(name, str):
-            return "an item without id", derived_id(SOURCE, self._settings.url, json.dumps(document))
+            return "an item without id", derived_id(*of_source, json.dumps(document))
         given = properties if isinstance(properties, dict) else {}
         updated, *others = (given.get(version) for version in VERSIONS)
         versions = [updated, *(other for other in others if other is not None)]
-        return name, derived_id(SOURCE, self._settings.url, item.get("collection"), name, *versions)
+        return name, derived_id(*of_source, item.get("collection"), name, *versions)
+
+
+def _to_wait(error: AskedToWaitError) -> TransientError:
+    return TransientError(f"The STAC API asks us to wait {error.wait_s:.0f} s.", retry_after_s=error.wait_s)
 
 
 def _short(error: Exception) -> str:
