@@ -91,7 +91,7 @@ class StacSource(Form):
 
     name: Name
     kind: Literal["stac"]
-    url: str = Field(pattern=r"^https?://[^/@]+")
+    url: str = Field(pattern=r"^https?://[^/@]+(/|$)")
     collections: tuple[str, ...] = ()
     asset: str | None = None
     poll_s: Seconds = STAC_POLL_S
