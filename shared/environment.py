@@ -15,6 +15,9 @@ from railwatch.shared.text import said
 
 S = TypeVar("S", bound=ServiceSettings)
 
+# The variables of commands, which no service reads.
+OF_COMMANDS = tuple(f"{PREFIX}{name}_" for name in ("LISTEN", "OVERPASS", "PUSH"))
+
 
 def load(settings_type: type[S]) -> S:
     """Read the settings from the environment.
@@ -73,7 +76,7 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
 
 def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
     """Variables of unknown groups whose names are close to a known one. Other variables belong to other services."""
-    groups = tuple(_variable(name) + "_" for name in _groups(settings_type))
+    groups = (*OF_COMMANDS, *(_variable(name) + "_" for name in _groups(settings_type)))
     for variable in sorted(os.environ):
         upper = variable.upper()
         if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):

@@ -108,7 +108,8 @@ def _applied(transform: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return a * x + b * y + c, d * x + e * y + f
 
 
-@lru_cache(maxsize=64)
+# Each of the 120 UTM zones in both directions.
+@lru_cache(maxsize=256)
 def _transformer(source: CRS | str, target: CRS | str) -> Transformer:
     return Transformer.from_crs(_wkt(source), _wkt(target), always_xy=True)
 

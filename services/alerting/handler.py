@@ -118,7 +118,9 @@ class CountHandler:
         others = transaction.evidence(event.scene) if len(event.tiles_in_scene) > 1 else {}
         evidence = {**others, event.tile: evidence_item(event)}
         around = passes_around(transaction, event.scene, record, self._pass_span)
-        if due_at is not None and self._waits(transaction.record.history, site, event.scene, around):
+        # Nobody is notified of what is from an archive, so it need not be complete to be judged.
+        may_wait = due_at is not None and not event.archival
+        if may_wait and self._waits(transaction.record.history, site, event.scene, around):
             transaction.put_scene(event.scene, record, evidence)
             return _Outcome()
         return self._enter(transaction, site, event.scene, around, evidence)

@@ -100,6 +100,7 @@ class TileHandler:
                     name: self.blobs.put(picture, answer.media_type) for name, picture in answer.pictures.items()
                 },
                 recall=answer.recall,
+                archival=event.archival,
             ),
         )
 

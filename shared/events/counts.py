@@ -18,6 +18,7 @@ class CountEvent(AboutTile):
         new_baseline: set if this tile itself became the baseline of later looks.
         evidence: pictures by name: `baseline`, `tile`, `difference`, `cars`.
         recall: how many known cars, painted into a copy of the tile, were found; null if this was not tried.
+        archival: whether the tile was brought from an archive: it enters history, and nobody is notified of it.
     """
 
     TYPE: ClassVar[str] = "railwatch.count.v1"
@@ -30,6 +31,7 @@ class CountEvent(AboutTile):
     new_baseline: BaselineRef | None = None
     evidence: dict[str, BlobRef] = Field(default_factory=dict)
     recall: RecallCheck | None = None
+    archival: bool = False
 
     @property
     def id(self) -> str:

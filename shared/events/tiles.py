@@ -27,6 +27,7 @@ class TileEvent(AboutTile):
         source: where the scene came from: `api`, `directory`, `bucket` or `stac`.
         sender: name of the token with which it was pushed; null if it came from another source, or if the token has
             no name.
+        archival: whether it was brought from an archive: it enters history, and nobody is notified of it.
     """
 
     TYPE: ClassVar[str] = "railwatch.tile.v1"
@@ -39,6 +40,7 @@ class TileEvent(AboutTile):
     sun: Sun | None = None
     source: str
     sender: Slug | None = None
+    archival: bool = False
 
     @property
     def id(self) -> str:

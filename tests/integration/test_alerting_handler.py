@@ -144,6 +144,28 @@ def test_an_archival_look_enters_history_at_its_place_without_an_alert(handler: 
     assert late.exceeds
 
 
+def test_the_past_of_a_site_notifies_nobody_and_the_first_new_look_is_judged_by_it(
+    handler: CountHandler, store: Store
+) -> None:
+    past = [count.model_copy(update={"archival": True}) for count in (*QUIET, *SURGE)]
+    assert handle(handler, *past) == []
+    looks = store.record("tumangang").history.judgements
+    assert len(looks) == len(past)
+    assert all(look.archival for look in looks)
+    assert looks[-1].exceeds
+    (opened,) = handle(handler, count_event(70, 60))
+    assert opened.transition is Transition.OPENED
+
+
+def test_what_is_from_an_archive_waits_for_no_other_tile(handler: CountHandler, store: Store) -> None:
+    west, east = (count.model_copy(update={"archival": True}) for count in tiles_of(1, 3, 4))
+    handle(handler, west)
+    assert [look.missing_tiles for look in store.record("wide").history.judgements] == [(east.tile,)]
+    handle(handler, east)
+    (look,) = store.record("wide").history.judgements
+    assert (look.count, look.missing_tiles, look.archival) == (7, (), True)
+
+
 def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, store: Store) -> None:
     west, east = tiles_of(1, 3, 4)
     handle(handler, west)

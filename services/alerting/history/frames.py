@@ -132,6 +132,7 @@ def look_of(
             "left_out": tuple(frame.scene for frame in frames if frame.scene not in names),
             "missing_tiles": tuple(tile for tile in tiles if tile in missing),
             "remarks": remarks_of(frame.readings for frame in frames),
+            "from_archive": all(reading.from_archive for frame in frames for reading in frame.readings.values()),
         }
     )
 

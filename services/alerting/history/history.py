@@ -126,7 +126,7 @@ def _judged(
 ) -> Judgement:
     start = max((at for at in starts if at <= seen.observed_at), default=None)
     since = before if start is None else [judgement for judgement in before if judgement.observed_at >= start]
-    return judge(past_of(since), seen, rule).model_copy(update={"archival": archival})
+    return judge(past_of(since), seen, rule).model_copy(update={"archival": archival or seen.from_archive})
 
 
 def _bounded(history: History, rule: Rule) -> History:

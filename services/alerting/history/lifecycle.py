@@ -5,7 +5,8 @@ were told. `transitions_due` compares the two and gives the transitions that bri
 gives none. So a transition is announced once, whatever the order in which counts arrive and however often.
 
 An alert keeps the identity under which it was first announced. A run that lies wholly in the past was never announced
-and never will be: an archival look cannot open an alert as if it were new.
+and never will be: an archival look cannot open an alert as if it were new. Nor can one that was brought from an
+archive, even if none is newer.
 """
 
 from collections.abc import Sequence
@@ -171,9 +172,9 @@ def _run_of(record: AlertRecord, runs: Sequence[_Run]) -> int | None:
 
 
 def _is_raised(judgements: Judgements) -> bool:
-    """Whether the newest look that was judged is itself too high."""
+    """Whether the newest look that was judged is itself too high, and is news: not brought from an archive."""
     newest = newest_judged(judgements)
-    return newest is not None and (newest.exceeds or newest.cusum_exceeds)
+    return newest is not None and not newest.from_archive and (newest.exceeds or newest.cusum_exceeds)
 
 
 def _opening(site: str, records: Sequence[AlertRecord], run: _Run) -> DueTransition:

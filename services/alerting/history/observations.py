@@ -37,6 +37,7 @@ class TileReading(Look):
         sensor: which sensor took the scene; null if nobody said.
         outside: whether the picture ends inside the tile's cell, so that another frame may show the rest.
         tracks: what the tile shows, by track. It is kept only where another frame can add to it.
+        from_archive: whether it was brought from an archive.
     """
 
     event: str
@@ -45,6 +46,7 @@ class TileReading(Look):
     sensor: str | None = None
     outside: bool = False
     tracks: dict[str, TrackSeen] | None = None
+    from_archive: bool = False
 
 
 Readings = Mapping[str, TileReading]
@@ -109,6 +111,7 @@ def reading(event: CountEvent) -> TileReading:
         tracks=_tracks(event.result),
         occupied=event.result.occupied,
         remarks=event.remarks,
+        from_archive=event.archival,
     )
 
 
@@ -202,6 +205,7 @@ def observe(
         occupied=occupied,
         coverage=min(1.0, seen_m[kind] / site_m) if site_m else 0.0,
         missing_tiles=tuple(tile for tile in expected_tiles(readings) if tile not in readings),
+        from_archive=all(reading.from_archive for reading in readings.values()),
         counted_at=max(reading.recorded_at for reading in readings.values()),
         remarks=remarks_of([readings]),
     )

@@ -65,6 +65,7 @@ class Observation(Look):
         left_out: other scenes of the same pass, which add nothing: they show what others show, or nothing.
         last_frame_at: when the last frame of the pass was taken; null if there is only one. `observed_at` is that of
             the first.
+        from_archive: whether all of it was brought from an archive: it is history, and nobody is notified of it.
     """
 
     model_config = ConfigDict(revalidate_instances="subclass-instances")
@@ -75,6 +76,7 @@ class Observation(Look):
     frames: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     last_frame_at: UtcDatetime | None = None
+    from_archive: bool = False
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ class Judgement(Observation, JudgedLook):
         opened_at: `observed_at` of the look that opened the alert that this look belongs to; null outside an alert.
             It stays through unobserved looks, and is set on the look that resolves the alert.
         onset: when the rise began; null outside an alert.
-        archival: the look came when a later one was already known.
+        archival: the look came when a later one was already known, or from an archive.
     """
 
     state: State

@@ -21,7 +21,17 @@ from railwatch.shared.tiff import Elsewhere
 
 @dataclass(frozen=True)
 class Arrival:
-    """A scene that comes in: its id, its file's content, its metadata, source and sender, and its masks' contents."""
+    """A scene that comes in.
+
+    Attributes:
+        id: its id.
+        content: what its file contains.
+        metadata: what its sender says about it.
+        source: where it comes in.
+        sender: who pushed it; null if it comes from another source.
+        masks: the contents and meanings of its masks.
+        archival: whether it is from an archive.
+    """
 
     id: str
     content: str
@@ -29,6 +39,7 @@ class Arrival:
     source: str
     sender: Holder | None = None
     masks: tuple[str, ...] = ()
+    archival: bool = False
 
     def claim(self, site: Site, parts: Sequence[Cutout]) -> str:
         """The claim of this scene over one site, with the cells that the site has now."""

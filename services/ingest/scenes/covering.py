@@ -94,6 +94,7 @@ def cover(
             source=arrival.source,
             sensor=metadata.sensor,
             sender=arrival.sender.name if arrival.sender else None,
+            archival=arrival.archival,
             remarks=(*remarks, *([named.remark] if named.remark else ()))[:MOST_REMARKS],
         )
         for cell, gsd_m, image in stored

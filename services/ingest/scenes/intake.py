@@ -51,6 +51,7 @@ class Intake:
         publish: sends events, and returns when the broker has acknowledged them all.
         baselines_from: the sources whose scenes may be baselines. A sender's token decides for what is pushed.
         spool: where scenes lie on their way in.
+        archival: whether it takes scenes from an archive, of which nobody is notified.
         at_work: held while a scene is cut, stored and published. Each takes a core, and a tile's pixels in memory.
     """
 
@@ -61,6 +62,7 @@ class Intake:
     publish: Callable[..., None]
     baselines_from: Collection[str] = ()
     spool: Spool = field(default_factory=lambda: Spool(SceneSettings().spool_bytes))
+    archival: bool = False
     at_work: Semaphore = field(default_factory=lambda: Semaphore(SCENES_AT_ONCE))
 
     @property
@@ -101,7 +103,8 @@ class Intake:
             its_turn()
             known = tuple(f"{content_of(mask.path)} {mask.meaning}" for mask in masks)
             content = content_of(file)
-            arrival = Arrival(metadata.scene or f"scene-{content[:16]}", content, metadata, source, sender, known)
+            name = metadata.scene or f"scene-{content[:16]}"
+            arrival = Arrival(name, content, metadata, source, sender, known, self.archival)
             with telling_why(file, *(mask.path for mask in masks)) as check, open_scene(file, self.limits) as scene:
                 receipt = self._publish(scene, arrival, masks, check)
         outcome = "published" if receipt.published else "known"

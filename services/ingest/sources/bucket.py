@@ -65,14 +65,20 @@ class WatchedBucket:
             if None in pair and datetime.now(UTC) - youngest < self._partner_within:
                 continue
             note = derived_id("bucket", self._name, self._url, *((each["path"], each["e_tag"]) for each in found))
-            complete &= settle(self._intake, note, pair.subject, self._name, partial(self._take, pair))
+            complete &= settle(self._intake, note, pair.subject, self._name, partial(self.take, pair))
         return complete
 
-    def _take(self, pair: Pair) -> Receipt:
+    def take(self, pair: Pair) -> Receipt:
+        """Takes a pair.
+
+        Raises:
+            UnprocessableError: it is refused.
+            TransientError: the bucket fails, or what ingest needs is away.
+        """
         if pair.geotiff is None or pair.metadata is None:
             raise pair.refusal()
         try:
-            metadata = read_metadata(parse_json(self._start_of(pair.metadata)), datetime.now(UTC))
+            metadata = read_metadata(parse_json(self.start_of(pair.metadata)), datetime.now(UTC))
             with ExitStack() as stack:
                 # A scene without an id is named for its file's checksum, so all of it is needed.
                 opened = self._whole if metadata.scene is None else self._parts
@@ -95,7 +101,7 @@ class WatchedBucket:
         chunks = obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES)
         return self._intake.spool.spooled((bytes(chunk) for chunk in chunks), self._intake.limits.max_bytes)
 
-    def _start_of(self, name: str) -> bytes:
+    def start_of(self, name: str) -> bytes:
         """An object's bytes; of one that is too long for metadata, enough to see that."""
         start = b""
         for chunk in obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES):

@@ -120,7 +120,7 @@ class WatchedDirectory:
         if None in pair and now - self._since[pair.subject] < self._partner_within_s:
             return True
         outcome = self._settled.get(version) or offer(
-            self._intake, pair.subject, derived_id(*stamps), self._name, partial(self._take, pair)
+            self._intake, pair.subject, derived_id(*stamps), self._name, partial(self.take, pair)
         )
         if outcome is None:
             return False
@@ -129,7 +129,14 @@ class WatchedDirectory:
             self._put_away(pair, outcome)
         return True
 
-    def _take(self, pair: Pair) -> Receipt:
+    def take(self, pair: Pair) -> Receipt:
+        """Takes a pair, and leaves its files where they are.
+
+        Raises:
+            UnprocessableError: it is refused.
+            TransientError: what ingest needs is away.
+            OSError: a file cannot be opened now.
+        """
         if pair.geotiff is None or pair.metadata is None:
             raise pair.refusal()
         geotiff = self._directory / pair.geotiff

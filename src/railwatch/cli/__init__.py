@@ -5,8 +5,9 @@ import sys
 
 import typer
 
-from railwatch.cli import baseline, dead_letters, services, site
+from railwatch.cli import at_home, baseline, dead_letters, services, site
 from railwatch.cli.alerts import alerts
+from railwatch.cli.backfill import backfill
 from railwatch.cli.capacity import capacity
 from railwatch.cli.check import check
 from railwatch.cli.count import count
@@ -35,6 +36,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
+
+@app.callback()
+def _at_home(context: typer.Context) -> None:
+    at_home.find(context.invoked_subcommand)
+
+
 ON_FILES = "Work on files"
 ON_SITES = "Make sites"
 ON_SYSTEM = "Run the system"
@@ -52,6 +59,7 @@ app.command(rich_help_panel=ON_SYSTEM)(push)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.command(rich_help_panel=ON_SYSTEM)(recount)
+app.command(rich_help_panel=ON_SYSTEM)(backfill)
 app.command(rich_help_panel=ON_SYSTEM)(capacity)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)

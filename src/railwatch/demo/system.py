@@ -36,12 +36,14 @@ class System:
         logs: folder of the logs.
         urls: base URL, by service.
         processes: the processes, by service.
+        settings: the variables that name the servers, and others for all services.
     """
 
     token: str
     logs: Path
     urls: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def log_of(self, service: str) -> Path:
         """Path of a service's log."""
@@ -126,7 +128,7 @@ def running_services(
     if token is None:
         token, entry = new_entry("demo", Scope, ())
         (directory / "tokens.yaml").write_text(entry)
-    system = System(token, logs)
+    system = System(token, logs, settings=settings)
     try:
         system.urls = {service: f"http://127.0.0.1:{(ports or {}).get(service) or free_port()}" for service in SERVICES}
         environment["RAILWATCH_INGEST_ALERTING_URL"] = system.urls["alerting"]

@@ -3,12 +3,13 @@
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from railwatch.demo.environment import FILE, written
 from railwatch.demo.journal import journalled
 from railwatch.demo.run import tell_faults, terminated_in_order
 from railwatch.demo.system import SERVICES, TOPICS, System, running_services
@@ -59,8 +60,20 @@ def running_at_home(sites: Path, data: Path, port: int) -> Iterator[tuple[System
         with (
             journalled(data / "topics", kafka) as came_back,
             running_services(data, settings, _token(data), ports) as system,
+            written(data, _for_commands(data, settings, system)),
         ):
             yield system, came_back
+
+
+def _for_commands(data: Path, settings: Mapping[str, str], system: System) -> dict[str, str]:
+    """What a command beside the services needs to work on this system."""
+    return {
+        "RAILWATCH_BLOBS_URL": (data / "store").resolve().as_uri(),
+        "RAILWATCH_TOKENS_FILE": str((data / "tokens.yaml").resolve()),
+        **settings,
+        "RAILWATCH_PUSH_URL": system.urls["ingest"],
+        "RAILWATCH_PUSH_TOKEN": system.token,
+    }
 
 
 def run_up(console: Console, sites: Path, data: Path, port: int) -> None:
@@ -94,20 +107,23 @@ def run_up(console: Console, sites: Path, data: Path, port: int) -> None:
 def _print(console: Console, catalogue: SiteCatalogue, data: Path, system: System, came_back: int) -> None:
     names = ", ".join(sorted(catalogue.sites))
     lines = {
-        "sites": f"{names} (read at the start: start again after a change)",
+        "sites": f"{names} (changes are picked up within seconds)",
         "pages": f"{system.urls['alerting']}/",
         "push": f"{system.urls['ingest']}/v1/scenes",
         "inbox": f"{data / 'inbox'}: put NAME.tif there, then NAME.json",
         "token": f"{system.token}  (also in {data / 'token'}; good for everything)",
         "data": f"{data}: {came_back} events came back. Pictures in store, events in topics, state in redis",
         "logs": str(system.logs),
+        "kafka": system.settings["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"],
+        "redis": system.settings["RAILWATCH_REDIS_URL"],
+        "others": f"{data / FILE} tells commands all of this. Those started beside {data} read it by themselves; "
+        f"elsewhere: set -a; . {(data / FILE).resolve()}",
     }
     for name, text in lines.items():
         console.print(f"  {name:<6} {text}", highlight=False, markup=False, soft_wrap=True)
     console.print(
         "All of it is kept when you stop with Ctrl-C. A crash of this machine may cost the last second.\n"
-        f"A first look:  railwatch push LOOK.tif --observed-at 2023-10-05T02:19:00Z --wait "
-        f"--url {system.urls['ingest']} --token $(cat {data / 'token'})\nCtrl-C stops everything.",
+        "A first look:  railwatch push LOOK.tif --observed-at 2023-10-05T02:19:00Z --wait\nCtrl-C stops everything.",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -73,6 +73,11 @@ def test_a_new_look_opens_the_alert_that_an_archival_one_only_prepared() -> None
     assert due[0].record.opened_at == on_day(12)
 
 
+def test_a_look_from_an_archive_opens_no_alert_even_if_none_is_newer() -> None:
+    from_archive = HIGHER.model_copy(update={"from_archive": True})
+    assert announce((), *QUIET, OPENING, from_archive)[1] == []
+
+
 def test_a_corrected_count_that_is_no_longer_too_high_retracts_the_alert() -> None:
     records, _ = announce((), *QUIET, OPENING)
     records, due = announce(records, *QUIET, judged(10, 7))
