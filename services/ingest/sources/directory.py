@@ -3,16 +3,10 @@
 A file is complete when its size and time are the same in two polls. Senders write the GeoTIFF first and the metadata
 last, or move both in.
 
-One rename decides a pair: `<name>.json` goes into `.processed/` or `.rejected/`. If ingest crashes after it, the next
-poll makes up for the moves that are missing. If it crashes before, the scene is offered again, and its claim says that
-it is known.
-
-The operating system may refuse any of this for one file. This is told once, and holds up no other file.
+The operating system may refuse to read or to move a file. This is told once, and holds up no other file.
 """
 
 import errno
-import json
-import os
 import tempfile
 import threading
 import time
@@ -30,19 +24,13 @@ from railwatch.services.ingest.scenes.metadata import MAX_DOCUMENT_BYTES, parse_
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.sources.pairs import PARTNER_WITHIN_S, Pair, pairs
 from railwatch.services.ingest.sources.polling import offer
+from railwatch.services.ingest.sources.putting_away import Places
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.masks import MaskFile, meaning_of
 from railwatch.shared.text import plain
 
 log = structlog.get_logger()
-
-PROCESSED, REJECTED = "processed", "rejected"
-
-# A name may have so many bytes.
-LONGEST_NAME_BYTES = 255
-# Characters of a longer name that its problem file keeps. With digest and suffix they fit in any alphabet.
-KEPT_OF_NAME = 50
 
 # Errors of the operating system that are not about the file, or that say that it is gone.
 MAY_PASS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT})
@@ -64,6 +52,7 @@ class WatchedDirectory:
 
     def __init__(self, name: str, directory: Path, intake: Intake, partner_within_s: float = PARTNER_WITHIN_S) -> None:
         self._name, self._directory = name, directory
+        self._places = Places(directory)
         self._intake = intake
         self._partner_within_s = partner_within_s
         self._stamps: dict[str, Stamp] = {}
@@ -79,15 +68,10 @@ class WatchedDirectory:
         Raises:
             OSError: the directory cannot be read or written.
         """
-        for outcome in (PROCESSED, REJECTED):
-            (self._directory / outcome).mkdir(exist_ok=True)
-            self._decided(outcome).mkdir(exist_ok=True)
-            # Version 0.1.0 marked a decided pair by a suffix; it may have crashed then.
-            for marker in self._directory.glob(f"*.json.{outcome}"):
-                marker.replace(self._decided(outcome) / marker.name.removesuffix(f".{outcome}"))
-            for marker in sorted(self._decided(outcome).iterdir()):
-                with self._told_once(marker.name):
-                    self._finish(marker, outcome)
+        self._places.make()
+        for marker in self._places.unfinished():
+            with self._told_once(marker.name):
+                self._places.finish(marker, self._list())
         before, self._stamps = self._stamps, self._list()
         now = time.monotonic()
         self._since = {
@@ -126,7 +110,7 @@ class WatchedDirectory:
             return False
         self._settled[version] = outcome
         with self._told_once(pair.subject):
-            self._put_away(pair, outcome)
+            self._places.put(pair, outcome if isinstance(outcome, UnprocessableError) else None)
         return True
 
     def take(self, pair: Pair) -> Receipt:
@@ -151,18 +135,6 @@ class WatchedDirectory:
             ]
             return self._intake.take(path, metadata, self._name, masks)
 
-    def _put_away(self, pair: Pair, outcome: Receipt | UnprocessableError) -> None:
-        where = REJECTED if isinstance(outcome, UnprocessableError) else PROCESSED
-        if isinstance(outcome, UnprocessableError):
-            problem = json.dumps({"reason": outcome.reason, "detail": outcome.detail}, indent=2)
-            (self._directory / REJECTED / _problem_name(pair.subject)).write_text(problem + "\n")
-        if pair.metadata:
-            marker = self._decided(where) / pair.metadata
-            (self._directory / pair.metadata).rename(marker)
-            self._finish(marker, where)
-        elif pair.geotiff:
-            self._move(pair, where)
-
     @contextmanager
     def _told_once(self, name: str) -> Iterator[None]:
         """A block that puts a file away. If the operating system refuses, the next poll tries again in silence."""
@@ -176,22 +148,6 @@ class WatchedDirectory:
             self._stuck.add(name)
         else:
             self._stuck.discard(name)
-
-    def _decided(self, outcome: str) -> Path:
-        """The directory for the metadata of pairs that are decided, until their GeoTIFFs are put away."""
-        return self._directory / f".{outcome}"
-
-    def _finish(self, marker: Path, outcome: str) -> None:
-        for pair in pairs([marker.name, *self._list()]):
-            if pair.metadata == marker.name and pair.geotiff:
-                self._move(pair, outcome)
-        marker.replace(self._directory / outcome / marker.name)
-
-    def _move(self, pair: Pair, outcome: str) -> None:
-        """Puts the pictures of a pair away, the scene last: after a crash its masks are still known as such."""
-        for name in (*pair.masks, pair.geotiff):
-            if name is not None:
-                (self._directory / name).replace(self._directory / outcome / name)
 
 
 @contextmanager
@@ -234,10 +190,3 @@ def _readable(path: Path) -> Iterator[Path]:
             yield link
     else:
         yield path
-
-
-def _problem_name(subject: str) -> str:
-    name = f"{subject}.problem.json"
-    if len(os.fsencode(name)) <= LONGEST_NAME_BYTES:
-        return name
-    return f"{subject[:KEPT_OF_NAME]}-{derived_id(subject)[:8]}.problem.json"
