@@ -42,7 +42,6 @@ def run() -> None:
     configure_logging("alerting", settings.log.level)
     sites = live_sites(settings)
     client = connect(settings.redis)
-    refuse_eviction(client, settings.redis)
     store = Store(client)
     incarnation = Incarnation(
         client,
@@ -71,6 +70,7 @@ def run() -> None:
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
     app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish)
     with sites.followed(), serve(app, settings.http):
+        refuse_eviction(client, settings.redis)
         stop = stop_on_signal()
         Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True).start()
         begin_deliveries(deliveries, settings.kafka, progress, stop)

@@ -22,7 +22,6 @@ def run() -> None:
     catch_native_lines()
     configure_logging("detector", settings.log.level)
     client = connect(settings.redis)
-    refuse_eviction(client, settings.redis)
     incarnation = incarnation_of(settings, client)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
@@ -43,6 +42,7 @@ def run() -> None:
     app = FastAPI(title="Railwatch detector")
     app.include_router(health_router("detector", progress, needs))
     with sites.followed(), serve(app, settings.http):
+        refuse_eviction(client, settings.redis)
         tiles.run(stop_on_signal())
     publisher.close()
     processes.stop()

@@ -23,7 +23,6 @@ def run() -> None:
     catch_native_lines()
     configure_logging("ingest", settings.log.level)
     client = connect(settings.redis)
-    refuse_eviction(client, settings.redis)
     blobs = BlobStore.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     progress = Progress()
@@ -39,5 +38,6 @@ def run() -> None:
 
     app = make_app(intake, senders(settings), progress, needs, Alerting(settings.ingest))
     with sites.followed(), serve(app, settings.http, max_body_bytes=None):
+        refuse_eviction(client, settings.redis)
         run_sources(found, progress, stop_on_signal())
     publisher.close()

@@ -1,6 +1,8 @@
 """Start under bad conditions: wrong settings, servers that are away, a broken site file."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +30,8 @@ TRACKS = {
     ],
 }
 
+BROKEN = "id: broken\nname: Broken\ntraks: sound.geojson\n"
+
 
 @contextmanager
 def started(service: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
@@ -48,6 +52,10 @@ def readiness(url: str) -> list[str] | None:
     except httpx.TransportError:
         return None
     return missing
+
+
+def alive(url: str) -> bool:
+    return bool(httpx.get(f"{url}/healthz", timeout=30).json()["status"] == "alive")
 
 
 def bare() -> dict[str, str]:
@@ -85,10 +93,9 @@ def test_a_place_that_is_not_there_ends_it_with_a_sentence(tmp_path: Path, name:
     assert "Traceback" not in ended.stderr
 
 
-def test_with_kafka_and_redis_away_and_one_broken_site_all_services_start_wait_and_recover(tmp_path: Path) -> None:
-    write_site(tmp_path / "sites", "sound", TRACKS)
-    (tmp_path / "sites" / "broken.yaml").write_text("id: broken\nname: Broken\ntraks: sound.geojson\n")
-    kafka_port, redis_port = free_port(), free_port()
+@contextmanager
+def all_started(directory: Path, kafka_port: int, redis_port: int) -> Iterator[dict[str, str]]:
+    """The three services as processes: their URLs. Their logs lie in the directory, their sites in `sites` there."""
     urls = {service: f"http://127.0.0.1:{free_port()}" for service in SERVICES}
     environment = {
         **bare(),
@@ -96,27 +103,52 @@ def test_with_kafka_and_redis_away_and_one_broken_site_all_services_start_wait_a
         "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka_port}",
         "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
         "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-        "RAILWATCH_BLOBS_URL": (tmp_path / "store").as_uri(),
-        "RAILWATCH_SITES_DIR": str(tmp_path / "sites"),
+        "RAILWATCH_BLOBS_URL": (directory / "store").as_uri(),
+        "RAILWATCH_SITES_DIR": str(directory / "sites"),
+        "RAILWATCH_INGEST_TOKENS": "a-token-of-a-provider",
     }
     with ExitStack() as stack:
-        processes = []
         for service, url in urls.items():
-            own = {"RAILWATCH_HTTP_PORT": url.rpartition(":")[2]}
-            if service == "ingest":
-                own["RAILWATCH_INGEST_TOKENS"] = "a-token-of-a-provider"
-            log = tmp_path / f"{service}.log"
-            processes.append(stack.enter_context(started(service, {**environment, **own}, log)))
+            own = {**environment, "RAILWATCH_HTTP_PORT": url.rpartition(":")[2]}
+            stack.enter_context(started(service, own, directory / f"{service}.log"))
+        yield urls
+
+
+def test_with_kafka_and_redis_away_and_one_broken_site_all_services_start_wait_and_recover(tmp_path: Path) -> None:
+    write_site(tmp_path / "sites", "sound", TRACKS)
+    (tmp_path / "sites" / "broken.yaml").write_text(BROKEN)
+    kafka_port, redis_port = free_port(), free_port()
+    with ExitStack() as stack:
+        urls = stack.enter_context(all_started(tmp_path, kafka_port, redis_port))
         for service, url in urls.items():
             eventually(lambda: readiness(url) == ["kafka", "redis"], f"{service} says what it waits for")  # noqa: B023
-            assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200, "waiting is no reason to be restarted"
+            assert alive(url), "waiting is no reason to be restarted"
             assert "broken.yaml" in (tmp_path / f"{service}.log").read_text(), "the broken site is named in the log"
 
         redis_command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(redis_port), "--save", ""]
-        stack.enter_context(running("Redis", redis_command, redis_port))
+        server = stack.enter_context(running("Redis", redis_command, redis_port))
         ensure_topics(kafka_settings_of(stack.enter_context(embedded_broker(kafka_port))), TopicPlan(1, 1))
         for service, url in urls.items():
             eventually(lambda: readiness(url) == [], f"{service} has what it needs")  # noqa: B023
-        assert [process.poll() for process in processes] == [None] * 3
         sites = httpx.get(f"{urls['alerting']}/v1/sites", timeout=30).json()["items"]
         assert [site["id"] for site in sites] == ["sound"]
+
+        server.send_signal(signal.SIGSTOP)
+        for service, url in urls.items():
+            eventually(lambda: "redis" in (readiness(url) or ()), f"{service} waits for Redis, which hangs")  # noqa: B023
+            assert alive(url)
+        server.send_signal(signal.SIGCONT)
+        for service, url in urls.items():
+            eventually(lambda: readiness(url) == [], f"{service} goes on")  # noqa: B023
+
+
+def test_servers_that_say_nothing_and_no_valid_site_are_told_of_by_services_that_live(tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "broken.yaml").write_text(BROKEN)
+    missing = {"kafka", "redis", "sites"}  # and perhaps what nobody can know then
+    silent = socket.create_server(("127.0.0.1", 0))
+    port = silent.getsockname()[1]
+    with silent, all_started(tmp_path, port, port) as urls:
+        for service, url in urls.items():
+            eventually(lambda: missing <= {*(readiness(url) or ())}, f"{service} says what is missing")  # noqa: B023
+            assert alive(url)
