@@ -53,12 +53,12 @@ fuzz: $(READY) ## Feed every door with 5000 mutated inputs (INPUTS=..., SEED=...
 	$(BIN)/python -W ignore -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(PIECES)
 
 .PHONY: chaos
-chaos: $(READY) ## Break the running system 500 times and check every promise (INJECTIONS=..., SEED=..., BUG=...; needs Java, Maven, redis-server)
+chaos: $(READY) ## Break the running system 500 times and check every promise (INJECTIONS=..., MINUTES=..., SEED=..., BUG=...; needs Java, Maven, redis-server)
 	tests/kafka/fetch
-	$(BIN)/python -m tests.chaos --injections $(or $(INJECTIONS),500) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
+	$(BIN)/python -m tests.chaos --injections $(or $(INJECTIONS),500) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
 
 .PHONY: chaos-short
-chaos-short: $(READY) ## Break the running system for two minutes (SEED=..., BUG=...)
+chaos-short: $(READY) ## Break the running system for as long as fits into four minutes in all (SEED=..., BUG=...)
 	tests/kafka/fetch
 	$(BIN)/python -m tests.chaos --short $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG))
 

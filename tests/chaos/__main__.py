@@ -8,6 +8,7 @@ import argparse
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,9 +21,10 @@ from kafka.errors import KafkaError
 
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import CountEvent, Notice, TileEvent
-from tests.chaos import bugs
+from tests.chaos import bugs, scenes
 from tests.chaos.checker import Evidence, check
-from tests.chaos.faults import Fault, Scope, all_faults
+from tests.chaos.deck import Deck
+from tests.chaos.faults import Fault, all_faults
 from tests.chaos.processes import FAKETIME
 from tests.chaos.scenes import TILES
 from tests.chaos.traffic import Traffic
@@ -34,9 +36,10 @@ APART = "CHAOS_APART"
 IMPS = 3
 # All must come to rest at the end. If nothing happens for so long, it never will.
 NOTHING_FOR_S = 120.0
-# How long faults are made in a short run, and how many there may be.
-SHORT_S, SHORT_INJECTIONS = 120.0, 60
-# What a short run makes first: the kills that the bugs of `tests.chaos.bugs` do not survive.
+# When a short run makes no more faults, in seconds since it began, and how many there may be. Then there is a minute
+# left of the four that it may take.
+SHORT_S, SHORT_INJECTIONS = 170.0, 60
+# What a short run makes first, however long that takes: the kills that the bugs of `tests.chaos.bugs` do not survive.
 FIRST = (
     "kill detector at before-publish",
     "acknowledge and die",
@@ -58,10 +61,10 @@ GROUPS = {
 def main() -> None:
     """Run it."""
     asked = _arguments()
-    if os.geteuid() == 0 and APART not in os.environ:
+    # All processes of the run end with it, whatever happens.
+    apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if APART not in os.environ and subprocess.run([*apart, "true"], capture_output=True, check=False).returncode == 0:
         os.environ[APART] = "1"
-        # All processes of the run end with it, whatever happens.
-        apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         os.execvp(apart[0], [*apart, sys.executable, "-m", "tests.chaos", *sys.argv[1:]])  # noqa: S606
     own_network = APART in os.environ
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
@@ -73,15 +76,18 @@ def main() -> None:
         injections = len(FIRST)  # what every short run makes first is enough
     print(f"seed {seed}: {injections} injections of {len(faults)} kinds", flush=True)
     if not own_network:
-        print("not root: no faults of networks and of the broker's disk")
+        print("no network of our own (it needs root): no faults of networks and of the broker's disk")
     if not FAKETIME.exists():
         print("no libfaketime: no steps of clocks")
     with tempfile.TemporaryDirectory(prefix="railwatch-chaos-", ignore_cleanup_errors=True) as directory:
         sites = asked.sites or max(6, injections // 12)
+        rendering = threading.Thread(target=scenes.render_all)
+        rendering.start()  # while the servers start
         with running_world(Path(directory), sites, asked.bug, own_network=own_network) as world:
+            rendering.join()
             first = FIRST if asked.short else ()
-            last_s = SHORT_S if asked.short else 60 * asked.minutes if asked.minutes else None
-            broken = run(world, faults, seed, injections, asked.pause, first, last_s)
+            ends_at_s = SHORT_S if asked.short else 60 * asked.minutes if asked.minutes else float("inf")
+            broken = run(world, faults, seed, injections, asked.pause, first, ends_at_s)
         if asked.keep:
             shutil.copytree(directory, asked.keep, ignore=shutil.ignore_patterns("kafka"), dirs_exist_ok=True)
     print(world.timeline.table())
@@ -102,7 +108,7 @@ def run(
     injections: int,
     pause_s: float,
     first: Sequence[str] = (),
-    last_s: float | None = None,
+    ends_at_s: float = float("inf"),
 ) -> dict[str, list[str]]:
     """Make the faults while traffic comes in, wait until all is quiet, and check.
 
@@ -113,10 +119,11 @@ def run(
         injections: how many faults.
         pause_s: between two looks of a sender.
         first: kinds that are made before all others.
-        last_s: when to make no more of them, in seconds; null for all.
+        ends_at_s: when to make no more of them but the first, in seconds since the run began.
     """
     traffic = Traffic(world, seed, pause_s)
     traffic.prepare()
+    world.timeline.tell("every site has its past")
     comes_to_rest(world, traffic)
     world.timeline.tell(f"{len(world.topics.standing())} alerts stand; the faults begin")
     traffic.start()
@@ -124,9 +131,7 @@ def run(
     operator = threading.Thread(target=_operate, args=(world, over), daemon=True)
     operator.start()
     chance = random.Random(seed)
-    deck = Deck(faults, injections, chance, first)
-    if last_s is not None:
-        deck.ends_at = time.monotonic() + last_s
+    deck = Deck(faults, injections, chance, first, ends_at_s)
     imps = [threading.Thread(target=deck.play, args=(world, traffic), daemon=True) for _ in range(IMPS)]
     for imp in imps:
         imp.start()
@@ -148,46 +153,6 @@ def run(
         f"{len(traffic.acknowledged)} acknowledgements, {len(traffic.poison)} poisons"
     )
     return broken
-
-
-class Deck:
-    """The faults of a run, in the order that chance gives them: each kind once before any comes again."""
-
-    def __init__(
-        self, faults: Mapping[str, Fault], injections: int, chance: random.Random, first: Sequence[str]
-    ) -> None:
-        self._faults, self._lock = faults, threading.Lock()
-        self._left = [(kind, chance.getrandbits(32)) for kind in first if kind in faults]
-        self.ends_at = float("inf")
-        while len(self._left) < injections:
-            kinds = sorted(faults)
-            chance.shuffle(kinds)
-            self._left += [(kind, chance.getrandbits(32)) for kind in kinds[: injections - len(self._left)]]
-        self._busy: set[str] = set()
-
-    def play(self, world: World, traffic: Traffic) -> None:
-        """Make one fault after the other, of targets that no other fault has in hand."""
-        while True:
-            with self._lock:
-                if not self._left or time.monotonic() > self.ends_at:
-                    return
-                free = [one for one in self._left if self._faults[one[0]].target not in self._busy]
-                if free:
-                    self._left.remove(free[0])
-                    self._busy.add(self._faults[free[0][0]].target)
-            scope = Scope(world, traffic, random.Random(free[0][1] if free else 0))
-            if not free:
-                scope.hold(0.2, 0.4)
-                continue
-            kind, fault = free[0][0], self._faults[free[0][0]]
-            try:
-                with world.timeline.injection(kind) as injection:
-                    injection.note = fault.make(scope)
-            except Exception as error:
-                world.timeline.tell(f"{kind}: {type(error).__name__}: {error}")
-            scope.hold(0.0, 1.0)
-            with self._lock:
-                self._busy.discard(fault.target)
 
 
 def comes_to_rest(world: World, traffic: Traffic) -> bool:
@@ -235,7 +200,7 @@ def _operate(world: World, over: threading.Event) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--injections", type=int, default=60)
-    parser.add_argument("--short", action="store_true", help="as many as fit into two minutes, at most 60")
+    parser.add_argument("--short", action="store_true", help="as many as fit into four minutes in all, at most 60")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--sites", type=int, help="how many; by default one for twelve injections, at least six")
     parser.add_argument("--minutes", type=float, help="make no more faults after this time")

@@ -112,6 +112,12 @@ def pictures(regime: str, gsd_m: float) -> Sequence[Picture]:
     return found
 
 
+def render_all() -> None:
+    """Render all looks that a run pushes. They are remembered."""
+    for regime in CARS:
+        pictures(regime, GSD_M)
+
+
 def scene(number: int, day: int, regime: str, gsd_m: float = GSD_M) -> bytes:
     """The GeoTIFF of a site on a day. Equal arguments give equal bytes."""
     rng = np.random.default_rng([number, day + 1])

@@ -149,15 +149,17 @@ def running_world(
         **({"CHAOS_BUG": bug} if bug else {}),
     }
     fleet = Fleet(directory, settings, network, timeline, breakable)
+    fleet.add("ingest", 1)
+    fleet.add("alerting", 1)
+    for number in range(1, DETECTORS + 1):
+        fleet.add("detector", number, wanted=number == 1)
     try:
-        kafka.start()
+        fleet.watch()  # while the servers start, as services may
         redis_server.start()
+        kafka.start()
+        timeline.tell("Redis and Kafka answer")
         kafka_settings = KafkaSettings(bootstrap_servers=bootstrap)
         ensure_topics(kafka_settings, TopicPlan(partitions=PARTITIONS, replication=1))
-        fleet.add("ingest", 1)
-        fleet.add("alerting", 1)
-        for number in range(1, DETECTORS + 1):
-            fleet.add("detector", number, wanted=number == 1)
         topics = Topics(kafka_settings)
         world = World(
             directory,
@@ -175,8 +177,8 @@ def running_world(
             topics,
             network,
         )
-        fleet.watch()
         eventually(world.all_ready, "all services are ready")
+        timeline.tell("all services are ready")
         yield world
         topics.stop()
     finally:
