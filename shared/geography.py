@@ -6,14 +6,17 @@ Longitude and latitude are WGS 84 degrees. A CRS is an EPSG code such as `EPSG:3
 import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Geod, Transformer
-from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS  # alerting has no need of GDAL, and starts sooner
 
 # The ellipsoid on which all lengths on the ground are measured.
 GEOD = Geod(ellps="WGS84")
@@ -34,7 +37,7 @@ class PixelGrid:
     """
 
     transform: Affine
-    crs: CRS | str
+    crs: "CRS | str"
 
     def to_lon_lat(self, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """Longitudes and latitudes of positions; infinite where the CRS does not reach.
@@ -80,24 +83,24 @@ def utm_zone(lon: float, lat: float) -> str:
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
 
 
-def from_lon_lat(crs: CRS | str, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+def from_lon_lat(crs: "CRS | str", lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     """Longitudes and latitudes, carried to a CRS; infinite where it does not reach."""
     x, y = _transformer(DEGREES, crs).transform(lon, lat)
     return x, y
 
 
-def to_lon_lat(crs: CRS | str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def to_lon_lat(crs: "CRS | str", x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Coordinates in a CRS, carried to longitudes and latitudes; infinite where it does not reach."""
     lon, lat = _transformer(crs, DEGREES).transform(x, y)
     return lon, lat
 
 
-def shape_from_lon_lat(crs: CRS | str, shape: BaseGeometry) -> BaseGeometry:
+def shape_from_lon_lat(crs: "CRS | str", shape: BaseGeometry) -> BaseGeometry:
     """A shape in longitude and latitude, carried to a CRS."""
     return shapely.transform(shape, partial(from_lon_lat, crs), interleaved=False)
 
 
-def shape_to_lon_lat(crs: CRS | str, shape: BaseGeometry) -> BaseGeometry:
+def shape_to_lon_lat(crs: "CRS | str", shape: BaseGeometry) -> BaseGeometry:
     """A shape in a CRS, carried to longitude and latitude."""
     return shapely.transform(shape, partial(to_lon_lat, crs), interleaved=False)
 
@@ -110,9 +113,9 @@ def _applied(transform: Affine, x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 # Each of the 120 UTM zones in both directions.
 @lru_cache(maxsize=256)
-def _transformer(source: CRS | str, target: CRS | str) -> Transformer:
+def _transformer(source: "CRS | str", target: "CRS | str") -> Transformer:
     return Transformer.from_crs(_wkt(source), _wkt(target), always_xy=True)
 
 
-def _wkt(crs: CRS | str) -> str:
+def _wkt(crs: "CRS | str") -> str:
     return crs if isinstance(crs, str) else str(crs.to_wkt())

@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betainc
 
 from railwatch.services.alerting.rule.regression import LOG_MEAN_LIMIT, QuietLooks, levels
@@ -95,6 +94,8 @@ class Prediction:
         high = self.expected + 3 * self.sd + 1
         while excess(high) > 0:
             high *= 2
+        from scipy.optimize import brentq  # half a second of processor at the start
+
         return float(brentq(excess, 0.0, high))
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pystac
 
 from railwatch.services.ingest.scenes.access import Access
 from railwatch.services.ingest.scenes.bringing import fetched
@@ -18,6 +16,9 @@ from railwatch.shared.access import Holder
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.masks import MaskFile
 from railwatch.shared.text import plain
+
+if TYPE_CHECKING:
+    import pystac
 
 
 def take_item(
@@ -66,7 +67,7 @@ def take_item(
         return intake.take(file, metadata, source, masks, sender, its_turn)
 
 
-def scene_href(item: pystac.Item, asset: str | None = None) -> str:
+def scene_href(item: "pystac.Item", asset: str | None = None) -> str:
     """The absolute address of an item's scene: of the named asset, or of its only GeoTIFF.
 
     Raises:
@@ -75,7 +76,7 @@ def scene_href(item: pystac.Item, asset: str | None = None) -> str:
     return _href(item.assets[scene_asset(item, asset)])
 
 
-def _href(found: pystac.Asset) -> str:
+def _href(found: "pystac.Asset") -> str:
     try:
         href = found.get_absolute_href()
     except Exception:  # pystac lets every error through that a malformed link provokes

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
-
-import pystac
+from typing import TYPE_CHECKING
 
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.masks import CLOUD, DATA, Meaning, meaning_of, meaning_of_classes
+
+if TYPE_CHECKING:
+    import pystac
 
 CLOUD_ROLES = frozenset({"cloud", "cloud-shadow"})
 MASK_ROLES = CLOUD_ROLES | {"data-mask"}
@@ -16,7 +18,7 @@ MASK_NAME = re.compile(r"((ortho|basic)[_-])?udm2?|clouds?|(cloud|data)[_-]mask(
 CLASSES = "classification:classes"
 
 
-def scene_asset(item: pystac.Item, asset: str | None = None) -> str:
+def scene_asset(item: "pystac.Item", asset: str | None = None) -> str:
     """The name of the asset that is the scene: the one that is asked for, or the item's only GeoTIFF.
 
     Raises:
@@ -39,29 +41,29 @@ def scene_asset(item: pystac.Item, asset: str | None = None) -> str:
     return images[0]
 
 
-def mask_assets(item: pystac.Item, scene: str) -> Iterator[tuple[str, Meaning]]:
+def mask_assets(item: "pystac.Item", scene: str) -> Iterator[tuple[str, Meaning]]:
     """The assets that are masks of the scene, with what they mean. Only GeoTIFFs are read; see `unread_masks`."""
     for name, found in item.assets.items():
         if name != scene and _is_geotiff(found) and _is_mask(name, found):
             yield name, _meaning(name, found)
 
 
-def unread_masks(item: pystac.Item, scene: str) -> Iterator[str]:
+def unread_masks(item: "pystac.Item", scene: str) -> Iterator[str]:
     """The assets that are masks of the scene in a form that is not read, such as polygons."""
     for name, found in item.assets.items():
         if name != scene and not _is_geotiff(found) and _is_mask(name, found):
             yield name
 
 
-def _is_geotiff(asset: pystac.Asset) -> bool:
+def _is_geotiff(asset: "pystac.Asset") -> bool:
     return (asset.media_type or "").startswith("image/tiff") or asset.href.lower().endswith((".tif", ".tiff"))
 
 
-def _is_mask(name: str, asset: pystac.Asset) -> bool:
+def _is_mask(name: str, asset: "pystac.Asset") -> bool:
     return bool(MASK_ROLES & set(asset.roles or ())) or MASK_NAME.fullmatch(name) is not None
 
 
-def _meaning(name: str, asset: pystac.Asset) -> Meaning:
+def _meaning(name: str, asset: "pystac.Asset") -> Meaning:
     """By the classes that the asset lists, by its name, or by its roles."""
     bands = asset.extra_fields.get("raster:bands") or asset.extra_fields.get("bands")
     band = bands[0] if isinstance(bands, list) and bands and isinstance(bands[0], dict) else {}

@@ -5,9 +5,8 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import pystac
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from railwatch.services.ingest.scenes.items import scene_asset
@@ -19,6 +18,9 @@ from railwatch.shared.counts import Frozen, Sun
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
 from railwatch.shared.text import plain, said
+
+if TYPE_CHECKING:
+    import pystac
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -57,7 +59,7 @@ class DescribedItem(NamedTuple):
     """A STAC Item, and the metadata in it."""
 
     metadata: SceneMetadata
-    item: pystac.Item
+    item: "pystac.Item"
 
 
 class _Sidecar(BaseModel):
@@ -173,6 +175,8 @@ def read_item(document: Any, now: datetime) -> DescribedItem:
         sensor=sensor,
         remarks=tuple(plain(remark, MAX_REMARK) for remark in (*remarks, *about_sun, *about_sensor, *about_assets)),
     )
+    import pystac  # an item's sender waits for it once, and the service starts sooner
+
     try:
         return DescribedItem(metadata, pystac.Item.from_dict({**document, "assets": assets}))
     except Exception as error:  # pystac lets every error through that a malformed document provokes
