@@ -26,7 +26,7 @@ class Costs(BaseModel):
     Attributes:
         ingest_s: processor time of a scene.
         count_s: processor time of a tile in the detector, repeated counts included.
-        judge_s: processor time of a look in alerting.
+        judge_s: processor time of a look in alerting. A rebuild takes at most as much for each look, one after the other.
         site_round_s: processor time of alerting for a site in each round. Half of it was measured, for the gauges that
             Prometheus reads; as much is assumed for the rest.
         site_start_s: time to read a site at the start.
@@ -147,6 +147,11 @@ class Plan:
                 "alerting's round of all sites",
                 sites * costs.site_round_s / (ROUND_S / 2),
                 "make several installations: each replica goes through all sites",
+            ),
+            Limit(
+                "a rebuild of a year's looks, within a day",
+                looks * YEAR_DAYS * costs.judge_s / DAY_S,
+                "make several installations: each is rebuilt by itself",
             ),
             Limit(
                 "series of Prometheus",
