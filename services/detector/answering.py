@@ -1,5 +1,6 @@
 """From a look's blobs to its answer: decode, count, draw, check the recall."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -37,16 +38,18 @@ class Answering:
     def count(self, look: Look) -> Answer:
         """Counts a look, draws, and checks the recall."""
         stages = Stages()
-        tile = self._read(look.image, stages)
+        tile = self._read(look.image, stages, as_stored=True)
         image = look.baseline.image if look.baseline else None
         baseline = partial(self._read, image, stages) if image else None
+        as_stored = partial(baseline, as_stored=True) if baseline else None
         sun = look.sun or sun_over(tile, look.observed_at)
-        counted = count_tile(tile, baseline, look.tracks, sun=sun, cell=look.cell, car_lengths_m=look.car_lengths_m)
+        counted = count_tile(tile, as_stored, look.tracks, sun=sun, cell=look.cell, car_lengths_m=look.car_lengths_m)
         caption = Caption(look.place, look.observed_at, look.baseline.observed_at if look.baseline else None)
         with stages.timed("pictures"):
             pictures = evidence_pictures(tile, counted, project(look.tracks, tile), caption)
         counted = replace(counted, baseline=None)  # it was drawn, and the recall registers it anew
-        recall = _recall(look, tile, baseline, counted, stages)
+        del tile  # the recall paints into pixels of its own
+        recall = _recall(look, partial(self._read, look.image, stages), baseline, counted, stages)
         return Answer(counted.count, sun, recall, pictures, MEDIA_TYPE, stages.ms)
 
     def check(self, image: BlobRef) -> None:
@@ -70,18 +73,18 @@ class Answering:
         """
         return self._read(image, Stages())
 
-    def _read(self, image: BlobRef, stages: Stages) -> Raster:
+    def _read(self, image: BlobRef, stages: Stages, *, as_stored: bool = False) -> Raster:
         data = self.fetch(image)
         with stages.timed("decode"):
-            return trimmed(read_raster(data, self.max_pixels))
+            return trimmed(read_raster(data, self.max_pixels, as_stored=as_stored))
 
 
 def _recall(
-    look: Look, tile: Raster, baseline: Delivered | None, counted: Counted, stages: Stages
+    look: Look, read: Callable[[], Raster], baseline: Delivered | None, counted: Counted, stages: Stages
 ) -> RecallCheck | None:
-    """How many painted cars are found. They are painted into the tile itself."""
+    """How many painted cars are found. They are painted into the tile that is read."""
     if not is_sampled(look.id, look.recall_share):
         return None
     with stages.timed("recall"):
         seed = int(look.image.sha256, 16)
-        return check_recall(tile, baseline, look.tracks, counted, seed=seed, cell=look.cell, in_place=True)
+        return check_recall(read(), baseline, look.tracks, counted, seed=seed, cell=look.cell, in_place=True)

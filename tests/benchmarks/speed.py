@@ -135,7 +135,7 @@ def whole_tile(case: Case) -> tuple[Counted, dict[str, float]]:
     def read(file: bytes) -> Raster:
         nonlocal decoding
         start = process_time()
-        picture = read_raster(file)
+        picture = read_raster(file, as_stored=True)
         decoding += process_time() - start
         return picture
 

@@ -114,7 +114,8 @@ def warped_by(transform: SimilarityTransform, baseline: Raster, *, in_place: boo
     0.0001 of full scale.
     """
     whole = bool(baseline.valid.all())
-    pixels = baseline.pixels if in_place else np.empty_like(baseline.pixels)
+    own = in_place and isinstance(baseline.pixels, np.ndarray)
+    pixels = baseline.pixels if own else np.empty(baseline.pixels.shape, np.float32)
     for warped, band in zip(pixels, baseline.pixels, strict=True):
         source = band if whole else np.where(baseline.valid, band, np.float32(np.nan))
         warped[:] = warp(source, transform, order=3, mode="edge", clip=False)

@@ -10,10 +10,11 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from railwatch.services.detector.imagery.arrays import Floats, Mask, Raw
+from railwatch.services.detector.imagery.arrays import Mask, Raw
 from railwatch.services.detector.imagery.fill import fill
 from railwatch.services.detector.imagery.raster import Raster, on_metric_grid, resample
-from railwatch.services.detector.imagery.scale import measured, scale_of, scaled
+from railwatch.services.detector.imagery.scale import light_of_numbers, measured, scale_of, scaled
+from railwatch.services.detector.imagery.stored import stored
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid
 from railwatch.shared.geotiff import Geotiff, Limits, open_geotiff
@@ -27,11 +28,13 @@ MIN_SIDE_PX = 32
 BLOCK_BYTES_PER_PIXEL = 16
 # All types of integers and floats that a GeoTIFF can have.
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+# Those that may stay the numbers of their file.
+KEPT = (np.uint8, np.uint16)
 # Pixels whose sides differ by a larger ratio are resampled to square ones, because lengths are measured in pixels.
 MAX_ANISOTROPY = 1.01
 
 
-def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Raster:
+def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS, *, as_stored: bool = False) -> Raster:
     """Reads a GeoTIFF of any real data type as a picture with square pixels.
 
     One band stays one band. Of several bands, red, green and blue are taken as the file names them, or else the first
@@ -41,16 +44,17 @@ def read_raster(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Raster:
     Args:
         source: a file, or its bytes.
         max_pixels: rows times columns that a picture may have.
+        as_stored: whether pixels of 8 and 16 bits may stay the numbers of the file, to keep memory low (`Stored`).
 
     Raises:
         UnprocessableError: one of the faults of `open_geotiff`.
         OSError: the file cannot be opened at all.
     """
-    return read_masked(source, (), max_pixels)[0]
+    return read_masked(source, (), max_pixels, as_stored=as_stored)[0]
 
 
 def read_masked(
-    source: Path | bytes, masks: Sequence[MaskFile], max_pixels: int = MAX_PIXELS
+    source: Path | bytes, masks: Sequence[MaskFile], max_pixels: int = MAX_PIXELS, *, as_stored: bool = False
 ) -> tuple[Raster, tuple[str, ...]]:
     """As `read_raster`, and what the provider's masks hide is not valid, either.
 
@@ -62,10 +66,10 @@ def read_masked(
         _check_decoded_size(geotiff.dataset, max_pixels)
         whole = Window(0, 0, geotiff.dataset.width, geotiff.dataset.height)
         with open_masks(masks, geotiff.dataset, geotiff.grid, [whole]) as provider:
-            return _read(geotiff, provider.hidden(whole)), provider.remarks
+            return _read(geotiff, provider.hidden(whole), as_stored), provider.remarks
 
 
-def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
+def _read(geotiff: Geotiff, hidden: Hidden, as_stored: bool) -> Raster:
     dataset = geotiff.dataset
     bands = _colour_bands(dataset)
     raw = dataset.read(bands)
@@ -74,9 +78,13 @@ def _read(geotiff: Geotiff, hidden: Hidden) -> Raster:
     masked = shown & ~valid & raw.any(axis=0)
     values = measured(dataset, bands, raw)
     scale = scale_of(dataset, bands[0], values, valid)
-    pixels, (valid, masked), transform = _upright(
-        scaled(values, valid, scale), np.stack([valid, masked]), dataset.transform
+    keep = as_stored and values.dtype in KEPT
+    if keep:
+        np.copyto(values, 0, where=~valid)
+    numbers, (valid, masked), transform = _upright(
+        values if keep else scaled(values, valid, scale), np.stack([valid, masked]), dataset.transform
     )
+    pixels = stored(numbers, light_of_numbers(numbers, scale)) if keep else numbers
     gsd_x, gsd_y = geotiff.pixel_size_m
     square = max(gsd_x, gsd_y) / min(gsd_x, gsd_y) <= MAX_ANISOTROPY and transform.is_conformal
     if square and dataset.crs.is_projected:
@@ -98,7 +106,7 @@ def _check_decoded_size(dataset: DatasetReader, max_pixels: int) -> None:
         raise UnprocessableError("too-many-pixels", problem)
 
 
-def _upright(pixels: Floats, masks: Mask, transform: Affine) -> tuple[Floats, Mask, Affine]:
+def _upright(pixels: Raw, masks: Mask, transform: Affine) -> tuple[Raw, Mask, Affine]:
     """Turned by right angles, and mirrored, so that columns run east and rows run south. No pixel is resampled.
 
     Args:

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from railwatch.services.detector.imagery.arrays import Mask
 from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.stored import cut
 
 # A picture is not cut to fewer pixels on a side than a file must have.
 LEAST_SIDE_PX = 32
@@ -25,7 +26,7 @@ def trimmed(raster: Raster) -> Raster:
         return raster
     return replace(
         raster,
-        pixels=np.ascontiguousarray(raster.pixels[:, rows, cols]),
+        pixels=cut(raster.pixels, rows, cols),
         valid=np.ascontiguousarray(raster.valid[rows, cols]),
         masked=None if raster.masked is None else np.ascontiguousarray(raster.masked[rows, cols]),
         transform=raster.transform @ Affine.translation(cols.start, rows.start),

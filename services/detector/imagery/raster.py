@@ -16,6 +16,7 @@ from rasterio.warp import calculate_default_transform, reproject
 
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.scale import REFLECTANCE, Scale
+from railwatch.services.detector.imagery.stored import multiplied
 from railwatch.services.detector.imagery.structure import Blocks, on_blocks
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid, utm_zone
@@ -39,7 +40,8 @@ class Raster:
     """A picture with square pixels and its place on Earth.
 
     Attributes:
-        pixels: float32 (bands, rows, cols), one band or red, green, blue. 1 is full scale; 0 where not valid.
+        pixels: float32 (bands, rows, cols), one band or red, green, blue. 1 is full scale; 0 where not valid. They may
+            be `Stored`, which is such an array to all who only read it.
         valid: bool (rows, cols), false where the provider delivered no data.
         transform: from column and row, counted from pixel corners, to the CRS.
         crs: a projected CRS.
@@ -69,11 +71,11 @@ class Raster:
 
     def luminance(self) -> Floats:
         """Brightness (rows, cols): the one band, or the weighted sum of three (`LUMINANCE`)."""
-        return luminance(self.pixels)
+        return luminance(np.asarray(self.pixels))
 
     def grey(self) -> "Raster":
         """The picture's brightness, as a picture of one band."""
-        return replace(self, pixels=luminance(self.pixels)[None])
+        return replace(self, pixels=self.luminance()[None])
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -113,7 +115,7 @@ def on_scale_of(baseline: Raster, tile: Raster, *, in_place: bool = False) -> Ra
     factor = baseline.scale.full / tile.scale.full
     if not (baseline.scale.judged and tile.scale.judged and 1 / ONE_SENSOR < factor < ONE_SENSOR):
         return baseline
-    pixels = np.multiply(baseline.pixels, np.float32(factor), out=baseline.pixels if in_place else None)
+    pixels = multiplied(baseline.pixels, factor, in_place=in_place)
     return replace(baseline, pixels=pixels, scale=tile.scale)
 
 

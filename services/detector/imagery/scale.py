@@ -76,6 +76,12 @@ def scaled(values: Raw, valid: Mask, scale: Scale) -> Floats:
     return np.asarray(np.minimum(pixels, np.float32(brightest), out=pixels))
 
 
+def light_of_numbers(numbers: Raw, scale: Scale) -> Floats:
+    """What each number of unsigned integers of 8 or 16 bits is in units of full scale; see `scaled`."""
+    every = np.arange(np.iinfo(numbers.dtype).max + 1)
+    return scaled(every, np.ones(every.shape, dtype=bool), scale)
+
+
 def _at_most(brightest: Raw, limit: float) -> bool:
     """Whether all but a small share of pixels are no brighter."""
     return int(np.count_nonzero(brightest > limit)) <= BRIGHTER * brightest.size

@@ -97,7 +97,7 @@ def paint(
         rng: of the noise.
         in_place: whether the tile's own pixels may be changed.
     """
-    pixels = tile.pixels if in_place else tile.pixels.copy()
+    pixels = np.asarray(tile.pixels) if in_place else np.array(tile.pixels)
     for cut in cuts:
         _paint_cut(pixels, tile, cut, setting, standing, rng)
     np.copyto(pixels, 0, where=~tile.valid)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from railwatch.services.detector.imagery.arrays import Floats, Integers, Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
+from railwatch.services.detector.imagery.stored import taken
 
 # Distance between positions across the track, and between the two positions along it that make one sample, in metres.
 STEP_M = 0.25
@@ -132,9 +133,9 @@ def straighten(
             corners = _corners(pictures[0].shape, x, y)
             for picture, strip, known in zip(pictures, strips, seen, strict=True):
                 known[chunk] &= _valid(picture.valid, x, y)
-                for band, along in zip(picture.pixels, strip[:, chunk], strict=True):
+                for band, along in enumerate(strip[:, chunk]):
                     for index, weight in corners:
-                        along += band.ravel().take(index) * weight
+                        along += taken(picture.pixels, band, index) * weight
         for strip, known in zip(strips, seen, strict=True):
             strip[:, chunk] *= known[chunk] / np.float32(len(positions))
     return [strip.transpose(1, 2, 0) for strip in strips], seen

@@ -146,7 +146,9 @@ def _count(path: Path, name: str, job: _Job) -> Done:
     from railwatch.shared.sun import HORIZON_DEG
 
     began = perf_counter()
-    tile, remarks = read_masked(path, [MaskFile(mask, mask.name, meaning_of(mask.name)) for mask in job.masks])
+    tile, remarks = read_masked(
+        path, [MaskFile(mask, mask.name, meaning_of(mask.name)) for mask in job.masks], as_stored=True
+    )
     tile = trimmed(tile)
     decoded = perf_counter()
     tracks = tracks_on(tile, job.lines)
@@ -180,7 +182,7 @@ def _read(path: Path) -> "Raster":
     from railwatch.services.detector.imagery.geotiff import read_raster
     from railwatch.services.detector.imagery.margins import trimmed
 
-    return trimmed(read_raster(path))
+    return trimmed(read_raster(path, as_stored=True))
 
 
 def _with_progress(tiles: Sequence[Path], hidden: bool) -> Iterator[Path]:
