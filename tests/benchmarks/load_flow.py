@@ -1,6 +1,9 @@
 """What goes through the system in `tests.benchmarks.load`, and what it takes: scenes, processor time and memory."""
 
 import os
+import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +21,8 @@ from tests.chaos.world import World
 from tests.support.bus import eventually
 
 SITES = 6
+# A framework of the same kind. It is installed for its run only: it wants an older pydantic than ours.
+QUIXSTREAMS = "quixstreams==3.28.1"
 # Of the scenes: their tiles have some 680 x 380 pixels.
 GSD_M = 0.3
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -78,15 +83,9 @@ def at_full_load(world: World, traffic: Traffic, todo: Sequence[Work]) -> float:
     return time.perf_counter() - began
 
 
-def arithmetic_s(world: World, todo: Sequence[Work]) -> float:
-    """Processor time of a scene's tiles in this process: decoding, counting and drawing, and nothing else.
-
-    Args:
-        world: where the tiles are.
-        todo: the scenes.
-    """
+def looks_of(world: World, todo: Sequence[Work]) -> list[Look]:
+    """What was asked of the process that counts, for the tiles of some scenes that are counted."""
     sites = load_sites(world.directory / "sites").sites
-    answering = Answering(lambda image: world.store.objects[world.store.path_of(image.sha256)], MAX_PIXELS)
     counts = {(event.scene, event.tile): event for event in world.topics.events(CountEvent)}
     looks = []
     for event in {event.id: event for event in world.topics.events(TileEvent)}.values():
@@ -107,8 +106,25 @@ def arithmetic_s(world: World, todo: Sequence[Work]) -> float:
                 0.0,
             )
         )
+    return looks
+
+
+def arithmetic_s(world: World, looks: Sequence[Look]) -> float:
+    """Processor time of a look in this process: decoding, counting and drawing, and nothing else."""
+    answering = Answering(lambda image: world.store.objects[world.store.path_of(image.sha256)], MAX_PIXELS)
     answering.count(looks[0])  # the first one loads the models
     began = time.process_time()
     for look in looks:
         answering.count(look)
-    return (time.process_time() - began) / len(todo)
+    return (time.process_time() - began) / len(looks)
+
+
+def quixstreams_s(world: World, looks: Sequence[Look]) -> float:
+    """Processor time of a look in a process on quixstreams, which does the same (`load_quix`)."""
+    file = world.directory / "looks.pickle"
+    file.write_bytes(pickle.dumps({look.id: look for look in looks}))
+    command = [str(Path(sys.executable).with_name("uv")), "run", "--no-sync", "--with", QUIXSTREAMS]
+    command += ["python", "-m", "tests.benchmarks.load_quix", world.kafka_settings.bootstrap_servers, str(file)]
+    environment = {**os.environ, **world.store.settings, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.split()[-1])
