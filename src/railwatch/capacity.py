@@ -26,7 +26,7 @@ class Costs(BaseModel):
     Attributes:
         ingest_s: processor time of a scene.
         count_s: processor time of a tile in the detector, repeated counts included.
-        judge_s: processor time of a look in alerting. A rebuild takes at most as much for each look, one after the other.
+        judge_s: processor time of a look in alerting. A rebuild takes at most as much for each look.
         site_round_s: processor time of alerting for a site in each round. Half of it was measured, for the gauges that
             Prometheus reads; as much is assumed for the rest.
         site_start_s: time to read a site at the start.
