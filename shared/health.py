@@ -6,8 +6,9 @@ None of them shares a thread with other requests. So they answer when all thread
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -21,6 +22,9 @@ from railwatch.shared.process import SERVICES, Service
 
 # A loop that has not come round for this time is stuck. It normally comes round several times a second.
 ALIVE_WITHIN_S = 60.0
+# An attempt to reach a dependency may take so long, all its repetitions included; and how often it beats meanwhile.
+WAITS_AT_MOST_S = 600.0
+BEAT_EVERY_S = 1.0
 # A dependency that has not answered after this time is missing. A probe waits a little longer.
 ANSWER_WITHIN_S = 3.0
 
@@ -52,6 +56,25 @@ class Progress:
     def beat(self) -> None:
         """Note that the loop came round."""
         self._last = time.monotonic()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A block that may have to wait for something that is away. To wait is progress, for `WAITS_AT_MOST_S`."""
+        over, until = threading.Event(), time.monotonic() + WAITS_AT_MOST_S
+
+        def beat() -> None:
+            while time.monotonic() < until:
+                self.beat()
+                if over.wait(BEAT_EVERY_S):
+                    return
+
+        thread = threading.Thread(target=beat, name="waiting", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     @property
     def age_s(self) -> float:

@@ -70,7 +70,8 @@ def run() -> None:
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
     app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish)
     with sites.followed(), serve(app, settings.http):
-        refuse_eviction(client, settings.redis)
+        with progress.waiting():
+            refuse_eviction(client, settings.redis)
         stop = stop_on_signal()
         Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True).start()
         begin_deliveries(deliveries, settings.kafka, progress, stop)

@@ -148,9 +148,9 @@ def begin_deliveries(
     """Let the receivers begin that are new. Before, no count may be handled: they would miss what follows from it."""
     for group, delivery in deliveries.items():
         while not stop.is_set():
-            progress.beat()
             try:
-                delivery.begin(kafka, group)
+                with progress.waiting():
+                    delivery.begin(kafka, group)
                 break
             except DependencyAwayError as error:
                 log.warning("waiting to see where a receiver begins", group=group, error=str(error))

@@ -42,7 +42,8 @@ def run() -> None:
     app = FastAPI(title="Railwatch detector")
     app.include_router(health_router("detector", progress, needs))
     with sites.followed(), serve(app, settings.http):
-        refuse_eviction(client, settings.redis)
+        with progress.waiting():
+            refuse_eviction(client, settings.redis)
         tiles.run(stop_on_signal())
     publisher.close()
     processes.stop()

@@ -38,6 +38,7 @@ def run() -> None:
 
     app = make_app(intake, senders(settings), progress, needs, Alerting(settings.ingest))
     with sites.followed(), serve(app, settings.http, max_body_bytes=None):
-        refuse_eviction(client, settings.redis)
+        with progress.waiting():
+            refuse_eviction(client, settings.redis)
         run_sources(found, progress, stop_on_signal())
     publisher.close()

@@ -60,10 +60,11 @@ def holds_state(client: redis.Redis) -> bool:
 def await_ours(client: redis.Redis, incarnation: Incarnation, progress: Progress, stop: threading.Event) -> None:
     """Wait until the state is whole and has our schema version, or until `stop` is set."""
     while not stop.is_set():
-        progress.beat()
         try:
-            incarnation.require()
-            if is_ours(client):
+            with progress.waiting():
+                incarnation.require()
+                ours = is_ours(client)
+            if ours:
                 return
             log.error("Redis holds state of another version: run `railwatch rebuild alerting`", version=SCHEMA_VERSION)
         except TransientError as error:

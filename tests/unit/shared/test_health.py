@@ -41,6 +41,23 @@ def test_a_beat_brings_a_service_back_to_life() -> None:
     assert progress.alive(within_s=60)
 
 
+def test_to_wait_for_what_is_away_is_progress_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "BEAT_EVERY_S", 0.01)
+    beats = [0]
+
+    class Counted(Progress):
+        def beat(self) -> None:
+            beats[0] += 1
+
+    with Counted().waiting():
+        eventually(lambda: beats[0] >= 3, "it beats while it waits")
+    after = beats[0]
+    monkeypatch.setattr(health, "WAITS_AT_MOST_S", -1.0)
+    with Counted().waiting():
+        pass
+    assert beats[0] == after
+
+
 def test_readyz_names_what_is_missing() -> None:
     assert client(Progress(), {"kafka": True, "redis": True}).get("/readyz").json() == {
         "status": "ready",
