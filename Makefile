@@ -45,7 +45,7 @@ test-kafka: $(READY) ## Run the integration and end-to-end tests against real Ap
 	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
 
 .PHONY: test-pages
-test-pages: $(READY) ## Run the tests of alerting's pages in a browser (needs Chromium)
+test-pages: $(READY) ## Run the tests of the pages in a browser (needs Chromium)
 	$(BIN)/pytest tests/pages
 
 .PHONY: fuzz
@@ -100,6 +100,11 @@ bench-baselines: $(READY) ## Measure counts over a year at a yard that is never 
 .PHONY: bench-registration
 bench-registration: $(READY) ## Measure the registration of baselines, by condition
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.registration
+
+.PHONY: bench-proposals
+bench-proposals: $(READY) ## Measure the tracks that are proposed from a picture, beside the true ones (IMAGERY=... as above)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.proposals --seeds 1 \
+		--imagery $(dir $(wildcard $(IMAGERY)/*/truth.json)) --partial muttenz-west
 
 .PHONY: bench-speed
 bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and its memory

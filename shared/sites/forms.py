@@ -89,6 +89,7 @@ class _TrackProperties(_GeoJson):
     model_config = ConfigDict(coerce_numbers_to_str=True, extra="allow")
     track: str | None = Field(default=None, min_length=1)
     main: bool = False
+    proposed: bool = False
 
 
 class TrackFeature(_GeoJson):

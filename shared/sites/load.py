@@ -1,6 +1,6 @@
 """Reads a site from its files. A fault names its file, line and field."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -39,20 +39,26 @@ class SiteRead:
         site: the site.
         remarks: what the file holds that is not used: one sentence each.
         retired: when the site was retired. A retired site is not monitored.
+        proposed: names of the tracks that nobody has confirmed yet.
     """
 
     site: Site
     remarks: tuple[str, ...] = ()
     retired: datetime | None = None
+    proposed: tuple[str, ...] = ()
 
 
-def read_site(path: Path) -> SiteRead:
+def read_site(path: Path, *, with_proposed: bool = False) -> SiteRead:
     """Reads one site, retired or not.
+
+    Args:
+        path: its YAML.
+        with_proposed: whether tracks that nobody has confirmed are tracks of the site. For services they are not.
 
     Raises:
         ConfigurationError: one line for each fault, with file, line and field.
     """
-    return site_in(read_yaml(path))
+    return site_in(read_yaml(path), with_proposed=with_proposed)
 
 
 def files_named_in(document: Document) -> tuple[str, ...]:
@@ -61,8 +67,12 @@ def files_named_in(document: Document) -> tuple[str, ...]:
     return tuple(name for name in (data.get("tracks"), data.get("area")) if isinstance(name, str) and name)
 
 
-def site_in(document: Document) -> SiteRead:
+def site_in(document: Document, *, with_proposed: bool = False) -> SiteRead:
     """The site that a YAML describes, with its tracks and its area read from the files beside it.
+
+    Args:
+        document: its YAML.
+        with_proposed: as for `read_site`.
 
     Raises:
         ConfigurationError: one line for each fault, with file, line and field.
@@ -72,10 +82,16 @@ def site_in(document: Document) -> SiteRead:
     if shortest > longest:
         raise ConfigurationError(document.fault(("car_lengths_m",), "the shortest length must come first"))
     lines = read_tracks(document.path.parent / form.tracks)
-    area = _load_area(document.path.parent / form.area) if form.area else None
+    if with_proposed:
+        lines = replace(lines, tracks=lines.tracks + lines.proposed)
+    area = load_area(document.path.parent / form.area) if form.area else None
     tracks, remarks = _of_the_site(lines, form, area)
     if not tracks:
         problem = "no track is left" + ("" if form.count_main else " without the main lines (`count_main: false`)")
+        if lines.proposed:
+            problem = (
+                f"none of its {len(lines.proposed)} proposed tracks is confirmed: `railwatch site confirm {form.id}`"
+            )
         raise ConfigurationError(document.fault(("tracks",), problem))
     extent_km = _extent_m([track.line for track in tracks] if area is None else [Polygon(area)]) / 1000
     if extent_km > MAX_EXTENT_KM:
@@ -108,7 +124,7 @@ def site_in(document: Document) -> SiteRead:
         tile_size_m=form.tile_size_m,
         new_normal=tuple(NewNormal(at=new.at, by=new.by, reason=new.reason) for new in form.new_normal),
     )
-    return SiteRead(site, remarks, form.retired)
+    return SiteRead(site, remarks, form.retired, tuple(track.id for track in lines.proposed))
 
 
 def _of_the_site(
@@ -130,12 +146,21 @@ def _of_the_site(
         if left_out := len(lines.tracks) - len(tracks):
             remarks.append(f"{form.tracks}: left out {left_out} lines outside the area or shorter than a car")
     counted = tuple(track for track in tracks if form.count_main or not track.main)
+    if lines.proposed:
+        remarks.append(
+            f"{form.tracks}: {len(lines.proposed)} proposed tracks are not counted until somebody confirms them"
+        )
     if mains := len(tracks) - len(counted):
         remarks.append(f"{form.tracks}: {mains} main lines are not counted (`count_main: false`)")
     return counted, tuple(remarks)
 
 
-def _load_area(path: Path) -> tuple[LonLat, ...]:
+def load_area(path: Path) -> tuple[LonLat, ...]:
+    """The outer ring of a file's area.
+
+    Raises:
+        ConfigurationError: it is not one polygon without holes.
+    """
     document = read_json(path)
     features = document.validate(AreaFile).features
     if len(features) != 1:

@@ -33,11 +33,13 @@ class TrackLines:
         exported: whether they come from OpenStreetMap. Then they are the railway of some region, and only those on a
             site's ground belong to the site. Otherwise somebody drew them for the site, and all belong to it.
         remarks: what in the file is no track and was left out.
+        proposed: lines that are tracks only when a person has confirmed them. They are not among the tracks.
     """
 
     tracks: tuple[Track, ...]
     exported: bool = False
     remarks: tuple[str, ...] = ()
+    proposed: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class _Line:
     coordinates: tuple[LonLat, ...]
     main: bool
     made_name: str
+    proposed: bool = False
 
 
 def load_tracks(path: Path) -> tuple[Track, ...]:
@@ -60,7 +63,7 @@ def read_tracks(path: Path) -> TrackLines:
 
     A line's name is its property `track`, or else what OpenStreetMap's tags call it, or else one that is made from its
     number. One track is often several lines with the same name: the second `T1` becomes `T1/2`. What OpenStreetMap does
-    not call a track in use (`railway=rail`) is left out.
+    not call a track in use (`railway=rail`) is left out. There may be proposed lines only, and then no track.
 
     Raises:
         ConfigurationError: one line for each fault, with file, line, field and track.
@@ -138,12 +141,16 @@ def _from_geojson(document: Document) -> TrackLines:
                 continue
             name = drawn or osm.name_of(tags)
             simple = [vertices] if drawn else without_crossings(vertices)
-            lines += [_Line(name, coordinates, main, made_name) for coordinates in simple]
+            proposed = feature.properties.proposed
+            lines += [_Line(name, coordinates, main, made_name, proposed) for coordinates in simple]
     if not lines and not faults:
         faults = [document.fault(("features",), "there is no track in it")]
     if faults:
         raise ConfigurationError("\n".join(faults))
-    return TrackLines(tuple(_named(lines)), exported, _left_out(document.path, others))
+    both = [(track, line.proposed) for track, line in zip(_named(lines), lines, strict=True)]
+    tracks = tuple(track for track, is_proposed in both if not is_proposed)
+    proposals = tuple(track for track, is_proposed in both if is_proposed)
+    return TrackLines(tracks, exported, _left_out(document.path, others), proposals)
 
 
 def _named(lines: Sequence[_Line]) -> Iterator[Track]:

@@ -13,6 +13,7 @@ from railwatch.cli.check import check
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.listen import listen
+from railwatch.cli.proposals import confirm, propose
 from railwatch.cli.push import push
 from railwatch.cli.rebuild import rebuild
 from railwatch.cli.recount import recount
@@ -49,6 +50,8 @@ TO_SEE = "Watch the system"
 
 app.command(rich_help_panel=ON_FILES)(count)
 app.command(rich_help_panel=ON_FILES)(alerts)
+site.app.command()(propose)
+site.app.command()(confirm)
 app.add_typer(site.app, rich_help_panel=ON_SITES)
 app.command(rich_help_panel=ON_SITES)(check)
 app.command(rich_help_panel=ON_SYSTEM)(services.ingest)

@@ -29,6 +29,10 @@ def what_to_count_on(tracks: Path | None, site: Path | None) -> tuple[TrackLines
     if tracks is not None and site is None:
         lines = read_tracks(tracks)
         _tell(lines.remarks)
+        if lines.proposed:
+            complain(f"{len(lines.proposed)} proposed tracks are not counted until somebody confirms them")
+        if not lines.tracks:
+            raise UnprocessableError("bad-tracks", f"{tracks}: no track in it is confirmed")
         for track in () if lines.exported else lines.tracks:
             if track.length_m < SHORTEST_CAR_M:
                 problem = f"track {track.id} is {track.length_m:.1f} m long, shorter than any railcar"

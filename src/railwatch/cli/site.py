@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from railwatch.cli.ground import ground_of
 from railwatch.cli.terminal import cell, complain, printable
 from railwatch.cli.times import day
 
@@ -56,18 +57,11 @@ def init(
     """
     from railwatch.shared.errors import ConfigurationError
     from railwatch.shared.sites import CAR_LENGTHS_M, read_site, read_tracks
-    from railwatch.siting.files import ATTRIBUTION, box_of, circle_of, write_site
+    from railwatch.siting.files import ATTRIBUTION, write_site
     from railwatch.siting.layout import lay_out
     from railwatch.siting.overpass import ask_overpass
 
-    if bbox and around:
-        raise typer.BadParameter("give one of them, not both", param_hint="--bbox or --around")
-    ground = None
-    if bbox:
-        ground = box_of(*_numbers(bbox, 4, "--bbox"))
-    elif around:
-        lat, lon = _numbers(around, 2, "--around")
-        ground = circle_of(lat, lon, radius_m)
+    ground = ground_of(bbox, around, radius_m)
     if osm is not None:
         lines = read_tracks(osm)
     elif ground is not None:
@@ -101,12 +95,18 @@ def check(
     from railwatch.siting.files import find_site
     from railwatch.siting.missing import totals, what_is_missing
 
-    read = read_site(find_site(sites, site))
+    file = find_site(sites, site)
+    read = read_site(file, with_proposed=True)
     typer.echo(printable(f"{read.site.id}: {read.site.name}: {totals(read.site)}"))
     for remark in (*read.remarks, *what_is_missing(read)):
         typer.echo(f"  - {printable(remark)}")
     path = output or Path(f"{read.site.id}-site.png")
-    draw_site(read.site, image, path)
+    draw_site(read.site, image, path, read.proposed)
+    if len(read.proposed) == len(read.site.tracks):
+        confirm = f"railwatch site confirm {read.site.id}"
+        typer.echo(f"Drawn to {path}. Services do not take it: none of its tracks is confirmed; {confirm} does so.")
+        return
+    read_site(file)
     typer.echo(f"Services take it. Drawn to {path}.")
 
 
@@ -124,13 +124,15 @@ def list_sites(sites: Sites = SITES) -> None:
     faulty = False
     for path in site_files(sites):
         try:
-            read = read_site(path)
+            read = read_site(path, with_proposed=True)
         except ConfigurationError as error:
             faulty = True
             complain(str(error))
             continue
         its = read.site
-        state = f"retired since {read.retired:%Y-%m-%d}" if read.retired else "watched"
+        state = "proposed only" if len(read.proposed) == len(its.tracks) else "watched"
+        if read.retired:
+            state = f"retired since {read.retired:%Y-%m-%d}"
         numbers = str(len(its.tracks)), f"{its.track_length_m / 1000:.1f}", str(len(its.cells()))
         table.add_row(its.id, cell(its.name), *numbers, state)
     Console().print(table)
@@ -167,15 +169,18 @@ def _print(path: Path) -> None:
     from railwatch.shared.sites.document import read_yaml
     from railwatch.siting.missing import totals
 
-    read = read_site(path)
+    read = read_site(path, with_proposed=True)
     its = read.site
     typer.echo(printable(f"{its.id}: {its.name}: {totals(its)}, in {path}"))
-    counted = {track.id for track in its.tracks}
+    counted = {track.id for track in its.tracks} - set(read.proposed)
     table = Table("track", box=None, header_style="bold")
     table.add_column("length", justify="right")
     table.add_column("counted")
-    for track in read_tracks(path.parent / read_yaml(path).data["tracks"]).tracks:
+    lines = read_tracks(path.parent / read_yaml(path).data["tracks"])
+    for track in lines.tracks + lines.proposed:
         why_not = "no: main line" if track.main else "no: outside the area, or too short"
+        if track in lines.proposed:
+            why_not = "no: proposed only"
         table.add_row(cell(track.id), f"{track.length_m:.0f} m", "yes" if track.id in counted else why_not)
     Console().print(table)
     for event in its.events:
@@ -184,13 +189,3 @@ def _print(path: Path) -> None:
         typer.echo(printable(f"new normal since {new.at:%Y-%m-%d}, by {new.by}: {new.reason}"))
     if read.retired:
         typer.echo(f"retired since {read.retired:%Y-%m-%d}")
-
-
-def _numbers(text: str, how_many: int, option: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != how_many:
-        raise typer.BadParameter(f"{how_many} numbers with commas between them, not {text!r}", param_hint=option)
-    return numbers

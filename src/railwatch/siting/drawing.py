@@ -1,5 +1,6 @@
 """A site drawn over a picture: its area, its cells, and each track with its name."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +40,14 @@ class _Backdrop:
         return [(float(x), float(y)) for x, y in zip(columns, rows, strict=True)]
 
 
-def draw_site(site: Site, image: Path | None, output: Path) -> None:
+def draw_site(site: Site, image: Path | None, output: Path, proposed: Collection[str] = ()) -> None:
     """Write a site as PNG, over a picture or over plain ground.
 
     Args:
         site: the site. Tracks that are not counted are not drawn.
         image: a GeoTIFF that ingest would take.
         output: the PNG.
+        proposed: the tracks that are proposed only. They are drawn thin, and a question mark follows their names.
 
     Raises:
         UnprocessableError: ingest would not take the picture.
@@ -62,15 +64,17 @@ def draw_site(site: Site, image: Path | None, output: Path) -> None:
         draw.text(corners[2], f" {cell.id}", fill=AREA, font=font(NUMBER_PX), anchor="ld")
     for number, track in enumerate(site.tracks):
         colour = TRACK_COLOURS[number % len(TRACK_COLOURS)]
-        draw.line(backdrop.at(track.coordinates), fill=(0, 0, 0), width=4, joint="curve")
-        draw.line(backdrop.at(track.coordinates), fill=colour, width=2, joint="curve")
+        if track.id not in proposed:
+            draw.line(backdrop.at(track.coordinates), fill=(0, 0, 0), width=4, joint="curve")
+        draw.line(backdrop.at(track.coordinates), fill=colour, width=1 if track.id in proposed else 2, joint="curve")
     for number, track in enumerate(site.tracks):
         # Names of neighbours stand apart along their tracks.
         middle = track.line.interpolate(0.2 + 0.6 * (number % 7) / 6, normalized=True)
         (xy,) = backdrop.at(((middle.x, middle.y),))
-        box = draw.textbbox(xy, track.id, font=font(NUMBER_PX), anchor="mm")
+        name = f"{track.id}?" if track.id in proposed else track.id
+        box = draw.textbbox(xy, name, font=font(NUMBER_PX), anchor="mm")
         draw.rectangle((box[0] - 3, box[1] - 2, box[2] + 3, box[3] + 2), fill=PAPER)
-        draw.text(xy, track.id, fill=TRACK_COLOURS[number % len(TRACK_COLOURS)], font=font(NUMBER_PX), anchor="mm")
+        draw.text(xy, name, fill=TRACK_COLOURS[number % len(TRACK_COLOURS)], font=font(NUMBER_PX), anchor="mm")
     rows, cols = backdrop.pixels.shape[:2]
     words = (site.name, f"{len(site.tracks)} tracks, {site.track_length_m / 1000:.1f} km", image.name if image else "")
     metres = backdrop.grid.gsd_m(cols / 2, rows / 2)
@@ -107,10 +111,10 @@ def _over(site: Site, image: Path) -> _Backdrop:
         shrunk = Affine.scale(window.width / shape[1], window.height / shape[0])
         transform = dataset.window_transform(window) @ shrunk
         grid = PixelGrid(transform, dataset.crs)
-    return _Backdrop(_stretched(values, valid), grid)
+    return _Backdrop(stretched(values, valid), grid)
 
 
-def _stretched(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def stretched(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """(rows, cols, 3), in good contrast. What has no pixel is dark grey."""
     seen = values[:, valid & np.isfinite(values).all(axis=0)]
     dark, bright = np.percentile(seen, [DARK, BRIGHT]) if seen.size else (0.0, 1.0)

@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,18 @@ def circle_of(lat: float, lon: float, radius_m: float) -> Polygon:
 
 
 def write_site(
-    directory: Path, name: str, tracks: Sequence[Track], area: Polygon | None, attribution: str | None
+    directory: Path,
+    name: str,
+    tracks: Sequence[Track],
+    area: Polygon | None,
+    attribution: str | None,
+    *,
+    proposed: bool = False,
 ) -> Path:
     """Write the files of a new site: YAML, tracks and area. Nothing is written if they would be faulty.
 
-    Main lines are left out of the count, if there are other tracks.
+    Main lines are left out of the count, if there are other tracks. Proposed tracks are no tracks before somebody has
+    confirmed them.
 
     Returns:
         The YAML file.
@@ -81,20 +88,40 @@ def write_site(
         raise ConfigurationError(f"There is a site {site_id} in {directory}; give another name, or remove its files.")
     mains = sum(track.main for track in tracks)
     document: dict[str, Any] = {"id": site_id, "name": name, "tracks": f"{site_id}-tracks.geojson"}
-    files = {document["tracks"]: _collection([_of_track(track) for track in tracks], attribution)}
+    files = {document["tracks"]: collection([of_track(track, proposed) for track in tracks], attribution)}
     if area is not None:
         document["area"] = f"{site_id}-area.geojson"
-        files[document["area"]] = _collection([_feature("Polygon", [_degrees(area.exterior.coords)], {})])
+        files[document["area"]] = area_text(area.exterior.coords)
     if 0 < mains < len(tracks):
         document["count_main"] = False
-    files[path.name] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".new-") as made:
-        for file, text in files.items():
-            (Path(made) / file).write_text(text)
-        read_site(Path(made) / path.name)
-        for file in files:  # the YAML last: a service that looks now sees the whole site or none
-            (Path(made) / file).replace(directory / file)
+    put_files(path, files, yaml.safe_dump(document, sort_keys=False, allow_unicode=True), with_proposed=proposed)
     return path
+
+
+def put_files(path: Path, files: Mapping[str, str], text: str, *, with_proposed: bool = False) -> SiteRead:
+    """Put a site's files in their place, if they are right together.
+
+    The YAML comes last: a service that looks meanwhile sees the whole site or none.
+
+    Args:
+        path: the YAML.
+        files: the texts of the files beside it, by name.
+        text: its own.
+        with_proposed: whether the files are right if only proposed tracks are in them.
+
+    Raises:
+        ConfigurationError: they are not, and nothing has changed.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as made:
+        for file, content in {**files, path.name: text}.items():
+            (Path(made) / file).write_text(content)
+        try:
+            read = read_site(Path(made) / path.name, with_proposed=with_proposed)
+        except ConfigurationError as error:
+            raise ConfigurationError(str(error).replace(f"{made}/", "")) from None
+        for file in (*files, path.name):
+            (Path(made) / file).replace(path.parent / file)
+    return read
 
 
 def find_site(directory: Path, site: str) -> Path:
@@ -140,9 +167,22 @@ def _id_in(path: Path) -> str | None:
     return str(data["id"]) if isinstance(data, dict) and "id" in data else None
 
 
-def _of_track(track: Track) -> dict[str, Any]:
-    main = {"main": True} if track.main else {}
-    return _feature("LineString", _degrees(track.coordinates), {"track": track.id, **main})
+def of_track(track: Track, proposed: bool = False) -> dict[str, Any]:
+    """A track as a feature of a file of tracks."""
+    said = {"main": track.main, "proposed": proposed}
+    properties = {"track": track.id, **{name: True for name, is_so in said.items() if is_so}}
+    return _feature("LineString", _degrees(track.coordinates), properties)
+
+
+def area_text(ring: Sequence[tuple[float, ...]]) -> str:
+    """The file of an area."""
+    return collection([_feature("Polygon", [_degrees(ring)], {})])
+
+
+def collection(features: list[dict[str, Any]], attribution: str | None = None) -> str:
+    """The file of some features."""
+    said = {"attribution": attribution} if attribution else {}
+    return json.dumps({"type": "FeatureCollection", **said, "features": features}, indent=1) + "\n"
 
 
 def _degrees(positions: Sequence[tuple[float, ...]]) -> list[list[float]]:
@@ -152,8 +192,3 @@ def _degrees(positions: Sequence[tuple[float, ...]]) -> list[list[float]]:
 def _feature(kind: str, coordinates: list[Any], properties: dict[str, Any]) -> dict[str, Any]:
     geometry = {"type": kind, "coordinates": coordinates}
     return {"type": "Feature", "properties": properties, "geometry": geometry}
-
-
-def _collection(features: list[dict[str, Any]], attribution: str | None = None) -> str:
-    said = {"attribution": attribution} if attribution else {}
-    return json.dumps({"type": "FeatureCollection", **said, "features": features}, indent=1) + "\n"

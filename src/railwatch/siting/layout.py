@@ -26,6 +26,9 @@ ARM_M = 15.0
 # Two arms are one track if it bends by no more than this. Switches branch off by 4 to 11 degrees, drawn ones by more.
 MOST_BEND_DEG = 45.0
 
+# Stands for the name of a track that has none.
+NAMELESS = "?"
+
 _PART = re.compile(r"/\d+$")
 
 End = tuple[int, int]
@@ -56,12 +59,12 @@ def lay_out(lines: Sequence[Track], ground: Polygon | None, shortest_m: float) -
         return ()
     edges = list(_edges(near))
     tracks = [
-        Track(id=name or "?", coordinates=part, main=main)
+        Track(id=name or NAMELESS, coordinates=part, main=main)
         for name, coordinates, main in _chains(edges, _links(edges))
         for part in without_crossings(coordinates)
     ]
     inside = tracks if ground is None else clipped(tracks, ground)
-    return _named([track for track in inside if track.length_m >= shortest_m])
+    return named([track for track in inside if track.length_m >= shortest_m])
 
 
 def _node(position: LonLat) -> LonLat:
@@ -147,8 +150,8 @@ def _chains(edges: Sequence[_Edge], links: dict[End, End]) -> Iterator[tuple[str
             yield longest.name if longest else None, positions, edges[chain[0][0]].main
 
 
-def _named(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """The tracks in order across the yard, main lines first, each with a name of its own."""
+def named(tracks: Sequence[Track]) -> tuple[Track, ...]:
+    """The tracks in order across the yard, main lines first, each with a name of its own. `?` is no name."""
     if not tracks:
         return ()
     longest = max(tracks, key=lambda track: track.length_m)
@@ -170,7 +173,7 @@ def _named(tracks: Sequence[Track]) -> tuple[Track, ...]:
     named = []
     for track in ordered:
         base = _PART.sub("", track.id)
-        if base == "?":
+        if base == NAMELESS:
             name = next(numbers["main" if track.main else "track"])
         else:
             used[base] += 1
