@@ -49,6 +49,7 @@ class Scope(StrEnum):
     READ = "read"
     ACKNOWLEDGE = "acknowledge"
     OPERATE = "operate"
+    DRAW = "draw"
 
 
 class Holder(BaseModel):

@@ -59,6 +59,8 @@ class IngestSettings(Group):
         poll_s: the pause between two polls of these two.
         alerting_url: where alerting answers, so that `GET /v1/scenes/{scene}` can say what was counted and judged.
         alerting_token: a token with the scope `read`, if alerting's reading needs one.
+        base_map: address of map tiles for the page on which sites are drawn, `https://host/{z}/{x}/{y}.png`.
+        base_map_credit: whose map it is, in words for its corner.
     """
 
     tokens: Annotated[tuple[Token, ...], Separated] = ()
@@ -70,6 +72,10 @@ class IngestSettings(Group):
     poll_s: float = Field(default=5.0, gt=0)
     alerting_url: str | None = Field(default=None, pattern=r"^https?://[^/]", description="http://host of alerting")
     alerting_token: Token | None = None
+    base_map: str | None = Field(
+        default=None, pattern=r"^https?://[^/\s;,'\"]+/\S*$", description="https://host/{z}/{x}/{y}.png"
+    )
+    base_map_credit: str = ""
 
 
 class StacSettings(Group):

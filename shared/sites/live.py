@@ -45,6 +45,8 @@ class LiveSites(Mapping[str, Site]):
 
     Attributes:
         catalogue: the sites of this moment.
+        directory: where their files are on this machine.
+        is_copy: whether these are a copy of files in a bucket.
     """
 
     def __init__(self, folder: SiteFolder, bucket: SiteBucket | None = None) -> None:
@@ -56,6 +58,8 @@ class LiveSites(Mapping[str, Site]):
         """
         self._folder = folder
         self._bucket = bucket
+        self.directory = folder.directory
+        self.is_copy = bucket is not None
         self._turn = threading.Lock()
         self._failed = ""
         self.catalogue = SiteCatalogue(PackedSites())

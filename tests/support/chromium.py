@@ -76,8 +76,9 @@ class Page:
     def press(self, key: str) -> None:
         """Press and release a key, such as `Tab` or `ArrowRight`."""
         code = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}[key]
-        for kind in ("rawKeyDown", "keyUp"):
-            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+        text = {"text": "\r"} if key == "Enter" else {}  # a button is pressed by the character
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def picture(self) -> bytes:
         """The whole page as PNG."""

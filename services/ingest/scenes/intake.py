@@ -14,6 +14,7 @@ from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.covering import Covered, cover
 from railwatch.services.ingest.scenes.metadata import SceneMetadata
 from railwatch.services.ingest.scenes.permission import OTHER_SITES, check_role, within_reach
+from railwatch.services.ingest.scenes.pictures import Pictures
 from railwatch.services.ingest.scenes.receipts import Receipt, SiteReceipt
 from railwatch.services.ingest.scenes.remote import File, RemoteFile, telling_why
 from railwatch.services.ingest.scenes.scaling import scaling_of_scene
@@ -69,6 +70,11 @@ class Intake:
     def standings(self) -> Standings:
         """What became of each scene."""
         return Standings(self.claims)
+
+    @property
+    def pictures(self) -> Pictures:
+        """The last pictures of each cell."""
+        return Pictures(self.claims)
 
     def take(
         self,
@@ -181,6 +187,7 @@ class Intake:
             metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
         for event in events:
             log.info("tile published", event_id=event.id, site=event.site, tile=event.tile, scene=event.scene)
+        self.pictures.published(events)
         for found in new:
             self.claims.put(found.claim, found.receipt.model_dump_json())
         about_scene = dict.fromkeys(found.remark for found in new if found.remark)

@@ -4,8 +4,9 @@
 def ingest() -> None:
     """Run the ingest service: it takes scenes in, checks them, cuts them into tiles and publishes the tiles."""
     from railwatch.services.ingest.main import run
+    from railwatch.siting.page.routes import add_page
 
-    run()
+    run(add_page)
 
 
 def detector() -> None:

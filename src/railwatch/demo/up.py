@@ -108,6 +108,7 @@ def _print(console: Console, catalogue: SiteCatalogue, data: Path, system: Syste
     names = ", ".join(sorted(catalogue.sites))
     lines = {
         "sites": f"{names} (changes are picked up within seconds)",
+        "draw": f"{system.urls['ingest']}/draw",
         "pages": f"{system.urls['alerting']}/",
         "push": f"{system.urls['ingest']}/v1/scenes",
         "inbox": f"{data / 'inbox'}: put NAME.tif there, then NAME.json",

@@ -1,0 +1,1 @@
+"""The page on which sites are drawn: ingest serves it."""

@@ -1,0 +1,62 @@
+"""The page on which sites are drawn, and the addresses that it asks.
+
+Ingest serves it: ingest has the pictures of the sites, takes in what people send, and knows the folder of the sites.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from railwatch.services.ingest.scenes.intake import Intake
+from railwatch.services.ingest.settings import IngestSettings
+from railwatch.shared.access import Tokens
+from railwatch.shared.sites import LiveSites
+from railwatch.siting.page.counts import counts_router
+from railwatch.siting.page.pictures import pictures_router
+from railwatch.siting.page.sites import sites_router
+
+ASSETS = Path(__file__).with_name("assets")
+
+
+def add_page(app: FastAPI, sites: LiveSites, settings: IngestSettings, tokens: Tokens, intake: Intake) -> None:
+    """Add the page and its API to ingest's app.
+
+    Args:
+        app: the app.
+        sites: the sites, and where their files are.
+        settings: of ingest.
+        tokens: the tokens that are known.
+        intake: has the pictures.
+    """
+    app.mount("/draw/assets", StaticFiles(directory=ASSETS))
+    app.include_router(_page(settings.base_map, settings.base_map_credit))
+    app.include_router(sites_router(sites, tokens, intake))
+    app.include_router(pictures_router(sites.directory, tokens, intake))
+    app.include_router(counts_router(sites.directory, tokens, intake))
+
+
+def policy(base_map: str | None) -> str:
+    """The page's Content-Security-Policy. Only a base map lies elsewhere."""
+    others = f" {urlsplit(base_map).scheme}://{urlsplit(base_map).netloc}" if base_map else ""
+    return (
+        f"default-src 'none'; connect-src 'self' blob:{others}; img-src 'self' data: blob:{others}; style-src 'self'; "
+        "script-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _page(base_map: str | None, credit: str) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    headers = {"Content-Security-Policy": policy(base_map)}
+
+    @router.get("/draw", response_class=HTMLResponse)
+    def page() -> HTMLResponse:
+        return HTMLResponse((ASSETS / "draw.html").read_text(), headers=headers)
+
+    @router.get("/draw/map.json")
+    def map_settings() -> dict[str, str | None]:
+        return {"base_map": base_map, "credit": credit}
+
+    return router

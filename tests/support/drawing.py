@@ -1,0 +1,73 @@
+"""The page on which sites are drawn, over a rendered yard."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from railwatch.render import geotiff, random_scene, render_pair, tracks_geojson
+from railwatch.services.ingest.scenes.metadata import read_metadata
+from railwatch.services.ingest.settings import IngestSettings, SceneSettings
+from railwatch.shared.access import Scope, Tokens
+from railwatch.shared.serving import serve
+from railwatch.shared.settings import HttpSettings
+from railwatch.shared.sites import LiveSites
+from railwatch.shared.sites.folder import SiteFolder
+from railwatch.siting.page.routes import add_page
+from tests.support.ingest import Desk, desk_over
+
+TOKEN = "a-token-of-the-drawing-office"
+OBSERVED_AT = "2023-10-05T02:14:00Z"
+
+
+@cache
+def yard() -> tuple[bytes, dict[str, Any]]:
+    """A rendered picture, and its tracks as a person drew them."""
+    pair = render_pair(random_scene(np.random.default_rng(44), "clear", size_px=512))
+    return geotiff(pair.tile), tracks_geojson(pair.spec.site)
+
+
+@dataclass(frozen=True)
+class Office:
+    """Ingest with the page, and a site of the yard whose picture came in."""
+
+    desk: Desk
+    app: FastAPI
+    sites: Path
+    picture: Path
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        with serve(self.app, HttpSettings(port=0), max_body_bytes=None) as url:
+            yield url
+
+
+def office(directory: Path, tokens: Tokens | None = None, settings: IngestSettings | None = None) -> Office:
+    """The page over a folder."""
+    picture, tracks = yard()
+    sites = directory / "sites"
+    sites.mkdir()
+    (sites / "west-yard-tracks.geojson").write_text(json.dumps(tracks))
+    (sites / "west-yard.yaml").write_text(
+        "# The yard in the west.\nid: west-yard\nname: West Yard  # as people say\ntracks: west-yard-tracks.geojson\n"
+        "events:\n  - title: A meeting\n    at: 2023-09-13\n"
+    )
+    desk = desk_over(directory, SceneSettings(night=True))
+    live = LiveSites(SiteFolder(sites))
+    desk.sites = live.catalogue
+    path = directory / "look.tif"
+    path.write_bytes(picture)
+    intake = desk.intake()
+    intake.take(path, read_metadata({"observed_at": OBSERVED_AT}, datetime.now(UTC)), "directory")
+    app = desk.app()
+    known = tokens or Tokens(None, [SecretStr(TOKEN)], [Scope.DRAW])
+    add_page(app, live, settings or IngestSettings(), known, intake)
+    return Office(desk, app, sites, path)
