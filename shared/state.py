@@ -14,6 +14,10 @@ from railwatch.shared.settings import RedisSettings
 # Every key begins with this prefix, and then with its service's name: a service's user at Redis may use these only.
 PREFIX = "railwatch"
 
+# How often a command is sent again. redis-py repeats the handshake as often within each, so a server that takes
+# connections and says nothing is known to be away after 20 s; with three it took 82 s.
+RETRIES = 1
+
 # How long the key stays that is written to see whether Redis takes writes, in seconds.
 PROBE_KEPT_S = 60
 
@@ -43,7 +47,7 @@ def connect(settings: RedisSettings) -> redis.Redis:
         socket_timeout=5.0,
         socket_connect_timeout=2.0,
         health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=3),
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=RETRIES),
         **tls,
     )
     return client
