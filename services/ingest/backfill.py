@@ -12,7 +12,7 @@ from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.sources.archive import ELSEWHERE, Archived
 from railwatch.shared.bus import RetryPolicy
 from railwatch.shared.errors import TransientError, UnprocessableError
-from railwatch.shared.events import derived_id
+from railwatch.shared.events import TileRole, derived_id
 from railwatch.shared.sites import Site
 
 # How long it is remembered that a scene was brought. Its tiles keep their ids for ever.
@@ -30,7 +30,7 @@ class Brought:
     Attributes:
         subject: its name in the archive.
         observed_at: when the satellite saw it; null if its metadata do not say.
-        scene: its id in events; null if no tile was published.
+        scene: its id in counts; null if it is not counted: no tile was published, or it is a baseline.
         tiles: the tiles that were published, now or before.
         outcome: `published`, `known` (published before), `elsewhere`, or the reason why it is refused.
         before: whether an earlier run of the command brought it.
@@ -110,4 +110,5 @@ class Backfill:
         (site,) = found.sites
         tiles = tuple(tile.tile for tile in site.tiles)
         outcome = "published" if found.published else "known"
-        return Brought(archived.subject, found.observed_at, site.scene or found.scene, tiles, outcome)
+        counted = None if found.role is TileRole.BASELINE else site.scene or found.scene
+        return Brought(archived.subject, found.observed_at, counted, tiles, outcome)

@@ -17,6 +17,7 @@ from railwatch.services.ingest.sources import archive
 from railwatch.services.ingest.sources.archive import Archived, archived
 from railwatch.services.ingest.sources.forms import BucketSource, DirectorySource, SourceForm, StacSource
 from railwatch.shared.errors import TransientError
+from railwatch.shared.events import TileRole
 from tests.support.geotiff import ORIGIN, NoiseScene
 from tests.support.ingest import Desk, desk_over
 from tests.support.stac_api import StacApi, running
@@ -78,6 +79,16 @@ def test_the_past_is_published_in_order_of_time_and_as_archival(desk: Desk, past
     ]
     assert desk.dead_letters == [], "an archive of many sites holds other places"
     assert len(list(past.iterdir())) == 10, "nothing is moved"
+
+
+def test_a_baseline_of_the_past_is_published_and_no_count_of_it_is_waited_for(desk: Desk, past: Path) -> None:
+    (past / "b.json").write_text(json.dumps({"observed_at": "2023-06-01T02:11:00Z", "scene": "b", "role": "baseline"}))
+    brought = bring(desk, in_directory(past))
+    assert desk.tiles[0].role is TileRole.BASELINE
+    assert [(one.scene, one.outcome) for one in brought][:2] == [
+        (None, "published"),
+        ("a", "published"),
+    ]
 
 
 def test_asked_again_it_reads_nothing_twice(desk: Desk, past: Path, monkeypatch: pytest.MonkeyPatch) -> None:
