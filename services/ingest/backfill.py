@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-import structlog
-
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.sources.archive import ELSEWHERE, Archived
 from railwatch.shared.bus import RetryPolicy
@@ -19,8 +17,6 @@ from railwatch.shared.sites import Site
 REMEMBERED_FOR = timedelta(days=366)
 # Attempts at a scene whose archive, or what ingest needs, is away. Then the command ends, and goes on when asked again.
 ATTEMPTS = 6
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,7 @@ class Backfill:
         site: the site.
         every_s: the least time from one scene to the next.
         room: waits until the services have room for one more scene.
+        tell: tells a person why it takes longer.
         sleep: waits so many seconds.
     """
 
@@ -70,6 +67,7 @@ class Backfill:
     site: Site
     every_s: float
     room: Callable[[], None]
+    tell: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
 
     def bring(self, scenes: Sequence[Archived]) -> Iterator[Brought]:
@@ -102,7 +100,7 @@ class Backfill:
             except (TransientError, OSError) as error:
                 if attempt == ATTEMPTS:
                     raise TransientError(f"{error} Ask again: it goes on where it stopped.") from error
-                log.warning("trying again later", subject=archived.subject, detail=str(error))
+                self.tell(f"{archived.subject}: {error} Trying again.")
                 self.sleep(RetryPolicy().wait_s(attempt))
         if isinstance(found, UnprocessableError):
             outcome = "elsewhere" if found.reason == ELSEWHERE else found.reason

@@ -60,7 +60,7 @@ def backfill(
 ) -> Iterator[Brought]:
     sleep = (lambda _: None) if slept is None else slept.append
     intake, site = replace(desk.intake(), archival=True), desk.sites.sites["yard"]
-    work = Backfill(intake, site, every_s, lambda: None, sleep)
+    work = Backfill(intake, site, every_s, lambda: None, lambda _: None, sleep)
     return work.bring(archived(source, intake, site, SINCE, UNTIL))
 
 

@@ -10,8 +10,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from structlog.testing import capture_logs
 
-from railwatch.cli.terminal import printable
+from railwatch.cli.terminal import complain, printable
 from railwatch.cli.times import time_or_day
 from railwatch.shared.errors import ConfigurationError
 
@@ -91,10 +92,11 @@ def backfill(
     intake = _intake(settings, form, found, client, publisher)
     scenes = archived(form, intake, found, since, until)
     watch = Watch(Store(client), site)
-    work = Backfill(intake, found, 60.0 / per_minute, lambda: watch.wait(AHEAD, PATIENCE_S, ASK_EVERY_S))
+    work = Backfill(intake, found, 60.0 / per_minute, lambda: watch.wait(AHEAD, PATIENCE_S, ASK_EVERY_S), complain)
     began = time.monotonic()
     try:
-        brought = list(_with_bars(work, scenes, watch))
+        with capture_logs():  # the report says all of it
+            brought = list(_with_bars(work, scenes, watch))
     finally:
         publisher.close()
     report(Console(), found, brought, watch, client, time.monotonic() - began)

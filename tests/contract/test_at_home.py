@@ -1,0 +1,53 @@
+"""Commands find the system that `railwatch up` runs in the same folder, unless a variable names another one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from railwatch.cli import at_home
+from railwatch.demo.environment import environment_of, written
+
+VARIABLES = {"RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RAILWATCH_REDIS_URL": "redis://127.0.0.1:2/0"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RAILWATCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    (tmp_path / "railwatch-data").mkdir()
+    return tmp_path / "railwatch-data"
+
+
+def given() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("RAILWATCH_")}
+
+
+@pytest.mark.parametrize("command", ["recount", "backfill", "dead-letters", "baseline", "push"])
+def test_a_command_finds_it_and_says_so(folder: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with written(folder, VARIABLES):
+        at_home.find(command)
+    assert given() == VARIABLES
+    assert "railwatch-data/environment" in capsys.readouterr().err
+
+
+def test_a_service_does_not_look_for_it(folder: Path) -> None:
+    with written(folder, VARIABLES):
+        at_home.find("detector")
+    assert given() == {}
+
+
+def test_who_names_another_system_gets_that_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")
+    with written(folder, VARIABLES):
+        at_home.find("recount")
+    assert given() == {"RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": "kafka.example:9092"}
+
+
+def test_only_its_owner_may_read_it_and_it_ends_with_the_system(folder: Path) -> None:
+    with written(folder, VARIABLES):
+        assert (folder / "environment").stat().st_mode & 0o077 == 0
+        assert environment_of(folder) == VARIABLES
+    assert environment_of(folder) == {}
