@@ -110,6 +110,10 @@ bench-proposals: $(READY) ## Measure the tracks that are proposed from a picture
 bench-speed: $(READY) ## Measure the time of a count on one core, by stage, and its memory
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.speed
 
+.PHONY: bench-ingest
+bench-ingest: $(READY) ## Measure what crosses the network for one site in a large scene, beside plain rasterio
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.reads
+
 .PHONY: bench-load
 bench-load: $(READY) ## Measure what the running services cost for each scene, beside the arithmetic alone (needs Java, Maven)
 	tests/kafka/fetch

@@ -1,6 +1,5 @@
 """A server of files on loopback that sends parts of them, and notes what it was asked."""
 
-import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -55,6 +54,9 @@ def file_server() -> Iterator[FileServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             path, query = urlsplit(self.path)[2:4]
             given.asked.append(Asked(path, query, {name.lower(): value for name, value in self.headers.items()}))
@@ -75,7 +77,7 @@ def file_server() -> Iterator[FileServer]:
 
         def _send(self, body: bytes) -> None:
             version = "2" if len(given.asked) > given.changes_after else "1"
-            tag = {"etag": f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}-{version}"'}
+            tag = {"etag": f'"{len(body)}-{version}"'}
             wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
             if not (wanted and given.sends_parts):
                 self._answer(200, body, tag)
@@ -90,8 +92,9 @@ def file_server() -> Iterator[FileServer]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
-            given.sent_bytes += len(body)
+            if self.command == "GET":
+                self.wfile.write(body)
+                given.sent_bytes += len(body)
 
         def log_message(self, *_: object) -> None:
             pass

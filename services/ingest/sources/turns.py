@@ -22,8 +22,8 @@ from railwatch.shared.lease import Lease
 from railwatch.shared.state import key, redis_errors
 
 # Seconds for which a lease is held, and in which it is renewed. A replica that dies is replaced after the first.
-HELD_FOR_S = 60.0
-RENEWED_EVERY_S = 15.0
+HELD_FOR_S = 30.0
+RENEWED_EVERY_S = 10.0
 # Seconds in which a replica in turn notices that it is told to stop.
 NOTICED_WITHIN_S = 0.5
 
