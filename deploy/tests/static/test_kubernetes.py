@@ -30,11 +30,13 @@ from deploy.tests.rendering import (
     selects,
 )
 from railwatch.services.detector.settings import memory_mb_for
+from railwatch.services.ingest.sources.forms import SourcesFile
 from railwatch.shared.environment import load
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.settings import PREFIX, HttpSettings
 from railwatch.shared.sites import load_sites
+from railwatch.shared.sites.document import read_yaml
 from railwatch.shared.tiles import MAX_TILE_PIXELS
 from tests.support.tls_proxy import CERTIFICATE
 
@@ -73,9 +75,14 @@ def test_a_service_starts_with_the_variables_it_is_given(
         if variable.startswith(PREFIX):
             monkeypatch.delenv(variable)
     for variable, value in given.items():
-        monkeypatch.setenv(variable, str(CERTIFICATE) if variable.endswith(("_CAFILE", "_TOKENS_FILE")) else value)
+        monkeypatch.setenv(variable, str(CERTIFICATE) if variable.endswith(("_CAFILE", "_TOKENS_FILE", "_SOURCES_FILE")) else value)
     settings = load(SETTINGS[service].Settings)
     assert settings.http.host == "0.0.0.0"  # noqa: S104
+
+
+def test_the_example_of_sources_is_one_that_ingest_reads() -> None:
+    file = read_yaml(DEPLOY / "kubernetes" / "components" / "sources" / "sources.yaml")
+    assert [source.kind for source in file.validate(SourcesFile).sources] == ["stac", "bucket"]
 
 
 @every_overlay

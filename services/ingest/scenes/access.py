@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from railwatch.services.ingest.scenes.credentials import Credentials
@@ -25,10 +26,11 @@ class Access:
 
     roots: tuple[str, ...]
     credentials: Credentials = field(default_factory=Credentials)
-    signer: Signer = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "signer", Signer(self.credentials))
+    @cached_property
+    def signer(self) -> Signer:
+        """Makes the requests. It keeps tokens."""
+        return Signer(self.credentials)
 
     def check(self, href: str) -> None:
         """Checks that an address may be read.
