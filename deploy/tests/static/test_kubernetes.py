@@ -75,7 +75,9 @@ def test_a_service_starts_with_the_variables_it_is_given(
         if variable.startswith(PREFIX):
             monkeypatch.delenv(variable)
     for variable, value in given.items():
-        monkeypatch.setenv(variable, str(CERTIFICATE) if variable.endswith(("_CAFILE", "_TOKENS_FILE", "_SOURCES_FILE")) else value)
+        monkeypatch.setenv(
+            variable, str(CERTIFICATE) if variable.endswith(("_CAFILE", "_TOKENS_FILE", "_SOURCES_FILE")) else value
+        )
     settings = load(SETTINGS[service].Settings)
     assert settings.http.host == "0.0.0.0"  # noqa: S104
 
