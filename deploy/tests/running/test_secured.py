@@ -21,7 +21,7 @@ from railwatch.demo.replay import as_geotiff
 from railwatch.demo.yard import SITE, write_site
 from railwatch.embedded import free_port, running
 from railwatch.services.alerting.delivery.post import Poster
-from railwatch.services.ingest.scenes.fetch import fetch
+from railwatch.services.ingest.scenes.fetch import Request, fetch
 from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.client import make_producer
 from railwatch.shared.errors import TransientError
@@ -102,7 +102,7 @@ def test_a_server_that_another_authority_vouches_for_is_refused_at_every_door(
         with pytest.raises(TransientError, match="CERTIFICATE_VERIFY_FAILED"):
             Poster().post(f"{url}/railwatch", b"{}", {}, 30.0)
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            fetch(url, lambda _: {}, lambda _: None, 30.0)
+            fetch(url, lambda to: Request(to, {}), lambda _: None, 30.0)
         assert not desk.taken
         monkeypatch.setenv("SSL_CERT_FILE", str(secured.authority.file))
         Poster().post(f"{url}/railwatch", b"{}", {}, 30.0)
