@@ -12,7 +12,7 @@ from railwatch.services.detector.cars.wide import CHANNELS, WIDTH
 from railwatch.services.detector.tracks.across import ACROSS_M, PLANES
 from railwatch.services.detector.tracks.sessions import load_session
 from railwatch.training.axis import export_axes
-from railwatch.training.axis_network import Axes
+from railwatch.training.axis_network import WIDTHS, Axes
 from railwatch.training.joined_import import start_from
 from railwatch.training.joined_network import AsRun, Joined
 
@@ -31,14 +31,15 @@ def test_a_network_that_goes_on_from_the_shipped_file_begins_with_its_answers() 
     assert begun == pytest.approx(load_joined().session(planes=planes, features=known), abs=1e-4)
 
 
-def test_the_network_for_axes_runs_as_it_was_fitted(tmp_path: Path) -> None:
+def test_the_networks_for_axes_run_as_they_were_fitted(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = Axes(PLANES)
+    networks = [Axes(PLANES, channels) for channels in WIDTHS]
     planes = np.random.default_rng(0).standard_normal((PLANES, 96, len(ACROSS_M)), dtype=np.float32)
-    network(torch.from_numpy(planes)[None])
+    for network in networks:
+        network(torch.from_numpy(planes)[None])
 
-    export_axes(network, tmp_path / "axes.onnx")
+    export_axes(networks, tmp_path / "axes.onnx")
 
     with torch.no_grad():
-        fitted = network.eval()(torch.from_numpy(planes)[None])[0].numpy()
+        fitted = np.mean([network.eval()(torch.from_numpy(planes)[None])[0].numpy() for network in networks], axis=0)
     assert load_session(tmp_path / "axes.onnx")(planes=planes) == pytest.approx(fitted, abs=1e-4)

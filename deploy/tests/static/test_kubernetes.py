@@ -163,7 +163,8 @@ def test_references_resolve(name: str) -> None:
             assert spec["serviceAccountName"] in accounts
         for volume in spec.get("volumes", ()):
             assert volume.get("configMap", {}).get("name") in {None, *maps}
-            assert volume.get("secret", {}).get("secretName") in {None, *secrets}
+            secret = volume.get("secret", {})
+            assert secret.get("optional") or secret.get("secretName") in {None, *secrets}
             assert volume.get("persistentVolumeClaim", {}).get("claimName") in {None, *claims}
         for variable in spec["containers"][0].get("env", ()):
             reference = variable.get("valueFrom", {}).get("secretKeyRef")

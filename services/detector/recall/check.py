@@ -93,7 +93,9 @@ def check_recall(
     setting = setting_of(_around(bodies, tile), None if shadow is None else shadow * tile.gsd_m)
     painted = paint(tile, cuts, setting, covered(corners, tile.shape), rng, in_place=in_place)
     again = count_tile(painted, baseline, tracks, sun=counted.sun, cell=cell)
-    return RecallCheck(injected=len(bodies), recovered=_recovered(bodies, again, tile.gsd_m))
+    return RecallCheck(
+        injected=len(bodies), recovered=_recovered(bodies, _middles(counted), _middles(again), tile.gsd_m)
+    )
 
 
 def _around(bodies_px: Points, tile: Raster) -> Raster:
@@ -155,12 +157,18 @@ def _axis(corners: Points, gsd_m: float) -> Points:
     return np.asarray(np.linspace(*ends, steps))
 
 
-def _recovered(bodies_px: Points, again: Counted, gsd_m: float) -> int:
-    """How many cars have one of those counted within `FOUND_WITHIN_M` of them, each used once."""
-    found = np.array([corners.mean(axis=0) for _, _, corners in again.outlines]).reshape(-1, 2)
-    if not len(found):
-        return 0
-    apart_m = np.hypot(*(bodies_px[:, None] - found[None]).transpose(2, 0, 1)) * gsd_m
+def _middles(counted: Counted) -> Points:
+    """(n, 2), pixels, the middles of the cars that were counted."""
+    return np.array([corners.mean(axis=0) for _, _, corners in counted.outlines]).reshape(-1, 2)
+
+
+def _recovered(bodies_px: Points, known_px: Points, found_px: Points, gsd_m: float) -> int:
+    """How many cars have one of those counted within `FOUND_WITHIN_M` of them, each used once, nearest first.
+
+    Cars that were known before, on a track beside, for instance, have the ones that were counted at their places.
+    """
+    there = np.concatenate([bodies_px, known_px])
+    apart_m = np.hypot(*(there[:, None] - found_px[None]).transpose(2, 0, 1)) * gsd_m
     near = apart_m <= FOUND_WITHIN_M
-    one, other = linear_sum_assignment(near, maximize=True)
-    return int(near[one, other].sum())
+    one, other = linear_sum_assignment(np.where(near, 2 - apart_m / FOUND_WITHIN_M, 0), maximize=True)
+    return int(near[one, other][one < len(bodies_px)].sum())

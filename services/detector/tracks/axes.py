@@ -29,6 +29,8 @@ EVERY = round(ROW_M / SAMPLE_M)
 ROWS = 4
 # Rows that are computed at a time, and how many to either side of one the network sees.
 BLOCK, SEEN_ROWS = 1024, 64
+# The baseline alone tells of an axis where it shows more than this share of what lies across the line.
+SHOWN = 0.5
 # Largest log-odds that one knot may give.
 MOST_EVIDENCE = 6.0
 
@@ -39,17 +41,29 @@ def load_axes() -> Session:
 
 
 def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: Session) -> Floats:
-    """(knots, offsets): log-odds that the axis of a track lies `OFFSETS_M` beside the line at each knot."""
+    """(knots, offsets): log-odds that the axis of a track lies `OFFSETS_M` beside the line at each knot.
+
+    With a baseline they are the mean of three views: both pictures, the tile alone, and the baseline alone where it
+    shows the track. A pair unlike those learned from misleads the first of them.
+    """
     pictures = [tile] if baseline is None else [tile, baseline]
     # One after the other, so that the brightness of only one is in memory.
     each = [straighten([picture.grey()], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5)) for picture in pictures]
-    (now, seen), *rest = ((strip[..., 0], known) for ((strip,), (known,)) in each)
-    before, before_seen = rest[0] if rest else (None, None)
-    planes = planes_of(now, seen, before, before_seen, layout.gsd_m)
+    strips = [(strip[..., 0], known) for ((strip,), (known,)) in each]
+    odds = [_odds(planes_of(*strips[0], *strip, layout.gsd_m), network) for strip in strips[1:]]
+    odds += [_odds(planes_of(*strip, None, None, layout.gsd_m), network) for strip in strips]
+    shown = [np.ones(len(odds[0]), dtype=bool)] * len(odds)
+    if len(strips) > 1:
+        shown[-1] = strips[1][1].mean(axis=1)[::ROWS][: len(odds[0])] > SHOWN
+    rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds[0]) - 1)
+    return np.average(odds, axis=0, weights=np.broadcast_to(np.array(shown)[..., None], np.shape(odds)))[rows]
+
+
+def _odds(planes: Floats, network: Session) -> Floats:
+    """(rows / 4, offsets), log-odds of one view."""
     odds = np.concatenate([_block(planes, first, network) for first in range(0, planes.shape[1], BLOCK)])
-    rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds) - 1)
     margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
-    return np.asarray(np.clip(odds[rows][:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE))
+    return np.asarray(np.clip(odds[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE))
 
 
 def _block(planes: Floats, first: int, network: Session) -> Floats:

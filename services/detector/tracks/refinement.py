@@ -27,9 +27,11 @@ from railwatch.services.detector.tracks.pieces import Piece, owned
 from railwatch.services.detector.tracks.sessions import Session
 from railwatch.services.detector.tracks.strips import Layout, lay_out
 
-# Standard deviation of the displacement that all lines of a picture share, and of each line about it, in metres.
+# Standard deviation of the displacement that all lines of a picture share, and of each line about it, in metres. A line
+# that was drawn further off than that costs at most so much at each knot, so that enough evidence still moves it.
 SHARED_M = 0.8
-OWN_M = 1.0
+OWN_M = 0.5
+MOST_COST = 2.5
 # Standard deviation of the bend of an axis from one knot to the next, in metres.
 BEND_M = 0.24
 # Scores are averaged over this many knots along a track before they count for the shared displacement.
@@ -92,7 +94,7 @@ def refinements(
 
 def _followed(drawn: Placing, scores: Floats, shared_m: Points) -> Placing:
     """The pieces on their best paths around a displacement that all share, (knots,) metres to the right."""
-    around = scores - 0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2
+    around = scores - np.minimum(0.5 * ((OFFSETS_M - shared_m[:, None]) / OWN_M) ** 2, MOST_COST)
     own = [_smoothest(part) for part in by_piece(around, drawn.layout)]
     refined = _moved(drawn, own)
     if _run_together(drawn, refined):

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _rendered_strips(cache: Path, seed: int) -> tuple[Strips, ...] | None:
-    """The strips of one rendered scene; None where the pair is rejected, as some clouded ones are."""
+    """The strips of one rendered scene; None where the pair is rejected or counted without its baseline."""
     kept = cache / f"{seed}.pickle"
     if kept.exists():
         strips: tuple[Strips, ...] | None = pickle.loads(kept.read_bytes())  # noqa: S301 - our own file
@@ -69,7 +69,8 @@ def _rendered_strips(cache: Path, seed: int) -> tuple[Strips, ...] | None:
     pair = render_pair(random_scene(rng, condition, size_px=SIZE_PX))
     try:
         scene = rendered_scene(pair, f"{condition}-{seed}")
-        strips = tuple(strips_of(scene, rng, sideways_m) for sideways_m in SIDEWAYS_M)
+        known = scene.ground.baseline is not None
+        strips = tuple(strips_of(scene, rng, sideways_m) for sideways_m in SIDEWAYS_M) if known else None
     except TileRejectedError:
         strips = None
     kept.write_bytes(pickle.dumps(strips))

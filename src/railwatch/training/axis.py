@@ -1,9 +1,10 @@
-"""`python -m railwatch.training.axis`: makes the file of the network that finds axes, from rendered scenes alone.
+"""`python -m railwatch.training.axis`: makes the file of the networks that find axes, from rendered scenes alone.
 
-It learns from the strips that `railwatch.training.joined` gathers, and gathers them if they are not there yet.
+They learn from the strips that `railwatch.training.joined` gathers, and gather them if they are not there yet.
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from railwatch.services.detector.tracks.across import ACROSS_M, PLANES
 from railwatch.services.detector.tracks.axes import AXES_FILE
 from railwatch.training.axis_fit import fit_axes
-from railwatch.training.axis_network import Axes
+from railwatch.training.axis_network import WIDTHS, Axes
 from railwatch.training.gathering import gathered
 from railwatch.training.joined_export import OPSET, folded
 from railwatch.training.table import write_losses
@@ -33,20 +34,25 @@ def main() -> None:
     cache = arguments.cache
     cache.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.seed, arguments.seed + arguments.scenes)
-    network = fit_axes(
-        [partial(gathered, cache, seed) for seed in seeds],
-        arguments.steps,
-        RATE,
-        arguments.seed,
-        cache / "axes.pt",
-        partial(write_losses, cache / "axes-losses.tsv"),
-    )
-    export_axes(network, arguments.out)
+    scenes = [partial(gathered, cache, seed) for seed in seeds]
+    networks = [
+        fit_axes(
+            scenes,
+            channels,
+            arguments.steps,
+            RATE,
+            arguments.seed + number,
+            cache / f"axes-{number}.pt",
+            partial(write_losses, cache / f"axes-{number}-losses.tsv"),
+        )
+        for number, channels in enumerate(WIDTHS)
+    ]
+    export_axes(networks, arguments.out)
 
 
-def export_axes(network: Axes, path: Path) -> None:
-    """Writes the network as the file that the detector reads: planes (p, rows, w) in, log-odds (rows / 4, w) out."""
-    run = _AsRun(folded(network)).eval()
+def export_axes(networks: Sequence[Axes], path: Path) -> None:
+    """Writes the file that the detector reads: planes (p, rows, w) in, the mean log-odds (rows / 4, w) out."""
+    run = _AsRun([folded(network) for network in networks]).eval()
     torch.onnx.export(
         run,
         (torch.zeros(PLANES, 64, len(ACROSS_M)),),
@@ -61,13 +67,12 @@ def export_axes(network: Axes, path: Path) -> None:
 
 
 class _AsRun(torch.nn.Module):
-    def __init__(self, axes: Axes) -> None:
+    def __init__(self, networks: Sequence[torch.nn.Module]) -> None:
         super().__init__()
-        self.axes = axes
+        self.networks = torch.nn.ModuleList(networks)
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        odds: torch.Tensor = self.axes(planes[None])[0]
-        return odds
+        return torch.stack([network(planes[None])[0] for network in self.networks]).mean(dim=0)
 
 
 if __name__ == "__main__":

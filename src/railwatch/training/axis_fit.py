@@ -1,7 +1,7 @@
 """Fits the network that finds axes: a log-odds at every place across a line, AdamW, averaged weights."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,7 @@ TOLD, EVERY_S = 200, 300.0
 
 @dataclass
 class _Pool:
-    scenes: list[Callable[[], tuple[WideScene, ...]]]
+    scenes: Sequence[Callable[[], tuple[WideScene, ...]]]
     rng: np.random.Generator
     variants: list[AxisStrips] = field(default_factory=list)
     made: float = 0.0
@@ -80,17 +80,19 @@ class _Pool:
 
 
 def fit_axes(
-    scenes: list[Callable[[], tuple[WideScene, ...]]],
+    scenes: Sequence[Callable[[], tuple[WideScene, ...]]],
+    channels: tuple[int, ...],
     steps: int,
     rate: float,
     seed: int,
     checkpoint: Path,
     tell: Callable[[int, dict[str, float]], None],
 ) -> Axes:
-    """Fits the network, or goes on from a checkpoint.
+    """Fits a network, or goes on from a checkpoint.
 
     Args:
         scenes: loads the strips of each rendered scene.
+        channels: of its convolutions.
         steps: of the optimiser.
         rate: of learning, at its highest.
         seed: of all chance.
@@ -99,7 +101,7 @@ def fit_axes(
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    network = Axes(PLANES).to(memory_format=torch.channels_last)
+    network = Axes(PLANES, channels).to(memory_format=torch.channels_last)
     fit = Fit.of(network, steps, rate, seed)
     fit.resume(checkpoint)
     pool = _Pool(scenes, fit.rng)

@@ -1,7 +1,7 @@
 """Fits the joined network: cross-entropy per sample and an auxiliary mask of bodies; AdamW, averaged weights."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def standard(variants: list[Prepared]) -> tuple[Tensor, Tensor]:
 
 
 def fit_joined(
-    scenes: list[Callable[[], tuple[WideScene, ...]]],
+    scenes: Sequence[Callable[[], tuple[WideScene, ...]]],
     plan: Plan,
     checkpoint: Path,
     tell: Callable[[int, dict[str, float]], None],

@@ -30,6 +30,8 @@ SKY_LOST_PER_M = 0.25
 SKY_REACH_M = 1.8
 # Cars that stand in dust or oil take its colour from about so far around.
 SOILED_M = 8.0
+# Of the rubber bellows between coaches.
+GANGWAY_REFLECTANCE = 0.06
 NOISE = np.random.default_rng(5).normal(0, 1, (1024, 256)).astype(np.float32)
 MOTTLES = tuple(ndimage.gaussian_filter(NOISE, sigma, mode="wrap") for sigma in ((0.7, 0.7), (3, 2), (8, 1), (1, 6)))
 
@@ -76,8 +78,13 @@ def stood_on(relief: Relief, cars: list[Stood], look: Look, rng: np.random.Gener
     """Adds cars, with what couples them, to a relief."""
     for before, car in zip([None, *cars], cars, strict=False):
         if before is not None and car.coupled:
-            here = _rectangle(relief, before.ends_m[1], car.ends_m[0], car.offset_m, 0.4)
-            relief.height[here] = np.maximum(relief.height[here], 1.0)
+            gangway = before.car.kind == car.car.kind == "coach"
+            width_m, height_m = (1.5, car.car.height_m - 0.6) if gangway else (0.4, 1.0)
+            here = _rectangle(relief, before.ends_m[1], car.ends_m[0], car.offset_m, width_m)
+            relief.height[here] = np.maximum(relief.height[here], height_m)
+            if gangway:
+                relief.cover[here] = True
+                relief.ratio[:, *here] = GANGWAY_REFLECTANCE / BED_REFLECTANCE
         _draw(relief, car, look, rng)
 
 
@@ -102,16 +109,17 @@ def _draw(relief: Relief, stood: Stood, look: Look, rng: np.random.Generator) ->
     height, cover = np.where(side, 0.5 * car.height_m, height), cover | side
     paint, load = ((part / BED_REFLECTANCE).astype(np.float32)[:, None, None] for part in (car.paint, car.load))
     ratio = paint + (load - paint) * share
-    ratio = np.where(side, ratio * np.float32(0.6), ratio) * (1 + car.mottle * _mottle(rng, height.shape))
+    ratio = np.where(side, ratio * np.float32(0.6), ratio) * (1 + car.mottle * mottled(rng, height.shape))
     hidden = np.float32(look.camouflage * rng.uniform(0.5, 1.0))
-    ratio = ratio + hidden * (1 + 0.25 * _mottle(rng, height.shape) - ratio)
+    ratio = ratio + hidden * (1 + 0.25 * mottled(rng, height.shape) - ratio)
     at = (rows, cols)
     relief.height[at] = np.where(cover, height, relief.height[at])
     relief.cover[at] |= cover
     relief.ratio[:, rows, cols] = np.where(cover, np.clip(ratio, 0.03, 6), relief.ratio[:, rows, cols])
 
 
-def _mottle(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def mottled(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """A field of so many rows and columns with deviation 1: patches of some size."""
     field = MOTTLES[int(rng.integers(len(MOTTLES)))]
     rows, cols = (np.arange(size) + int(rng.integers(1024)) for size in shape)
     out = field[np.ix_(rows % 1024, cols % 256)]

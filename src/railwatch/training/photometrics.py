@@ -38,6 +38,10 @@ def processed_strip(values: Floats, rng: np.random.Generator) -> Floats:
         values = blurred(values, float(rng.uniform(0.4, 1.6)))
     if rng.random() < 0.2:
         values = resampled(values, float(rng.uniform(0.45, 0.9)))
+    elif rng.random() < 0.1:
+        values = resampled(values, float(rng.uniform(0.22, 0.45)))
+    if rng.random() < 0.12:
+        values = hazed(values, float(rng.uniform(0.1, 0.55)), rng)
     if rng.random() < 0.5:
         values = sharpened(values, float(rng.uniform(0.6, 2.2)), float(rng.uniform(0.3, 2.0)))
     if rng.random() < 0.4:
@@ -58,6 +62,12 @@ def sharpened(values: Floats, sigma: float, amount: float) -> Floats:
 def blurred(values: Floats, sigma: float) -> Floats:
     """A Gaussian blur of (rows, cols, bands)."""
     return np.asarray(ndimage.gaussian_filter(values, (sigma, sigma, 0), mode="nearest"))
+
+
+def hazed(values: Floats, veil: float, rng: np.random.Generator) -> Floats:
+    """Seen through haze, whose light makes up a share of all; (rows, cols, bands)."""
+    air = np.float32(rng.uniform(0.5, 0.9)) * np.exp(rng.normal(0, 0.04, values.shape[2])).astype(np.float32)
+    return np.asarray(values * np.float32(1 - veil) + air * np.float32(veil), dtype=np.float32)
 
 
 def resampled(values: Floats, share: float) -> Floats:

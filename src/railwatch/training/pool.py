@@ -1,6 +1,6 @@
 """Windows to learn from: variants of scenes are made on the way, each drawn from a few times and then replaced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +38,7 @@ class Window:
 class Pool:
     """Variants that windows are drawn from."""
 
-    scenes: list[Callable[[], tuple[WideScene, ...]]]
+    scenes: Sequence[Callable[[], tuple[WideScene, ...]]]
     rng: np.random.Generator
     variants: list[Prepared] = field(default_factory=list)
     made: float = 0.0

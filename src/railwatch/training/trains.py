@@ -8,6 +8,8 @@ from railwatch.training.stock import Car, random_car, repainted
 
 # Between bodies of coupled cars: buffers or couplers (m).
 COUPLED_M = (0.5, 1.7)
+# The same between coaches, whose gangways bridge it.
+GANGWAY_M = (0.3, 0.9)
 SHORTEST_STRETCH_M = 8.0
 
 
@@ -56,7 +58,8 @@ def _cut(
     leader = random_car(rng, narrow)
     engine = random_car(rng, narrow, "locomotive") if rng.random() < 0.12 else None
     alike = float(rng.choice([1.0, 0.75, 0.0], p=[0.45, 0.25, 0.3]))
-    gap = float(rng.uniform(*COUPLED_M))
+    reach = GANGWAY_M if leader.kind == "coach" else COUPLED_M
+    gap = float(rng.uniform(*reach))
     cut: list[Stood] = []
     at, wanted = first_m, int(rng.geometric(0.12 if fill > 0.5 else 0.25))
     for number in range(wanted):
@@ -66,5 +69,5 @@ def _cut(
         if at + car.length_m > last_m:
             break
         cut.append(Stood(car, at + car.length_m / 2, offset_m + float(rng.normal(0, 0.04)), number > 0))
-        at += car.length_m + (gap if rng.random() < 0.8 else float(rng.uniform(*COUPLED_M)))
+        at += car.length_m + (gap if rng.random() < 0.8 else float(rng.uniform(*reach)))
     return cut

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from railwatch.services.detector.cars.features import features_of
 from railwatch.services.detector.cars.wide import ROWS, WIDTH, channels_of, narrowed, pair_of
 from railwatch.services.detector.imagery.quantiles import quantile
-from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout
+from railwatch.services.detector.tracks.strips import SAMPLE_M, STEP_M, Layout
 from railwatch.shared.counts import CarKind
 from railwatch.training.backdrop import ground
+from railwatch.training.beside import stand_beside, things_beside
 from railwatch.training.gathering import NARROW, NARROW_SHARE, WideScene
 from railwatch.training.painting import Look, flat, other_light, painted, stood_on
 from railwatch.training.photometrics import processed_strip
@@ -29,6 +30,8 @@ Points = NDArray[np.float64]
 EMPTY, BODY, GAP = 0, 1, 2
 COUPLED_SAMPLES = 5
 CLEAR_SAMPLES = 8
+# How far a point one metre up leans in a view of 25 degrees from the vertical.
+OBLIQUE = float(np.tan(np.deg2rad(25.0)))
 # The network's mask of bodies is coarser than the strip: every second row, every fourth column.
 POOLED = 4
 
@@ -161,14 +164,15 @@ def paint_scene(
     Cars stand a little beside their line, or about the axis that lies `beside_m` (n,) to the right of it.
     """
     narrow = float(rng.uniform(*NARROW)) if rng.random() < NARROW_SHARE else 1.0
-    fill = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)], p=[0.22, 0.38, 0.40]))
+    fill = float(rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)], p=[0.36, 0.36, 0.28]))
     fill_before = float(rng.choice([0.0, rng.uniform(0.1, 0.9)], p=[0.65, 0.35]))
-    stays = float(rng.choice([0.0, 0.6, 1.0], p=[0.75, 0.15, 0.1]))
+    stays = float(rng.choice([0.0, 0.6, 1.0], p=[0.72, 0.16, 0.12]))
     other_shadow = any_shadow(rng)
     look = _look(rng, scene.layout.gsd_m)
     then = other_light(look, rng, None)
     textured = rng.random() < 0.7
     spacing = float(rng.uniform(3.7, 6.0)) * (0.85 + 0.15 * narrow)
+    furnished = rng.random() < 0.6
     for number in range(len(scene.layout.starts)):
         samples = scene.layout.track(number)
         rows = slice(samples.start * ROWS, samples.stop * ROWS)
@@ -186,16 +190,22 @@ def paint_scene(
             cars_before = stand(rng, free, fill_before, narrow, offset) if fill_before else []
         beside = [_neighbours(rng, samples, side * spacing, fill, narrow) for side in (-1, 1)]
         backs = ground(rng, rows.stop - rows.start) if textured else (None, None)
+        things = things_beside(rng, (rows.stop - rows.start) * STEP_M) if furnished else []
         pictures = (canvas.tile, canvas.baseline)
         every = ((cars, [a for a, _ in beside]), (cars_before, [b for _, b in beside]))
         for picture, back, dark, seen_as, (own, others) in zip(pictures, backs, scene.dark, looks, every, strict=True):
             values = picture[rows]
             if back is not None:
                 values = dark + (values - dark) * (back if values.shape[2] == 3 else back[..., :1])
+            shade = np.full(values.shape[2], dark, np.float32)
+            there = [thing for thing in things if rng.random() < 0.85]
+            if there:
+                relief = flat(len(values))
+                stand_beside(relief, there, rng)
+                values, _ = painted(np.clip(values, 0, 1), relief, seen_as, shade, rng)
             relief = flat(len(values))
             for group in (*others, own):
                 stood_on(relief, group, seen_as, rng)
-            shade = np.full(values.shape[2], dark, np.float32)
             picture[rows], covered = painted(np.clip(values, 0, 1), relief, seen_as, shade, rng)
             if picture is canvas.tile:
                 canvas.bodies[rows] |= covered
@@ -206,7 +216,7 @@ def _look(rng: np.random.Generator, gsd_m: float) -> Look:
     return Look(
         None,
         float(rng.uniform(0.1, 0.4)),
-        float(rng.normal(0, 0.1)),
+        float(rng.normal(0, 0.1) if rng.random() < 0.8 else rng.uniform(-OBLIQUE, OBLIQUE)),
         float(rng.uniform(0.5, 1.1)),
         float(rng.uniform(0.35, 0.85)) * gsd_m,
         float(np.exp(rng.uniform(np.log(0.005), np.log(0.08)))),

@@ -113,7 +113,7 @@ def test_a_pair_unlike_what_was_learned_is_read_by_its_tile_alone_too_and_doubte
     assert familiar.apart == 0
     assert doubted.posterior is not None
     assert doubted.posterior.mean > familiar.mean
-    assert doubted.posterior.apart > 0
+    assert doubted.posterior.apart != 0
     assert "unfamiliar" in doubted.count.reasons
 
 

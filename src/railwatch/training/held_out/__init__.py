@@ -7,7 +7,7 @@ renderer.
 Every vehicle on the tracks counts, locomotives and carriages too; an articulated set of two bodies is one.
 """
 
-from railwatch.training.held_out.pair import Pair, case, geotiff, make, write
+from railwatch.training.held_out.pair import Pair, as_case, case, geotiff, make, write
 from railwatch.training.held_out.styles import STYLES
 
-__all__ = ["STYLES", "Pair", "case", "geotiff", "make", "write"]
+__all__ = ["STYLES", "Pair", "as_case", "case", "geotiff", "make", "write"]

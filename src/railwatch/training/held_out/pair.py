@@ -94,7 +94,11 @@ def case(style: str, seed: int, size_px: int = 512) -> Case:
     Raises:
         KeyError: there is no such style.
     """
-    pair = make(style, seed, size_px)
+    return as_case(make(style, seed, size_px))
+
+
+def as_case(pair: Pair) -> Case:
+    """A pair as a case; the tracks are as a person drew them. Its cars are `pair.asked`, in that order."""
     tracks = tuple(
         Track(id=way.id, coordinates=tuple((lon, lat) for lon, lat in pair.lonlat(way.drawn))) for way in pair.site.ways
     )

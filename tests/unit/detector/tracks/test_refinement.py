@@ -73,8 +73,13 @@ def placings(seen: bool) -> list[float]:
     return [float(placing.pieces[1].xy_px[:, 1].mean()) * GSD_M for placing in found]
 
 
-def test_clear_rails_pull_the_lines_back_from_every_placing() -> None:
-    assert placings(seen=True) == pytest.approx([ROWS[1] * GSD_M] * 3, abs=0.3)
+def test_the_first_placing_is_on_clear_rails_and_the_others_are_half_way_between_the_tracks() -> None:
+    half_m = (ROWS[1] - ROWS[0]) / 2 * GSD_M
+
+    first, *others = placings(seen=True)
+
+    assert first == pytest.approx(ROWS[1] * GSD_M, abs=0.3)
+    assert [abs(other - first) for other in others] == pytest.approx([half_m] * 2, abs=0.3)
 
 
 def test_where_no_rails_are_seen_the_first_placing_is_as_drawn_and_others_follow() -> None:

@@ -50,5 +50,5 @@ def test_cars_of_a_track_do_not_overlap() -> None:
     for seed in range(30):
         cars = stand(np.random.default_rng(seed), [(0.0, 120.0), (150.0, 400.0)], 0.9, 1.0, 0.0)
         for before, after in pairwise(cars):
-            assert after.ends_m[0] - before.ends_m[1] > 0.4
+            assert after.ends_m[0] - before.ends_m[1] > 0.25
         assert all(car.ends_m[0] >= 0 and car.ends_m[1] <= 400 for car in cars)
