@@ -20,6 +20,9 @@ from railwatch.shared.sites import Track
 
 # Width of a car in the outlines, in metres. Bodies are 2.6 to 3.3 m wide.
 DRAWN_WIDTH_M = 3.0
+# Share for which the mean log-odds of a car's kind count: the network is too sure of them. Chosen on 15 scenes of the
+# held-out renderer that nothing reports, where kinds given 90 % were right in 63 %.
+KIND_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _kind(logits: Floats | None, samples: slice) -> tuple[CarKind | None, float 
     """The kind of a car that is likelier than all others together, and how likely it is."""
     if logits is None:
         return None, None
-    mean = logits[samples].mean(axis=0)
+    mean = KIND_SHARE * logits[samples].mean(axis=0)
     chances = np.exp(mean - mean.max())
     chances /= chances.sum()
     best = int(chances.argmax())

@@ -131,7 +131,7 @@ class LiveSites(Mapping[str, Site]):
         SITES.set(len(found.sites))
         if before.sites or before.faults:
             SITE_CHANGES.inc(len(changed))
-        log.info("sites picked up", sites=len(found.sites), changed=len(changed), names=changed[:MOST_NAMED])
+            log.info("sites picked up", sites=len(found.sites), changed=len(changed), names=changed[:MOST_NAMED])
 
     def __getitem__(self, site: str) -> Site:
         """A site that is watched."""

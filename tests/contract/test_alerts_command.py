@@ -126,7 +126,7 @@ def test_a_back_test_compares_rates(episode: Path, tmp_path: Path) -> None:
         ),
         ("observed_at,count", ["2023-01-01T09:00+09:00,3", "2023-01-01T00:00Z,4"], "already on line 2"),
         ("observed_at,count", ["2023-01-01,3", "2126-10-05,4"], "line 3: 2126-10-05 lies in the future"),
-        ("observed_at,count", [f"{soon(minutes=10)},4"], "lies in the future"),
+        ("observed_at,count", [f"{soon(minutes=1440)},4"], "lies in the future"),
         ("observed_at,count", ["0001-01-01T00:00+09:00,3"], "line 2: '0001-01-01T00:00+09:00' is no time"),
         ("observed_at,count", ["2023-01-01," + "3" * 200_000], "line 2: field larger"),
         ("observed_at,count", ["2023-01-01,3,4"], "line 2: there are 3 cells"),
