@@ -42,7 +42,8 @@ def started(service: str, environment: dict[str, str], log: Path) -> Iterator[su
             yield process
         finally:
             process.terminate()
-            assert process.wait(60) == 0, log.read_text()
+            # One that still waits for its servers has nothing to put in order, and ends at once.
+            assert process.wait(60) in {0, -signal.SIGTERM}, log.read_text()
 
 
 def readiness(url: str) -> list[str] | None:
