@@ -36,7 +36,7 @@ class Ingest:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        command = [sys.executable, "-c", "from railwatch.services.ingest.main import run; run()"]
+        command = [sys.executable, "-c", "from railwatch.cli import main; main()", "ingest"]
         process = subprocess.Popen(command, env={**os.environ, **self.environment})
         try:
             eventually(lambda: process.poll() is None and self._ready(), "ingest is ready")
