@@ -34,8 +34,10 @@ def terminal() -> dict[str, str]:
 @contextmanager
 def first_terminal(command: str, folder: Path) -> Iterator[str]:
     """A command that runs until the end of the block, as at Ctrl-C. Yields what it has printed when it is ready."""
+    # What runs in the background inherits that Ctrl-C is ignored. In a terminal it is not.
+    argv = ["env", "--default-signal=INT", *command.split()]
     process = subprocess.Popen(
-        command.split(), cwd=folder, env=terminal(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        argv, cwd=folder, env=terminal(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout
     printed = ""
