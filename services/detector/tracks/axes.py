@@ -49,14 +49,16 @@ def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: 
     pictures = [tile] if baseline is None else [tile, baseline]
     # One after the other, so that the brightness of only one is in memory.
     each = [straighten([picture.grey()], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5)) for picture in pictures]
-    strips = [(strip[..., 0], known) for ((strip,), (known,)) in each]
-    odds = [_odds(planes_of(*strips[0], *strip, layout.gsd_m), network) for strip in strips[1:]]
-    odds += [_odds(planes_of(*strip, None, None, layout.gsd_m), network) for strip in strips]
-    shown = [np.ones(len(odds[0]), dtype=bool)] * len(odds)
-    if len(strips) > 1:
-        shown[-1] = strips[1][1].mean(axis=1)[::ROWS][: len(odds[0])] > SHOWN
-    rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds[0]) - 1)
-    return np.average(odds, axis=0, weights=np.broadcast_to(np.array(shown)[..., None], np.shape(odds)))[rows]
+    now, *before = ((strip[..., 0], known) for ((strip,), (known,)) in each)
+    odds = _odds(planes_of(*now, None, None, layout.gsd_m), network)
+    if before:
+        then, shown = before[0]
+        both = _odds(planes_of(*now, then, shown, layout.gsd_m), network)
+        alone = _odds(planes_of(then, shown, None, None, layout.gsd_m), network)
+        tells = (shown[::ROWS].mean(axis=1) > SHOWN)[:, None]
+        odds = (odds + both + tells * alone) / (2 + tells)
+    rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds) - 1)
+    return np.asarray(odds[rows])
 
 
 def _odds(planes: Floats, network: Session) -> Floats:

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from railwatch.services.detector.tracks.across import ACROSS_M, PLANES, planes_of
 from railwatch.services.detector.tracks.axes import OFFSETS_M, axis_scores, knots_of, load_axes
@@ -35,6 +38,21 @@ def test_the_axis_scores_highest_where_the_rails_are() -> None:
 
     assert scores.shape == (len(knots_of(lay_out([LINE], GSD_M))), len(OFFSETS_M))
     assert abs(abs(OFFSETS_M[scores.sum(axis=0).argmax()]) - 2.0) < 0.3
+
+
+def test_a_baseline_that_shows_nothing_changes_nothing() -> None:
+    picture, layout, network = bed(-0.1, -0.12, 104), lay_out([LINE], GSD_M), load_axes()
+    hidden = replace(bed(-0.1, -0.12, 96), valid=np.zeros_like(picture.valid))
+
+    assert axis_scores(layout, picture, hidden, network) == pytest.approx(axis_scores(layout, picture, None, network))
+
+
+def test_a_baseline_that_shows_the_rails_elsewhere_does_not_outvote_the_tile() -> None:
+    picture, elsewhere = bed(-0.1, -0.12, 104), bed(-0.1, -0.12, 103)
+
+    scores = axis_scores(lay_out([LINE], GSD_M), picture, elsewhere, load_axes())
+
+    assert 1.4 < abs(OFFSETS_M[scores.sum(axis=0).argmax()]) < 2.3
 
 
 def test_a_line_scores_alike_among_many_and_alone() -> None:
