@@ -8,10 +8,10 @@ from railwatch.services.ingest.http.api import make_app
 from railwatch.services.ingest.http.standing import Alerting
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import IngestSettings, Settings
+from railwatch.services.ingest.sources.forms import read_sources
 from railwatch.services.ingest.sources.polling import run_sources
 from railwatch.services.ingest.wiring import Broker, make_intake, senders, sources
 from railwatch.shared.access import Tokens
-from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.environment import load
 from railwatch.shared.eviction import refuse_eviction
@@ -33,16 +33,16 @@ def run(add_pages: Callable[[FastAPI, LiveSites, IngestSettings, Tokens, Intake]
     catch_native_lines()
     configure_logging("ingest", settings.log.level)
     client = connect(settings.redis)
-    blobs = BlobStore.open(settings.blobs)
+    forms = read_sources(settings)
     publisher = Publisher(settings.kafka)
     progress = Progress()
     sites = live_sites(settings)
-    intake = make_intake(settings, sites, client, blobs, publisher)
-    found = list(sources(settings, intake, client))
+    intake = make_intake(settings, forms, sites, client, publisher)
+    found = list(sources(forms, intake, client))
     needs = {
         "kafka": Broker(settings.kafka).ready,
         "redis": lambda: ready(client),
-        "blobs": blobs.takes_writes,
+        "blobs": intake.blobs.takes_writes,
         "sites": lambda: bool(sites),
     }
 

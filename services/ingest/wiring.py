@@ -1,6 +1,6 @@
 """Puts the parts of ingest together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
-from railwatch.services.ingest.sources.forms import BucketSource, DirectorySource, read_sources
+from railwatch.services.ingest.sources.forms import BucketSource, DirectorySource, SourceForm
 from railwatch.services.ingest.sources.place import place_of
 from railwatch.services.ingest.sources.polling import Source
 from railwatch.services.ingest.sources.turns import Turns
@@ -28,21 +28,40 @@ from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import TileEvent
 from railwatch.shared.settings import KafkaSettings
-from railwatch.shared.sites import LiveSites
+from railwatch.shared.sites import Watched
 
 
 def make_intake(
-    settings: Settings, sites: LiveSites, client: redis.Redis, blobs: BlobStore, publisher: Publisher
+    settings: Settings,
+    forms: Sequence[SourceForm],
+    sites: Watched,
+    client: redis.Redis,
+    publisher: Publisher,
+    *,
+    archival: bool = False,
 ) -> Intake:
-    """The part that takes scenes from all sources."""
+    """The part that takes scenes from all sources.
+
+    Args:
+        settings: what a scene may be, and where its tiles are stored.
+        forms: the sources, beside what is pushed.
+        sites: the sites to cut tiles for.
+        client: Redis.
+        publisher: publishes the tiles.
+        archival: whether the scenes come from an archive.
+
+    Raises:
+        ConfigurationError: the directory of blobs cannot be made.
+    """
     return Intake(
         sites,
         settings.scenes,
-        blobs,
+        BlobStore.open(settings.blobs),
         Claims(client),
         publisher.publish,
-        {source.name for source in read_sources(settings) if source.kind in settings.ingest.baselines_from},
+        {source.name for source in forms if source.kind in settings.ingest.baselines_from},
         Spool(settings.scenes.spool_bytes),
+        archival,
     )
 
 
@@ -51,13 +70,9 @@ def senders(settings: Settings) -> Tokens:
     return Tokens(settings.tokens.file, settings.ingest.tokens, (Scope.PUSH, Scope.BASELINE))
 
 
-def sources(settings: Settings, intake: Intake, client: redis.Redis) -> Iterator[Source]:
-    """The sources that the settings and the file of sources name.
-
-    Raises:
-        ConfigurationError: the file of sources is wrong.
-    """
-    for form in read_sources(settings):
+def sources(forms: Sequence[SourceForm], intake: Intake, client: redis.Redis) -> Iterator[Source]:
+    """What looks through the sources."""
+    for form in forms:
         if isinstance(form, DirectorySource):
             directory = WatchedDirectory(form.name, form.path, intake)
             turns = Turns(client, form.name, partial(place_of, form.path))

@@ -17,16 +17,11 @@ from railwatch.cli.times import time_or_day
 from railwatch.shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from railwatch.cli.backfill_watch import Watch
     from railwatch.services.ingest.backfill import Backfill, Brought
-    from railwatch.services.ingest.scenes.intake import Intake
     from railwatch.services.ingest.settings import Settings
     from railwatch.services.ingest.sources.archive import Archived
     from railwatch.services.ingest.sources.forms import SourceForm
-    from railwatch.shared.bus import Publisher
-    from railwatch.shared.sites import Site
 
 # Scenes that may be ahead of their judgement. So few leave room for what comes in live.
 AHEAD = 6
@@ -78,9 +73,10 @@ def backfill(
     from railwatch.services.ingest.backfill import Backfill
     from railwatch.services.ingest.settings import Settings
     from railwatch.services.ingest.sources.archive import archived
+    from railwatch.services.ingest.wiring import make_intake
     from railwatch.shared.bus import Publisher
     from railwatch.shared.environment import load
-    from railwatch.shared.sites import known_sites
+    from railwatch.shared.sites import PackedSites, SiteCatalogue, known_sites
     from railwatch.shared.state import connect
 
     settings, until = load(Settings), until or datetime.now(UTC)
@@ -89,7 +85,8 @@ def backfill(
         raise ConfigurationError(f"There is no site {site} in {settings.sites.dir}.")
     client, publisher = connect(settings.redis), Publisher(settings.kafka)
     form = _source(settings, source, at)
-    intake = _intake(settings, form, found, client, publisher)
+    # It knows this site only.
+    intake = make_intake(settings, [form], SiteCatalogue(PackedSites.of(found)), client, publisher, archival=True)
     scenes = archived(form, intake, found, since, until)
     watch = Watch(Store(client), site)
     work = Backfill(intake, found, 60.0 / per_minute, lambda: watch.wait(AHEAD, PATIENCE_S, ASK_EVERY_S), complain)
@@ -100,28 +97,6 @@ def backfill(
     finally:
         publisher.close()
     report(Console(), found, brought, watch, client, time.monotonic() - began)
-
-
-def _intake(
-    settings: "Settings", source: "SourceForm", site: "Site", client: "Redis", publisher: "Publisher"
-) -> "Intake":
-    """What takes scenes of this site only, from an archive."""
-    from railwatch.services.ingest.scenes.claims import Claims
-    from railwatch.services.ingest.scenes.intake import Intake
-    from railwatch.services.ingest.scenes.spool import Spool
-    from railwatch.shared.blobs import BlobStore
-    from railwatch.shared.sites import PackedSites, SiteCatalogue
-
-    return Intake(
-        SiteCatalogue(PackedSites.of(site)),
-        settings.scenes,
-        BlobStore.open(settings.blobs),
-        Claims(client),
-        publisher.publish,
-        {source.name} if source.kind in settings.ingest.baselines_from else (),
-        Spool(settings.scenes.spool_bytes),
-        archival=True,
-    )
 
 
 def _source(settings: "Settings", name: str, at: str) -> "SourceForm":
