@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
-from obstore.store import from_url
 
 from railwatch.services.ingest.scenes.claims import Claims
 from railwatch.services.ingest.scenes.credentials import Credentials
@@ -78,8 +76,8 @@ def sources(forms: Sequence[SourceForm], intake: Intake, client: redis.Redis) ->
             turns = Turns(client, form.name, partial(place_of, form.path))
             yield Source(form.name, directory.poll, form.poll_s, turns)
         elif isinstance(form, BucketSource):
-            options = Credentials(form.credentials).s3(urlsplit(form.url).netloc).options()
-            bucket = WatchedBucket(form.name, form.url, from_url(form.url, **options), intake)
+            objects = partial(Credentials(form.credentials).bucket, form.url)
+            bucket = WatchedBucket(form.name, form.url, objects, intake)
             yield Source(form.name, bucket.poll, form.poll_s, Turns(client, form.name))
         else:
             from railwatch.services.ingest.sources.stac import (

@@ -12,10 +12,13 @@ import pytest
 from obstore.store import MemoryStore
 
 from railwatch.services.ingest.backfill import ATTEMPTS, Backfill, Brought
+from railwatch.services.ingest.scenes.credentials import Credentials
+from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.services.ingest.settings import SceneSettings
-from railwatch.services.ingest.sources import archive
 from railwatch.services.ingest.sources.archive import Archived, archived
+from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.services.ingest.sources.forms import BucketSource, DirectorySource, SourceForm, StacSource
+from railwatch.services.ingest.sources.pairs import Pair
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import TileRole
 from tests.support.geotiff import ORIGIN, NoiseScene
@@ -123,6 +126,23 @@ def test_a_scene_that_cannot_be_taken_is_told_and_stops_no_other(desk: Desk, pas
     assert len([one for one in brought if one.outcome not in ("published", "elsewhere")]) == 2
 
 
+def test_a_fault_of_railwatch_refuses_a_scene_and_stops_no_other(
+    desk: Desk, past: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = WatchedDirectory.take
+
+    def fails_on_b(watched: WatchedDirectory, pair: Pair) -> Receipt:
+        return take(watched, pair) if pair.subject != "b.tif" else fault()
+
+    def fault() -> Receipt:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(WatchedDirectory, "take", fails_on_b)
+    bring(desk, in_directory(past))
+    assert [tile.scene for tile in desk.tiles] == ["a", "c"]
+    assert [(letter.subject, letter.reason) for letter in desk.dead_letters] == [("b.tif", "internal-error")]
+
+
 def test_scenes_come_no_faster_than_the_limit(desk: Desk, past: Path) -> None:
     slept: list[float] = []
     bring(desk, in_directory(past), every_s=3_600.0, slept=slept)
@@ -144,7 +164,7 @@ def test_a_bucket_is_read_as_a_directory_is(desk: Desk, past: Path, monkeypatch:
     store = MemoryStore()
     for path in past.iterdir():
         obstore.put(store, path.name, path.read_bytes())
-    monkeypatch.setattr(archive, "from_url", lambda url, **_: store)
+    monkeypatch.setattr(Credentials, "bucket", lambda *_: store)
     bring(desk, BucketSource(name="bucket", kind="bucket", url="s3://past"))
     assert [(tile.scene, tile.source) for tile in desk.tiles] == [("b", "bucket"), ("a", "bucket"), ("c", "bucket")]
 

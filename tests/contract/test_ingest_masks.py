@@ -137,7 +137,7 @@ def test_a_mask_lies_beside_its_scene_in_the_bucket(desk: Desk) -> None:
     store = MemoryStore()
     for name, data in (("in/a.tif", SCENE.geotiff()), ("in/a_udm2.tif", udm2()), ("in/a.json", METADATA.encode())):
         obstore.put(store, name, data)
-    WatchedBucket("bucket", "s3://scenes", store, desk.intake()).poll(GOING_ON)
+    WatchedBucket("bucket", "s3://scenes", lambda: store, desk.intake()).poll(GOING_ON)
 
     assert 0.45 < share_seen(desk) < 0.55
     assert desk.dead_letters == []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.settings import Settings
 from railwatch.services.ingest.sources.filters import cql2, wanted
 from railwatch.services.ingest.sources.forms import Filters, StacSource, read_sources
@@ -92,6 +93,17 @@ def test_a_secret_in_a_file_is_read_when_it_is_used(file: Path) -> None:
     key.write_text("another")
     assert source.credentials["https://a.example"].headers() == {"X-Api-Key": "another"}
     assert source.credentials["https://b.example:8443"].headers() == {"Authorization": "Basic bWU6YW5vdGhlcg=="}
+
+
+def test_a_bucket_is_opened_anew_only_when_its_key_was_replaced(file: Path) -> None:
+    key = file.with_name("key")
+    s3 = {"s3": {"region": "x", "access_key_id": {"file": str(key)}, "secret_access_key": {"file": str(key)}}}
+    drop = {"name": "drop", "kind": "bucket", "url": "s3://b/raw", "credentials": {"s3://b": s3}}
+    credentials = Credentials(read(file, drop)[0].credentials)
+    first = credentials.bucket("s3://b/raw")
+    assert credentials.bucket("s3://b/raw") is first
+    key.write_text("another")
+    assert credentials.bucket("s3://b/raw") is not first
 
 
 @pytest.mark.parametrize(

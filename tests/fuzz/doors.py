@@ -106,7 +106,7 @@ def by_bucket(at: Room, scene: bytes, metadata: bytes, mask: bytes | None = None
     for name, data in (("a.tif", scene), ("a.json", metadata), *([("a_udm2.tif", mask)] if mask is not None else [])):
         obstore.put(store, name, data)
     with capture_logs() as lines:
-        WatchedBucket("bucket", "s3://scenes", store, at.desk.intake()).poll(GOING_ON)
+        WatchedBucket("bucket", "s3://scenes", lambda: store, at.desk.intake()).poll(GOING_ON)
     no_traceback(lines)
     return published(at, scene) if at.desk.tiles else refused(at)
 

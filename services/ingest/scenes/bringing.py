@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 
 from railwatch.services.ingest.scenes.access import Access, allowed
 from railwatch.services.ingest.scenes.fetch import (
@@ -98,9 +98,8 @@ def object_file(store: ObjectStore, path: str, spooled: Spooled) -> File:
 
 def _in_bucket(href: str, access: Access, spooled: Spooled) -> File:
     parts = urlsplit(href)
-    options = access.credentials.s3(parts.netloc).options()
     try:
-        return object_file(from_url(f"s3://{parts.netloc}", **options), parts.path.lstrip("/"), spooled)
+        return object_file(access.credentials.bucket(f"s3://{parts.netloc}"), parts.path.lstrip("/"), spooled)
     except FileNotFoundError:
         raise _not_found(href) from None
     except (PermissionDeniedError, UnauthenticatedError):

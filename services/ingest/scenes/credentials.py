@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import httpx
+from obstore.store import ObjectStore, from_url
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from railwatch.shared.errors import TransientError
@@ -174,6 +175,7 @@ class Credentials:
     """The credentials of one source, by origin."""
 
     def __init__(self, given: Mapping[str, Credential] | None = None) -> None:
+        self._buckets: dict[str, tuple[dict[str, Any], ObjectStore]] = {}
         self._by_origin = {origin_of(origin): credential for origin, credential in (given or {}).items()}
 
     def of(self, address: str) -> Credential | None:
@@ -185,7 +187,15 @@ class Credentials:
         credential = self.of(address)
         return credential.headers() if credential else {}
 
-    def s3(self, bucket: str) -> S3:
-        """How to read a bucket."""
-        credential = self.of(f"s3://{bucket}")
-        return (credential and credential.s3) or S3()
+    def bucket(self, address: str) -> ObjectStore:
+        """The objects at `s3://bucket/prefix`. The store is kept open, and opened anew if a secret was replaced.
+
+        Raises:
+            TransientError: a secret cannot be read now.
+            obstore.exceptions.BaseError: there can be no such store.
+        """
+        credential = self.of(address)
+        options = ((credential and credential.s3) or S3()).options()
+        if address not in self._buckets or self._buckets[address][0] != options:
+            self._buckets[address] = options, from_url(address, **options)
+        return self._buckets[address][1]

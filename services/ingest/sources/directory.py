@@ -71,8 +71,8 @@ class WatchedDirectory:
         self._places.make()
         for marker in self._places.unfinished():
             with self._told_once(marker.name):
-                self._places.finish(marker, self._list())
-        before, self._stamps = self._stamps, self._list()
+                self._places.finish(marker, self.listed())
+        before, self._stamps = self._stamps, self.listed()
         now = time.monotonic()
         self._since = {
             name: self._since.get(name, now) for name in self._stamps if before.get(name) == self._stamps[name]
@@ -87,7 +87,12 @@ class WatchedDirectory:
                 complete &= self._settle(version, now)
         return complete
 
-    def _list(self) -> dict[str, Stamp]:
+    def listed(self) -> dict[str, Stamp]:
+        """The files that are there now, by name.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
         stamps = {}
         for path in self._directory.iterdir():
             try:
@@ -124,9 +129,7 @@ class WatchedDirectory:
         if pair.geotiff is None or pair.metadata is None:
             raise pair.refusal()
         geotiff = self._directory / pair.geotiff
-        with _opened(self._directory / pair.metadata) as file:
-            document = parse_json(file.read(MAX_DOCUMENT_BYTES + 1))
-        metadata = read_metadata(document, datetime.now(UTC))
+        metadata = read_metadata(parse_json(self.start_of(pair.metadata)), datetime.now(UTC))
         with ExitStack() as stack:
             path = stack.enter_context(_readable(geotiff))
             masks = [
@@ -134,6 +137,16 @@ class WatchedDirectory:
                 for name in pair.masks
             ]
             return self._intake.take(path, metadata, self._name, masks)
+
+    def start_of(self, name: str) -> bytes:
+        """A file's bytes; of one that is too long for metadata, enough to see that.
+
+        Raises:
+            UnprocessableError: `file-refused`.
+            OSError: it cannot be opened now.
+        """
+        with _opened(self._directory / name) as file:
+            return file.read(MAX_DOCUMENT_BYTES + 1)
 
     @contextmanager
     def _told_once(self, name: str) -> Iterator[None]:

@@ -28,13 +28,36 @@ AWAY = (DependencyAwayError, NotPublishedError)
 TOLD_AGAIN_AFTER = timedelta(days=1)
 
 
+def attempt(subject: str, source: str, take: Callable[[], Receipt]) -> Receipt | UnprocessableError:
+    """Takes a scene, or says why it cannot be taken. No dead letter is published yet.
+
+    A fault of Railwatch itself also refuses the scene. The dead letter keeps it, so that it can be offered again when
+    the fault is repaired. Trying it again and again would hold up the other scenes.
+
+    Args:
+        subject: its name in logs.
+        source: where it comes in.
+        take: what takes it.
+
+    Raises:
+        TransientError, OSError: it cannot be taken now.
+    """
+    try:
+        with arriving(source):
+            return take()
+    except UnprocessableError as error:
+        return error
+    except (TransientError, OSError):
+        raise
+    except Exception:
+        log.exception("scene failed", subject=subject, source=source)
+        return UnprocessableError("internal-error", "Railwatch failed on this scene; the log of ingest says how.")
+
+
 def offer(
     intake: Intake, subject: str, content: str, source: str, take: Callable[[], Receipt], told: str | None = None
 ) -> Receipt | UnprocessableError | None:
     """Takes a scene or refuses it for good; null means that it must be offered again later.
-
-    A fault of Railwatch itself also refuses the scene. The dead letter keeps it, so that it can be offered again when
-    the fault is repaired. Trying it again and again would hold up the other scenes.
 
     Args:
         intake: takes the scene.
@@ -49,23 +72,13 @@ def offer(
         NotPublishedError: Kafka is away.
     """
     try:
-        try:
-            with arriving(source):
-                return take()
-        except UnprocessableError as error:
-            refusal = error
-        except (TransientError, OSError):
-            raise
-        except Exception:
-            log.exception("scene failed", subject=subject, source=source)
-            refusal = UnprocessableError(
-                "internal-error", "Railwatch failed on this scene; the log of ingest says how."
-            )
-        if refusal.reason == told:
-            metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
-        else:
-            intake.refuse(refusal, subject, content, source)
-        return refusal
+        outcome = attempt(subject, source, take)
+        if isinstance(outcome, UnprocessableError):
+            if outcome.reason == told:
+                metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
+            else:
+                intake.refuse(outcome, subject, content, source)
+        return outcome
     except AWAY:
         metrics.SCENES.labels(source=source, outcome="deferred", reason="").inc()
         raise

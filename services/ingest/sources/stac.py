@@ -61,7 +61,7 @@ class PolledCatalogue:
         Raises:
             TransientError: the API does not answer as it should, or asks us to wait, or Redis is away.
         """
-        client, pages = self._opened(stop)
+        client, pages = opened(self._source, self._credentials, stop)
         searched = self._turns.searched()
         never = datetime.min.replace(tzinfo=UTC)
         sites = self._intake.sites.sites
@@ -79,16 +79,6 @@ class PolledCatalogue:
                 complete = False
         return complete
 
-    def _opened(self, stop: threading.Event) -> tuple[Client, Pages]:
-        url = self._source.url
-        try:
-            pages = Pages(url, self._credentials, self._source.other_origins, stop)
-            return Client.open(url, stac_io=pages), pages
-        except AskedToWaitError as error:
-            raise _to_wait(error) from None
-        except Exception as error:  # pystac lets every error through that a malformed answer provokes
-            raise TransientError(f"The STAC API failed: {_short(error)}.") from error
-
     def _search(self, client: Client, site: Site, since: datetime, now: datetime, stop: threading.Event) -> bool:
         """Takes what a search over a site finds, as far as it gets, and says whether that was everything.
 
@@ -99,13 +89,14 @@ class PolledCatalogue:
             now: the present.
             stop: ends the search.
         """
-        complete, items = True, self._items(client, site, (since - timedelta(days=self._source.lookback_days), now))
+        during = since - timedelta(days=self._source.lookback_days), now
+        complete, items = True, items_over(client, self._source, site, during, self._filter)
         while True:
             try:
                 document = next(items, END)
             except AskedToWaitError as error:
-                raise _to_wait(error) from None
-            except Exception as error:  # as above
+                raise api_error(error) from None
+            except Exception as error:  # pystac lets every error through that a malformed answer provokes
                 metrics.SOURCE_FAILURES.labels(source=self._source.name).inc()
                 log.warning("search failed", source=self._source.name, site=site.id, detail=_short(error))
                 if getattr(error, "status_code", None) == httpx.codes.BAD_REQUEST:
@@ -119,40 +110,81 @@ class PolledCatalogue:
 
     def _settled(self, document: Any) -> bool:
         item = document if isinstance(document, dict) else {}
-        properties = item.get("properties")
-        if not wanted(self._source.filters, properties if isinstance(properties, dict) else {}):
+        if not wanted(self._source.filters, properties_of(item)):
             return True
         name, note = self._name(item, document)
         source = self._source.name
         take = partial(take_item, self._intake, document, self._source.asset, source, access=self._access)
         return settle(self._intake, note, name, source, take)
 
-    def _items(self, client: Client, site: Site, during: tuple[datetime, datetime]) -> Iterator[Any]:
-        asked: dict[str, Any] = {}
-        if self._filter is not None and client.conforms_to(ConformanceClasses.FILTER):
-            asked = {"filter": self._filter, "filter_lang": "cql2-json"}
-        search = client.search(
-            collections=list(self._source.collections) or None, bbox=site.polygon.bounds, datetime=during, **asked
-        )
-        for number, page in enumerate(search.pages_as_dicts(), start=1):
-            if number > MAX_PAGES or not isinstance(page["features"], list):
-                raise ValueError("a page is no page")
-            yield from page["features"]
-
     def _name(self, item: dict[str, Any], document: Any) -> tuple[str, str]:
         """An item's name in dead letters, and the claim that it is done. An item without an id is what it contains."""
         of_source = ("stac", self._source.name, self._source.url)
-        name, properties = item.get("id"), item.get("properties")
+        name, properties = item.get("id"), properties_of(item)
         if not isinstance(name, str):
             return "an item without id", derived_id(*of_source, json.dumps(document))
-        given = properties if isinstance(properties, dict) else {}
-        updated, *others = (given.get(version) for version in VERSIONS)
+        updated, *others = (properties.get(version) for version in VERSIONS)
         versions = [updated, *(other for other in others if other is not None)]
         return name, derived_id(*of_source, item.get("collection"), name, *versions)
 
 
-def _to_wait(error: AskedToWaitError) -> TransientError:
-    return TransientError(f"The STAC API asks us to wait {error.wait_s:.0f} s.", retry_after_s=error.wait_s)
+def opened(source: StacSource, credentials: Credentials, stop: threading.Event) -> tuple[Client, Pages]:
+    """The API of a source, and what reads its pages.
+
+    Args:
+        source: the source.
+        credentials: what each origin gets of us.
+        stop: ends a pause that the API asks for.
+
+    Raises:
+        TransientError: the API does not answer as it should, or asks us to wait.
+    """
+    try:
+        pages = Pages(source.url, credentials, source.other_origins, stop)
+        return Client.open(source.url, stac_io=pages), pages
+    except Exception as error:  # pystac lets every error through that a malformed answer provokes
+        raise api_error(error) from error
+
+
+def items_over(
+    client: Client,
+    source: StacSource,
+    site: Site,
+    during: tuple[datetime, datetime],
+    cql2_filter: dict[str, Any] | None = None,
+) -> Iterator[Any]:
+    """What an API answers to a search over a site. It may be anything, and so may the errors that it provokes.
+
+    Args:
+        client: the API.
+        source: which collections are searched.
+        site: the site.
+        during: when the items were acquired.
+        cql2_filter: what else is asked of an API that knows CQL2.
+    """
+    asked: dict[str, Any] = {}
+    if cql2_filter is not None and client.conforms_to(ConformanceClasses.FILTER):
+        asked = {"filter": cql2_filter, "filter_lang": "cql2-json"}
+    search = client.search(
+        collections=list(source.collections) or None, bbox=site.polygon.bounds, datetime=during, **asked
+    )
+    for number, page in enumerate(search.pages_as_dicts(), start=1):
+        if number > MAX_PAGES or not isinstance(page["features"], list):
+            raise ValueError("a page is no page")
+        yield from page["features"]
+
+
+def properties_of(item: dict[str, Any]) -> dict[str, Any]:
+    """An item's properties; none if they are malformed."""
+    properties = item.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def api_error(error: Exception) -> TransientError:
+    """What an operator is told of an API that fails, or asks us to wait."""
+    if isinstance(error, AskedToWaitError):
+        return TransientError(f"The STAC API asks us to wait {error.wait_s:.0f} s.", retry_after_s=error.wait_s)
+    return TransientError(f"The STAC API failed: {_short(error)}.")
 
 
 def _short(error: Exception) -> str:
