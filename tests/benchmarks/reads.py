@@ -29,6 +29,7 @@ from railwatch.shared.sites import Site, load_sites
 from tests.support.file_server import FileServer, file_server
 from tests.support.geotiff import ORIGIN, UTM, write_site
 from tests.support.ingest import desk_over
+from tests.support.stac_item import stac_item
 
 SIDE_PX, GSD_M, BANDS = 20_000, 0.5, 3
 # The site lies so far from the scene's upper left corner, by the scene's side, and has 1.3 km of track: two cells.
@@ -71,16 +72,7 @@ def take(url: str, directory: Path) -> dict[str, float]:
     """Ingest takes the scene."""
     desk = desk_over(directory, SceneSettings(asset_roots=(url,)))
     desk.sites = load_sites(write_site(directory / "sites", TRACK))
-    item: dict[str, Any] = {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "S1",
-        "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z"},
-        "links": [],
-        "assets": {"visual": {"href": f"{url}/a.tif", "type": "image/tiff"}},
-    }
-    receipt = take_item(desk.intake(), item, None, "stac")
+    receipt = take_item(desk.intake(), stac_item(f"{url}/a.tif"), None, "stac")
     return {"tiles": receipt.published}
 
 

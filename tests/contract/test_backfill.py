@@ -29,11 +29,6 @@ SINCE, UNTIL = datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
 def past(tmp_path: Path) -> Path:
     """Three looks of 2023, one of 2024 and one of another place, not in order of time by their names."""
     directory = tmp_path / "past"

@@ -1,9 +1,5 @@
 """Scenes that Railwatch finds in a watched bucket."""
 
-import json
-import threading
-from pathlib import Path
-
 import obstore
 import pytest
 from obstore.exceptions import PermissionDeniedError
@@ -12,15 +8,8 @@ from obstore.store import MemoryStore
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.shared.errors import NotPublishedError
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import Desk, desk_over
-
-METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
-GOING_ON = threading.Event()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
+from tests.support.inbox import GOING_ON, METADATA
+from tests.support.ingest import Desk
 
 
 def test_scenes_in_a_bucket_are_taken_once(desk: Desk) -> None:

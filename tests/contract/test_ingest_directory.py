@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,35 +15,8 @@ from railwatch.services.ingest.sources.directory import WatchedDirectory
 from railwatch.shared.errors import NotPublishedError
 from railwatch.shared.events import DeadLetter, Event
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import Desk, desk_over
-
-METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
-GOING_ON = threading.Event()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    (tmp_path / "inbox").mkdir()
-    return tmp_path / "inbox"
-
-
-def lay(inbox: Path, name: str = "a", data: bytes | None = None, metadata: str = METADATA) -> None:
-    (inbox / f"{name}.tif").write_bytes(NoiseScene().geotiff() if data is None else data)
-    (inbox / f"{name}.json").write_text(metadata)
-
-
-def poll_twice(watched: WatchedDirectory) -> None:
-    watched.poll(GOING_ON)
-    watched.poll(GOING_ON)
-
-
-def files(directory: Path) -> list[str]:
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+from tests.support.inbox import GOING_ON, METADATA, files, lay, poll_twice
+from tests.support.ingest import Desk
 
 
 def test_a_scene_in_the_directory_is_published_and_put_away(desk: Desk, inbox: Path) -> None:

@@ -13,7 +13,8 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.bus import encode
 from railwatch.shared.bus.client import MAX_EVENT_BYTES
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import TOKEN, Desk, desk_over
+from tests.support.ingest import Desk, desk_over
+from tests.support.stac_item import stac_item
 
 DEPTHS = [60, 900, 985, 1_000, 5_000, 200_000]
 GOOD = {"observed_at": "2023-10-05T02:11:00Z"}
@@ -25,24 +26,8 @@ def desk(tmp_path: Path) -> Desk:
     return desk_over(tmp_path, limits=SceneSettings(asset_roots=("file:///nowhere",)))
 
 
-@pytest.fixture
-def client(desk: Desk) -> Iterator[TestClient]:
-    with TestClient(desk.app(), raise_server_exceptions=False) as client:
-        client.headers["Authorization"] = f"Bearer {TOKEN}"
-        yield client
-
-
 def item(**members: Any) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "I1",
-        "geometry": None,
-        "properties": {"datetime": GOOD["observed_at"]},
-        "links": [],
-        "assets": {"visual": {"href": "file:///nowhere/a.tif", "type": "image/tiff"}},
-        **members,
-    }
+    return {**stac_item("file:///nowhere/a.tif"), **members}
 
 
 def bodies() -> Iterator[bytes]:

@@ -24,24 +24,13 @@ from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
 from tests.support.bus import PATIENCE_S
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import TOKEN, Desk, desk_over, stac_source
+from tests.support.ingest import TOKEN, Desk, stac_source
 from tests.support.receivers import rude_server
 from tests.support.stac_api import StacApi, running
 
 SECRET = "the-secret-of-the-api"
 NEVER = threading.Event()
 SPOOL = Spool(10_000_000)
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
-def api() -> Iterator[StacApi]:
-    with running(StacApi()) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """A provider's own mask comes in by every door, hides what it says, and never costs the scene."""
 
-import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import obstore
 import pytest
-from fastapi.testclient import TestClient
 from obstore.store import MemoryStore
 
 from railwatch.services.detector.imagery.geotiff import read_raster
@@ -17,10 +14,11 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.services.ingest.sources.bucket import WatchedBucket
 from railwatch.services.ingest.sources.directory import WatchedDirectory
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import TOKEN, Desk, desk_over
+from tests.support.inbox import GOING_ON, METADATA
+from tests.support.ingest import Desk
+from tests.support.pushing import sender
+from tests.support.stac_item import stac_item
 
-METADATA = json.dumps({"observed_at": "2023-10-05T02:11:00Z", "scene": "S1"})
-GOING_ON = threading.Event()
 SCENE = NoiseScene()
 
 
@@ -31,11 +29,6 @@ def udm2() -> bytes:
     return NoiseScene(bands=8).geotiff(numbers)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
 def share_seen(desk: Desk) -> float:
     """The share of the only tile that the detector takes as ground."""
     (tile,) = desk.tiles
@@ -44,9 +37,8 @@ def share_seen(desk: Desk) -> float:
 
 def pushed(desk: Desk, *masks: tuple[str, bytes], scene: bytes | None = None) -> dict[str, Any]:
     files = [("file", ("scene.tif", scene or SCENE.geotiff())), *(("mask", mask) for mask in masks)]
-    with TestClient(desk.app()) as client:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        answer = client.post("/v1/scenes", files=files, data={"metadata": METADATA}, headers=headers)
+    with sender(desk) as client:
+        answer = client.post("/v1/scenes", files=files, data={"metadata": METADATA})
     assert answer.status_code in {200, 201}, answer.text
     receipt: dict[str, Any] = answer.json()
     return receipt
@@ -148,15 +140,7 @@ CLASSES = {"classification:classes": [{"value": 7, "name": "thick cloud"}, {"val
 
 def item(directory: Path, **masks: dict[str, Any]) -> dict[str, Any]:
     (directory / "scene.tif").write_bytes(SCENE.geotiff())
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "S1",
-        "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z"},
-        "links": [],
-        "assets": {"visual": {"href": f"file://{directory}/scene.tif", "type": "image/tiff"}, **masks},
-    }
+    return stac_item(f"file://{directory}/scene.tif", masks)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from railwatch.shared.errors import TransientError, UnprocessableError
 from tests.support.file_server import FileServer, file_server
 from tests.support.geotiff import NoiseScene
 from tests.support.ingest import Desk, desk_over
+from tests.support.stac_item import stac_item
 
 # 3000 x 3000 px around the site, 27 MB of noise that does not compress.
 LARGE = NoiseScene(width=3000, height=3000)
@@ -46,18 +47,6 @@ def desk(tmp_path: Path, server: FileServer) -> Desk:
     return desk_over(tmp_path, SceneSettings(asset_roots=(server.url,)))
 
 
-def item(href: str, **assets: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "S1",
-        "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z"},
-        "links": [],
-        "assets": {"visual": {"href": href, "type": "image/tiff; application=geotiff"}, **assets},
-    }
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_the_tiles_are_those_of_the_whole_file_and_only_their_blocks_come(
     desk: Desk, server: FileServer, pixels: np.ndarray[Any, Any], form: str
@@ -66,9 +55,9 @@ def test_the_tiles_are_those_of_the_whole_file_and_only_their_blocks_come(
     mask[100:150, 100:150] = 0
     data = LARGE.geotiff(pixels, mask=mask, **FORMS[form])
     server.files["/a.tif"] = data
-    take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+    take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     read_bytes, server.sends_parts = server.sent_bytes, False
-    take_item(desk.intake(), {**item(f"{server.url}/a.tif"), "id": "S1"}, None, "stac")
+    take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     by_parts, whole = (tile.image.sha256 for tile in desk.tiles)
     assert by_parts == whole
     assert server.sent_bytes - read_bytes == len(data)
@@ -81,7 +70,7 @@ def test_a_mask_comes_by_parts_too(desk: Desk, server: FileServer, pixels: np.nd
     server.files["/a.tif"] = LARGE.geotiff(pixels, **FORMS["tiled"])
     server.files["/cloud.tif"] = NoiseScene(width=3000, height=3000, bands=1).geotiff(clouds, **FORMS["tiled"])
     clouded = {"cloud": {"href": f"{server.url}/cloud.tif", "roles": ["cloud"], "type": "image/tiff"}}
-    receipt = take_item(desk.intake(), item(f"{server.url}/a.tif", **clouded), None, "stac")
+    receipt = take_item(desk.intake(), stac_item(f"{server.url}/a.tif", clouded), None, "stac")
     assert receipt.remarks == ()
     assert len(desk.tiles) == 1
     assert server.sent_bytes < 2_500_000
@@ -110,7 +99,7 @@ def test_a_part_that_does_not_come_publishes_nothing(
 
     server.files = Failing(server.files)
     with pytest.raises((TransientError, UnprocessableError)) as raised:
-        take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+        take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     assert getattr(raised.value, "reason", None) == reason
     assert desk.published == []
 
@@ -121,9 +110,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_later(
     server.files["/a.tif"] = LARGE.geotiff(pixels, **FORMS["tiled"])
     server.changes_after = 1
     with pytest.raises(TransientError, match="changed"):
-        take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+        take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     assert desk.published == []
-    take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+    take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     assert len(desk.tiles) == 1
 
 
@@ -131,10 +120,10 @@ def test_the_spool_limits_what_comes(desk: Desk, server: FileServer, pixels: np.
     server.files["/a.tif"] = LARGE.geotiff(pixels, **FORMS["tiled"])
     desk.limits = desk.limits.model_copy(update={"max_bytes": 500_000})
     with pytest.raises(UnprocessableError) as raised:
-        take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+        take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     assert raised.value.reason == "scene-too-large"
     desk.limits = desk.limits.model_copy(update={"max_bytes": 5_000_000})
-    take_item(desk.intake(), item(f"{server.url}/a.tif"), None, "stac")
+    take_item(desk.intake(), stac_item(f"{server.url}/a.tif"), None, "stac")
     assert len(desk.tiles) == 1, "the file is larger than that, and what comes of it is not"
 
 

@@ -3,23 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from railwatch.services.ingest.sources.directory import WatchedDirectory
-from tests.contract.test_ingest_directory import GOING_ON, files, lay, poll_twice
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import Desk, desk_over
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    (tmp_path / "inbox").mkdir()
-    return tmp_path / "inbox"
+from tests.support.inbox import GOING_ON, files, lay, poll_twice
+from tests.support.ingest import Desk
 
 
 def test_files_of_one_name_are_all_kept_each_with_its_reason(desk: Desk, inbox: Path) -> None:

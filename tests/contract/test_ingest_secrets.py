@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +11,10 @@ from railwatch.services.ingest.scenes import signing
 from railwatch.services.ingest.settings import SceneSettings
 from tests.support.file_server import FileServer, file_server
 from tests.support.geotiff import NoiseScene
-from tests.support.ingest import Desk, desk_over, secret, stac_source
-from tests.support.stac_api import StacApi, running
+from tests.support.ingest import Desk, secret, stac_source
+from tests.support.stac_api import StacApi
 
 SECRET, KEY = "the-secret-of-the-api", "the-key-of-the-files"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
-def api() -> Iterator[StacApi]:
-    with running(StacApi()) as api:
-        yield api
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """How the sources are paired, offered and run."""
 
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,12 +12,7 @@ from railwatch.services.ingest.sources.polling import Source, offer, run_sources
 from railwatch.shared.bus import RetryPolicy
 from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
 from railwatch.shared.health import Progress
-from tests.support.ingest import Desk, desk_over
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
+from tests.support.ingest import Desk
 
 
 def test_files_are_paired_by_name() -> None:

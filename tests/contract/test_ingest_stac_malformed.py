@@ -1,6 +1,6 @@
 """A STAC API that answers with anything at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,30 +8,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.events import DeadLetter
 from railwatch.shared.sites import load_sites
 from tests.support.geotiff import write_site
-from tests.support.ingest import Desk, desk_over, stac_source
-from tests.support.stac_api import StacApi, running
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return desk_over(tmp_path)
-
-
-@pytest.fixture
-def stac() -> Iterator[StacApi]:
-    with running(StacApi()) as api:
-        yield api
-
-
-@pytest.fixture
-def polled(desk: Desk, stac: StacApi) -> Callable[[], bool]:
-    desk.limits = SceneSettings(asset_roots=(stac.url,))
-    source = stac_source(stac.url, "secret", collections=["optical"])
-    return lambda: desk.poll_api(source)
+from tests.support.ingest import Desk
+from tests.support.stac_api import StacApi
 
 
 def malformed(good: dict[str, Any]) -> list[Any]:
@@ -63,20 +44,20 @@ def malformed(good: dict[str, Any]) -> list[Any]:
     ]
 
 
-def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
-    bad = malformed(stac.item("bad"))
+def test_no_item_stops_the_items_after_it(desk: Desk, api: StacApi, polled: Callable[[], bool]) -> None:
+    bad = malformed(api.item("bad"))
     # Each on a day of its own: the same pixels at one time would be one scene.
     days = [
         (datetime(2023, 7, 1, 2, 11, tzinfo=UTC) + timedelta(days=number)).isoformat() for number in range(len(bad))
     ]
-    stac.items = [
-        each for number, one in enumerate(bad) for each in (one, stac.item(f"good-{number}", datetime=days[number]))
+    api.items = [
+        each for number, one in enumerate(bad) for each in (one, api.item(f"good-{number}", datetime=days[number]))
     ]
     polled()
     polled()
     good = {tile.scene for tile in desk.tiles}
     assert good >= {f"good-{number}" for number in range(len(bad))}
-    assert len(good) + len(desk.dead_letters) == len(stac.items)
+    assert len(good) + len(desk.dead_letters) == len(api.items)
     for letter in desk.dead_letters:
         assert letter.reason in {"stac-item-invalid", "timestamp-missing", "asset-missing", "asset-refused"}
         assert letter.subject.isprintable()
@@ -87,11 +68,11 @@ def test_no_item_stops_the_items_after_it(desk: Desk, stac: StacApi, polled: Cal
 @pytest.mark.parametrize("depth", [500, 900, 980, 100_000])
 @pytest.mark.parametrize("field", ["id", "geometry", "properties", "assets", "collection"])
 def test_absurd_nesting_stops_nothing(
-    desk: Desk, stac: StacApi, polled: Callable[[], bool], depth: int, field: str
+    desk: Desk, api: StacApi, polled: Callable[[], bool], depth: int, field: str
 ) -> None:
-    page = stac.page([{**stac.item("deep"), field: "HERE"}, stac.item("good", datetime="2023-10-06T02:11:00Z")])
+    page = api.page([{**api.item("deep"), field: "HERE"}, api.item("good", datetime="2023-10-06T02:11:00Z")])
     page = page.replace(b'"HERE"', b'[{"]": ' * depth + b"1" + b"}]" * depth)
-    stac.answers = [(page, 200)]
+    api.answers = [(page, 200)]
     polled()
     assert "good" in [tile.scene for tile in desk.tiles]
 
@@ -101,48 +82,48 @@ PAGES = [b"", b"null", b"[]", b"5", b"{", b'{"features": "text"}', b'{"features"
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_search_that_fails_starves_no_other_site(
-    desk: Desk, stac: StacApi, polled: Callable[[], bool], tmp_path: Path, page: bytes
+    desk: Desk, api: StacApi, polled: Callable[[], bool], tmp_path: Path, page: bytes
 ) -> None:
     directory = tmp_path / "sites"
     desk.sites = load_sites(write_site(directory, yaml="id: another\nname: Another\ntracks: yard.geojson\n"))
-    stac.items = [stac.item("I1")]
-    stac.answers = [(page, 500 if page == b"" else 200)]
+    api.items = [api.item("I1")]
+    api.answers = [(page, 500 if page == b"" else 200)]
     with capture_logs() as lines:
         polled()
-    assert len(stac.searches) == 2
+    assert len(api.searches) == 2
     assert {tile.scene for tile in desk.tiles} == {"I1"}
     if page not in (b"null", b"[]"):
         assert [line["site"] for line in lines if line["event"] == "search failed"] == ["another"]
 
 
-def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, stac: StacApi, polled: Callable[[], bool]) -> None:
-    following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}
-    stac.answers = [(stac.page([stac.item("I1")], [following]), 200), (b"", 500)]
+def test_what_a_search_finds_before_it_fails_is_taken(desk: Desk, api: StacApi, polled: Callable[[], bool]) -> None:
+    following = {"rel": "next", "href": f"{api.url}/search", "method": "GET"}
+    api.answers = [(api.page([api.item("I1")], [following]), 200), (b"", 500)]
     polled()
     assert [tile.scene for tile in desk.tiles] == ["I1"]
-    stac.answers = [(stac.page([stac.item("I2", datetime="2023-10-06T02:11:00Z")], [None]), 200)]
+    api.answers = [(api.page([api.item("I2", datetime="2023-10-06T02:11:00Z")], [None]), 200)]
     polled()
     assert [tile.scene for tile in desk.tiles] == ["I1", "I2"]
 
 
 def test_a_page_is_only_so_long(
-    desk: Desk, stac: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, api: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("railwatch.services.ingest.sources.pages.MAX_PAGE_BYTES", 100_000)
-    stac.answers = [(stac.page([stac.item("I1"), "x" * 100_000]), 200)]
+    api.answers = [(api.page([api.item("I1"), "x" * 100_000]), 200)]
     with capture_logs() as lines:
         polled()
     assert [line["event"] for line in lines] == ["search failed"]
-    stac.items = [stac.item("I1")]
+    api.items = [api.item("I1")]
     polled()
     assert len(desk.tiles) == 1
 
 
 def test_pages_in_a_circle_end(
-    desk: Desk, stac: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, api: StacApi, polled: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("railwatch.services.ingest.sources.stac.MAX_PAGES", 3)
-    following = {"rel": "next", "href": f"{stac.url}/search", "method": "GET"}
-    stac.answers = [(stac.page([stac.item("I1")], [following]), 200)] * 10
+    following = {"rel": "next", "href": f"{api.url}/search", "method": "GET"}
+    api.answers = [(api.page([api.item("I1")], [following]), 200)] * 10
     polled()
-    assert len(stac.searches) == 4
+    assert len(api.searches) == 4

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.geotiff import NoiseScene
+from tests.support.stac_item import stac_item
 
 
 class StacApi:
@@ -80,16 +81,7 @@ class StacApi:
         }
 
     def item(self, name: str, **properties: Any) -> dict[str, Any]:
-        return {
-            "type": "Feature",
-            "stac_version": "1.0.0",
-            "id": name,
-            "collection": "optical",
-            "geometry": None,
-            "properties": {"datetime": "2023-10-05T02:11:00Z", **properties},
-            "links": [],
-            "assets": {"visual": {"href": f"{self.url}/scene.tif", "type": "image/tiff; application=geotiff"}},
-        }
+        return {**stac_item(f"{self.url}/scene.tif", **properties), "id": name, "collection": "optical"}
 
 
 @contextmanager

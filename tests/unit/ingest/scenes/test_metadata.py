@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from railwatch.services.ingest.scenes.metadata import SceneMetadata, parse_json, read_item, read_metadata, slug
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import Slug, TileRole
+from tests.support.stac_item import stac_item
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -51,27 +52,15 @@ def test_only_iso_8601_is_a_time(value: object) -> None:
     assert refusal({"observed_at": value}).reason in {"metadata-invalid", "timestamp-invalid"}
 
 
-def item(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "I1",
-        "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z", **properties},
-        "links": [],
-        "assets": {},
-    }
-
-
 def test_half_a_sun_is_none() -> None:
-    metadata = read_metadata(item(**{"view:sun_azimuth": 168.0}), NOW)
+    metadata = read_metadata(stac_item(**{"view:sun_azimuth": 168.0}), NOW)
     assert (metadata.sun, metadata.remarks) == (None, ())
 
 
 def suns(azimuth: object, elevation: object) -> list[SceneMetadata]:
     """The same sun in a STAC Item and in our own form."""
     own = {"observed_at": "2023-10-05T02:11:00Z", "sun": {"azimuth_deg": azimuth, "elevation_deg": elevation}}
-    stac = item(**{"view:sun_azimuth": azimuth, "view:sun_elevation": elevation})
+    stac = stac_item(**{"view:sun_azimuth": azimuth, "view:sun_elevation": elevation})
     return [read_metadata(own, NOW), read_metadata(stac, NOW)]
 
 
@@ -116,15 +105,15 @@ def test_an_absurd_angle_is_left_out_with_a_remark(azimuth: object, elevation: o
 )
 def test_no_sun_costs_a_scene(sun: object) -> None:
     read_metadata({"observed_at": "2023-10-05T02:11:00Z", "sun": sun}, NOW)
-    read_metadata(item(**{"view:sun_azimuth": sun, "view:sun_elevation": sun}), NOW)
+    read_metadata(stac_item(**{"view:sun_azimuth": sun, "view:sun_elevation": sun}), NOW)
 
 
 def test_an_item_with_a_start_and_an_end_is_seen_in_the_middle() -> None:
     span = {"start_datetime": "2023-10-05T02:10:00Z", "end_datetime": "2023-10-05T05:13:00+03:00"}
-    metadata = read_metadata(item(datetime=None, **span), NOW)
+    metadata = read_metadata(stac_item(datetime=None, **span), NOW)
     assert metadata.observed_at == datetime(2023, 10, 5, 2, 11, 30, tzinfo=UTC)
     assert "middle" in metadata.remarks[0]
-    assert read_metadata(item(**span), NOW).observed_at == datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
+    assert read_metadata(stac_item(**span), NOW).observed_at == datetime(2023, 10, 5, 2, 11, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +127,7 @@ def test_an_item_with_a_start_and_an_end_is_seen_in_the_middle() -> None:
     ],
 )
 def test_a_span_without_a_true_middle_is_refused(start: object, end: object, reason: str) -> None:
-    assert refusal(item(datetime=None, start_datetime=start, end_datetime=end)).reason == reason
+    assert refusal(stac_item(datetime=None, start_datetime=start, end_datetime=end)).reason == reason
 
 
 MALFORMED: list[Any] = [
@@ -146,19 +135,19 @@ MALFORMED: list[Any] = [
     "text",
     [],
     {},
-    {**item(), "properties": None},
-    {**item(), "properties": "text"},
-    {**item(), "properties": []},
-    {**item(), "id": "a\ud800"},
-    {**item(), "id": 5},
-    {**item(), "id": ["a"]},
-    {**item(), "assets": []},
-    {**item(), "assets": None},
-    {**item(), "links": None},
-    {**item(), "links": ["text", None]},
-    {**item(), "stac_version": {}},
-    item(datetime=5),
-    item(datetime=["2023-10-05T02:11:00Z"]),
+    {**stac_item(), "properties": None},
+    {**stac_item(), "properties": "text"},
+    {**stac_item(), "properties": []},
+    {**stac_item(), "id": "a\ud800"},
+    {**stac_item(), "id": 5},
+    {**stac_item(), "id": ["a"]},
+    {**stac_item(), "assets": []},
+    {**stac_item(), "assets": None},
+    {**stac_item(), "links": None},
+    {**stac_item(), "links": ["text", None]},
+    {**stac_item(), "stac_version": {}},
+    stac_item(datetime=5),
+    stac_item(datetime=["2023-10-05T02:11:00Z"]),
 ]
 
 
@@ -178,9 +167,9 @@ def nested(depth: int) -> Any:
 
 
 def test_absurd_nesting_is_refused() -> None:
-    assert read_item({**item(), "geometry": nested(100)}, NOW).metadata.scene == "I1"
+    assert read_item({**stac_item(), "geometry": nested(100)}, NOW).metadata.scene == "S1"
     with pytest.raises(UnprocessableError) as refused:
-        read_item({**item(), "geometry": nested(900)}, NOW)
+        read_item({**stac_item(), "geometry": nested(900)}, NOW)
     assert refused.value.reason == "stac-item-invalid"
 
 
@@ -189,7 +178,7 @@ def test_absurd_nesting_is_refused() -> None:
 )
 def test_a_malformed_asset_is_left_out_with_a_remark(bad: object) -> None:
     good = {"href": "https://example.com/a.tif", "type": "image/tiff; application=geotiff"}
-    metadata, found = read_item({**item(), "assets": {"good": good, "bad": bad}}, NOW)
+    metadata, found = read_item({**stac_item(), "assets": {"good": good, "bad": bad}}, NOW)
     assert list(found.assets) == ["good"]
     assert "`bad`" in metadata.remarks[0]
 
@@ -202,18 +191,18 @@ def test_a_document_is_only_so_long() -> None:
 def test_the_sensor_is_read_from_an_item_and_from_our_own_form() -> None:
     own = {"observed_at": "2023-10-05T02:11:00Z", "sensor": " WorldView-3 "}
     assert read_metadata(own, NOW).sensor == "worldview-3"
-    assert read_metadata(item(platform="SkySat-C3", constellation="skysat"), NOW).sensor == "skysat-c3"
-    assert read_metadata(item(constellation="skysat"), NOW).sensor == "skysat"
-    assert read_metadata(item(), NOW).sensor is None
+    assert read_metadata(stac_item(platform="SkySat-C3", constellation="skysat"), NOW).sensor == "skysat-c3"
+    assert read_metadata(stac_item(constellation="skysat"), NOW).sensor == "skysat"
+    assert read_metadata(stac_item(), NOW).sensor is None
 
 
 @pytest.mark.parametrize("sensor", ["", "  ", 3, ["a"], {"id": "a"}, "x" * 101, "x" * 200_000])
 def test_an_absurd_sensor_is_left_out_with_a_remark(sensor: object) -> None:
     own = {"observed_at": "2023-10-05T02:11:00Z", "sensor": sensor}
-    for metadata in (read_metadata(own, NOW), read_metadata(item(platform=sensor), NOW)):
+    for metadata in (read_metadata(own, NOW), read_metadata(stac_item(platform=sensor), NOW)):
         assert metadata.sensor is None
         (remark,) = metadata.remarks
         assert "names no sensor" in remark
         assert len(remark) < 200
-    described = read_metadata(item(platform=sensor, constellation="skysat"), NOW)
+    described = read_metadata(stac_item(platform=sensor, constellation="skysat"), NOW)
     assert (described.sensor, len(described.remarks)) == ("skysat", 1)

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,11 @@ import rasterio
 from railwatch.services.ingest.scenes.scaling import Scaling, scaling_of_asset
 from tests.support.geotiff import NoiseScene
 from tests.support.ingest import Desk, desk_over
+from tests.support.pushing import push, sender
+from tests.support.stac_item import stac_item
 
 NUMBERS = {"scale": 0.0001, "offset": -0.1}
 PREFIXED = {"raster:scale": 0.0001, "raster:offset": -0.1}
-
-
-def item(asset: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": "S1",
-        "geometry": None,
-        "properties": {"datetime": "2023-10-05T02:11:00Z"},
-        "links": [],
-        "assets": {"visual": {"href": "https://example.com/a.tif", **asset}},
-    }
 
 
 @pytest.mark.parametrize(
@@ -80,24 +69,17 @@ def desk(tmp_path: Path) -> Desk:
 @pytest.fixture
 def tile_of(desk: Desk, tmp_path: Path) -> Callable[..., Any]:
     """Pushes a file with an item; gives the remarks, and the open tile."""
-    from starlette.testclient import TestClient
 
-    from tests.support.ingest import TOKEN
-
-    def push(data: bytes, asset: dict[str, Any] | None = None) -> tuple[list[str], Any]:
-        with TestClient(desk.app()) as client:
-            answer = client.post(
-                "/v1/scenes",
-                files={"file": ("scene.tif", data)},
-                data={"metadata": json.dumps(item(asset or {}))},
-                headers={"Authorization": f"Bearer {TOKEN}"},
-            )
+    def pushed(data: bytes, asset: dict[str, Any] | None = None) -> tuple[list[str], Any]:
+        item = stac_item("a.tif", {"visual": {"href": "a.tif", **(asset or {})}})
+        with sender(desk) as client:
+            answer = push(client, data, item)
         assert answer.status_code == 201, answer.text
         tile = tmp_path / "tile.tif"
         tile.write_bytes(desk.blobs.get(desk.tiles[-1].image))
         return answer.json().get("remarks", []), rasterio.open(tile)
 
-    return push
+    return pushed
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
