@@ -28,7 +28,7 @@ from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.admission import EVERYONE, NotAdmittedError, admitted, readers
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef, UtcDatetime
-from railwatch.shared.errors import NotStandingError, UnprocessableError
+from railwatch.shared.errors import NotPublishedError, NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import body_schema, json_body, service_app
@@ -182,6 +182,8 @@ def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str
         except NotStandingError as error:
             raise HTTPException(409, str(error)) from None
         publish(after.site)
+        if after not in store.alert(after.alert):
+            raise NotPublishedError("The state was lost in between, and the act with it; do it again.")
         return AlertView.of(after)
 
     @router.post(

@@ -21,7 +21,8 @@ FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 RAILWATCH = "from railwatch.cli import main; main()"
 # What a kubelet waits before it starts a container again, shortened.
 RESTART_AFTER_S = 0.3
-STOP_S = 40.0
+# What a pod is given to end (`terminationGracePeriodSeconds`).
+STOP_S = 60.0
 Answers = Callable[[], bool]
 
 

@@ -294,6 +294,20 @@ def test_what_is_answered_with_200_is_published_and_what_is_not_can_be_sent_agai
     assert [step["transition"] for step in steps] == ["opened", "acknowledged"]
 
 
+def test_an_act_that_was_lost_with_the_state_before_it_was_published_is_not_answered_with_200(
+    client: TestClient, redis_settings: RedisSettings
+) -> None:
+    def lose(_: str) -> None:
+        redis.flushall()
+
+    redis = connect(redis_settings)
+    app = make_app(Store(redis), {"tumangang": small_site()}, STORE, TOKENS, Progress(), {}, publish=lose)
+    with TestClient(app) as served:
+        answer = served.post(f"/v1/alerts/{LATER}/acknowledge", json={"by": "Ada"}, headers=AUTHORIZED)
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+
+
 @pytest.mark.parametrize(
     ("address", "said", "status"),
     [
