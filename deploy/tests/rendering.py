@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 DEPLOY = Path(__file__).parent.parent
@@ -14,6 +15,10 @@ OVERLAYS = ("dev", "production")
 BUILT_IN = {"v1", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 A_SECRET = "from-the-vault-of-the-platform"
 SERVICES = ("ingest", "detector", "alerting")
+# The versions of Kubernetes whose schemas the resources must fit.
+VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+
+every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
 Resource = dict[str, Any]
 

@@ -1,0 +1,158 @@
+"""Who reaches what: network policies, the Ingress, and the rights in Kafka and Redis."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy.tests.rendering import (
+    DEPLOY,
+    SERVICES,
+    Resource,
+    environment,
+    every_overlay,
+    labels_of,
+    name_of,
+    of_kind,
+    overlay,
+    pod_templates,
+    policies_of,
+    selects,
+)
+from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
+from railwatch.shared.health import Progress, health_router
+
+
+@every_overlay
+@pytest.mark.parametrize("service", SERVICES)
+def test_policies_let_a_service_reach_what_its_settings_name_and_nothing_private_else(name: str, service: str) -> None:
+    resources = overlay(name)
+    template = pod_templates(resources)[f"railwatch-{service}"]
+    rules = list(policies_of(resources, labels_of(template), "egress"))
+    given = environment(resources, template)
+    for host, port in _destinations(given, service):
+        assert any(_allows(resources, rule, host, port) for rule in rules), f"{service} cannot reach {host}:{port}"
+    for rule in rules:
+        assert rule.get("to"), "a rule without `to` lets everything out"
+
+
+@every_overlay
+def test_policies_let_in_the_front_and_the_monitoring_and_nobody_else(name: str) -> None:
+    for service in SERVICES:
+        template = pod_templates(overlay(name))[f"railwatch-{service}"]
+        peers = [
+            next(iter(next(iter(peer.values()))["matchLabels"].values()))
+            for rule in policies_of(overlay(name), labels_of(template), "ingress")
+            for peer in rule["from"]
+        ]
+        assert (
+            sorted(peers)
+            == {
+                "ingest": ["front", "monitoring"],
+                "detector": ["monitoring"],
+                "alerting": ["front", "monitoring", "railwatch-ingest"],
+            }[service]
+        )
+
+
+def test_nothing_of_operation_can_be_reached_from_outside() -> None:
+    operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
+    for ingress in of_kind(overlay("production"), "Ingress"):
+        (rule,) = ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]:
+            for hidden in {*operation, "/openapi.json", "/docs"}:
+                inside = hidden == path["path"] if path["pathType"] == "Exact" else hidden.startswith(path["path"])
+                assert not inside, f"{hidden} can be reached by {path}"
+
+
+def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
+    may = {
+        name_of(user): {
+            (acl["resource"]["type"], acl["resource"]["name"], operation)
+            for acl in user["spec"]["authorization"]["acls"]
+            for operation in acl["operations"]
+            if operation != "Describe"
+        }
+        for user in of_kind(overlay("production"), "KafkaUser")
+    }
+    buries = ("topic", DeadLetter.TOPIC, "Write")
+    assert may == {
+        "kafka-ingest": {("topic", TileEvent.TOPIC, "Write"), buries},
+        "kafka-detector": {
+            ("topic", TileEvent.TOPIC, "Read"),
+            ("group", "railwatch-detector", "Read"),
+            ("topic", CountEvent.TOPIC, "Write"),
+            ("topic", BaselineEvent.TOPIC, "Write"),
+            ("topic", BaselineEvent.TOPIC, "Read"),
+            ("topic", CountEvent.TOPIC, "Read"),
+            buries,
+        },
+        "kafka-alerting": {
+            ("topic", CountEvent.TOPIC, "Read"),
+            ("group", "railwatch-alerting", "Read"),
+            ("topic", AlertEvent.TOPIC, "Write"),
+            ("topic", AlertEvent.TOPIC, "Read"),
+            buries,
+        },
+        "kafka-scaler": set(),
+    }
+    topics = {name_of(topic) for topic in of_kind(overlay("production"), "KafkaTopic")}
+    assert topics == {event.TOPIC for event in (TileEvent, CountEvent, BaselineEvent, AlertEvent, DeadLetter)}
+
+
+def test_each_service_is_a_user_of_redis_whose_rights_are_shipped() -> None:
+    production = overlay("production")
+    users = {
+        service: environment(production, pod_templates(production)[f"railwatch-{service}"])["RAILWATCH_REDIS_USERNAME"]
+        for service in SERVICES
+    }
+    assert users == {service: f"railwatch-{service}" for service in SERVICES}
+    lines = (DEPLOY / "redis" / "users.acl").read_text().splitlines()
+    assert {line.split()[1] for line in lines} == {"default", *users.values()}
+
+
+def _destinations(given: dict[str, str], service: str) -> list[tuple[str, int]]:
+    """Host and port of everything that the settings name."""
+    found = [_host_port(server, 9092) for server in given["RAILWATCH_KAFKA_BOOTSTRAP_SERVERS"].split(",")]
+    found.append(_host_port(given["RAILWATCH_REDIS_URL"], 6379))
+    if given["RAILWATCH_BLOBS_URL"].startswith("s3://"):
+        found.append(("s3.example", 443))
+    if service == "alerting":
+        urls = given.get("RAILWATCH_ALERTMANAGER_URLS", "")
+        found += [_host_port(pair.partition("=")[2], 9093) for pair in urls.split(",") if pair]
+    return found
+
+
+def _host_port(address: str, default: int) -> tuple[str, int]:
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    return str(parts.hostname), parts.port or default
+
+
+def _allows(resources: tuple[Resource, ...], rule: dict[str, Any], host: str, port: int) -> bool:
+    """Whether an egress rule lets a connection out, and for a pod of ours an ingress rule lets it in."""
+    if port not in {allowed.get("port") for allowed in rule.get("ports", ())}:
+        return False
+    for peer in rule["to"]:
+        if "ipBlock" in peer and host.endswith(".example"):
+            return True
+        if "namespaceSelector" in peer and host.endswith(".monitoring"):
+            return True
+        if "podSelector" in peer and "namespaceSelector" not in peer and "." not in host:
+            if "strimzi.io/name" in peer["podSelector"].get("matchLabels", {}):
+                cluster = peer["podSelector"]["matchLabels"]["strimzi.io/name"]
+                if host.startswith(cluster):  # its ingress is Strimzi's to allow
+                    return True
+            for template in pod_templates(resources).values():
+                if (
+                    selects(peer["podSelector"], labels_of(template))
+                    and labels_of(template)["app.kubernetes.io/name"] == host
+                ):
+                    return any(
+                        _admits(rule, template, port) for rule in policies_of(resources, labels_of(template), "ingress")
+                    )
+    return False
+
+
+def _admits(rule: dict[str, Any], template: Resource, port: int) -> bool:
+    ports = {p["name"]: p["containerPort"] for p in template["spec"]["containers"][0]["ports"]}
+    return port in {ports.get(allowed["port"], allowed["port"]) for allowed in rule["ports"]}
