@@ -108,7 +108,7 @@ def test_pages_lead_nowhere_outside(redis_settings: RedisSettings) -> None:
         page = read(app, address)
         assert all(link.startswith(("/", "#")) and not link.startswith("//") for link in page.addresses)
         bundled = [link for link in page.addresses if link.startswith("/assets/")]
-        assert len(bundled) == 3
+        assert len(bundled) == 4
         assert all(app.get(link).status_code == 200 for link in bundled)
 
 

@@ -1,6 +1,7 @@
 """The API of the page on which sites are drawn: who may, what is refused, and that no change is lost."""
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -203,6 +204,9 @@ def test_the_page_loads_nothing_from_elsewhere_but_a_base_map(tmp_path: Path) ->
     assert "http" not in policy(None)
     assert "unsafe" not in policy(None)
     assert client.get("/draw/map.json").json()["credit"] == "Example"
+    bundled = re.findall(r'(?:href|src)="(/draw/assets/[^"]+)"', answer.text)
+    assert len(bundled) == 4
+    assert all(client.get(address).status_code == 200 for address in bundled)
 
 
 def test_the_map_library_is_the_one_that_was_checked() -> None:

@@ -37,6 +37,7 @@ def document(title: str, *content: Content, description: str) -> str:
         el("meta", name="description", content=description),
         el("title", title),
         el("link", rel="icon", href="/assets/icon.svg", type="image/svg+xml"),
+        el("link", rel="stylesheet", href="/assets/base.css"),
         el("link", rel="stylesheet", href="/assets/railwatch.css"),
         el("script", src="/assets/railwatch.js", defer=True),
     )

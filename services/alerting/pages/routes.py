@@ -32,7 +32,9 @@ HEADERS = {
 
 def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> None:
     """Serve the pages."""
-    app.mount("/assets", StaticFiles(directory=Path(__file__).parent / "assets"))
+    app.mount(
+        "/assets", StaticFiles(directory=Path(__file__).parent / "assets", packages=[("railwatch.shared", "assets")])
+    )
     app.include_router(pages_router(store, sites, reader))
 
 

@@ -31,7 +31,7 @@ def add_page(app: FastAPI, sites: LiveSites, settings: IngestSettings, tokens: T
         tokens: the tokens that are known.
         intake: has the pictures.
     """
-    app.mount("/draw/assets", StaticFiles(directory=ASSETS))
+    app.mount("/draw/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
     app.include_router(_page(settings.base_map, settings.base_map_credit))
     app.include_router(sites_router(sites, tokens, intake))
     app.include_router(pictures_router(sites.directory, tokens, intake))
