@@ -21,11 +21,12 @@ from deploy.tests.rendering import (
 )
 from railwatch.services.detector.settings import memory_mb_for
 from railwatch.shared.health import Progress, health_router
+from railwatch.shared.process import ENDS_WITHIN_S
 from railwatch.shared.settings import HttpSettings
 from railwatch.shared.tiles import MAX_TILE_PIXELS
 
-# The pause before SIGTERM, the drain of a worker, and what closing and a request under way may take.
-LONGEST_STOP_S = 5 + 25 + 10
+# The pause before SIGTERM, and what a service then takes at most.
+LONGEST_STOP_S = 5 + ENDS_WITHIN_S
 # What the detector's own process may take beside those that count (docs/security.md), with room.
 SERVICE_MB = 300
 
