@@ -9,6 +9,7 @@ for _module in (
     "shared.access",
     "shared.health",
     "shared.eviction",
+    "shared.serving",
     "shared.bus.metrics",
     "shared.sites.metrics",
     *(f"services.{service}.metrics" for service in SERVICES),

@@ -23,6 +23,11 @@ EVICTED_KEYS = _WATCHERS.gauge(
     "railwatch_redis_evicted_keys",
     "Keys that Redis has thrown away to make room since it was started; they may have been state of Railwatch.",
 )
+MEMORY_USED = _WATCHERS.gauge("railwatch_redis_memory_used_bytes", "Memory that Redis uses for its data.")
+MEMORY_MAX = _WATCHERS.gauge(
+    "railwatch_redis_memory_max_bytes",
+    "Redis' `maxmemory`, beyond which it refuses writes or evicts; 0 if it has no limit of its own.",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +64,8 @@ def watch_eviction(client: redis.Redis, incarnation: Incarnation) -> None:
         info: Any = client.info()
     EVICTS.set(evicting_policy(info) is not None)
     EVICTED_KEYS.set(info["evicted_keys"])
+    MEMORY_USED.set(info["used_memory"])
+    MEMORY_MAX.set(info.get("maxmemory", 0))
     if not str(info.get("maxmemory_policy")).startswith("volatile-"):
         incarnation.note_evictions(str(info["run_id"]), int(info["evicted_keys"]))
 

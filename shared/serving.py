@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 from railwatch.shared.connections import MAX_HEAD_BYTES, BoundedConnection
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.http import RETRY_AFTER_S, problem
+from railwatch.shared.metrics import MetricsOf
+from railwatch.shared.process import SERVICES
 from railwatch.shared.settings import HttpSettings
 
 Message = MutableMapping[str, Any]
@@ -38,6 +40,12 @@ MAX_REQUESTS = 30
 MAX_OPERATOR_REQUESTS = 8
 OPERATOR_PATHS = frozenset({"/readyz", "/metrics"})
 
+RESPONSES = MetricsOf(SERVICES).counter(
+    "railwatch_http_responses_total",
+    "Answers to requests, without those to `/healthz`, `/readyz` and `/metrics`.",
+    status="the HTTP status, such as `201`, `401` or `503`",
+)
+
 
 @dataclass
 class Limited:
@@ -54,6 +62,8 @@ class Limited:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request."""
+        if scope["type"] == "http" and scope["path"] not in OPERATOR_PATHS | {"/healthz"}:
+            send = _counting(send)
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif len(scope["headers"]) > MAX_HEADERS or _head_bytes(scope) > MAX_HEAD_BYTES:
@@ -77,6 +87,15 @@ class Limited:
             await self.app(scope, _Body(scope, receive, self.max_body_bytes).receive, send)
         finally:
             self._answering[operator] -= 1
+
+
+def _counting(send: Send) -> Send:
+    async def counted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            RESPONSES.labels(str(message["status"])).inc()
+        await send(message)
+
+    return counted
 
 
 class _Body:

@@ -27,6 +27,7 @@ from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.services.alerting.up_to_date import bring_up_to_date
+from railwatch.shared.bus.lineage import current_lineage
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.sites import LEARNT_WITHIN, Site, not_known
@@ -36,10 +37,11 @@ Evidence = dict[str, EvidenceItem]
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of a transaction: the events, and the judgement if a look entered the history."""
+    """What came of a transaction: the events, and the judgement if a look entered the history, or was there already."""
 
     events: tuple[AlertEvent, ...] = ()
     judgement: Judgement | None = None
+    again: bool = False
 
 
 class CountHandler:
@@ -81,7 +83,8 @@ class CountHandler:
                 raise not_known(error.reason, error.detail, event.recorded_at) from None
             raise
         outcome = self._store.transact(site.id, lambda transaction: self._take(transaction, site, event))
-        _measure(outcome)
+        origin = current_lineage()
+        _measure(outcome, self._clock() - (origin.arrived_at if origin else event.recorded_at))
         return outcome.events
 
     def settle_due(self) -> None:
@@ -97,15 +100,17 @@ class CountHandler:
                 self._store.forget_deadline(site_id, scene)
 
     def _settle(self, site: Site, scene: str) -> None:
-        def work(transaction: Transaction) -> _Outcome:
+        def work(transaction: Transaction) -> tuple[_Outcome, timedelta]:
             known = transaction.scene(scene)
             if known is None or known.due_at is None:
                 transaction.stop_waiting(scene)
-                return _Outcome()
+                return _Outcome(), timedelta()
+            # Its first tile came when it began to wait. What passed before that is not known any more.
+            took = self._clock() - known.due_at + self._scene_wait
             around = passes_around(transaction, scene, known, self._pass_span)
-            return self._enter(transaction, site, scene, around, evidence=None)
+            return self._enter(transaction, site, scene, around, evidence=None), took
 
-        _measure(self._store.transact(site.id, work))
+        _measure(*self._store.transact(site.id, work))
 
     def _take(self, transaction: Transaction, site: Site, event: CountEvent) -> _Outcome:
         known = transaction.scene(event.scene)
@@ -167,7 +172,8 @@ class CountHandler:
             if name in around.waiting:
                 transaction.stop_waiting(name)
         after = SiteRecord(history=history, alerts=transaction.record.alerts)
-        return _Outcome(self._announce(transaction, site, after, entered), history.of_scene(scene))
+        again = transaction.record.history.of_scene(scene) is not None
+        return _Outcome(self._announce(transaction, site, after, entered), history.of_scene(scene), again)
 
     def _announce(
         self, transaction: Transaction, site: Site, record: SiteRecord, entered: Collection[str] = ()
@@ -197,12 +203,14 @@ class CountHandler:
         return measured[1]
 
 
-def _measure(outcome: _Outcome) -> None:
+def _measure(outcome: _Outcome, took: timedelta) -> None:
     for event in outcome.events:
         metrics.ALERT_TRANSITIONS.labels(event.transition.value).inc()
     if outcome.judgement is not None:
         state = "archival" if outcome.judgement.archival else outcome.judgement.state.value
         metrics.OBSERVATIONS.labels(state).inc()
+        if not (outcome.judgement.archival or outcome.again):
+            metrics.LOOK_SECONDS.observe(max(0.0, took.total_seconds()))
 
 
 def evidence_item(event: CountEvent) -> EvidenceItem:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from railwatch.shared.events import Miss
-from railwatch.shared.metrics import MetricsOf
+from railwatch.shared.metrics import MINUTES, MetricsOf
 
 _OWN = MetricsOf(("alerting",))
 
@@ -16,6 +16,11 @@ OBSERVATIONS = _OWN.counter(
     "Looks that entered a site's history, or were judged again after a correction.",
     state="the site's state after the look: `learning`, `normal`, `alert`, `measured` or `unobserved`; "
     "`archival` if it came late",
+)
+LOOK_SECONDS = _OWN.histogram(
+    "railwatch_look_judged_seconds",
+    "Time from the arrival of a look's scene in Railwatch to its first judgement. Looks from archives are left out.",
+    MINUTES,
 )
 ALERT_TRANSITIONS = _OWN.counter(
     "railwatch_alert_transitions_total",
@@ -53,6 +58,12 @@ DELIVERIES = _OWN.counter(
     receiver=_RECEIVER,
     outcome="`delivered`, `repeated` (it had this one already), `silenced`, `failed` (tried again) or `given-up` (a "
     "dead letter)",
+)
+DELIVERY_SECONDS = _OWN.histogram(
+    "railwatch_delivery_seconds",
+    "Time from the decision about an alert or a missed look until the receiver had taken it, all attempts included.",
+    MINUTES,
+    receiver=_RECEIVER,
 )
 DELIVERY_HEALTHY = _OWN.gauge(
     "railwatch_delivery_healthy",

@@ -137,11 +137,14 @@ class AlertmanagerSettings(Group):
         tokens: bearer token by receiver name, for those that need one.
         resend_s: how often a standing alert is sent again. If Alertmanager does not hear of an alert for four times as
             long, it takes the alert as resolved.
+        namespace: the label `namespace` that Prometheus gives to what it scrapes of this installation. Alerts carry it,
+            too, so that Alertmanager does not confuse installations.
     """
 
     urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
     tokens: Annotated[dict[ReceiverName, SecretStr], ByName] = Field(default={}, description="name=token[,name=token]")
     resend_s: float = Field(default=60.0, gt=0)
+    namespace: str | None = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -56,6 +56,16 @@ LAG_RECORDS = _WORKERS.gauge(
     "Records that are not yet finished, up to the end of the assigned partitions.",
     group=_GROUP,
 )
+PARTITIONS_ASSIGNED = _WORKERS.gauge(
+    "railwatch_partitions_assigned",
+    "Partitions that this replica works on. All replicas together have all, or records wait that no lag tells of.",
+    group=_GROUP,
+)
+PARTITIONS = _WORKERS.gauge(
+    "railwatch_partitions",
+    "Partitions of the topic that the group consumes. Every replica reports all: take the maximum.",
+    group=_GROUP,
+)
 END_TO_END_SECONDS = _WORKERS.histogram(
     "railwatch_end_to_end_seconds",
     "Time from the arrival of the scene in Railwatch to the end of this service's work on it.",

@@ -108,8 +108,7 @@ class Worker(Generic[E]):
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Then finish the running handlers, commit, and leave the group.
 
-        Kafka may be away at the start or later. The loop then waits, and the log and `ready` say so. It goes on when
-        Kafka is back.
+        Kafka may be away at the start or later. The loop waits for it, and the log and `ready` say so.
         """
         pool = ThreadPoolExecutor(self._max_in_flight + 1, thread_name_prefix=self._group)
         try:
@@ -128,6 +127,7 @@ class Worker(Generic[E]):
                     stop.wait(1.0)
                 finally:
                     self._ready = False
+                    metrics.PARTITIONS_ASSIGNED.labels(self._group).set(0)
                     with suppress(KafkaError):
                         consumer.close(autocommit=False, timeout_ms=COMMIT_TIMEOUT_MS)
                     self._inflight.keep(())
@@ -139,8 +139,7 @@ class Worker(Generic[E]):
         rebalance = Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         ticking: Future[None] | None = None
-        next_check = 0.0
-        give_up = float("inf")
+        next_check, give_up = 0.0, float("inf")
         while True:
             busy = self._inflight.running > 0
             if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
@@ -228,13 +227,13 @@ class Worker(Generic[E]):
         consumer.resume(*(paused - full))
 
     def _check(self, consumer: KafkaConsumer) -> None:
-        assigned = consumer.assignment()
-        partitions = assigned or {TopicPartition(self._kafka.prefix + self._topic, 0)}
+        assigned, topic = consumer.assignment(), self._kafka.prefix + self._topic
         try:
-            consumer.end_offsets(list(partitions), timeout_ms=1_000)
+            consumer.end_offsets(list(assigned) or [TopicPartition(topic, 0)], timeout_ms=1_000)
             ends = {partition: consumer.highwater(partition) for partition in assigned}
             behind = sum(end - consumer.position(partition, timeout_ms=1_000) for partition, end in ends.items() if end)
             behind += len(self._inflight)
+            metrics.PARTITIONS.labels(self._group).set(len(consumer.partitions_for_topic(topic)))
         except KafkaError as error:
             self._ready = False
             log.warning("Kafka does not answer, or refuses us", error=str(error))
@@ -242,6 +241,7 @@ class Worker(Generic[E]):
             self._ready = consumer.group_metadata().state == MemberState.STABLE
             self._caught_up = bool(ends) and None not in ends.values() and behind == 0
             metrics.LAG_RECORDS.labels(self._group).set(behind)
+        metrics.PARTITIONS_ASSIGNED.labels(self._group).set(len(assigned) if self._ready else 0)
 
     def _measure(self) -> None:
         oldest_ms = min((record.timestamp for record in self._inflight.oldest()), default=None)

@@ -99,6 +99,12 @@ def test_alertmanager_gets_alerts_as_its_api_says(transition: Transition) -> Non
     assert datetime.fromisoformat(alert["startsAt"]) < ends_at
 
 
+def test_alertmanager_learns_the_namespace_of_the_installation() -> None:
+    event = alert_event(Transition.UPDATED, severity=Severity.CRITICAL)
+    alerts = alertmanager_alerts(event, NOW, HOLD, [Severity.WARNING], "production")
+    assert [alert["labels"].get("namespace") for alert in alerts] == ["production", "production"]
+
+
 def test_alertmanager_learns_that_the_alert_of_the_earlier_severity_has_ended() -> None:
     event = alert_event(Transition.UPDATED, severity=Severity.CRITICAL)
     critical, warning = alertmanager_alerts(event, NOW, HOLD, earlier=[Severity.WARNING, Severity.CRITICAL])

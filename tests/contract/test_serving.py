@@ -113,6 +113,20 @@ def alive(url: str) -> bool:
     return httpx.get(f"{url}/healthz", timeout=PATIENCE_S).status_code == 200
 
 
+def test_answers_are_counted_by_status_without_those_to_probes(url: str) -> None:
+    def counted() -> dict[str, float]:
+        samples = (sample for metric in serving.RESPONSES.collect() for sample in metric.samples)
+        return {sample.labels["status"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+    before = counted()
+    for path in ("/healthz", "/readyz", "/metrics", "/nothing", "/nothing", "/long"):
+        httpx.get(url + path, timeout=PATIENCE_S)
+    httpx.post(f"{url}/notes", json={"text": "no token"}, timeout=PATIENCE_S)
+    now = counted()
+    more = {status: count - before.get(status, 0) for status, count in now.items() if count != before.get(status, 0)}
+    assert more == {"404": 2, "200": 1, "401": 1}
+
+
 @pytest.mark.parametrize("begun", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 def test_half_sent_requests_push_out_one_another(url: str, begun: bytes) -> None:
     with ExitStack() as flood:

@@ -15,9 +15,11 @@ from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule, State
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.bus.lineage import Lineage, lineage
 from railwatch.shared.counts import RecallCheck
 from railwatch.shared.errors import NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, Transition
+from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, on_day, small_site
@@ -173,6 +175,27 @@ def test_a_scene_waits_for_all_its_tiles(handler: CountHandler, store: Store) ->
     handle(handler, east)
     (look,) = store.record("wide").history.judgements
     assert look.count == 7
+
+
+def test_the_time_from_arrival_to_judgement_is_measured_once_for_each_look(handler: CountHandler, clock: Clock) -> None:
+    def measured() -> tuple[float, float]:
+        value = registry("alerting").get_sample_value
+        return value("railwatch_look_judged_seconds_count") or 0, value("railwatch_look_judged_seconds_sum") or 0
+
+    looks, seconds = measured()
+    west, east = tiles_of(1, 3, 4)
+    with lineage(Lineage(arrived_at=clock() - timedelta(minutes=20))):
+        handle(handler, west)
+        assert measured() == (looks, seconds), "its other tile is waited for"
+        clock.turn(minutes=10)
+        handle(handler, east, east)
+    assert measured() == pytest.approx((looks + 1, seconds + 1800))
+    handle(handler, tiles_of(1, 5, 4)[0], tiles_of(2, 1, 1)[0].model_copy(update={"archival": True}))
+    assert measured()[0] == looks + 1, "neither a correction nor an archive counts"
+    handle(handler, tiles_of(4, 1, 1)[0])
+    clock.turn(minutes=16)
+    handler.settle_due()
+    assert measured() == pytest.approx((looks + 2, seconds + 1800 + 960))
 
 
 def quiet_wide() -> list[CountEvent]:

@@ -92,6 +92,22 @@ def test_a_receiver_that_fails_gets_it_when_it_is_back(delivery: Delivery, desk:
     assert [request.json["id"] for request in desk.requests] == [event.id] * 3
 
 
+def test_the_time_until_a_receiver_takes_it_is_measured_with_all_attempts(
+    delivery: Delivery, desk: ReceiverLog, clock: Clock
+) -> None:
+    def late() -> float:
+        return metric("railwatch_delivery_seconds_count") - metric("railwatch_delivery_seconds_bucket", le="300.0")
+
+    before = late()
+    event = alert_event(recorded_at=clock())
+    desk.statuses += [503]
+    with pytest.raises(TransientError):
+        delivery.handle(event)
+    clock.turn(minutes=6)
+    delivery.handle(event)
+    assert late() == before + 1
+
+
 def test_what_a_receiver_would_not_take_for_too_long_is_given_up(
     delivery: Delivery, desk: ReceiverLog, clock: Clock
 ) -> None:

@@ -130,6 +130,14 @@ def test_a_service_refuses_to_start_on_a_redis_that_evicts_unless_told(own_redis
     refuse_eviction(own_redis, settings)
 
 
+def test_how_full_redis_is_can_be_seen(own_redis: redis.Redis) -> None:
+    own_redis.config_set("maxmemory", "100mb")
+    watch_eviction(own_redis, process(own_redis))
+    full = registry("alerting").get_sample_value
+    assert full("railwatch_redis_memory_max_bytes") == 100 * 1024**2
+    assert 0 < (full("railwatch_redis_memory_used_bytes") or 0) < 100 * 1024**2
+
+
 @pytest.mark.parametrize(("policy", "is_lost"), [("allkeys-lru", True), ("volatile-lru", False)])
 def test_keys_that_redis_evicted_may_have_been_state(own_redis: redis.Redis, policy: str, is_lost: bool) -> None:
     incarnation = process(own_redis)

@@ -195,6 +195,9 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     expected: set[str] = set()
     number = 0
 
+    def assigned() -> float:
+        return float(metrics.PARTITIONS_ASSIGNED.labels(GROUP)._value.get())
+
     def more() -> None:
         nonlocal number
         number += 1
@@ -206,6 +209,7 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     with working(first), topic_view(kafka_settings, CountEvent) as counts:
         more()
         eventually(lambda: counts.ids() == expected, "the first one works alone")
+        assert assigned() == metrics.PARTITIONS.labels(GROUP)._value.get() > 0
         with working(second):
 
             def both_work() -> bool:
@@ -220,6 +224,7 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
         eventually(lambda: counts.ids() == expected, "the first one has it all again")
 
     assert handled_by["second"] == set()
+    assert assigned() == 0, "no replica works on any partition"
 
 
 def test_a_rejoin_between_poll_and_commit_loses_nothing(kafka_settings: KafkaSettings, publisher: Publisher) -> None:

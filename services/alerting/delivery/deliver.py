@@ -72,6 +72,9 @@ class Delivery:
         self._clock = clock
         self._since = key("alerting", "receiver-since", receiver.name)
         self._sent: set[str] = set()  # what Redis could not note yet
+        for outcome in ("delivered", "failed", "given-up"):
+            metrics.DELIVERIES.labels(receiver.name, outcome)  # a rate needs to see the counter begin at 0
+        self._seconds = metrics.DELIVERY_SECONDS.labels(receiver.name)
 
     def begin(self, kafka: KafkaSettings, group: str) -> None:
         """Let a new receiver begin behind what the topic holds now. Kafka remembers that.
@@ -108,6 +111,7 @@ class Delivery:
                 if self._redis.exists(sent):
                     return self._done("repeated")
             self._send(event)
+            self._seconds.observe(max(0.0, (self._clock() - event.recorded_at).total_seconds()))
             self._sent.add(event.id)
         with redis_errors():
             self._redis.set(sent, self._clock().isoformat(), ex=REMEMBER)

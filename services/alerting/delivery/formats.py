@@ -16,7 +16,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 
 def alertmanager_alerts(
-    event: Notice, now: datetime, hold: timedelta, earlier: Iterable[Severity] = ()
+    event: Notice, now: datetime, hold: timedelta, earlier: Iterable[Severity] = (), namespace: str | None = None
 ) -> list[dict[str, Any]]:
     """The body of `POST /api/v2/alerts` for an alert or a missed look.
 
@@ -28,11 +28,14 @@ def alertmanager_alerts(
         now: the present.
         hold: how long Alertmanager waits to hear of a standing alert again before it takes it as resolved.
         earlier: the severities of the alert's transitions before.
+        namespace: of this installation, as Prometheus labels what it scrapes of it; null for no such label.
     """
     alerts = [_alert(event, now, ends_at=now + hold if event.stands else now)]
     if isinstance(event, AlertEvent):
         others = sorted({*earlier} - {event.severity})
         alerts += [_alert(event.model_copy(update={"severity": severity}), now, ends_at=now) for severity in others]
+    for alert in alerts if namespace else ():
+        alert["labels"]["namespace"] = namespace
     return alerts
 
 

@@ -39,7 +39,8 @@ def receivers(settings: Settings, store: Store, require_state: Callable[[], None
     every = timedelta(seconds=settings.alertmanager.resend_s)
     for name, url in settings.alertmanager.urls.items():
         token = settings.alertmanager.tokens.get(name)
-        alertmanager = Alertmanager(poster, url, token, store, require_state, every, timeout_s, clock)
+        namespace = settings.alertmanager.namespace
+        alertmanager = Alertmanager(poster, url, token, store, require_state, every, timeout_s, clock, namespace)
         yield Receiver(name, alertmanager.send, Timer(every, alertmanager.remind))
     for name, url in settings.webhook.urls.items():
         format_ = settings.webhook.formats.get(name, "cloudevents")
@@ -62,8 +63,10 @@ class Alertmanager:
         every: timedelta,
         timeout_s: float,
         clock: Clock,
+        namespace: str | None = None,
     ) -> None:
         self._poster = poster
+        self._namespace = namespace
         self._url = url.rstrip("/") + "/api/v2/alerts"
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -122,7 +125,8 @@ class Alertmanager:
                 yield f"{labels['alertname']} at {labels['site']}: {error.detail}"
 
     def _alerts(self, event: Notice, earlier: Iterable[Severity] = ()) -> list[dict[str, Any]]:
-        return alertmanager_alerts(event, self._clock(), REMINDERS_MISSED * self._every, earlier)
+        hold = REMINDERS_MISSED * self._every
+        return alertmanager_alerts(event, self._clock(), hold, earlier, self._namespace)
 
     def _post(self, alerts: list[dict[str, Any]]) -> None:
         self._poster.post(self._url, json.dumps(alerts).encode(), self._headers, self._timeout_s)
