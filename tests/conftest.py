@@ -1,6 +1,6 @@
 """The servers that integration and end-to-end tests speak to, one of each for the whole run.
 
-`RAILWATCH_TEST_KAFKA=apache` runs the same tests against Apache Kafka instead of the embedded broker.
+`RAILWATCH_TEST_KAFKA=apache` runs those tests that speak to a broker against Apache Kafka instead of the embedded one.
 """
 
 import itertools
@@ -23,7 +23,20 @@ StartBroker = Callable[[], AbstractContextManager[dict[str, str]]]
 APACHE = os.environ.get("RAILWATCH_TEST_KAFKA") == "apache"
 PARTITIONS = 4
 
+# What a test asks for if it speaks to a broker. Without one of these it would be the same test on both.
+OF_BROKER = frozenset({"broker", "restartable_broker"})
+
 _prefixes = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On Apache Kafka, keep the tests that speak to a broker."""
+    if APACHE:
+        items[:] = [item for item in items if item.path.parent.name == "apache" or _speaks_to_a_broker(item)]
+
+
+def _speaks_to_a_broker(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and bool(OF_BROKER & set(item.fixturenames))
 
 
 @pytest.fixture(scope="session")
