@@ -1,6 +1,5 @@
 """The sites that a service works with, as their files are now. They change without a restart."""
 
-import tempfile
 import threading
 import time
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
@@ -15,11 +14,12 @@ from shapely.geometry.base import BaseGeometry
 from railwatch.shared.errors import ConfigurationError, TransientError, UnprocessableError
 from railwatch.shared.objects import object_store
 from railwatch.shared.settings import BlobSettings, SiteSettings
-from railwatch.shared.sites.bucket import SiteBucket
 from railwatch.shared.sites.catalogue import PackedSites, SiteCatalogue
+from railwatch.shared.sites.files import BucketFiles, DirectoryFiles, SiteFiles
 from railwatch.shared.sites.folder import SiteFolder
 from railwatch.shared.sites.metrics import SITE_CHANGES, SITE_FAULTS, SITES
 from railwatch.shared.sites.model import Site
+from railwatch.shared.sites.snapshot import Snapshot
 
 # The pause between two looks at the files, in seconds. If a look takes long, the pause is so many times as long as its
 # work, so that looking costs a hundredth of a core at most, however many sites there are.
@@ -45,11 +45,10 @@ class LiveSites(Mapping[str, Site]):
 
     Attributes:
         catalogue: the sites of this moment.
-        directory: where their files are on this machine.
-        is_copy: whether these are a copy of files in a bucket.
+        files: where their files are.
     """
 
-    def __init__(self, folder: SiteFolder, bucket: SiteBucket | None = None) -> None:
+    def __init__(self, folder: SiteFolder) -> None:
         """Reads all sites.
 
         Raises:
@@ -57,13 +56,16 @@ class LiveSites(Mapping[str, Site]):
             TransientError: the bucket cannot be listed.
         """
         self._folder = folder
-        self._bucket = bucket
-        self.directory = folder.directory
-        self.is_copy = bucket is not None
+        self.files = folder.files
         self._turn = threading.Lock()
         self._failed = ""
         self.catalogue = SiteCatalogue(PackedSites())
         self._look()
+
+    def listed(self) -> Mapping[str, tuple[str, str]]:
+        """The file and the name of each site by its id, with those whose files have faults."""
+        with self._turn:
+            return self._folder.listed()
 
     @property
     def with_retired(self) -> Mapping[str, Site]:
@@ -104,18 +106,18 @@ class LiveSites(Mapping[str, Site]):
 
     def _follow(self, stop: threading.Event) -> None:
         took_s = 0.0
+        self._folder.keep()
         while not stop.wait(max(LOOK_EVERY_S, PAUSE_PER_LOOK * took_s)):
             began = time.thread_time()
             try:
                 self.refresh()
+                self._folder.keep()
             except Exception:  # a fault of ours must not end the following
                 log.exception("the sites cannot be read; the last ones stay in use")
             took_s = time.thread_time() - began
 
     def _look(self) -> None:
         with self._turn:
-            if self._bucket is not None:
-                self._bucket.fetch()
             found = self._folder.look()
             if found is not None:
                 self._take(found)
@@ -196,19 +198,22 @@ def live_sites(settings: _Settings) -> LiveSites:
     Raises:
         ConfigurationError: the directory does not exist.
     """
-    where = settings.sites.dir
-    if isinstance(where, Path):
-        if not where.is_dir():
-            raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {where} is not a directory.")
-        return LiveSites(SiteFolder(where))
-    copy = Path(tempfile.mkdtemp(prefix="railwatch-sites-"))
-    folder, bucket = SiteFolder(copy, called=where), SiteBucket(object_store(where, settings.blobs), copy)
+    place = settings.sites.dir
+    if isinstance(place, Path) and not place.is_dir():
+        raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {place} is not a directory.")
+    folder = SiteFolder(
+        _files(place, settings.blobs), Snapshot(object_store(settings.blobs.url, settings.blobs), str(place))
+    )
     while True:
         try:
-            return LiveSites(folder, bucket)
+            return LiveSites(folder)
         except TransientError as error:
             log.warning("waiting for the sites' bucket", detail=str(error))
             time.sleep(LOOK_EVERY_S)
+
+
+def _files(place: Path | str, settings: BlobSettings) -> SiteFiles:
+    return DirectoryFiles(place) if isinstance(place, Path) else BucketFiles(object_store(place, settings), place)
 
 
 def known_sites(settings: _Settings) -> SiteCatalogue:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from pydantic import BeforeValidator, ConfigDict, Field
 from shapely import LineString, MultiLineString, Polygon, STRtree, box
 
@@ -28,9 +29,11 @@ LonLat = tuple[float, float]
 
 def _lon_lat(value: Any) -> Any:
     """A position without its altitude. Projected coordinates are refused."""
-    if not isinstance(value, list | tuple) or len(value) < 2 or not all(isinstance(v, int | float) for v in value[:2]):
-        raise ValueError("must be a position [longitude, latitude] in degrees")
-    lon, lat = float(value[0]), float(value[1])
+    match value:
+        case [int() | float() as lon, int() | float() as lat, *_]:
+            lon, lat = float(lon), float(lat)
+        case _:
+            raise ValueError("must be a position [longitude, latitude] in degrees")
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise ValueError(f"[{lon:g}, {lat:g}] is not a longitude and latitude; coordinates must be WGS 84 degrees")
     return lon, lat
@@ -48,20 +51,22 @@ class Track(Frozen):
         main: whether it is a main line, on which trains pass.
     """
 
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
     id: str = Field(min_length=1)
     coordinates: tuple[Position, ...] = Field(min_length=2)
     main: bool = False
 
-    @property
+    @cached_property
     def length_m(self) -> float:
         """Length on the ellipsoid."""
         lons, lats = zip(*self.coordinates, strict=True)
         return float(GEOD.line_length(lons, lats))
 
-    @property
+    @cached_property
     def line(self) -> LineString:
         """The centreline, in longitude and latitude."""
-        return LineString(self.coordinates)
+        return shapely.linestrings(self.coordinates)
 
 
 class ContextEvent(Frozen):

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,14 @@ class TrackLines:
             site's ground belong to the site. Otherwise somebody drew them for the site, and all belong to it.
         remarks: what in the file is no track and was left out.
         proposed: lines that are tracks only when a person has confirmed them. They are not among the tracks.
+        properties: what else the file says of a track, by its name: its tags in OpenStreetMap, for example.
     """
 
     tracks: tuple[Track, ...]
     exported: bool = False
     remarks: tuple[str, ...] = ()
     proposed: tuple[Track, ...] = ()
+    properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class _Line:
     main: bool
     made_name: str
     proposed: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_tracks(path: Path) -> tuple[Track, ...]:
@@ -103,12 +106,13 @@ def _exported(path: Path, ways: Iterable[osm.Way]) -> TrackLines:
             continue
         for part in way.parts:
             lines += [
-                _Line(osm.name_of(way.tags), simple, osm.is_main(way.tags), f"way-{way.id}")
+                _Line(osm.name_of(way.tags), simple, osm.is_main(way.tags), f"way-{way.id}", properties=way.tags)
                 for simple in without_crossings(part)
             ]
     if not lines:
         raise ConfigurationError(f"{path}:1: there is no track in it: no way has the tag railway=rail")
-    return TrackLines(tuple(_named(lines)), True, _left_out(path, others))
+    tracks = tuple(_named(lines))
+    return TrackLines(tracks, True, _left_out(path, others), properties=_properties(tracks, lines))
 
 
 def _from_geojson(document: Document) -> TrackLines:
@@ -121,7 +125,8 @@ def _from_geojson(document: Document) -> TrackLines:
         if not isinstance(feature, TrackFeature):
             others[feature.kind] += 1
             continue
-        tags, drawn = osm.tags_of(feature.properties.model_extra or {}), feature.properties.track
+        properties = feature.properties.model_extra or {}
+        tags, drawn = osm.tags_of(properties), feature.properties.track
         exported |= drawn is None and "railway" in tags
         if drawn is None and not osm.is_rail(tags):
             others[f"railway={tags['railway']}"] += 1
@@ -142,15 +147,20 @@ def _from_geojson(document: Document) -> TrackLines:
             name = drawn or osm.name_of(tags)
             simple = [vertices] if drawn else without_crossings(vertices)
             proposed = feature.properties.proposed
-            lines += [_Line(name, coordinates, main, made_name, proposed) for coordinates in simple]
+            lines += [_Line(name, coordinates, main, made_name, proposed, properties) for coordinates in simple]
     if not lines and not faults:
         faults = [document.fault(("features",), "there is no track in it")]
     if faults:
         raise ConfigurationError("\n".join(faults))
-    both = [(track, line.proposed) for track, line in zip(_named(lines), lines, strict=True)]
+    named = tuple(_named(lines))
+    both = [(track, line.proposed) for track, line in zip(named, lines, strict=True)]
     tracks = tuple(track for track, is_proposed in both if not is_proposed)
     proposals = tuple(track for track, is_proposed in both if is_proposed)
-    return TrackLines(tracks, exported, _left_out(document.path, others), proposals)
+    return TrackLines(tracks, exported, _left_out(document.path, others), proposals, _properties(named, lines))
+
+
+def _properties(tracks: Iterable[Track], lines: Iterable[_Line]) -> dict[str, Mapping[str, Any]]:
+    return {track.id: line.properties for track, line in zip(tracks, lines, strict=True) if line.properties}
 
 
 def _named(lines: Sequence[_Line]) -> Iterator[Track]:
@@ -163,7 +173,8 @@ def _named(lines: Sequence[_Line]) -> Iterator[Track]:
         unique = name
         while seen[name] > 1 and (unique := f"{name}/{seen[name]}") in taken:
             seen[name] += 1
-        yield Track(id=unique, coordinates=line.coordinates, main=line.main)
+        # Positions are checked already, in the file's own form, and there may be many.
+        yield Track.model_construct(id=unique, coordinates=line.coordinates, main=line.main)
 
 
 def _made_name(feature: TrackFeature, tags: osm.Tags, index: int) -> str:
@@ -176,7 +187,9 @@ def _made_name(feature: TrackFeature, tags: osm.Tags, index: int) -> str:
 
 
 def _is_simple(vertices: tuple[LonLat, ...]) -> bool:
-    return bool(LineString(vertices).simplify(DRAWING_NOISE_DEG).is_simple)
+    return len(vertices) == 2 or bool(
+        shapely.is_simple(shapely.simplify(shapely.linestrings(vertices), DRAWING_NOISE_DEG))
+    )
 
 
 def without_crossings(vertices: tuple[LonLat, ...]) -> list[tuple[LonLat, ...]]:

@@ -68,14 +68,52 @@ def test_who_saves_second_is_told_and_nothing_is_lost(client: TestClient, tmp_pa
     answer = save(client, draft, version)
     assert (answer.status_code, answer.json()["reason"]) == (412, "site-changed")
     assert (tmp_path / "sites/west-yard.yaml").read_text() == before
-    tracks = tmp_path / "sites" / read_tracks_name(tmp_path)
+    tracks = tmp_path / "sites" / file_named("tracks", tmp_path)
     tracks.write_text(tracks.read_text().replace("T01", "T99"))
     assert save(client, draft, drawn(client)[1].replace(version, "x")).status_code == 200
 
 
-def read_tracks_name(tmp_path: Path) -> str:
+def test_what_else_a_file_says_of_a_line_stays(client: TestClient, tmp_path: Path) -> None:
+    yaml = tmp_path / "sites/west-yard.yaml"
+    lines = json.loads((tmp_path / "sites/west-yard-tracks.geojson").read_text())
+    said = {"@id": "way/12", "railway": "rail", "gauge": 1520, "note": {"by": "ada", "seen": [2023, None]}}
+    lines["features"][0]["properties"] |= said
+    (tmp_path / "sites/west-yard-tracks.geojson").write_text(json.dumps(lines))
+    name = lines["features"][0]["properties"]["track"]
+    draft, version = drawn(client)
+    area = {"type": "Feature", "properties": {"source": "survey"}, "geometry": {"type": "Polygon"}}
+    area["geometry"]["coordinates"] = [moved(draft)["area"] + moved(draft)["area"][:1]]  # type: ignore[index]
+    (tmp_path / "sites/area.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [area]}))
+    yaml.write_text(yaml.read_text() + "area: area.geojson\n")
+    draft, version = drawn(client)
+    track = draft["tracks"][0]  # type: ignore[index]
+    track |= {"name": "Renamed", "main": True, "coordinates": track["coordinates"][:2]}
+    assert save(client, draft, version).status_code == 200
+    again, version = drawn(client)
+    assert save(client, {**again, "count_main": False}, version).status_code == 200
+    saved = json.loads((tmp_path / "sites" / file_named("tracks", tmp_path)).read_text())
+    (properties,) = (
+        each["properties"] for each in saved["features"] if each["properties"]["track"] in {name, "Renamed"}
+    )
+    assert properties == {**said, "track": "Renamed", "main": True}
+    saved = json.loads((tmp_path / "sites" / file_named("area", tmp_path)).read_text())
+    assert saved["features"][0]["properties"] == {"source": "survey"}
+
+
+def file_named(kind: str, tmp_path: Path) -> str:
     lines = (tmp_path / "sites/west-yard.yaml").read_text().splitlines()
-    return next(line.removeprefix("tracks: ") for line in lines if line.startswith("tracks: "))
+    return next(line.removeprefix(f"{kind}: ") for line in lines if line.startswith(f"{kind}: "))
+
+
+def test_the_tags_of_an_extract_stay(client: TestClient, tmp_path: Path) -> None:
+    write_osm(tmp_path / "sites/region.osm")
+    yaml = tmp_path / "sites/west-yard.yaml"
+    yaml.write_text(yaml.read_text().replace("west-yard-tracks.geojson", "region.osm"))
+    draft, version = drawn(client)
+    assert save(client, draft, version).status_code == 200
+    saved = json.loads((tmp_path / "sites" / file_named("tracks", tmp_path)).read_text())
+    assert {each["properties"]["railway"] for each in saved["features"]} == {"rail"}
+    assert "OpenStreetMap contributors" in saved["attribution"]
 
 
 def test_a_save_without_a_version_is_refused(client: TestClient) -> None:
@@ -102,6 +140,11 @@ def test_a_site_that_services_would_not_take_is_not_saved(client: TestClient, tm
     assert "shorter than a car" in answer.json()["detail"]
     assert str(tmp_path) not in answer.json()["detail"]
     assert drawn(client)[1] == version
+
+
+def test_a_site_that_does_not_exist_is_not_found(client: TestClient) -> None:
+    answer = client.get("/v1/drawing/sites/nowhere")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "site-unknown")
 
 
 def test_a_new_site_is_made(client: TestClient, tmp_path: Path) -> None:

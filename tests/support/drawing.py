@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import obstore
 from fastapi import FastAPI
+from obstore.store import MemoryStore
 from pydantic import SecretStr
 
 from railwatch.render import geotiff, random_scene, render_pair, tracks_geojson
@@ -20,6 +22,7 @@ from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
 from railwatch.shared.sites import LiveSites
+from railwatch.shared.sites.files import BucketFiles, DirectoryFiles
 from railwatch.shared.sites.folder import SiteFolder
 from railwatch.siting.page.routes import add_page
 from tests.support.ingest import Desk, desk_over
@@ -37,12 +40,13 @@ def yard() -> tuple[bytes, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Office:
-    """Ingest with the page, and a site of the yard whose picture came in."""
+    """Ingest with the page, and a site of the yard whose picture came in. Its files lie in a folder or in a bucket."""
 
     desk: Desk
     app: FastAPI
     sites: Path
     picture: Path
+    bucket: MemoryStore | None
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -50,8 +54,10 @@ class Office:
             yield url
 
 
-def office(directory: Path, tokens: Tokens | None = None, settings: IngestSettings | None = None) -> Office:
-    """The page over a folder."""
+def office(
+    directory: Path, tokens: Tokens | None = None, settings: IngestSettings | None = None, *, in_bucket: bool = False
+) -> Office:
+    """The page over a folder, or over a bucket with the same files."""
     picture, tracks = yard()
     sites = directory / "sites"
     sites.mkdir()
@@ -61,7 +67,11 @@ def office(directory: Path, tokens: Tokens | None = None, settings: IngestSettin
         "events:\n  - title: A meeting\n    at: 2023-09-13\n"
     )
     desk = desk_over(directory, SceneSettings(night=True))
-    live = LiveSites(SiteFolder(sites))
+    bucket = MemoryStore() if in_bucket else None
+    if bucket is not None:
+        for file in sites.iterdir():
+            obstore.put(bucket, file.name, file.read_bytes())
+    live = LiveSites(SiteFolder(BucketFiles(bucket, "s3://sites") if bucket else DirectoryFiles(sites)))
     desk.sites = live.catalogue
     path = directory / "look.tif"
     path.write_bytes(picture)
@@ -70,4 +80,4 @@ def office(directory: Path, tokens: Tokens | None = None, settings: IngestSettin
     app = desk.app()
     known = tokens or Tokens(None, [SecretStr(TOKEN)], [Scope.DRAW])
     add_page(app, live, settings or IngestSettings(), known, intake)
-    return Office(desk, app, sites, path)
+    return Office(desk, app, sites, path, bucket)

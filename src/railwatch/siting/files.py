@@ -113,15 +113,31 @@ def put_files(path: Path, files: Mapping[str, str], text: str, *, with_proposed:
         ConfigurationError: they are not, and nothing has changed.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as made:
-        for file, content in {**files, path.name: text}.items():
-            (Path(made) / file).write_text(content)
-        try:
-            read = read_site(Path(made) / path.name, with_proposed=with_proposed)
-        except ConfigurationError as error:
-            raise ConfigurationError(str(error).replace(f"{made}/", "")) from None
+        read = checked(Path(made), files, path.name, text, with_proposed=with_proposed)
         for file in (*files, path.name):
             (Path(made) / file).replace(path.parent / file)
     return read
+
+
+def checked(folder: Path, files: Mapping[str, str], name: str, text: str, *, with_proposed: bool) -> SiteRead:
+    """Write a site's files into an empty folder, and read them as a service does.
+
+    Args:
+        folder: the folder.
+        files: the texts of the files beside the YAML, by name.
+        name: of the YAML.
+        text: the YAML.
+        with_proposed: whether the files are right if only proposed tracks are in them.
+
+    Raises:
+        ConfigurationError: they are not right.
+    """
+    for file, content in {**files, name: text}.items():
+        (folder / file).write_text(content)
+    try:
+        return read_site(folder / name, with_proposed=with_proposed)
+    except ConfigurationError as error:
+        raise ConfigurationError(str(error).replace(f"{folder}/", "")) from None
 
 
 def find_site(directory: Path, site: str) -> Path:
@@ -167,16 +183,16 @@ def _id_in(path: Path) -> str | None:
     return str(data["id"]) if isinstance(data, dict) and "id" in data else None
 
 
-def of_track(track: Track, proposed: bool = False) -> dict[str, Any]:
-    """A track as a feature of a file of tracks."""
+def of_track(track: Track, proposed: bool = False, others: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A track as a feature of a file of tracks, with other properties that it has."""
     said = {"main": track.main, "proposed": proposed}
-    properties = {"track": track.id, **{name: True for name, is_so in said.items() if is_so}}
+    properties = {**(others or {}), "track": track.id, **{name: True for name, is_so in said.items() if is_so}}
     return _feature("LineString", _degrees(track.coordinates), properties)
 
 
-def area_text(ring: Sequence[tuple[float, ...]]) -> str:
+def area_text(ring: Sequence[tuple[float, ...]], properties: Mapping[str, Any] | None = None) -> str:
     """The file of an area."""
-    return collection([_feature("Polygon", [_degrees(ring)], {})])
+    return collection([_feature("Polygon", [_degrees(ring)], {**(properties or {})})])
 
 
 def collection(features: list[dict[str, Any]], attribution: str | None = None) -> str:

@@ -21,9 +21,10 @@ from railwatch.siting.page.drafts import Draft, draft_files
 from railwatch.siting.page.first_count import FirstCount, count_on
 from railwatch.siting.page.pictures import known_pictures
 from railwatch.siting.page.requests import RefusedError, refused
+from railwatch.siting.page.shelves import Shelf
 
 
-def counts_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRouter:
+def counts_router(shelf: Shelf, tokens: Tokens, intake: Intake) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/v1/drawing", tags=["drawing"])
 
@@ -40,7 +41,7 @@ def counts_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRouter:
                 draft = Draft.model_validate_json(upload.text)
                 if upload.file is not None:
                     return await to_thread.run_sync(count_on, draft_files(site, draft), {upload.file: None}, at)
-                return await to_thread.run_sync(_on_pictures, directory, site, by, intake, draft, at)
+                return await to_thread.run_sync(_on_pictures, shelf, site, by, intake, draft, at)
         except ValidationError as error:
             fault = error.errors()[0]
             where = ".".join(map(str, fault["loc"]))
@@ -56,11 +57,11 @@ def counts_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRouter:
 
 
 def _on_pictures(
-    directory: Path, site: str, by: Holder, intake: Intake, draft: Draft, at: UtcDatetime | None
+    shelf: Shelf, site: str, by: Holder, intake: Intake, draft: Draft, at: UtcDatetime | None
 ) -> FirstCount:
     with ExitStack() as files:
         pictures: dict[Path, Cell | None] = {}
-        for cell, known in known_pictures(directory, site, by, intake):
+        for cell, known in known_pictures(shelf, site, by, intake):
             for picture in known:
                 if picture.observed_at == at:
                     data = intake.blobs.get(picture.image)

@@ -1,7 +1,6 @@
 """The page's API for pictures: the last ones of a site, and one from a file."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 from anyio import to_thread
@@ -15,9 +14,9 @@ from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 from railwatch.shared.events import Slug
 from railwatch.shared.sites import Cell, read_site
-from railwatch.siting.files import find_site
 from railwatch.siting.page.backdrops import MEDIA_TYPE, Backdrop, backdrop
 from railwatch.siting.page.requests import RefusedError, received_file, refused
+from railwatch.siting.page.shelves import ChangedMeanwhileError, Shelf
 
 # The header with the four corners of a picture, as JSON.
 CORNERS = "Railwatch-Corners"
@@ -36,7 +35,7 @@ class Looks(Frozen):
     items: tuple[Look, ...]
 
 
-def pictures_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRouter:
+def pictures_router(shelf: Shelf, tokens: Tokens, intake: Intake) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1/drawing", tags=["drawing"])
     draws = Depends(admitted(tokens, Scope.DRAW))
@@ -44,7 +43,7 @@ def pictures_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRoute
     @router.get("/sites/{site}/pictures", summary="The last pictures of a site")
     def list_pictures(site: Slug, by: Annotated[Holder, draws]) -> Looks:
         looks: dict[UtcDatetime, dict[str, str]] = {}
-        for cell, pictures in known_pictures(directory, site, by, intake):
+        for cell, pictures in known_pictures(shelf, site, by, intake):
             for picture in pictures:
                 looks.setdefault(picture.observed_at, {})[cell.id] = picture.image.sha256
         newest = sorted(looks, reverse=True)
@@ -52,7 +51,7 @@ def pictures_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRoute
 
     @router.get("/sites/{site}/pictures/{sha256}", summary="A picture of a site", response_class=Response)
     def get_picture(site: Slug, sha256: str, by: Annotated[Holder, draws]) -> Response:
-        known = (picture for _, pictures in known_pictures(directory, site, by, intake) for picture in pictures)
+        known = (picture for _, pictures in known_pictures(shelf, site, by, intake) for picture in pictures)
         picture = next((picture for picture in known if picture.image.sha256 == sha256), None)
         if picture is None:
             raise RefusedError(404, f"The site {site} has no picture {sha256}.", "picture-unknown")
@@ -73,9 +72,7 @@ def pictures_router(directory: Path, tokens: Tokens, intake: Intake) -> APIRoute
     return router
 
 
-def known_pictures(
-    directory: Path, site: str, by: Holder, intake: Intake
-) -> list[tuple[Cell, tuple[TilePicture, ...]]]:
+def known_pictures(shelf: Shelf, site: str, by: Holder, intake: Intake) -> list[tuple[Cell, tuple[TilePicture, ...]]]:
     """The last pictures of each cell of a site; none if the site's files cannot be used, or are not saved yet.
 
     Raises:
@@ -83,9 +80,12 @@ def known_pictures(
     """
     if not by.reaches(site):
         raise RefusedError(403, f"The token is not valid for the site {site!r}.", "site-not-allowed")
+    if (file := shelf.file_of(site)) is None:
+        return []
     try:
-        cells = read_site(find_site(directory, site), with_proposed=True).site.cells()
-    except ConfigurationError:
+        with shelf.taken(file) as held:
+            cells = read_site(held.path, with_proposed=True).site.cells()
+    except (ChangedMeanwhileError, ConfigurationError):
         return []
     return [(cell, intake.pictures.of(site, cell.id)) for cell in cells]
 

@@ -16,6 +16,7 @@ from railwatch.shared.access import Tokens
 from railwatch.shared.sites import LiveSites
 from railwatch.siting.page.counts import counts_router
 from railwatch.siting.page.pictures import pictures_router
+from railwatch.siting.page.shelves import shelf_of
 from railwatch.siting.page.sites import sites_router
 
 ASSETS = Path(__file__).with_name("assets")
@@ -33,9 +34,10 @@ def add_page(app: FastAPI, sites: LiveSites, settings: IngestSettings, tokens: T
     """
     app.mount("/draw/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
     app.include_router(_page(settings.base_map, settings.base_map_credit))
-    app.include_router(sites_router(sites, tokens, intake))
-    app.include_router(pictures_router(sites.directory, tokens, intake))
-    app.include_router(counts_router(sites.directory, tokens, intake))
+    shelf = shelf_of(sites)
+    app.include_router(sites_router(sites, shelf, tokens, intake))
+    app.include_router(pictures_router(shelf, tokens, intake))
+    app.include_router(counts_router(shelf, tokens, intake))
 
 
 def policy(base_map: str | None) -> str:

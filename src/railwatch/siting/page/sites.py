@@ -14,19 +14,12 @@ from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.events import Slug
 from railwatch.shared.sites import CAR_LENGTHS_M, LiveSites, read_tracks
-from railwatch.shared.sites.document import read_yaml
-from railwatch.shared.sites.load import site_files
 from railwatch.siting.files import ATTRIBUTION, box_of
 from railwatch.siting.layout import lay_out
-from railwatch.siting.page.drafts import (
-    ChangedMeanwhileError,
-    Draft,
-    DraftTrack,
-    read_draft,
-    save_draft,
-    why_read_only,
-)
+from railwatch.siting.page.drafts import Draft, DraftTrack, read_draft
 from railwatch.siting.page.requests import MAX_LINES_BYTES, RefusedError, read_body, received_file, refused
+from railwatch.siting.page.saving import save_draft
+from railwatch.siting.page.shelves import ChangedMeanwhileError, ReadOnlyError, Shelf
 
 SUFFIXES = (".osm.pbf", ".osm", ".geojson", ".json")
 
@@ -53,29 +46,28 @@ class Lines(Frozen):
     remarks: tuple[str, ...]
 
 
-def sites_router(sites: LiveSites, tokens: Tokens, intake: Intake) -> APIRouter:
+def sites_router(sites: LiveSites, shelf: Shelf, tokens: Tokens, intake: Intake) -> APIRouter:
     """The routes."""
-    directory = sites.directory
     router = APIRouter(prefix="/v1/drawing", tags=["drawing"])
     draws = Depends(admitted(tokens, Scope.DRAW))
 
     @router.get("/sites", summary="The sites that can be drawn")
     def list_sites(by: Annotated[Holder, draws]) -> Sites:
-        found = []
-        for path in site_files(directory):
-            try:
-                data = read_yaml(path).data
-            except ConfigurationError:
-                continue
-            if isinstance(data, dict) and "id" in data and by.reaches(str(data["id"])):
-                found.append(Listed(id=str(data["id"]), name=str(data.get("name", data["id"]))))
-        return Sites(items=tuple(found), read_only=why_read_only(directory, sites.is_copy))
+        known = sorted((name, site) for site, (_, name) in sites.listed().items() if by.reaches(site))
+        listed = tuple(Listed(id=site, name=name) for name, site in known)
+        return Sites(items=listed, read_only=shelf.why_read_only())
 
     @router.get("/sites/{site}", summary="A site as it can be drawn")
     def get_site(site: Slug, by: Annotated[Holder, draws], response: Response) -> Draft:
         _reached(site, by)
+        unknown = RefusedError(404, f"There is no site {site}.", "site-unknown")
+        if (file := shelf.file_of(site)) is None:
+            raise unknown
         try:
-            draft, version = read_draft(directory, site)
+            with shelf.taken(file) as held:
+                draft, version = read_draft(held.path)
+        except ChangedMeanwhileError:
+            raise unknown from None
         except ConfigurationError as error:
             raise refused(error) from None
         response.headers["ETag"] = f'"{version}"'
@@ -94,15 +86,17 @@ def sites_router(sites: LiveSites, tokens: Tokens, intake: Intake) -> APIRouter:
         if (if_match is None) == (if_none_match != "*"):
             raise RefusedError(428, "Send If-Match with the ETag that was read, or If-None-Match: *.", "no-version")
         draft = await read_body(request, Draft)
-        if why := why_read_only(directory, sites.is_copy):
+        if why := shelf.why_read_only():
             raise RefusedError(409, why, "sites-read-only")
         version = if_match.strip('"') if if_match else None
         try:
-            saved = await to_thread.run_sync(save_draft, directory, site, draft, version)
+            saved = await to_thread.run_sync(save_draft, shelf, site, draft, version)
         except ChangedMeanwhileError:
             raise RefusedError(
                 412, f"Somebody has changed the site {site} since it was read; load it again.", "site-changed"
             ) from None
+        except ReadOnlyError as error:
+            raise RefusedError(409, str(error), "sites-read-only") from None
         except ConfigurationError as error:
             raise refused(error) from None
         await to_thread.run_sync(sites.refresh)

@@ -7,12 +7,13 @@ from typing import Any
 
 import obstore
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from shapely import Point
 
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.sites import LiveSites, SiteCatalogue, live
-from railwatch.shared.sites.bucket import SiteBucket
+from railwatch.shared.sites.files import BucketFiles, DirectoryFiles
 from railwatch.shared.sites.folder import SiteFolder
 from railwatch.shared.sites.metrics import SITE_FAULTS
 from tests.unit.shared.sites.test_load import GOOD, WEST_EAST, tracks_json, write_site
@@ -23,7 +24,7 @@ FARTHER_EAST = [[130.630, 42.415], [130.640, 42.415]]
 
 def followed(directory: Path) -> LiveSites:
     write_site(directory, GOOD)
-    return LiveSites(SiteFolder(directory))
+    return LiveSites(SiteFolder(DirectoryFiles(directory)))
 
 
 def faults() -> float:
@@ -85,7 +86,7 @@ def test_a_bad_file_costs_no_site_while_its_last_good_version_is_known(tmp_path:
 
 def test_tracks_that_are_repaired_repair_their_site(tmp_path: Path) -> None:
     write_site(tmp_path, GOOD, tracks="{")
-    sites = LiveSites(SiteFolder(tmp_path))
+    sites = LiveSites(SiteFolder(DirectoryFiles(tmp_path)))
     assert list(sites) == []
     write_site(tmp_path, GOOD)
     sites.refresh()
@@ -118,7 +119,7 @@ def test_a_folder_that_is_empty_or_gone_keeps_the_last_sites(tmp_path: Path) -> 
 
 def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is not a directory"):
-        LiveSites(SiteFolder(tmp_path / "nowhere"))
+        LiveSites(SiteFolder(DirectoryFiles(tmp_path / "nowhere")))
 
 
 def config_map(directory: Path, version: str, **files: str) -> None:
@@ -135,7 +136,7 @@ def config_map(directory: Path, version: str, **files: str) -> None:
 
 def test_a_config_map_is_followed_through_its_swap_of_links(tmp_path: Path) -> None:
     config_map(tmp_path, "..1", yard_yaml=GOOD, tracks_geojson=tracks_json(WEST_EAST))
-    sites = LiveSites(SiteFolder(tmp_path))
+    sites = LiveSites(SiteFolder(DirectoryFiles(tmp_path)))
     assert list(sites) == ["tumangang"]
     config_map(tmp_path, "..2", yard_yaml=GOOD, tracks_geojson=tracks_json(FARTHER_EAST), more_yaml=OTHER)
     sites.refresh()
@@ -174,10 +175,10 @@ def put(store: MemoryStore, **files: str) -> None:
         obstore.put(store, name.replace("_", "."), text.encode())
 
 
-def test_a_bucket_is_followed_and_faults_name_it(tmp_path: Path) -> None:
+def test_a_bucket_is_followed_and_faults_name_it() -> None:
     store = MemoryStore()
     put(store, yard_yaml=GOOD, tracks_geojson=tracks_json(WEST_EAST), bad_yaml="id: [")
-    sites = LiveSites(SiteFolder(tmp_path, "s3://sites/here"), SiteBucket(store, tmp_path))
+    sites = LiveSites(SiteFolder(BucketFiles(store, "s3://sites/here")))
     assert list(sites) == ["tumangang"]
     assert sites.catalogue.faults[0].startswith("s3://sites/here/bad.yaml:2: not valid YAML")
     put(store, other_yaml=OTHER)
@@ -188,19 +189,50 @@ def test_a_bucket_is_followed_and_faults_name_it(tmp_path: Path) -> None:
     assert sites.catalogue.faults == ()
 
 
-def test_only_changed_objects_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, fetched = MemoryStore(), list[str]()
-    put(store, yard_yaml=GOOD, tracks_geojson=tracks_json(WEST_EAST))
+def fetching(store: MemoryStore, monkeypatch: pytest.MonkeyPatch, away: set[str] | None = None) -> list[str]:
+    """The names of objects that are fetched from now on. Those that are away cannot be."""
+    fetched = list[str]()
     get = obstore.get
 
-    def noted(store: MemoryStore, name: str, **more: Any) -> Any:
-        fetched.append(name)
-        return get(store, name, **more)
+    def noted(at: MemoryStore, name: str, **more: Any) -> Any:
+        if name in (away or ()):
+            raise GenericError("The object is away.")
+        if at is store:
+            fetched.append(name)
+        return get(at, name, **more)
 
     monkeypatch.setattr(obstore, "get", noted)
-    sites = LiveSites(SiteFolder(tmp_path), SiteBucket(store, tmp_path))
+    return fetched
+
+
+def test_only_the_objects_of_changed_sites_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    put(store, yard_yaml=GOOD, other_yaml=OTHER.replace("tracks.g", "more.g"), tracks_geojson=tracks_json(WEST_EAST))
+    put(store, more_geojson=tracks_json(WEST_EAST))
+    fetched = fetching(store, monkeypatch)
+    sites = LiveSites(SiteFolder(BucketFiles(store, "s3://sites")))
+    assert sorted(fetched) == ["more.geojson", "other.yaml", "tracks.geojson", "yard.yaml"]
+    fetched.clear()
     put(store, tracks_geojson=json.dumps(json.loads(tracks_json(FARTHER_EAST))))
     sites.refresh()
     sites.refresh()
-    assert fetched == ["tracks.geojson", "yard.yaml", "tracks.geojson"]
+    assert sorted(fetched) == ["tracks.geojson", "yard.yaml"]
     assert sites["tumangang"].tracks[0].coordinates[0] == (130.63, 42.415)
+
+
+@pytest.mark.parametrize("missing", ["yard.yaml", "tracks.geojson"])
+def test_an_object_that_cannot_be_fetched_is_fetched_at_the_next_look(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, away = MemoryStore(), set[str]()
+    put(store, yard_yaml=GOOD, tracks_geojson=tracks_json(WEST_EAST))
+    fetching(store, monkeypatch, away)
+    sites = LiveSites(SiteFolder(BucketFiles(store, "s3://sites")))
+    put(store, yard_yaml=GOOD.replace("Facility", "Yard"))
+    away.add(missing)
+    sites.refresh()
+    assert sites["tumangang"].name == "Tumangang Rail Facility"
+    assert sites.catalogue.faults == ()
+    away.clear()
+    sites.refresh()
+    assert sites["tumangang"].name == "Tumangang Rail Yard"

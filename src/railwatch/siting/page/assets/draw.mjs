@@ -221,9 +221,9 @@ $("save").addEventListener("click", () =>
 
 $("download").addEventListener("click", () => {
   editing.finish();
-  const features = editing.tracks.map(({ name, main, proposed, coordinates }) => ({
+  const features = editing.tracks.map(({ name, main, proposed, properties, coordinates }) => ({
     type: "Feature",
-    properties: { track: name, ...(main && { main }), ...(proposed && { proposed }) },
+    properties: { ...properties, track: name, ...(main && { main }), ...(proposed && { proposed }) },
     geometry: { type: "LineString", coordinates },
   }));
   const text = JSON.stringify({ type: "FeatureCollection", ...(credit && { attribution: credit }), features }, null, 1);
