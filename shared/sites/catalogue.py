@@ -4,6 +4,7 @@ A site as it is worked with holds tracks, numbers and shapes as Python's objects
 its sites at a time. So each is kept packed, and the last ones that were asked for are kept unpacked.
 """
 
+import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from functools import cached_property, lru_cache
 from typing import Protocol, Self
 
 import shapely
-from pydantic_core import from_json
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
@@ -46,7 +46,7 @@ class PackedSite:
 
     def unpacked(self) -> Site:
         """The site."""
-        said = from_json(zlib.decompress(self.data))
+        said = json.loads(zlib.decompress(self.data))
         tracks = (
             Track.model_construct(**{**track, "coordinates": tuple(map(tuple, track["coordinates"]))})
             for track in said["tracks"]

@@ -6,6 +6,7 @@ files are read.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import obstore
 import structlog
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
-from pydantic_core import from_json, to_json
 
 from railwatch.shared.sites.catalogue import PackedSite
 from railwatch.shared.sites.entries import Entry, Version
@@ -78,7 +78,7 @@ def _data(entries: Mapping[str, Entry]) -> bytes:
             good = [site.id, site.bounds, len(site.data), entry.good.retired, entry.good.remarks]
             packed.append(site.data)
         rows.append([name, entry.stamps, entry.faults, entry.id, entry.name, good])
-    index = to_json({"code": code_version(), "sites": rows})
+    index = json.dumps({"code": code_version(), "sites": rows}, separators=(",", ":")).encode()
     body = b"".join((len(index).to_bytes(LENGTH_BYTES), index, *packed))
     return hashlib.sha256(body).digest() + body
 
@@ -89,7 +89,7 @@ def _entries(data: memoryview) -> dict[str, Entry]:
     if hashlib.sha256(body).digest() != data[:CHECKSUM_BYTES]:
         raise ValueError("it is damaged")
     at = LENGTH_BYTES + int.from_bytes(body[:LENGTH_BYTES])
-    index = from_json(body[LENGTH_BYTES:at].tobytes())
+    index = json.loads(body[LENGTH_BYTES:at].tobytes())
     if index["code"] != code_version():
         raise ValueError("it is of another version of Railwatch")
     entries: dict[str, Entry] = {}
