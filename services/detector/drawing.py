@@ -26,9 +26,8 @@ def with_cars(picture: Image.Image, view: View, counted: Counted) -> Image.Image
         view: the part of the tile that it shows.
         counted: the cars and trains, in pixels of the tile.
     """
-    drawn = picture.convert("RGBA")
-    over = Image.new("RGBA", drawn.size)
-    draw = ImageDraw.Draw(over)
+    drawn = picture.copy()
+    draw = ImageDraw.Draw(drawn, "RGBA")
     stroke = max(2, round(max(drawn.size) / 450))
     tracks = list(dict.fromkeys(track for track, *_ in (*counted.outlines, *counted.stretches)))
     for track, line in counted.stretches:
@@ -45,7 +44,7 @@ def with_cars(picture: Image.Image, view: View, counted: Counted) -> Image.Image
             _label(draw, view.at(corners.mean(axis=0)[None])[0], str(number))
         if number == 1:
             _tag(draw, _beyond(outline, drawn.size), track, colour)
-    return Image.alpha_composite(drawn, over).convert("RGB")
+    return drawn
 
 
 def _beyond(outline: list[tuple[float, float]], size: tuple[int, int]) -> tuple[float, float]:

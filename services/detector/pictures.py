@@ -23,9 +23,10 @@ from railwatch.services.detector.tracks.centrelines import Centreline
 from railwatch.services.detector.view import Colours, View, view_of
 
 # Format of the pictures.
-MEDIA_TYPE = "image/webp"
-SUFFIX = ".webp"
-WEBP_QUALITY = 80
+MEDIA_TYPE = "image/jpeg"
+SUFFIX = ".jpg"
+# As WebP of the same quality they would have a quarter fewer bytes, and take seven times as long.
+QUALITY = 80
 # Colours of the difference: ground that cannot be seen, and ground that is brighter (vermillion), unchanged or darker
 # (blue) than before.
 HIDDEN = np.array([120, 120, 120], dtype=np.float32)
@@ -39,7 +40,7 @@ _SHARES = np.linspace(-1, 1, 1023, dtype=np.float32)[:, None]
 _TOWARDS = np.where(_SHARES > 0, BRIGHTER - UNCHANGED, DARKER - UNCHANGED)
 CHANGES = (UNCHANGED + _TOWARDS * np.abs(_SHARES)).astype(np.uint8)
 # The contrast of a tile is judged from about this many pixels.
-ENOUGH_PX = 250_000
+ENOUGH_PX = 50_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Caption:
 def evidence_pictures(
     tile: Raster, counted: Counted, centrelines: Sequence[Centreline], caption: Caption
 ) -> dict[str, bytes]:
-    """The pictures as WebP, by name: `tile` and `cars`, and `baseline` and `difference` where there is a baseline."""
+    """The pictures as JPEG, by name: `tile` and `cars`, and `baseline` and `difference` where there is a baseline."""
     view = view_of(tile, centrelines)
     when = f"{caption.observed_at:%Y-%m-%d %H:%M} UTC" if caption.observed_at else ""
     place = caption.place
@@ -150,5 +151,5 @@ def _step(tile: Raster) -> int:
 
 def _encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=WEBP_QUALITY, method=0)
+    picture.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

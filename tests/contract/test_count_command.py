@@ -122,7 +122,7 @@ def test_people_read_a_table_and_see_pictures(pair: Path, tmp_path: Path) -> Non
     assert any(line.split()[:1] == ["track"] for line in done.lines)
     pictures = sorted((tmp_path / "pictures").iterdir())
     assert [path.name for path in pictures] == [
-        f"tile-{name}.webp" for name in ("baseline", "cars", "difference", "tile")
+        f"tile-{name}.jpg" for name in ("baseline", "cars", "difference", "tile")
     ]
     assert all(Image.open(path).width > 200 for path in pictures)
 

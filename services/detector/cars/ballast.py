@@ -25,42 +25,42 @@ def ballast_profile(values: Floats, seen: Mask, layout: Layout, scale: float) ->
     tracks) get little weight, after Cauchy. So a train that fills a section leaves the common profile in place.
 
     Args:
-        values: (n, w, channels), the strips; the first channel is luminance.
+        values: (channels, n, w), the strips; the first channel is luminance.
         seen: (n, w).
         layout: the tracks.
         scale: luminance difference that counts as large.
 
     Returns:
-        (n, w, channels), 0 between tracks.
+        (channels, n, w), 0 between tracks.
     """
+    profile = np.zeros_like(values)
     whole = seen.mean(axis=1) > 0.9
     if not whole.any():
-        return np.zeros_like(values)
+        return profile
     known = np.flatnonzero(whole)
-    common = median(values[known[:: max(1, len(known) // ENOUGH)]], axis=0)
-    profile = np.zeros_like(values)
+    common = median(values[:, known[:: max(1, len(known) // ENOUGH)]], axis=1)
     for number in range(len(layout.starts)):
         samples = layout.track(number)
         length = samples.stop - samples.start
-        of_track = _shrunk(values[samples], whole[samples], common, scale)
+        of_track = _shrunk(values[:, samples], whole[samples], common, scale)
         edges = np.rint(np.linspace(samples.start, samples.stop, max(1, round(length / SECTION)) + 1))
         sections = [slice(*ends) for ends in pairwise(edges.astype(int))]
-        of_section = np.stack([_shrunk(values[part], whole[part], of_track, 0.7 * scale) for part in sections])
+        of_section = np.stack([_shrunk(values[:, part], whole[part], of_track, 0.7 * scale) for part in sections])
         middles = (edges[:-1] + edges[1:] - 1) / 2
-        profile[samples] = _interpolated(of_section, middles, np.arange(samples.start, samples.stop))
+        profile[:, samples] = _interpolated(of_section, middles, np.arange(samples.start, samples.stop)).swapaxes(0, 1)
     return profile
 
 
 def _shrunk(values: Floats, whole: Mask, prior: Floats, scale: float) -> Floats:
-    """(w, channels): the weighted mean of one stretch, drawn towards `prior`."""
-    inner = slice(values.shape[1] // 5, -(values.shape[1] // 5))
-    estimate = prior
+    """(channels, w): the weighted mean of one stretch, drawn towards `prior`."""
+    width = values.shape[2]
+    inner = slice(width // 5, -(width // 5))
+    estimate, near = prior, scale / 2
     for _ in range(ITERATIONS):
-        off = values[:, inner] - estimate[inner]
-        distance = np.sqrt(np.einsum("nwc,nwc->n", off, off) / off.shape[1]) / scale
-        weight = (whole / (1 + (2 * distance) ** 4)).astype(np.float32)
-        total = np.tensordot(weight, values, 1)
-        estimate = (total + PRIOR * prior) / (weight.sum() + PRIOR)
+        off = values[:, :, inner] - estimate[:, None, inner]
+        distance = np.einsum("cnw,cnw->n", off, off) / np.float32(off.shape[2] * near**2)
+        weight = whole / (1 + distance * distance)
+        estimate = (weight @ values + PRIOR * prior) / (weight.sum() + PRIOR)
     return estimate
 
 

@@ -36,7 +36,7 @@ class Strip:
     """One picture along all tracks: luminance and two colour differences, and where it could be seen.
 
     Attributes:
-        values: (n, w, 3), luminance, red minus green, blue minus green.
+        values: (3, n, w), luminance, red minus green, blue minus green.
         seen: (n, w).
         dark: luminance of the picture's deepest shade.
     """
@@ -49,12 +49,12 @@ class Strip:
 def strip_of(values: Floats, seen: Mask, dark: float) -> Strip:
     """From bands (n, w, 1 | 3) to luminance and colour differences. One band has no colour."""
     bands = values.transpose(2, 0, 1)
-    channels = np.zeros((*values.shape[:2], 3), np.float32)
-    channels[..., 0] = luminance(bands)
+    channels = np.zeros((3, *seen.shape), np.float32)
+    channels[0] = luminance(bands)
     if len(bands) == 3:
         red, green, blue = bands
-        channels[..., 1] = red - green
-        channels[..., 2] = blue - green
+        np.subtract(red, green, out=channels[1])
+        np.subtract(blue, green, out=channels[2])
     return Strip(channels, seen, dark)
 
 
@@ -73,16 +73,16 @@ def features_of(
     seen = tile.seen if baseline is None else tile.seen & baseline.seen
     scale = contrast_unit(levelled.values if levelled else tile.values, tile.dark, seen)
     contrast, likeness = _against_ballast(tile, layout, scale, seen)
-    columns = [contrast, _texture(tile.values[..., 0] / scale), likeness, _light(layout, shadow_m)]
+    columns = [contrast, _texture(tile.values[0] / scale), likeness, _light(layout, shadow_m)]
     if baseline is not None and levelled is not None:
         unit = contrast_unit(baseline.values, baseline.dark, baseline.seen)
         contrast, likeness_then = _against_ballast(baseline, layout, unit, seen)
-        likeness = _likeness(tile.values[..., 0], baseline.values[..., 0], scale)
+        likeness = _likeness(tile.values[0], baseline.values[0], scale)
         columns += [
             _contrast(tile.values, levelled.values, scale, seen),
             _contrast(tile.values, ballast_profile(levelled.values, baseline.seen, layout, scale), scale, seen),
             contrast,
-            _texture(baseline.values[..., 0] / unit),
+            _texture(baseline.values[0] / unit),
             likeness,
             likeness_then,
             _agreement(tile, levelled, likeness, scale, seen),
@@ -137,6 +137,7 @@ def _zones() -> Floats:
 
 INSIDE = np.abs(ACROSS_M) <= INSIDE_M
 AROUND = np.abs(ACROSS_M) <= AROUND_M
+AROUND_PART = slice(int(AROUND.argmax()), int(AROUND.argmax() + AROUND.sum()))
 ZONE_TABLE = _zones()
 THIRD_TABLE = _averages(ACROSS_M < -INSIDE_M, INSIDE, ACROSS_M > INSIDE_M)
 PART_TABLE = _averages(INSIDE, AROUND & ~INSIDE)
@@ -145,17 +146,17 @@ PART_TABLE = _averages(INSIDE, AROUND & ~INSIDE)
 def _against_ballast(strip: Strip, layout: Layout, unit: float, seen: Mask) -> tuple[Floats, Floats]:
     """Contrast and likeness of a strip to its own ballast."""
     own = ballast_profile(strip.values, strip.seen, layout, unit)
-    return _contrast(strip.values, own, unit, seen), _likeness(strip.values[..., 0], own[..., 0], unit)
+    return _contrast(strip.values, own, unit, seen), _likeness(strip.values[0], own[0], unit)
 
 
 def _contrast(values: Floats, expected: Floats, unit: float, seen: Mask) -> Floats:
     """(n, ZONES + 3): difference of luminance by zone, and of colour to the left, inside and to the right."""
-    features = np.empty((len(values), ZONES + 3), np.float32)
-    for first in range(0, len(values), CHUNK):
+    features = np.empty((len(seen), ZONES + 3), np.float32)
+    for first in range(0, len(seen), CHUNK):
         chunk = slice(first, first + CHUNK)
-        difference = (values[chunk] - expected[chunk]) * (seen[chunk, :, None] / np.float32(unit))
-        features[chunk, :ZONES] = difference[..., 0] @ ZONE_TABLE
-        features[chunk, ZONES:] = np.hypot(difference[..., 1], difference[..., 2]) @ THIRD_TABLE
+        light, red, blue = (values[:, chunk] - expected[:, chunk]) * (seen[chunk] / np.float32(unit))
+        features[chunk, :ZONES] = light @ ZONE_TABLE
+        features[chunk, ZONES:] = np.sqrt(red * red + blue * blue) @ THIRD_TABLE
     return squashed(features)
 
 
@@ -169,7 +170,7 @@ def _texture(light: Floats) -> Floats:
 
 def _likeness(first: Floats, second: Floats, scale: float) -> Floats:
     """(n, len(WINDOWS)): correlation of two strips across the track and over a window along it."""
-    a, b = first[:, AROUND] / scale, second[:, AROUND] / scale
+    a, b = first[:, AROUND_PART] / scale, second[:, AROUND_PART] / scale
     width = a.shape[1]
     products = [np.einsum("nw,nw->n", one, other) / width for one, other in ((a, a), (b, b), (a, b))]
     moments = np.stack([a.mean(axis=1), b.mean(axis=1), *products])
@@ -199,14 +200,14 @@ def _agreement(tile: Strip, levelled: Strip, likeness: Floats, scale: float, see
     features = np.zeros((len(seen), 2), np.float32)
     if seen.any():
         features[:, 0] = median(likeness[seen.mean(axis=1) > 0.5, 1]) if (seen.mean(axis=1) > 0.5).any() else 0
-        change = np.abs(tile.values[..., 0] - levelled.values[..., 0])[seen]
+        change = np.abs(tile.values[0] - levelled.values[0])[seen]
         features[:, 1] = np.arcsinh(quantile(change[:: max(1, len(change) // 40_000)], 0.3) / scale)
     return features
 
 
 def contrast_unit(values: Floats, dark: float, seen: Mask) -> float:
     """A quarter of the difference between the deepest shade and the common brightness of the tracks."""
-    middle = float(median(values[..., 0][seen])) if seen.any() else 1.0
+    middle = float(median(values[0][seen])) if seen.any() else 1.0
     return max(0.25 * (middle - dark), 0.01)
 
 

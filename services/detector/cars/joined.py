@@ -19,7 +19,7 @@ from railwatch.shared.counts import CarKind
 
 JOINED_FILE = Path(__file__).with_name("model") / "joined.onnx"
 # Samples that are processed at a time, so that they fit into the processor's cache.
-BLOCK = 1024
+BLOCK = 2048
 # How many samples to either side of one the network sees.
 REACH = 72
 # Key of the text in the file.

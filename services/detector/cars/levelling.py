@@ -37,17 +37,19 @@ def levelled(baseline: Floats, tile: Floats, seen: Mask, across_m: Points = ACRO
         across_m: (w,), distances from the centreline.
     """
     within = seen & (np.abs(across_m) < BED_M)
-    if within.sum() < BINS:
+    if np.count_nonzero(within) < BINS:
         return baseline
-    step = max(1, int(within.sum()) // ENOUGH)
-    before, after = baseline[within][::step], tile[within][::step]
-    change = luminance((after - before).T)
+    places = np.flatnonzero(within)
+    places = places[:: max(1, len(places) // ENOUGH)]
+    before, after = (values.transpose(2, 0, 1).reshape(values.shape[2], -1)[:, places] for values in (baseline, tile))
+    change = luminance(after - before)
     distance = np.abs(change - _bed_mode(change))
     bed = distance <= quantile(distance, UNCHANGED)
-    before, after = before[bed], after[bed]
-    middle_before, middle_after = median(before, axis=0), median(after, axis=0)
-    spread = ((before - middle_before) ** 2).mean(axis=0) + 1e-8
-    gain = np.clip(((before - middle_before) * (after - middle_after)).mean(axis=0) / spread, 0, MOST_GAIN)
+    before, after = before[:, bed], after[:, bed]
+    middle_before, middle_after = median(before), median(after)
+    off_before, off_after = before - middle_before[:, None], after - middle_after[:, None]
+    spread = (off_before**2).mean(axis=1) + 1e-8
+    gain = np.clip((off_before * off_after).mean(axis=1) / spread, 0, MOST_GAIN)
     level: Floats = baseline - middle_before
     level *= gain
     level += middle_after

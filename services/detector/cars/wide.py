@@ -80,7 +80,7 @@ def pair_of(tile: tuple[Floats, Mask, float], baseline: tuple[Floats, Mask, floa
 def narrowed(strip: Strip) -> Strip:
     """The strip from which features are computed: one row for each sample, and only the inner part."""
     inner = slice(EDGE, WIDTH - EDGE)
-    values = 0.5 * (strip.values[0::ROWS, inner] + strip.values[1::ROWS, inner])
+    values = 0.5 * (strip.values[:, 0::ROWS, inner] + strip.values[:, 1::ROWS, inner])
     return Strip(values, strip.seen[0::ROWS, inner] & strip.seen[1::ROWS, inner], strip.dark)
 
 
@@ -111,19 +111,19 @@ class Channels:
     def of(self, samples: slice) -> Floats:
         """(CHANNELS, 2 k, w), the channels of k samples. Without a baseline, its channels are 0."""
         rows = slice(samples.start * ROWS, samples.stop * ROWS)
-        tile, seen = self.pair.tile.values[rows], self.pair.tile.seen[rows]
+        tile, seen = self.pair.tile.values[:, rows], self.pair.tile.seen[rows]
         planes = np.zeros((CHANNELS, *seen.shape), np.float32)
-        planes[:3] = np.moveaxis((tile - self.middle) / self.unit, 2, 0)
-        planes[3] = (tile[..., 0] - np.repeat(self.own[samples], ROWS, axis=0)) / self.unit
+        planes[:3] = (tile - self.middle[:, None, None]) / self.unit
+        planes[3] = (tile[0] - np.repeat(self.own[samples], ROWS, axis=0)) / self.unit
         baseline, level = self.pair.baseline, self.pair.levelled
         if baseline is not None and level is not None and self.own_before is not None:
             seen = seen & baseline.seen[rows]
-            before, levelled_before = baseline.values[rows, :, 0], level.values[rows]
-            change = (tile - levelled_before) / self.unit
-            planes[4], planes[5] = change[..., 0], np.hypot(change[..., 1], change[..., 2])
+            before, levelled_before = baseline.values[0, rows], level.values[:, rows]
+            change, red, blue = (tile - levelled_before) / self.unit
+            planes[4], planes[5] = change, np.sqrt(red * red + blue * blue)
             planes[6] = (before - np.repeat(self.own_before[samples], ROWS, axis=0)) / self.unit_before
-            planes[7] = (levelled_before[..., 0] - self.middle[0]) / self.unit
-            planes[8] = _alike(tile[..., 0] / self.unit, before / self.unit_before)
+            planes[7] = (levelled_before[0] - self.middle[0]) / self.unit
+            planes[8] = _alike(tile[0] / self.unit, before / self.unit_before)
             planes[12] = 1
         _squash(planes[:8])
         planes[9] = 1
@@ -157,17 +157,17 @@ def _squash(values: Floats) -> None:
 
 
 def _middle(values: Floats, seen: Mask) -> Floats:
-    """(3,), the commonest values within the width of a body."""
+    """(3,), the commonest values (3, n, w) within the width of a body."""
     inner = slice(WIDTH // 2 - 8, WIDTH // 2 + 9)
-    known = values[:, inner][seen[:, inner]]
-    return median(known, axis=0) if len(known) else np.zeros(3, np.float32)
+    known = np.stack([channel[seen[:, inner]] for channel in values[:, :, inner]])
+    return median(known) if known.size else np.zeros(3, np.float32)
 
 
 def _own(strip: Strip, layout: Layout, unit: float) -> Floats:
     """(n, w), luminance of the strip's own ballast."""
-    values = 0.5 * (strip.values[0::ROWS] + strip.values[1::ROWS])
+    values = 0.5 * (strip.values[:, 0::ROWS] + strip.values[:, 1::ROWS])
     profile = ballast_profile(values, strip.seen[0::ROWS] & strip.seen[1::ROWS], layout, unit)
-    return np.ascontiguousarray(profile[..., 0])
+    return np.array(profile[0])
 
 
 def _alike(first: Floats, second: Floats) -> Floats:

@@ -82,7 +82,7 @@ def _log(values: Floats) -> Floats:
 
 def _off_bed(light: Floats, strips: Strips) -> Floats:
     """Brightness less that of the track's own bed, of the same position across."""
-    return np.asarray(light - ballast_profile(light[..., None], strips.seen, strips.layout, strips.contrast)[..., 0])
+    return np.asarray(light - ballast_profile(light[None], strips.seen, strips.layout, strips.contrast)[0])
 
 
 def _averaged(values: Floats, seen: Mask, window: int) -> Floats:

@@ -3,6 +3,8 @@
 Light is in units of the strip's own contrast, linear near 0 and logarithmic far out.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
@@ -22,30 +24,49 @@ LIGHT, BASELINE, PRESENT = (0, 1, 2, 3, 4), (2, 3, 4, 6), 8
 FINE_M, STRENGTH_M = 1.5, 2.0
 
 
-def planes_of(tile: Floats, seen: Mask, baseline: Floats | None, before_seen: Mask | None, gsd_m: float) -> Floats:
+@dataclass(frozen=True)
+class Section:
+    """One picture across the lines, (rows, w) each.
+
+    Attributes:
+        values: luminance.
+        seen: where it is known.
+        unit: a quantity of light, half of the contrast.
+        light: how bright it is, in that unit.
+        fine: its fine structure.
+    """
+
+    values: Floats
+    seen: Mask
+    unit: np.float32
+    light: Floats
+    fine: Floats
+
+
+def section_of(values: Floats, seen: Mask) -> Section:
+    """The section of a picture's luminance (rows, w), and where it is known."""
+    middle, unit = _contrast(values, seen)
+    return Section(values, seen, unit, np.arcsinh((values - middle) / unit), _fine(values, unit))
+
+
+def planes_of(tile: Section, baseline: Section | None, gsd_m: float) -> Floats:
     """(PLANES, rows, w): light and fine structure of tile and baseline, their difference, and what is known.
 
     Args:
-        tile: (rows, w), luminance.
-        seen: (rows, w), where it is known.
-        baseline: (rows, w), in the tile's radiometry, or None.
-        before_seen: (rows, w), or None.
+        tile: the tile.
+        baseline: the baseline, in the tile's radiometry, or None.
         gsd_m: metres per pixel.
     """
-    planes = np.zeros((PLANES, *tile.shape), np.float32)
-    middle, unit = _contrast(tile, seen)
-    planes[0] = np.arcsinh((tile - middle) / unit)
-    planes[1] = _fine(tile, unit) * seen
+    planes = np.zeros((PLANES, *tile.values.shape), np.float32)
+    planes[0], planes[1] = tile.light, tile.fine
     planes[5] = 1
-    if baseline is not None and before_seen is not None:
-        middle_before, unit_before = _contrast(baseline, before_seen)
-        planes[2] = np.arcsinh((baseline - middle_before) / unit_before) * before_seen
-        planes[3] = _fine(baseline, unit_before) * before_seen
-        planes[4] = np.arcsinh((tile - baseline) / unit) * before_seen
-        planes[6] = before_seen
+    if baseline is not None:
+        planes[2], planes[3], planes[6] = baseline.light, baseline.fine, 1
+        planes[4] = np.arcsinh((tile.values - baseline.values) / tile.unit)
+        planes[list(BASELINE)] *= baseline.seen
     planes[7] = gsd_m
     planes[8] = 1
-    planes[:PRESENT] *= seen
+    planes[:PRESENT] *= tile.seen
     return planes
 
 
@@ -53,8 +74,8 @@ def _contrast(values: Floats, seen: Mask) -> tuple[np.float32, np.float32]:
     known = values[seen]
     if not known.size:
         return np.float32(0), np.float32(1)
-    low, middle, high = (float(quantile(known, share)) for share in (0.1, 0.5, 0.9))
-    return np.float32(middle), np.float32(max(high - low, 0.02) / 2)
+    low, middle, high = quantile(known, [0.1, 0.5, 0.9])
+    return middle, np.float32(max(high - low, 0.02) / 2)
 
 
 def _fine(values: Floats, unit: np.float32) -> Floats:

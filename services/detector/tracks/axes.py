@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from railwatch.services.detector.imagery.arrays import Floats, Integers
 from railwatch.services.detector.imagery.raster import Raster
-from railwatch.services.detector.tracks.across import ACROSS_M, REACH_M, ROW_M, STEP_M, planes_of
+from railwatch.services.detector.tracks.across import ACROSS_M, REACH_M, ROW_M, STEP_M, Section, planes_of, section_of
 from railwatch.services.detector.tracks.sessions import Session, load_session
 from railwatch.services.detector.tracks.strips import SAMPLE_M, Layout, straighten
 
@@ -28,7 +28,10 @@ KNOT_SAMPLES = round(5.0 / SAMPLE_M)
 EVERY = round(ROW_M / SAMPLE_M)
 ROWS = 4
 # Rows that are computed at a time, and how many to either side of one the network sees.
-BLOCK, SEEN_ROWS = 1024, 64
+BLOCK, SEEN_ROWS = 2048, 64
+# How many columns to either side of a place the network sees. The planes reach a little further.
+SEEN_COLUMNS = 14
+SEEN = slice((len(ACROSS_M) - len(OFFSETS_M)) // 2 - SEEN_COLUMNS, (len(ACROSS_M) + len(OFFSETS_M)) // 2 + SEEN_COLUMNS)
 # The baseline alone tells of an axis where it shows more than this share of what lies across the line.
 SHOWN = 0.5
 # Largest log-odds that one knot may give.
@@ -48,28 +51,31 @@ def axis_scores(layout: Layout, tile: Raster, baseline: Raster | None, network: 
     """
     pictures = [tile] if baseline is None else [tile, baseline]
     # One after the other, so that the brightness of only one is in memory.
-    each = [straighten([picture.grey()], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5)) for picture in pictures]
-    now, *before = ((strip[..., 0], known) for ((strip,), (known,)) in each)
-    odds = _odds(planes_of(*now, None, None, layout.gsd_m), network)
+    now, *before = (_section(picture, layout) for picture in pictures)
+    odds = _odds(now, None, layout.gsd_m, network)
     if before:
-        then, shown = before[0]
-        both = _odds(planes_of(*now, then, shown, layout.gsd_m), network)
-        alone = _odds(planes_of(then, shown, None, None, layout.gsd_m), network)
-        tells = (shown[::ROWS].mean(axis=1) > SHOWN)[:, None]
+        both = _odds(now, before[0], layout.gsd_m, network)
+        alone = _odds(before[0], None, layout.gsd_m, network)
+        tells = (before[0].seen[::ROWS].mean(axis=1) > SHOWN)[:, None]
         odds = (odds + both + tells * alone) / (2 + tells)
     rows = np.minimum(np.rint(knots_of(layout) / (EVERY * ROWS)).astype(np.int64), len(odds) - 1)
     return np.asarray(odds[rows])
 
 
-def _odds(planes: Floats, network: Session) -> Floats:
+def _section(picture: Raster, layout: Layout) -> Section:
+    (strip,), (known,) = straighten([picture.grey()], layout, ACROSS_M, EVERY, positions=(-0.5, 0.5))
+    return section_of(strip[..., 0], known)
+
+
+def _odds(tile: Section, baseline: Section | None, gsd_m: float, network: Session) -> Floats:
     """(rows / 4, offsets), log-odds of one view."""
+    planes = planes_of(tile, baseline, gsd_m)[..., SEEN]
     odds = np.concatenate([_block(planes, first, network) for first in range(0, planes.shape[1], BLOCK)])
-    margin = (len(ACROSS_M) - len(OFFSETS_M)) // 2
-    return np.asarray(np.clip(odds[:, margin:-margin], -MOST_EVIDENCE, MOST_EVIDENCE))
+    return np.clip(odds, -MOST_EVIDENCE, MOST_EVIDENCE, out=odds)
 
 
 def _block(planes: Floats, first: int, network: Session) -> Floats:
-    """(rows / 4, w), log-odds for one block of rows, computed with what lies around it."""
+    """(rows / 4, offsets), log-odds for one block of rows, computed with what lies around it."""
     before = min(first, SEEN_ROWS)
     odds = network(planes=planes[:, first - before : first + BLOCK + SEEN_ROWS])
     return np.asarray(odds[before // ROWS :][: BLOCK // ROWS])

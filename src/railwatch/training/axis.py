@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from railwatch.services.detector.tracks.across import ACROSS_M, PLANES
-from railwatch.services.detector.tracks.axes import AXES_FILE
+from railwatch.services.detector.tracks.axes import AXES_FILE, SEEN
 from railwatch.training.axis_fit import fit_axes
 from railwatch.training.axis_network import WIDTHS, Axes
 from railwatch.training.gathering import gathered
@@ -51,11 +51,17 @@ def main() -> None:
 
 
 def export_axes(networks: Sequence[Axes], path: Path) -> None:
-    """Writes the file that the detector reads: planes (p, rows, w) in, the mean log-odds (rows / 4, w) out."""
+    """Writes the file that the detector reads: planes (p, rows, w) in, the mean log-odds (rows / 4, offsets) out.
+
+    The odds are given only at places across which the planes show all that the network sees.
+    """
     run = _AsRun([folded(network) for network in networks]).eval()
+    for layer in run.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.padding = (int(layer.padding[0]), 0)
     torch.onnx.export(
         run,
-        (torch.zeros(PLANES, 64, len(ACROSS_M)),),
+        (torch.zeros(PLANES, 64, len(ACROSS_M[SEEN])),),
         str(path),
         input_names=["planes"],
         output_names=["odds"],

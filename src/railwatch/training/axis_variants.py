@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from railwatch.services.detector.cars.wide import ROWS, WIDE_ACROSS_M
-from railwatch.services.detector.tracks.across import ROW_M, planes_of
+from railwatch.services.detector.tracks.across import ROW_M, planes_of, section_of
 from railwatch.services.detector.tracks.strips import SAMPLE_M
 from railwatch.training.gathering import WideScene
 from railwatch.training.variants import Canvas, any_shadow, paint_scene, process_strips
@@ -48,8 +48,9 @@ def axis_strips(scene: WideScene, rng: np.random.Generator, *, paint: bool, proc
     rows = slice(int(rng.integers(EVERY)), None, EVERY)
     samples = np.arange(len(canvas.tile))[rows] // ROWS
     now, before = (part[rows].mean(axis=2) for part in (canvas.tile, canvas.baseline))
-    seen, before_seen = scene.tile_seen[rows], scene.baseline_seen[rows]
-    planes = planes_of(now, seen, None if single else before, None if single else before_seen, scene.layout.gsd_m)
+    seen = scene.tile_seen[rows]
+    baseline = None if single else section_of(before, scene.baseline_seen[rows])
+    planes = planes_of(section_of(now, seen), baseline, scene.layout.gsd_m)
     away = np.abs(WIDE_ACROSS_M - own_m[samples][:, None])
     others = (scene.axis_m[samples] < OTHER_M) & (away > OWN_M)
     weight = (away < KNOWN_M) & ~others & seen & scene.layout.on_track[samples][:, None]

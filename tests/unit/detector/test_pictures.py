@@ -79,4 +79,4 @@ def test_one_band_and_missing_data_can_be_drawn(bands: int) -> None:
 
     pictures = evidence_pictures(tile, Counted(COUNT), scene.centrelines, Caption(""))
 
-    assert Image.open(io.BytesIO(pictures["tile"])).format == "WEBP"
+    assert Image.open(io.BytesIO(pictures["tile"])).format == "JPEG"

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from railwatch.services.detector.tracks.across import ACROSS_M, PLANES, planes_of
+from railwatch.services.detector.tracks.across import ACROSS_M, PLANES, planes_of, section_of
 from railwatch.services.detector.tracks.axes import OFFSETS_M, axis_scores, knots_of, load_axes
 from railwatch.services.detector.tracks.strips import lay_out
 from tests.unit.detector.tracks.test_refinement import GSD_M, bed
@@ -16,7 +16,7 @@ def test_what_is_not_seen_says_nothing() -> None:
     light = rng.random((40, len(ACROSS_M)), dtype=np.float32)
     seen = rng.random(light.shape) < 0.7
 
-    planes = planes_of(light, seen, light, seen, GSD_M)
+    planes = planes_of(section_of(light, seen), section_of(light, seen), GSD_M)
 
     assert planes.shape == (PLANES, *light.shape)
     assert (planes[:-1, ~seen] == 0).all()
@@ -26,7 +26,7 @@ def test_light_that_is_twice_as_strong_looks_the_same() -> None:
     light = np.random.default_rng(0).random((40, len(ACROSS_M)), dtype=np.float32) * 0.4
     seen = np.ones(light.shape, dtype=bool)
 
-    one, two = (planes_of(light * gain, seen, None, None, GSD_M) for gain in (1, 2))
+    one, two = (planes_of(section_of(light * gain, seen), None, GSD_M) for gain in (1, 2))
 
     assert np.allclose(one, two, atol=1e-3)
 
