@@ -67,8 +67,8 @@ class Incarnation:
         """Why the state was not whole when it was last looked at; null if it was."""
         return self._lost
 
-    def require(self) -> None:
-        """Look whether the state is whole.
+    def require(self) -> str:
+        """Look whether the state is whole. The result names the incarnation.
 
         Raises:
             DependencyAwayError: it is not, and waits for a rebuild; or Redis does not answer.
@@ -84,6 +84,7 @@ class Incarnation:
             self._lost = None
             identity = mark.get(ID) or _begin(self._redis, self._service)
             self._seen = identity, self._redis.hincrby(self._name, LOOKS, 1)
+            return identity
 
     def note_evictions(self, run: str, evicted: int) -> None:
         """Take the state as lost if Redis has evicted keys since this was last noted.

@@ -28,14 +28,14 @@ from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, Transaction
-from railwatch.services.alerting.told import read_told
+from railwatch.services.alerting.told import Told, read_told
 from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.services.alerting.wiring import now
-from railwatch.shared.bus.offsets import positions_of
+from railwatch.shared.bus.offsets import ends_of, positions_of
 from railwatch.shared.bus.read import read_partitions
 from railwatch.shared.environment import load
 from railwatch.shared.errors import RailwatchError, TransientError
-from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.events import AlertEvent, CountEvent, Notice
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.lease import Lease
 from railwatch.shared.sites import Site, known_sites
@@ -45,8 +45,8 @@ from railwatch.shared.state import connect
 HELD_FOR_S = 60.0
 RENEW_EVERY_S = 10.0
 
-# A count that was recorded at most this long after the last event about its site may have been handled before it: the
-# clocks of two services differ.
+# A count that was recorded later than this after the last event about its site was not handled before it. The clocks of
+# two services differ by less.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
@@ -84,18 +84,16 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
 def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[Rebuilt]:
     store, still_ours = Store(client), _renewing(lease)
     sites = known_sites(settings).sites
-    handled = positions_of(settings.kafka, GROUP, CountEvent)
+    positions = positions_of(settings.kafka, GROUP, CountEvent)
+    committed = {number: position.offset for number, position in positions.items()}
+    published = ends_of(settings.kafka, Notice)
     told = read_told(settings, client, still_ours)
-
-    def was_handled(partition: int, offset: int, event: CountEvent) -> bool:
-        committed = handled.get(partition)
-        before = committed is not None and committed.covers(offset)
-        return not handled or before or event.recorded_at <= told.last_at[event.site] + CLOCKS_DIFFER
+    handled_to = _handled_to(settings, committed, told, still_ours) if committed else {}
 
     def counts_of(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
         for offset, event in events:
             still_ours()
-            if was_handled(partition, offset, event):
+            if not committed or offset < handled_to.get(partition, 0):
                 yield event
 
     read = read_partitions(settings.kafka, CountEvent)
@@ -117,7 +115,27 @@ def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[
     for event in told.missed.values():
         store.transact(event.site, partial(Transaction.keep_missed, event=event))
     still_ours()
+    store.note_progress(CountEvent.TOPIC, committed)
+    store.note_progress(Notice.TOPIC, published)
     rebuild_ends(client, "alerting")
+
+
+def _handled_to(
+    settings: Settings, committed: Mapping[int, int], told: Told, still_ours: Callable[[], None]
+) -> Mapping[int, int]:
+    """By partition, the offset behind the last count that was handled.
+
+    That is what is committed, and beyond it what consumers were told of: alerting may have died in between. The counts
+    behind it wait, and come as they always do.
+    """
+    found = dict(committed)
+    for number, events in read_partitions(settings.kafka, CountEvent, committed):
+        for offset, event in events:
+            still_ours()
+            earlier = event.recorded_at <= told.last_at[event.site] + CLOCKS_DIFFER
+            if earlier and told.speaks_of(event.site, event.scene, event.observed_at):
+                found[number] = offset + 1
+    return found
 
 
 def _renewing(lease: Lease) -> Callable[[], None]:

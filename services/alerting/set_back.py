@@ -38,17 +38,18 @@ def is_set_back(settings: Settings, store: Store, sites: Mapping[str, Site]) -> 
     Raises:
         TransientError: Kafka or Redis does not answer.
     """
-    if noted := store.progress(Notice.TOPIC):
-        for _, events in read_partitions(settings.kafka, Notice, noted):
-            if any(isinstance(event, AlertEvent) and not _knows_step(store, event) for _, event in events):
+    published, handled = store.progress(Notice.TOPIC), store.progress(CountEvent.TOPIC)
+    if not (published or handled):
+        return False
+    for _, events in read_partitions(settings.kafka, Notice, published):
+        if any(isinstance(event, AlertEvent) and not _knows_step(store, event) for _, event in events):
+            return True
+    positions = positions_of(settings.kafka, GROUP, CountEvent)
+    for number, counts in read_partitions(settings.kafka, CountEvent, handled):
+        for offset, count in counts:
+            done = number in positions and positions[number].covers(offset)
+            if done and not store.transact(count.site, partial(_knows, count=count)) and _is_sound(count, sites):
                 return True
-    if noted := store.progress(CountEvent.TOPIC):
-        handled = positions_of(settings.kafka, GROUP, CountEvent)
-        for number, counts in read_partitions(settings.kafka, CountEvent, noted):
-            for offset, count in counts:
-                done = number in handled and handled[number].covers(offset)
-                if done and not store.transact(count.site, partial(_knows, count=count)) and _is_sound(count, sites):
-                    return True
     return False
 
 

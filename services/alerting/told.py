@@ -39,6 +39,14 @@ class Told:
         """The events about a site's alerts that are kept: of each alert in order."""
         return [events[number] for events in self.alerts.get(site, {}).values() for number in sorted(events)]
 
+    def speaks_of(self, site: str, scene: str, observed_at: datetime) -> bool:
+        """Whether an event that is kept is about the look to which a scene belongs."""
+        return any(
+            event.look.observed_at == observed_at or any(item.scene == scene for item in event.evidence)
+            for events in self.alerts.get(site, {}).values()
+            for event in events.values()
+        )
+
     def hear(self, event: Notice) -> None:
         """Take an event in. Of each site no more is kept than Redis keeps."""
         if isinstance(event, AlertEvent):

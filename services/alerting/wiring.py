@@ -124,9 +124,10 @@ def count_worker(
         kafka=settings.kafka,
         group=GROUP,
         consumes=CountEvent,
-        handle=incarnation.guarded(take),
+        handle=take,
         publisher=publisher,
         progress=progress,
+        state=incarnation.require,
         timers=[Timer(DUE_EVERY, publish_due), Timer(SITES_EVERY, go_through_sites), Timer(NOTE_EVERY, note)],
     )
     return worker

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -12,6 +12,7 @@ from kafka import TopicPartition
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.bus.codec import decode_record, origin_of
+from railwatch.shared.bus.commits import State, no_state
 from railwatch.shared.bus.deadletter import dead_letter
 from railwatch.shared.bus.inflight import Task
 from railwatch.shared.bus.lineage import lineage
@@ -61,12 +62,14 @@ class Outcome:
         retry_in_s: when to try again, in seconds. Null if the record is finished and its output acknowledged.
         failures: how often the handling has failed so far.
         waits: how often in a row a dependency was away.
+        state: names the state in which it was handled; null if it was not handled, or there is none.
     """
 
     task: RecordTask
     retry_in_s: float | None = None
     failures: int = 0
     waits: int = 0
+    state: Hashable = None
 
 
 class Attempt(Generic[E]):
@@ -80,9 +83,10 @@ class Attempt(Generic[E]):
         handle: Callable[[E], Sequence[Event]],
         publisher: Publisher,
         retry: RetryPolicy,
+        state: State = no_state,
     ) -> None:
         self._service, self._group, self._consumes, self._handle = service, group, consumes, handle
-        self._publisher, self._retry = publisher, retry
+        self._publisher, self._retry, self._state = publisher, retry, state
         for outcome in ("done", "dead-letter"):
             metrics.RECORDS_HANDLED.labels(group, outcome)  # a rate needs to see the counter begin at 0
 
@@ -132,6 +136,7 @@ class Attempt(Generic[E]):
             ) as traced,
             lineage(traced),
         ):
+            state = self._state()
             began = time.perf_counter()
             output = self._handle(event)
             seconds = time.perf_counter() - began
@@ -143,7 +148,7 @@ class Attempt(Generic[E]):
                 since = datetime.now(UTC) - event.satellite_time
                 metrics.OBSERVED_TO_DONE_SECONDS.labels(self._group).observe(max(0.0, since.total_seconds()))
             log.info("handled", seconds=round(seconds, 3), published=len(output))
-        return Outcome(task)
+        return Outcome(task, state=state)
 
     def _dead_letter(self, task: RecordTask, refusal: UnprocessableError) -> Outcome:
         letter = dead_letter(self._service, task.record, refusal)

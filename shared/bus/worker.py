@@ -15,13 +15,14 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import structlog
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import MemberState
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import BUSY_FETCH_MS, make_consumer, rest_ms, set_fetch_wait
+from railwatch.shared.bus.commits import COMMIT_TIMEOUT_MS, Commits, State, no_state
 from railwatch.shared.bus.inflight import Inflight, Task
 from railwatch.shared.bus.offsets import committed_position
 from railwatch.shared.bus.order import MAX_QUEUED, STRANDS, Order
@@ -42,8 +43,6 @@ BUSY_POLL_MS = 5
 JOIN_POLL_MS = 200
 # How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
 CHECK_S = 5.0
-
-COMMIT_TIMEOUT_MS = 5_000
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +67,8 @@ class Worker(Generic[E]):
         drain_s: how long `run` waits for running handlers when it must stop, in seconds.
         order: whether the records of a whole partition are handled in order, or only those of each key. Then a record
             that waits for its next attempt holds up its own key only, until a partition holds `MAX_QUEUED` records.
+        state: names the state that `handle` writes to, if that can be lost; see `railwatch.shared.bus.commits`. It is
+            asked before each call. While it raises `DependencyAwayError`, records wait.
     """
 
     def __init__(
@@ -86,13 +87,15 @@ class Worker(Generic[E]):
         handle_limit_s: float = 600.0,
         drain_s: float = 25.0,
         order: Order = "partition",
+        state: State = no_state,
     ) -> None:
         self._kafka, self._group, self._topic = kafka, group, consumes.TOPIC
-        self._attempt = Attempt(service, group, consumes, handle, publisher, retry)
+        self._attempt = Attempt(service, group, consumes, handle, publisher, retry, state)
         self._progress, self._timers = progress, Timers(timers)
         self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
         self._order = order
         self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight, STRANDS[order])
+        self._commits = Commits(group, self._inflight, state)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._began: dict[Task[TopicPartition, Any], float] = {}
         self._ready = self._caught_up = False
@@ -155,7 +158,7 @@ class Worker(Generic[E]):
                 self._inflight.add(partition, ((record.offset, record) for record in records))
             self._settle(wait_s=0.05 if busy else 0.0)
             if not rebalance.under_way:
-                self._commit(consumer)
+                self._commits.commit(consumer)
             now = time.monotonic()
             if stop.is_set():
                 give_up = min(give_up, now + self._drain_s)
@@ -195,30 +198,13 @@ class Worker(Generic[E]):
                 self._began.pop(outcome.task, None)
                 if outcome.retry_in_s is None:
                     self._inflight.finish(outcome.task)
+                    self._commits.note(outcome.task.partition, outcome.state)
                 else:
                     until = time.monotonic() + outcome.retry_in_s
                     self._inflight.put_off(outcome.task, until, outcome.failures, outcome.waits)
                 outcome = self._outcomes.get_nowait()
         except queue.Empty:
             return
-
-    def _commit(self, consumer: KafkaConsumer) -> None:
-        positions = self._inflight.to_commit()
-        if not positions:
-            return
-        try:
-            consumer.commit(
-                {tp: OffsetAndMetadata(position.offset, position.text(), -1) for tp, position in positions.items()},
-                timeout_ms=COMMIT_TIMEOUT_MS,
-            )
-        except (CommitFailedError, RebalanceInProgressError):
-            # The group is rebalancing. Partitions that stay are committed after it. Records of partitions that go are
-            # handled again by another member, to the same effect.
-            metrics.COMMITS_REFUSED.labels(self._group).inc()
-        except KafkaError as error:
-            log.warning("could not commit; trying again", error=str(error))
-        else:
-            self._inflight.committed(positions)
 
     def _pause_full(self, consumer: KafkaConsumer) -> None:
         assigned, paused = consumer.assignment(), consumer.paused()

@@ -6,7 +6,10 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.errors import KafkaTimeoutError
 
+from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.delivery.deliver import delivered_key
 from railwatch.services.alerting.groups import GROUP, group_to
 from railwatch.services.alerting.handler import CountHandler
@@ -16,19 +19,20 @@ from railwatch.services.alerting.settings import Settings, WebhookSettings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.schema_version import holds_state
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.wiring import now
+from railwatch.services.alerting.wiring import count_worker, now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.lease import Lease
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import known_sites, live_sites
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, frame_event, write_site
-from tests.support.bus import eventually, topic_view
+from tests.support.alerting import RECORDED, count_event, frame_event, on_day, write_site
+from tests.support.bus import committed, eventually, topic_view, working
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
 CORRECTED = count_event(30, 12, algorithm="railwatch 2", recorded_at=RECORDED + timedelta(days=1))
@@ -135,6 +139,24 @@ def test_counts_that_waited_are_handled_after_a_rebuild_step_by_step(
 
     transitions = [alert.transition for count in waiting for alert in handler.handle(count)]
     assert transitions == ["opened", "resolved"], "an alert that began and ended meanwhile is not lost"
+
+
+def test_counts_that_waited_while_consumers_were_told_of_others_are_handled_step_by_step_too(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    take(handler, publisher, *QUIET)
+    commit_counts(settings)
+    before = now() - timedelta(hours=1)
+    waiting = [count_event(day, count, recorded_at=before) for day, count in ((64, 5), (67, 5), (70, 60), (73, 5))]
+    (opened,) = take(handler, publisher, count_event(61, 60, recorded_at=before))
+    publisher.publish(*waiting)
+    connect(settings.redis).flushall()
+
+    assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
+
+    steps = [(alert.opened_at, alert.transition) for count in waiting for alert in handler.handle(count)]
+    assert steps[0] == (opened.opened_at, "resolved")
+    assert (on_day(70), "opened") in steps, "an alert that began and ended meanwhile is not lost"
 
 
 def test_a_count_that_brought_an_alert_about_but_was_not_committed_is_rebuilt_with_it(
@@ -248,3 +270,45 @@ def test_a_scene_that_waits_for_its_tiles_waits_on(settings: Settings, publisher
     assert (look.scene, look.missing_tiles) == ("scene-1", ("r0c0",))
     assert store.due(present) == []
     assert store.due(present + timedelta(minutes=16)) == [("tumangang", "scene-2")]
+
+
+def test_what_was_handled_and_not_committed_before_the_state_was_lost_is_handled_again(
+    settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site_file = Path(settings.sites.dir) / "tumangang.yaml"
+    site_file.write_text(site_file.read_text().replace("tile_size_m: 3000", "tile_size_m: 1100"))
+    client = connect(settings.redis)
+    store, tiles = Store(client), ("r0c0", "r0c1")
+    incarnation = Incarnation(client, "alerting", lambda: holds_state(client), lambda: False)
+    halves = [
+        count_event(day, cars, tile=tile, tiles=tiles)
+        for day, cars in [*((3 * look, 3 + look % 2) for look in range(20)), (61, 30)]
+        for tile in tiles
+    ]
+    kafka_hears = Event()
+    commit = KafkaConsumer.commit
+
+    def while_kafka_hears(consumer: KafkaConsumer, *args: object, **kwargs: object) -> object:
+        if not kafka_hears.is_set():
+            raise KafkaTimeoutError("Kafka does not answer")
+        return commit(consumer, *args, **kwargs)
+
+    worker = count_worker(
+        settings, live_sites(settings), client, store, incarnation, Announcer(store, publisher), publisher, Progress()
+    )
+    kafka_hears.set()
+    monkeypatch.setattr(KafkaConsumer, "commit", while_kafka_hears)
+    with working(worker):
+        publisher.publish(*halves[:-2])
+        eventually(
+            lambda: sum(committed(settings.kafka, GROUP, CountEvent).values()) == 40, "the quiet looks are committed"
+        )
+        kafka_hears.clear()
+        publisher.publish(halves[-2])
+        eventually(lambda: store.transact("tumangang", lambda of: of.scene("scene-61")), "half a look is handled")
+        client.flushall()
+        list(rebuild(settings))
+        kafka_hears.set()
+        eventually(lambda: sum(committed(settings.kafka, GROUP, CountEvent).values()) == 41, "half a look is committed")
+        publisher.publish(halves[-1])
+        eventually(store.standing, "the look is whole, and opens an alert")

@@ -155,3 +155,13 @@ def test_numbers_of_steps_are_not_used_again_after_redis_was_set_back(alerting: 
     with topic_view(alerting.settings.kafka, AlertEvent) as topic:
         steps = [(event.sequence, event.transition.value) for event in topic.events()]
     assert steps == [(1, "opened"), (2, "acknowledged"), (3, "updated")]
+
+
+def test_an_earlier_copy_of_what_was_just_rebuilt_is_noticed(alerting: Alerting) -> None:
+    alerting.client.flushall()
+    list(rebuild(alerting.settings))
+    before = alerting.copy()
+    alerting.take(SURGE[1])
+    assert not alerting.is_set_back()
+    alerting.set_back(before)
+    assert alerting.is_set_back()

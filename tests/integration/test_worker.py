@@ -333,3 +333,28 @@ def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher:
         go_on.set()
         eventually(lambda: done._value.get() == before + 3, "three are done")
         eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() == 0, "nothing waits")
+
+
+def test_what_was_handled_in_a_state_that_was_lost_is_handled_again_in_the_next(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    publisher.publish(tile(1))
+    states, handled_in = ["first"], list[str]()
+
+    def state() -> str:
+        if not states:
+            raise DependencyAwayError("The state was lost.")
+        return states[0]
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        handled_in.append(states[0])
+        if states[0] == "first":
+            states.clear()  # before it can be committed
+        return [count_of(event)]
+
+    with working(counter(kafka_settings, handle, state=state)):
+        eventually(lambda: handled_in == ["first"] and not states, "it is handled")
+        publisher.publish(tile(2))
+        states.append("second")
+        eventually(lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 2, "all is committed")
+    assert handled_in == ["first", "second", "second"]

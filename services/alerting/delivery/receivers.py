@@ -26,7 +26,9 @@ Clock = Callable[[], datetime]
 log = structlog.get_logger(__name__)
 
 
-def receivers(settings: Settings, store: Store, require_state: Callable[[], None], clock: Clock) -> Iterator[Receiver]:
+def receivers(
+    settings: Settings, store: Store, require_state: Callable[[], object], clock: Clock
+) -> Iterator[Receiver]:
     """All receivers of the settings.
 
     Args:
@@ -59,7 +61,7 @@ class Alertmanager:
         url: str,
         token: SecretStr | None,
         store: Store,
-        require_state: Callable[[], None],
+        require_state: Callable[[], object],
         every: timedelta,
         timeout_s: float,
         clock: Clock,
