@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
@@ -21,6 +22,7 @@ from kafka.errors import KafkaError
 
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import CountEvent, Notice, TileEvent
+from railwatch.shared.sites import load_sites
 from tests.chaos import bugs, scenes
 from tests.chaos.checker import Evidence, check
 from tests.chaos.deck import Deck
@@ -143,7 +145,8 @@ def run(
     over.set()
     operator.join()
     world.timeline.tell("all is done" if drained else "it does not come to rest")
-    broken = check(Evidence(world.topics, traffic, world.receivers))
+    sites = load_sites(world.directory / "sites").sites
+    broken = check(Evidence(world.topics, traffic, world.receivers, sites, datetime.now(UTC)))
     broken["all comes to rest"] = [] if drained else [f"nothing happens, and yet: {_restless(world, traffic)}"]
     broken["no service ends by itself"] = world.fleet.failed
     counts = len({event.id for event in world.topics.events(CountEvent)})
@@ -187,7 +190,8 @@ def _lag(world: World, group: str) -> int:
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         ends = consumer.end_offsets(partitions)
-        return sum(ends[partition] - (consumer.committed(partition) or 0) for partition in partitions)
+        read = world.topics.ends()  # by the checker
+        return sum(ends[one] - min(consumer.committed(one) or 0, read.get(one, 0)) for one in partitions)
     finally:
         consumer.close(autocommit=False)
 

@@ -4,15 +4,15 @@ No log, no metric and no Redis is read. Each check is a function that gives a se
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from datetime import datetime
+from itertools import pairwise
 from typing import TypeVar
 
-from railwatch.services.alerting.history.history import History, enter
-from railwatch.services.alerting.rule.judgement import Observation, Rule
-from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, Notice, TileEvent, Transition
-from tests.chaos import scenes
+from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, Notice, TileEvent
+from railwatch.shared.sites import Site
+from tests.chaos import alerts, scenes
 from tests.chaos.receivers import Receiver, Taken
 from tests.chaos.topics import Topics
 from tests.chaos.traffic import Traffic
@@ -31,11 +31,15 @@ class Evidence:
         topics: all records.
         traffic: all inputs.
         receivers: what each receiver has taken, by name.
+        sites: what the operator wrote of each site, by id.
+        at: when everything had come to rest.
     """
 
     topics: Topics
     traffic: Traffic
     receivers: dict[str, Receiver]
+    sites: Mapping[str, Site]
+    at: datetime
 
 
 def every_input_has_an_answer(seen: Evidence) -> Iterator[str]:
@@ -101,32 +105,10 @@ def alerts_are_right(seen: Evidence) -> Iterator[str]:
     stories = _by_key(
         (event for event in seen.topics.events(Notice) if isinstance(event, AlertEvent)), lambda step: step.site
     )
-    for site, looks in _looks(seen.topics).items():
-        history = History()
-        for look in looks:
-            history = enter(history, look, Rule())
-        alerts = _by_key(stories.get(site, ()), lambda step: step.about)
-        last = {alert: steps[-1] for alert, steps in alerts.items()}
-        judged = [judgement for judgement in history.judgements if judgement.opened_at]
-        for opened_at, run in ((at, list(run)) for at, run in groupby(judged, key=lambda look: look.opened_at)):
-            standing = run[-1] is history.judgements[-1] and run[-1].transition is not Transition.RESOLVED
-            within = [
-                step
-                for step in last.values()
-                if step.transition is not Transition.RETRACTED
-                and run[0].observed_at <= step.look.observed_at <= run[-1].observed_at
-            ]
-            told = f"{site}: the rise from {opened_at:%Y-%m-%d} to {run[-1].observed_at:%Y-%m-%d}"
-            if not within:
-                yield f"{told} has no alert"
-            elif len(within) > 1:
-                yield f"{told} has {len(within)} alerts"
-            elif within[0].stands != standing:
-                yield f"{told}: the alert should{'' if standing else ' not'} stand, and was last {within[0].transition}"
-        runs = {look.observed_at for look in judged}
-        for alert, step in last.items():
-            if step.transition is not Transition.RETRACTED and step.look.observed_at not in runs:
-                yield f"{site}: alert {alert} of {step.look.observed_at:%Y-%m-%d} should not be"
+    counts = (count for count in seen.topics.events(CountEvent) if count.scene.startswith(count.site))
+    for site, of_site in _by_key(counts, lambda count: count.site).items():
+        looks = alerts.looks_of(of_site, seen.sites[site])
+        yield from alerts.broken(site, looks, stories.get(site, []), seen.at)
 
 
 def people_are_heard(seen: Evidence) -> Iterator[str]:
@@ -192,29 +174,6 @@ def _out_of_order(what: str, wanted: list[tuple[str, str]], found: list[tuple[st
     for before, after in pairwise(known):
         if place[before] > place[after]:
             yield f"{what}: {before[0]} came before {after[0]}"
-
-
-def _looks(topics: Topics) -> dict[str, list[Observation]]:
-    """The looks of each site that have all their tiles, in the order of time."""
-    tiles: dict[tuple[str, str], dict[str, CountEvent]] = defaultdict(dict)
-    for count in topics.events(CountEvent):
-        if count.scene.startswith(count.site):
-            tiles[count.site, count.scene].setdefault(count.tile, count)
-    looks: dict[str, list[Observation]] = defaultdict(list)
-    for (site, scene), counts in tiles.items():
-        results = [count.result for count in counts.values()]
-        if len(counts) == len(scenes.TILES) and all(result.count is not None for result in results):
-            looks[site].append(
-                Observation(
-                    observed_at=next(iter(counts.values())).observed_at,
-                    scene=scene,
-                    coverage=min(result.coverage for result in results),
-                    count=sum(result.count or 0 for result in results),
-                    low=sum(result.low or 0 for result in results),
-                    high=sum(result.high or 0 for result in results),
-                )
-            )
-    return {site: sorted(found, key=lambda look: look.observed_at) for site, found in looks.items()}
 
 
 def _first(steps: Iterable[Taken]) -> Iterable[Taken]:

@@ -18,6 +18,7 @@ from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.settings import KafkaSettings
 from tests.chaos import scenes
+from tests.chaos.alerts import SCENE_WAIT
 from tests.chaos.network import SERVERS, Network
 from tests.chaos.processes import RAILWATCH, Fleet, Server, Slot
 from tests.chaos.receivers import Receiver
@@ -139,7 +140,7 @@ def running_world(
         "RAILWATCH_REDIS_URL": f"redis://{client.connection_pool.connection_kwargs['host']}:{_port(client)}/0",
         "RAILWATCH_SITES_DIR": str(directory / "sites"),
         "RAILWATCH_TOKENS_FILE": str(directory / "tokens.yaml"),
-        "RAILWATCH_ALERTING_SCENE_WAIT_S": "900",
+        "RAILWATCH_ALERTING_SCENE_WAIT_S": str(SCENE_WAIT.total_seconds()),
         "RAILWATCH_DETECTOR_RECALL_SHARE": "0",
         "RAILWATCH_DELIVERY_TIMEOUT_S": "2",
         "RAILWATCH_DELIVERY_LONGEST_RETRY_S": str(LONGEST_RETRY_S),
