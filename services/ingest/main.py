@@ -10,6 +10,7 @@ from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import IngestSettings, Settings
 from railwatch.services.ingest.sources.forms import read_sources
 from railwatch.services.ingest.sources.polling import run_sources
+from railwatch.services.ingest.temporary import own_temporary_directory
 from railwatch.services.ingest.wiring import Broker, make_intake, senders, sources
 from railwatch.shared.access import Tokens
 from railwatch.shared.bus import Publisher
@@ -22,8 +23,10 @@ from railwatch.shared.serving import serve
 from railwatch.shared.sites import LiveSites, live_sites
 from railwatch.shared.state import connect, ready
 
+AddPages = Callable[[FastAPI, LiveSites, IngestSettings, Tokens, Intake], None]
 
-def run(add_pages: Callable[[FastAPI, LiveSites, IngestSettings, Tokens, Intake], None]) -> None:
+
+def run(add_pages: AddPages) -> None:
     """Runs until a signal stops it.
 
     Args:
@@ -32,6 +35,11 @@ def run(add_pages: Callable[[FastAPI, LiveSites, IngestSettings, Tokens, Intake]
     settings = load(Settings)
     catch_native_lines()
     configure_logging("ingest", settings.log.level)
+    with own_temporary_directory():
+        _run(settings, add_pages)
+
+
+def _run(settings: Settings, add_pages: AddPages) -> None:
     client = connect(settings.redis)
     forms = read_sources(settings)
     publisher = Publisher(settings.kafka)

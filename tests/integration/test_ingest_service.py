@@ -41,8 +41,9 @@ class Ingest:
         try:
             eventually(lambda: process.poll() is None and self._ready(), "ingest is ready")
             yield process
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE_S) == 0
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()
             process.wait()
@@ -120,6 +121,21 @@ def test_a_scene_laid_into_the_directory_is_announced(ingest: Ingest, kafka_sett
         assert [(event.scene, event.source) for event in tiles.events()] == [("S1", "directory")]
         # The same scene by another way is the same scene.
         assert ingest.push((ingest.inbox / "processed" / "a.tif").read_bytes()).status_code == 200
+
+
+def test_temporary_files_of_a_killed_ingest_are_removed_at_the_next_start(ingest: Ingest, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    ingest.environment["TMPDIR"] = str(temporary)
+    with ingest.running() as process:
+        (left,) = temporary.glob("railwatch-*")
+        (left / "a-scene-on-its-way.tif").touch()
+        process.kill()
+        process.wait()
+    assert left.exists()
+    with ingest.running():
+        assert not left.exists()
+    assert not list(temporary.glob("railwatch-*"))
 
 
 def test_no_secret_is_logged_at_any_level(ingest: Ingest, capfd: pytest.CaptureFixture[str]) -> None:

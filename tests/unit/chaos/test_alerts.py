@@ -98,7 +98,7 @@ def test_a_rise_that_only_looks_with_a_lost_tile_show_may_pass_without_an_alert(
     assert said([*QUIET, *rise, *later], told([*QUIET, *later, *rise])) == []
 
 
-def test_an_alert_that_ended_does_not_stand_again_because_of_a_look_that_lost_a_tile() -> None:
+def test_a_look_that_lost_a_tile_changes_nothing_of_an_alert_that_ended() -> None:
     looks = [*QUIET, *RISE, (14, (1, 1)), (15, (None, 4))]
     assert said(looks, told(looks)) == []
 
