@@ -90,6 +90,8 @@ def main() -> None:
             first = FIRST if asked.short else ()
             ends_at_s = SHORT_S if asked.short else 60 * asked.minutes if asked.minutes else float("inf")
             broken = run(world, faults, seed, injections, asked.pause, first, ends_at_s)
+            if asked.keep:
+                world.topics.write(Path(directory) / "topics.jsonl")
         if asked.keep:
             shutil.copytree(directory, asked.keep, ignore=shutil.ignore_patterns("kafka"), dirs_exist_ok=True)
     print(world.timeline.table())
@@ -211,7 +213,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two looks of each of three senders")
     parser.add_argument("--only", nargs="*", help="faults whose names contain one of these words")
     parser.add_argument("--bug", choices=sorted(bugs.BUGS), help="a bug that must be caught")
-    parser.add_argument("--keep", help="a directory for the logs")
+    parser.add_argument("--keep", help="a directory for the logs, and all that the topics hold")
     return parser.parse_args()
 
 

@@ -1,10 +1,12 @@
 """Everything that the topics hold, read as it comes, over all restarts of the broker."""
 
+import json
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
@@ -58,6 +60,13 @@ class Topics:
     def events(self, kind: type[E]) -> Iterator[E]:
         """The events of a kind so far, repetitions included."""
         return (record.event for record in self.records(kind.TOPIC) if isinstance(record.event, kind))
+
+    def write(self, path: Path) -> None:
+        """Write all events to a file: a line of JSON for each, with the place of its record."""
+        with self._lock, path.open("w") as file:
+            for record in self._records:
+                event = record.event.model_dump(mode="json") if record.event else None
+                file.write(json.dumps([record.topic, record.partition, record.offset, event]) + "\n")
 
     def is_answered(self, scene: str, tile: str) -> bool:
         """Whether a tile of a scene has a count or a dead letter."""

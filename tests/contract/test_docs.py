@@ -18,6 +18,8 @@ DOTTED = re.compile(r"`([a-z_]+(?:\.\w+)+)(?:\(\))?`")
 EVENT_TYPE = re.compile(r"railwatch\.[a-z-]+\.v\d")
 RUN_MODULE = re.compile(r"python -m ([\w.]+)")
 TARGET = re.compile(r"`make ([a-z-]+)")
+# A test as the documents name it: its file below `tests/`, or below `deploy/`, and often its function.
+TEST = re.compile(r"`((?:unit|integration|contract|e2e|pages|packaging|deploy)/[\w/]+\.py)(?:::(\w+))?")
 
 
 def sources() -> list[Path]:
@@ -124,6 +126,23 @@ def test_every_module_that_is_named_exists() -> None:
         if not is_there(name) and name not in ("pip", "venv")
     ]
     assert missing == []
+
+
+def test_every_test_that_is_named_exists() -> None:
+    missing = []
+    for path in DOCUMENTS:
+        for file, name in TEST.findall(path.read_text()):
+            found = ROOT / file if file.startswith("deploy") else ROOT / "tests" / file
+            if not found.exists() or (name and f"def {name}(" not in found.read_text()):
+                missing.append(f"{path.relative_to(ROOT)}: {file}::{name}")
+    assert missing == []
+
+
+def test_every_promise_has_a_proof() -> None:
+    lines = (ROOT / "docs/promises.md").read_text().splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if line.startswith("| ") and not line.startswith("| ---")]
+    assert len(rows) > 30
+    assert [promise for promise, _, proof in rows if "`" not in proof and promise.strip() != "promise"] == []
 
 
 def test_every_target_that_is_named_exists() -> None:
