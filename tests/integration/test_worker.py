@@ -209,7 +209,7 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     with working(first), topic_view(kafka_settings, CountEvent) as counts:
         more()
         eventually(lambda: counts.ids() == expected, "the first one works alone")
-        assert assigned() == metrics.PARTITIONS.labels(GROUP)._value.get() > 0
+        eventually(lambda: assigned() == metrics.PARTITIONS.labels(GROUP)._value.get() > 0, "it has all partitions")
         with working(second):
 
             def both_work() -> bool:
