@@ -153,13 +153,13 @@ deploy-files: $(READY) ## Write the generated dashboards and manifests
 	$(BIN)/python -m deploy
 
 .PHONY: check-deploy
-check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without starting them (needs jq)
+check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without starting Railwatch (needs jq)
 	deploy/tests/fetch
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	$(BIN)/mypy --package deploy
 	$(BIN)/python -m deploy --check
 	promtool check config --syntax-only deploy/prometheus/prometheus.yaml
-	promtool test rules deploy/prometheus/*.test.yaml
+	promtool check rules deploy/prometheus/rules.yaml
 	$(BIN)/pytest deploy/tests/static
 
 .PHONY: test-deploy

@@ -1,7 +1,7 @@
 """Write the generated files: `python -m deploy`. Check that they are up to date: `python -m deploy --check`.
 
 - grafana/dashboards/*.json from the code beside them
-- each alert's `runbook_url` in prometheus/rules.yaml and its tests, from `RUNBOOKS` below
+- each alert's `runbook_url` in prometheus/rules.yaml, from `RUNBOOKS` below
 - prometheus/prometheus-rule.yaml, for the Prometheus operator, from prometheus/rules.yaml
 """
 
@@ -33,11 +33,9 @@ def dashboards() -> Iterator[tuple[str, str]]:
         yield f"deploy/grafana/dashboards/{board['uid']}.json", json.dumps(board, indent=2) + "\n"
 
 
-def linked_rules() -> Iterator[tuple[str, str]]:
-    """Path and YAML of the rules and their tests, with the address of the runbooks."""
-    for path in [ROOT / RULES, *sorted((ROOT / RULES).parent.glob("*.test.yaml"))]:
-        text = re.sub(r"runbook_url: \S+/(\w+\.md)", rf"runbook_url: {RUNBOOKS}/\1", path.read_text())
-        yield str(path.relative_to(ROOT)), text
+def linked_rules() -> str:
+    """The rules, with the address of the runbooks."""
+    return re.sub(r"runbook_url: \S+/(\w+\.md)", rf"runbook_url: {RUNBOOKS}/\1", (ROOT / RULES).read_text())
 
 
 def prometheus_rule(rules: str) -> tuple[str, str]:
@@ -54,8 +52,8 @@ def prometheus_rule(rules: str) -> tuple[str, str]:
 
 def main(check: bool) -> None:
     """Write the files, or exit with the names of files that are not up to date."""
-    rules = dict(linked_rules())
-    files = dict([*dashboards(), *rules.items(), prometheus_rule(rules[RULES])])
+    rules = linked_rules()
+    files = dict([*dashboards(), (RULES, rules), prometheus_rule(rules)])
     stale = [path for path, text in files.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if check and stale:
         sys.exit(f"Not up to date: {', '.join(stale)}. Run `make deploy-files`.")

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -40,9 +40,10 @@ def push_and_await(stack: Stack, image: bytes, scene: str, at: datetime) -> http
 
 
 def bury_something(stack: Stack) -> None:
-    """Push something that is not a scene, to get a dead letter."""
-    answer = push(stack, b"not a picture", "no-picture", datetime(2023, 10, 6, 2, tzinfo=UTC))
-    assert answer.status_code == 422, answer.text
+    """Put something that is no event into the topic of tiles, to get a dead letter that is no sender's mistake."""
+    producer = make_producer(stack.kafka_settings)
+    producer.send(TileEvent.TOPIC, b"not an event", b"nothing").get(30)
+    producer.close()
 
 
 def newest_look(stack: Stack) -> TileEvent:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
+from deploy.tests.alertmanager import running_alertmanager
 from deploy.tests.rendering import DEPLOY
 from railwatch.demo.system import System, running_services
 from railwatch.demo.yard import write_site
@@ -260,23 +261,6 @@ def running_desk() -> Iterator[Desk]:
         threading.Thread(target=desk.serve_forever, daemon=True).start()
         yield desk
         desk.shutdown()
-
-
-@contextmanager
-def running_alertmanager(directory: Path, desk: str) -> Iterator[str]:
-    """Alertmanager with the shipped routes. Only addresses and waits are changed."""
-    text = (DEPLOY / "alertmanager" / "alertmanager.yaml").read_text().replace("http://receiver:8090", desk)
-    configuration = directory / "alertmanager.yaml"
-    configuration.write_text(re.sub(r"(group_wait|group_interval): \S+", r"\1: 200ms", text))
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus-alertmanager",
-        f"--config.file={configuration}",
-        f"--storage.path={directory / 'alertmanager'}",
-    ]
-    command += [f"--web.listen-address={address}", "--cluster.listen-address="]
-    with running("Alertmanager", command, int(address.rpartition(":")[2])):
-        yield f"http://{address}"
 
 
 @contextmanager

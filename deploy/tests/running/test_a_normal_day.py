@@ -113,7 +113,8 @@ def test_operators_learn_that_a_site_should_have_been_seen(stack: Stack) -> None
 
 
 def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:
-    assert stack.firing() <= {"RailwatchDeadLetters"}
+    assert stack.firing() <= {"RailwatchDeadLetters", "RailwatchWatchdog"}
+    eventually(lambda: stack.notified("watchdog", "RailwatchWatchdog"), "whoever waits for a sign of life gets it")
 
 
 def _rows(stack: Stack, target: dict[str, Any], variables: dict[str, str]) -> list[dict[str, Any]]:

@@ -1,12 +1,10 @@
-"""Who gets which alert, by the routes alone. The running system tests which alert inhibits which."""
+"""Who gets which alert, by the routes alone. `test_rules.py` tests which alert inhibits which."""
 
 import subprocess
 
 import pytest
 
-from deploy.tests.rendering import DEPLOY
-
-CONFIGURATION = DEPLOY / "alertmanager" / "alertmanager.yaml"
+from deploy.tests.alertmanager import CONFIGURATION
 
 
 @pytest.mark.parametrize(
@@ -22,7 +20,9 @@ CONFIGURATION = DEPLOY / "alertmanager" / "alertmanager.yaml"
         ),
         ("operators-urgent", {"alertname": "RailwatchLagging", "group": "railwatch-detector", "severity": "critical"}),
         ("operators", {"alertname": "SiteNotSeen", "site": "tumangang", "severity": "warning"}),
+        ("operators", {"alertname": "SiteNotSeen", "namespace": "staging", "site": "tumangang", "severity": "warning"}),
         ("operators", {"alertname": "SomethingElse"}),
+        ("watchdog", {"alertname": "RailwatchWatchdog", "severity": "none"}),
     ],
 )
 def test_an_alert_goes_to(receiver: str, labels: dict[str, str]) -> None:
