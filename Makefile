@@ -167,6 +167,10 @@ test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (n
 	tests/kafka/fetch
 	$(BIN)/pytest deploy/tests/running
 
+.PHONY: test-grafana
+test-grafana: ## Test the dashboards' tables with Grafana's own code (needs Node and npm; some 200 packages, once)
+	cd deploy/tests/grafana && { test -e node_modules/.package-lock.json || npm ci --ignore-scripts --no-audit --no-fund; } && node --test
+
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy

@@ -1,10 +1,19 @@
 """What all dashboards have in common: data sources, targets, and panels with a title, a description and a unit."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, Row, ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import (
+    AnnotationQuery,
+    Dashboard,
+    DatasourceVariable,
+    QueryVariable,
+    Row,
+    ThresholdsConfig,
+)
 from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
+from grafana_foundation_sdk.builders.text import Panel as Text
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import (
@@ -13,10 +22,13 @@ from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
+    MatcherConfig,
     Threshold,
     ThresholdsMode,
+    VariableRefresh,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
 
 LINK = DashboardLink(
     title="Railwatch",
@@ -35,15 +47,29 @@ Steps = tuple[tuple[float | None, str], ...]
 PLAIN: Steps = ((None, BLUE),)
 BAD_ABOVE_0: Steps = ((None, GREEN), (1, RED))
 
+SERVICES = 'job=~"railwatch-(ingest|detector|alerting)"'
+# Series that belong to an installation: ours, of our processes, and of what Kubernetes knows of them.
+_OURS = re.compile(r"\b(railwatch[_:][a-z0-9_:]+|(?:process|kube)_\w+|up|ALERTS)\b(\{)?")
+
 P = TypeVar("P")
 
 
-def dashboard(name: str, title: str, description: str, since: str) -> Dashboard:
-    """An empty dashboard with its data sources to choose and links to the others."""
-    return (
+def dashboard(name: str, title: str, question: str, since: str) -> Dashboard:
+    """A dashboard with the question that it answers, what can be chosen, and links to the others."""
+    namespace = (
+        QueryVariable("namespace")
+        .label("Namespace")
+        .description("The installation. Where Prometheus gives no namespace, all is one installation.")
+        .datasource(PROMETHEUS)
+        .query({"query": f"label_values(up{{{SERVICES}}}, namespace)", "refId": "namespace"})
+        .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
+        .include_all(True)
+        .all_value(".*")
+    )
+    board = (
         Dashboard(title)
         .uid(f"railwatch-{name}")
-        .description(description)
+        .description(question)
         .tags(["railwatch"])
         .refresh("1m")
         .time(since, "now")
@@ -52,7 +78,31 @@ def dashboard(name: str, title: str, description: str, since: str) -> Dashboard:
         .link(Built(LINK))
         .with_variable(DatasourceVariable("prometheus").label("Prometheus").type("prometheus"))
         .with_variable(DatasourceVariable("alerting").label("Alerting's API").type(str(ALERTING.type_val)))
+        .with_variable(namespace)
+        .with_panel(
+            Text().title("").mode(TextMode.MARKDOWN).content(f"### {question}").transparent(True).span(24).height(2)
+        )
     )
+    for title_, color, expr in (
+        ("Restarts", ORANGE, f"changes(process_start_time_seconds{{{SERVICES}}}[2m]) > 0"),
+        (
+            "Roll-outs",
+            BLUE,
+            'time() - kube_replicaset_created{replicaset=~"railwatch-(ingest|detector|alerting)-.+"} < 120',
+        ),
+    ):
+        marked = AnnotationQuery().name(title_).datasource(PROMETHEUS).enable(True).icon_color(color)
+        board = board.annotation(marked.target(Built(query(expr, ref=title_).build())))
+    return board
+
+
+def in_namespace(expr: str) -> str:
+    """A query of the chosen namespace only."""
+
+    def limited(found: re.Match[str]) -> str:
+        return f'{found[1]}{{namespace=~"$namespace"' + (", " if found[2] else "}")
+
+    return _OURS.sub(limited, expr)
 
 
 def panel(
@@ -104,7 +154,8 @@ def section(board: Dashboard, title: str, *panels: Builder[Any]) -> Dashboard:
 
 def query(expr: str, legend: str = "", *, ref: str = "A") -> PrometheusQuery:
     """A query of Prometheus over the dashboard's time."""
-    return PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).range()
+    built = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref)
+    return built.expr(in_namespace(expr)).legend_format(legend).range()
 
 
 def quantiles(histogram: str, window: str, *wanted: tuple[float, str], by: str = "") -> list[PrometheusQuery]:
@@ -126,7 +177,8 @@ def grown(metric: str, window: str) -> str:
 
 def now(expr: str, legend: str = "", *, ref: str = "A", table: bool = False) -> PrometheusQuery:
     """A query of Prometheus for the present only."""
-    built = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref).expr(expr).legend_format(legend).instant()
+    built = PrometheusQuery().datasource(PROMETHEUS).ref_id(ref)
+    built = built.expr(in_namespace(expr)).legend_format(legend).instant()
     return built.format(PromQueryFormat.TABLE) if table else built
 
 
@@ -171,9 +223,10 @@ def ask(path: str, items: str, *columns: tuple[str, str, str], ref: str = "A") -
     return Built(Columns(path, items, columns, ref))
 
 
-def transformation(name: str, **options: Any) -> DataTransformerConfig:
-    """A step that reshapes a panel's data."""
-    return DataTransformerConfig(id_val=name, options=options)
+def transformation(name: str, *, only: str | None = None, **options: Any) -> DataTransformerConfig:
+    """A step that reshapes a panel's data, or that of one of its queries only."""
+    limited = MatcherConfig(id_val="byRefId", options=only) if only else None
+    return DataTransformerConfig(id_val=name, filter_val=limited, options=options)
 
 
 def look(**properties: Any) -> list[DynamicConfigValue]:

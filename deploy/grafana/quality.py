@@ -1,6 +1,6 @@
 """*Detector quality*: whether counts can be believed, fleet-wide.
 
-Looks are few, so what is shown at each moment is the day before it.
+Looks are few, so what is shown at each moment is the week before it: a site may be seen once a week.
 """
 
 from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
@@ -9,11 +9,14 @@ from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
 from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel, quantiles, query, section
 
+# Long enough to hold looks at a site that is seen once a week.
+WINDOW = "7d"
+
 
 def make() -> Dashboard:
     """The dashboard."""
     board = dashboard(
-        "quality", "Railwatch / Detector quality", "Whether counts can be trusted, over all sites.", "now-7d"
+        "quality", "Railwatch / Detector quality", "Can the counts be trusted, over all sites?", "now-28d"
     )
     return _rejections(_registration(_recall(_counts(board))))
 
@@ -24,14 +27,14 @@ def _counts(board: Dashboard) -> Dashboard:
         "Tiles by quality",
         "`ok` stands for the tile, `partial` for the part that was seen, `rejected` for nothing.",
         "short",
-        query(f"sum by (quality) {grown('railwatch_tiles_total', '1d')}", "{{quality}}"),
+        query(f"sum by (quality) {grown('railwatch_tiles_total', WINDOW)}", "{{quality}}"),
     )
     coverage = panel(
         TimeSeries(),
         "Coverage",
         "Share of a tile's track length that could be seen: half of the tiles, and the worst 5 %. Cloud lowers both.",
         "percentunit",
-        *quantiles("railwatch_coverage_ratio", "1d", (0.05, "worst 5 %"), (0.5, "half")),
+        *quantiles("railwatch_coverage_ratio", WINDOW, (0.05, "worst 5 %"), (0.5, "half")),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
     width = panel(
@@ -39,7 +42,7 @@ def _counts(board: Dashboard) -> Dashboard:
         "Width of the interval",
         "The 90 % interval's width over the count: half of the tiles, and all but 5 %. Wide ones make late alerts.",
         "percentunit",
-        *quantiles("railwatch_interval_width_ratio", "1d", (0.5, "half"), (0.95, "95 %")),
+        *quantiles("railwatch_interval_width_ratio", WINDOW, (0.5, "half"), (0.95, "95 %")),
         steps=((None, GREEN), (0.3, YELLOW), (1, RED)),
     )
     return section(board, "Counts", quality, coverage, width)
@@ -75,7 +78,7 @@ def _registration(board: Dashboard) -> Dashboard:
         "Reliability of registration",
         "How far the match of tile and baseline can be believed, 0 to 1: half of the tiles, and the worst 5 %.",
         "percentunit",
-        *quantiles("railwatch_registration_reliability_ratio", "1d", (0.05, "worst 5 %"), (0.5, "half")),
+        *quantiles("railwatch_registration_reliability_ratio", WINDOW, (0.05, "worst 5 %"), (0.5, "half")),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
     shift = panel(
@@ -83,7 +86,7 @@ def _registration(board: Dashboard) -> Dashboard:
         "Shift of registration",
         "How far tiles had to be moved, in pixels. A step in this line is a change at the provider.",
         "short",
-        *quantiles("railwatch_registration_shift_pixels", "1d", (0.5, "half"), (0.95, "95 %")),
+        *quantiles("railwatch_registration_shift_pixels", WINDOW, (0.5, "half"), (0.95, "95 %")),
     )
     failing = panel(
         BarGauge(),
@@ -104,7 +107,7 @@ def _rejections(board: Dashboard) -> Dashboard:
         "Tiles that could not be counted. `registration-unreliable` at many sites at once points to the provider; at "
         "one site, to its baseline.",
         "short",
-        query(f"sum by (reason) {grown('railwatch_tile_rejections_total', '1d')}", "{{reason}}"),
+        query(f"sum by (reason) {grown('railwatch_tile_rejections_total', WINDOW)}", "{{reason}}"),
         size=(12, 8),
     )
     stages = panel(
@@ -113,8 +116,8 @@ def _rejections(board: Dashboard) -> Dashboard:
         "What each stage of counting a tile takes on average, one above the other.",
         "s",
         query(
-            "sum by (stage) (rate(railwatch_stage_seconds_sum[1d]))"
-            " / sum by (stage) (rate(railwatch_stage_seconds_count[1d]))",
+            "sum by (stage) (rate(railwatch_stage_seconds_sum[7d]))"
+            " / sum by (stage) (rate(railwatch_stage_seconds_count[7d]))",
             "{{stage}}",
         ),
         size=(12, 8),

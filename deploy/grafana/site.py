@@ -8,10 +8,9 @@ from grafana_foundation_sdk.builders.dashboard import (
 )
 from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.table import Panel as Table
-from grafana_foundation_sdk.builders.text import Panel as Text
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
-from grafana_foundation_sdk.models.dashboard import VariableHide, VariableRefresh
-from grafana_foundation_sdk.models.text import TextMode
+from grafana_foundation_sdk.models.common import TableCellHeight
+from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
 from deploy.grafana.kit import (
     ALERTING,
@@ -22,7 +21,6 @@ from deploy.grafana.kit import (
     RED,
     YELLOW,
     Built,
-    Columns,
     ask,
     dashboard,
     look,
@@ -32,7 +30,7 @@ from deploy.grafana.kit import (
 from deploy.grafana.sites import DAY_S, FULLNESS, STATES
 
 HISTORY = "/v1/sites/${site}/observations?limit=500&from=${__from:date:iso}&to=${__to:date:iso}"
-ALERTS = "/v1/alerts?site=${site}&limit=100"
+ALERTS = "/v1/alerts?site=${site}"
 OBSERVED = ("observed_at", "Time", "timestamp")
 
 
@@ -41,7 +39,7 @@ def make() -> Dashboard:
     board = dashboard(
         "site",
         "Railwatch / Site",
-        "One site: its counts against its threshold, its alerts and their pictures.",
+        "Does this site have more cars than its own history makes plausible, and since when?",
         "now-1y",
     )
     for variable in _variables():
@@ -58,41 +56,32 @@ def _variables() -> list[QueryVariable | TextBoxVariable]:
         QueryVariable("site")
         .label("Site")
         .datasource(PROMETHEUS)
-        .query({"query": "label_values(railwatch_site_count, site)", "refId": "site"})
+        .query(
+            {
+                "query": 'label_values(railwatch_site_look_overdue_seconds{namespace=~"$namespace"}, site)',
+                "refId": "site",
+            }
+        )
         .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
     )
-    alert = _newest("alert", ALERTS, "items", "alert")
-    picture = _newest("picture", "/v1/alerts/${alert}", "event.evidence", "pictures.cars.sha256")
     address = (
         TextBoxVariable("address")
         .label("Address of alerting")
-        .description("Where your browser reaches alerting, for pictures.")
+        .description("Where your browser reaches alerting, for what is known of a look.")
         .default_value("http://127.0.0.1:8082")
     )
-    return [site, alert, picture, address]
-
-
-def _newest(name: str, path: str, items: str, column: str) -> QueryVariable:
-    columns = Columns(path, items, ((column, name, "string"),), name)
-    query: dict[str, object] = {"queryType": "infinity", "refId": name, "infinityQuery": columns.to_json()}
-    return (
-        QueryVariable(name)
-        .datasource(ALERTING)
-        .query(query)
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .hide(VariableHide.HIDE_VARIABLE)
-    )
+    return [site, address]
 
 
 def _annotations() -> list[AnnotationQuery]:
     onsets = ask(
-        ALERTS,
+        f"{ALERTS}&limit=100",
         "items",
         ("onset.at", "time", "timestamp"),
         ("sentence", "text", "string"),
         ("site_name", "title", "string"),
     )
-    context = ask("/v1/alerts/${alert}", "event.context", ("at", "time", "timestamp"), ("title", "text", "string"))
+    context = ask("/v1/sites/${site}", "context", ("at", "time", "timestamp"), ("title", "text", "string"))
     return [
         AnnotationQuery().name(name).datasource(ALERTING).enable(True).icon_color(color).target(target)
         for name, color, target in (("Onsets of rises", RED, onsets), ("Context events", BLUE, context))
@@ -188,19 +177,27 @@ def _history() -> TimeSeries:
     )
 
 
-def _picture() -> Text:
+def _picture() -> Table:
     return (
-        Text()
-        .title("Evidence of the newest alert")
-        .description("The tile with each counted car drawn. Empty while the site has had no alert.")
-        .mode(TextMode.HTML)
-        .content(
-            '<a href="${address}/alerts/${alert}" target="_blank">'
-            '<img src="${address}/v1/alerts/${alert}/pictures/${picture}" alt="The tile with each counted car drawn" '
-            'style="width:100%;height:100%;object-fit:contain"></a>'
+        panel(
+            Table(),
+            "Evidence of the newest alert",
+            "A tile with each counted car drawn. The picture leads to the alert's page.",
+            "string",
+            ask(f"{ALERTS}&limit=1", "items", ("picture_url", "Picture", "string"), ("page_url", "Page", "string")),
+            size=(8, 12),
+            source=ALERTING,
         )
-        .span(8)
-        .height(12)
+        .override_by_name(
+            "Picture",
+            look(
+                custom__cellOptions={"type": "image"},
+                links=[{"title": "Open", "url": "${__data.fields.Page}", "targetBlank": True}],
+            ),
+        )
+        .override_by_name("Page", look(custom__hidden=True))
+        .cell_height(TableCellHeight.LG)
+        .no_value("This site has had no alert.")
     )
 
 
@@ -226,7 +223,7 @@ def _alerts() -> Table:
             "All alerts of the site, last opened first. The link leads to the alert's page.",
             "short",
             ask(
-                ALERTS,
+                f"{ALERTS}&limit=100",
                 "items",
                 ("opened_at", "Opened", "timestamp"),
                 ("state", "State", "string"),
@@ -240,6 +237,7 @@ def _alerts() -> Table:
         )
         .override_by_name("Page", look(links=[{"title": "Open", "url": "${__value.raw}", "targetBlank": True}]))
         .override_by_name("What happened", look(custom__width=420))
+        .no_value("This site has had no alert.")
     )
 
 
@@ -271,5 +269,17 @@ def _looks() -> Table:
         )
         .override_by_name("State", look(mappings=STATES, custom__cellOptions={"type": "color-background"}))
         .override_by_name("Coverage", look(unit="percentunit"))
+        .override_by_name(
+            "Scene",
+            look(
+                links=[
+                    {
+                        "title": "What is known of this look",
+                        "url": "${address}/v1/sites/${site}/scenes/${__value.raw}",
+                        "targetBlank": True,
+                    }
+                ]
+            ),
+        )
         .override_by_name("p-value", look(decimals=4, color={"mode": "fixed", "fixedColor": ORANGE}))
     )

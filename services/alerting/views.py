@@ -10,7 +10,7 @@ from railwatch.services.alerting.rule.judgement import Judgement, Observation
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Onset, Severity, Transition
-from railwatch.shared.sites import Site
+from railwatch.shared.sites import ContextEvent, Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
 
@@ -18,23 +18,27 @@ AlertState = Literal["standing", "resolved", "retracted"]
 class SiteView(Frozen):
     """A site and how it stands. The status is null for a site that has not been seen.
 
-    `missed` are the looks that should have come by now.
+    `missed` are the looks that should have come by now, `context` what happened in the world that a rise may follow.
     """
 
     id: str
     name: str
     status: SiteStatus | None
     missed: tuple[Missed, ...]
+    context: tuple[ContextEvent, ...]
 
     @classmethod
     def of(cls, site: Site, status: SiteStatus | None, known: Iterable[MissedLookEvent]) -> Self:
         """A site, its status, and the last event about each kind of missed look."""
         missed = (Missed.model_validate(event, from_attributes=True) for event in known if event.stands)
-        return cls(id=site.id, name=site.name, status=status, missed=tuple(missed))
+        return cls(id=site.id, name=site.name, status=status, missed=tuple(missed), context=site.events)
 
 
 class AlertView(Frozen):
-    """An alert as it stands after its last transition."""
+    """An alert as it stands after its last transition.
+
+    `picture_url` shows a tile of the look with each counted car drawn; null if there is no such picture.
+    """
 
     alert: str
     state: AlertState
@@ -47,12 +51,16 @@ class AlertView(Frozen):
     look: JudgedLook
     sentence: str
     page_url: str
+    picture_url: str | None
 
     @classmethod
     def of(cls, event: AlertEvent) -> Self:
         """An alert after its last event."""
         state = "standing" if event.stands else event.transition.value
-        return cls.model_validate({**dict(event), "state": state})
+        drawn = (item.pictures["cars"] for item in event.evidence if "cars" in item.pictures)
+        picture, api = next(drawn, None), event.page_url.replace("/alerts/", "/v1/alerts/")
+        picture_url = picture and f"{api}/pictures/{picture.sha256}"
+        return cls.model_validate({**dict(event), "state": state, "picture_url": picture_url})
 
 
 class TransitionView(Frozen):

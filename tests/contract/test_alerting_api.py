@@ -132,6 +132,15 @@ def test_alerts_are_listed_last_opened_first_and_can_be_filtered(client: TestCli
     assert listed(**{"from": on_day(250).isoformat()}) == [LATER]
 
 
+def test_an_alert_names_its_picture_and_a_site_its_context(client: TestClient, picture_ref: BlobRef) -> None:
+    later, earlier = client.get("/v1/alerts").json()["items"]
+    assert later["picture_url"].endswith(f"/v1/alerts/{LATER}/pictures/{picture_ref.sha256}")
+    assert earlier["picture_url"] is None or EARLIER in earlier["picture_url"]
+    assert client.get("/v1/sites/tumangang").json()["context"] == [
+        {"title": event.title, "at": event.at.isoformat().replace("+00:00", "Z")} for event in small_site().events
+    ]
+
+
 def test_alerts_come_page_by_page(client: TestClient) -> None:
     first = client.get("/v1/alerts?limit=1&site=tumangang").json()
     second = client.get(first["next"]).json()

@@ -67,13 +67,36 @@ def test_no_panel_overlaps_another_or_the_edge(path: Path) -> None:
 @each_dashboard
 def test_every_panel_says_what_it_shows(path: Path) -> None:
     for panel in json.loads(path.read_text())["panels"]:
-        if panel["type"] == "row":
+        if panel["type"] in ("row", "text"):
             continue
         assert panel["description"].endswith("."), panel["title"]
-        if panel["type"] != "text":
-            defaults: dict[str, Any] = panel["fieldConfig"]["defaults"]
-            assert defaults["unit"], panel["title"]
-            assert defaults["thresholds"]["steps"], panel["title"]
+        defaults: dict[str, Any] = panel["fieldConfig"]["defaults"]
+        assert defaults["unit"], panel["title"]
+        assert defaults["thresholds"]["steps"], panel["title"]
+
+
+@each_dashboard
+def test_every_dashboard_answers_the_question_at_its_top(path: Path) -> None:
+    board = json.loads(path.read_text())
+    assert board["panels"][0]["type"] == "text"
+    assert board["panels"][0]["options"]["content"] == f"### {board['description']}"
+    assert board["description"].endswith("?")
+
+
+@each_dashboard
+def test_every_query_of_prometheus_is_about_the_chosen_namespace(path: Path) -> None:
+    ours = r"\b(?:railwatch[_:]|process_|kube_|up\b|ALERTS)[a-z0-9_:]*(?:\{namespace=~\"\$namespace\")?"
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            for selector in re.findall(ours, target.get("expr", "")):
+                assert selector.endswith('"$namespace"'), (panel["title"], target["expr"])
+
+
+@each_dashboard
+def test_restarts_and_roll_outs_are_marked(path: Path) -> None:
+    targets = {mark["name"]: mark["target"] for mark in json.loads(path.read_text())["annotations"]["list"]}
+    assert "process_start_time_seconds" in targets["Restarts"]["expr"]
+    assert "kube_replicaset_created" in targets["Roll-outs"]["expr"]
 
 
 @each_dashboard

@@ -25,6 +25,8 @@ SILENT_WHEN_WELL = (
     "railwatch_handle_retries_total",
     "railwatch_publish_retries_total",
     "railwatch_commits_refused_total",
+    "kube_",
+    'severity!="none"',
 )
 
 
@@ -44,7 +46,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def test_every_query_of_a_dashboard_returns_data(stack: Stack) -> None:
     bury_something(stack)
     for where, expr in expressions():
-        filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE)
+        filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE).replace("$namespace", ".*")
         if not where.startswith("Railwatch") and not any(name in filled for name in SILENT_WHEN_WELL[1:]):
             eventually(partial(stack.query, filled), f"{where} has data: {filled}")
         else:
@@ -61,10 +63,7 @@ def test_every_path_of_alertings_api_returns_what_the_dashboards_pick(stack: Sta
             "__to:date:iso": "2024-01-01T00:00:00.000Z",
         }
         for variable in board["templating"]["list"]:
-            query = variable.get("query")
-            if isinstance(query, dict) and "infinityQuery" in query:
-                (row, *_) = _rows(stack, query["infinityQuery"], variables)
-                variables[variable["name"]] = row[variable["name"]]
+            assert "infinityQuery" not in str(variable), "a variable of alerting's API may be empty"
         targets = [t for panel in board["panels"] for t in panel.get("targets", ())]
         targets += [annotation["target"] for annotation in board.get("annotations", {}).get("list", ())]
         for target in targets:
@@ -72,14 +71,11 @@ def test_every_path_of_alertings_api_returns_what_the_dashboards_pick(stack: Sta
                 rows = _rows(stack, target, variables)
                 for column in target["columns"]:
                     assert any(row[column["text"]] is not None for row in rows), (path.stem, target["url"], column)
+                    for row in rows if column["selector"] == "picture_url" else ():
+                        public = row[column["text"]].split("/v1/")[1]
+                        picture = httpx.get(f"{stack.system.urls['alerting']}/v1/{public}").raise_for_status()
+                        assert picture.headers["content-type"].startswith("image/")
                 asked += 1
-        for panel in board["panels"]:
-            if panel["type"] == "text":
-                picture = panel["options"]["content"].split('src="')[1].split('"')[0]
-                picture = picture.replace("${address}", stack.system.urls["alerting"])
-                answer = httpx.get(_filled(picture, variables))
-                assert answer.status_code == 200, answer.text
-                assert answer.headers["content-type"].startswith("image/")
     assert asked >= 8
 
 
