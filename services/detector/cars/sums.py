@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from railwatch.services.detector.cars.lengths import ALIKE, LENGTHS, LONGEST, SHORTEST
-from railwatch.services.detector.cars.scores import APART, GAPS, Scores, alike_lengths, turned
+from railwatch.services.detector.cars.scores import APART, GAPS, Scores, turned
 from railwatch.services.detector.imagery.arrays import Doubles, Integers
 
 # The probability of a car includes cars whose ends lie up to this many samples from its own.
@@ -46,27 +46,27 @@ def forward(scores: Scores, tilts: Doubles) -> tuple[Doubles, Starts]:
     """
     tracks, boundaries, lengths = scores.body.shape
     k = len(tilts)
-    tilt = np.exp(tilts)[:, None, None, None]
-    gaps = np.exp(scores.gap)
+    gain = np.expm1(tilts)[:, None, None, None]
+    coupling = _coupling(scores.gap)
     prior, cut = np.exp(scores.prior), np.exp(scores.cut)
-    # Weights of the cars that end at each boundary of this block, and as far on as a car reaches that starts in it.
-    pending = np.zeros((k, tracks, SHORTEST + LONGEST, lengths))
+    follows = _follows(lengths, scores.alike) * prior
+    # Weights of cars by where they start and how long they are, for as many boundaries as a car is long.
+    recent = np.zeros((k, tracks, LONGEST, lengths))
     starts = np.zeros((tracks, boundaries, lengths))
     scale = np.zeros((k, tracks))
     log_scale = np.zeros((tracks, boundaries))
     ended = np.zeros((k, tracks, APART, lengths))
     empty = np.ones((k, tracks))
-    for first in range(0, boundaries, SHORTEST):
+    for number, first in enumerate(range(0, boundaries, SHORTEST)):
         last = min(first + SHORTEST, boundaries)
         size = last - first
         body = np.exp(scores.body[:, first:last])
-        weights = np.where(scores.counted[:, first:last], body * tilt, body)
-        cars = np.concatenate([ended, pending[:, :, :size] * weights], axis=2)
-        totals = cut * cars.sum(axis=3)
-        free = empty[:, :, None] + np.cumsum(totals[:, :, 0:size], axis=2)
-        coupled = sum(cars[:, :, APART - gap : APART - gap + size] * gaps[:, first:last, gap - 1, None] for gap in GAPS)
-        begin = prior * (cut * free[..., None] + _remembered(np.asarray(coupled), scores.alike))
-        pending[:, :, np.arange(size)[:, None] + LENGTHS, np.arange(lengths)] = begin
+        cars = _ending(recent, size) * body
+        cars += cars * scores.counted[:, first:last] * gain
+        cars = np.concatenate([ended, cars], axis=2)
+        free = empty[:, :, None] + np.cumsum(cut * cars[:, :, :size].sum(axis=3), axis=2)
+        begin = (coupling[:, number, :size, : size + APART] @ cars) @ follows
+        begin += (cut * free)[..., None] * prior
         starts[:, first:last] = begin[0]
         log_scale[:, first:last] = scale[0][:, None]
         ended, empty = cars[:, :, -APART:], free[:, :, -1]
@@ -74,18 +74,36 @@ def forward(scores: Scores, tilts: Doubles) -> tuple[Doubles, Starts]:
         shrink = 1 / largest
         scale += np.log(largest)
         empty, ended = empty * shrink, ended * shrink[..., None, None]
-        pending[:, :, :LONGEST] = pending[:, :, SHORTEST:] * shrink[..., None, None]
-        pending[:, :, LONGEST:] = 0
+        recent = np.concatenate([recent[:, :, size:], begin], axis=2)
+        recent *= shrink[..., None, None]
     return scale + np.log(empty + cut * ended.sum(axis=(2, 3))), Starts(starts, log_scale)
 
 
-def _remembered(coupled: Doubles, alike: float) -> Doubles:
-    """Sums over the length of the car before, the last axis: any length, and more weight where lengths are alike."""
-    total = coupled.sum(axis=-1, keepdims=True) + np.zeros_like(coupled)
-    for shift, weight in ALIKE.items():
-        to, of = alike_lengths(shift)
-        total[..., to] += alike * weight * coupled[..., of]
-    return np.asarray(total)
+def _ending(recent: Doubles, size: int) -> Doubles:
+    """(..., size, lengths): of what `recent` (..., LONGEST, lengths) holds by start, what ends at the next boundaries."""
+    view = recent[..., LONGEST - SHORTEST :, :]
+    step, number = recent.strides[-2:]
+    shape, strides = (*view.shape[:-2], size, view.shape[-1]), (*view.strides[:-2], step, number - step)
+    return np.lib.stride_tricks.as_strided(view, shape, strides, writeable=False)
+
+
+def _coupling(gap: Doubles) -> Doubles:
+    """(tracks, blocks, SHORTEST, APART + SHORTEST): by what a car that ended there weighs for one that starts here."""
+    tracks, boundaries, _ = gap.shape
+    blocks = -(-boundaries // SHORTEST)
+    weights = np.zeros((tracks, blocks * SHORTEST, len(GAPS)))
+    weights[:, :boundaries] = np.exp(gap)
+    coupling = np.zeros((tracks, blocks, SHORTEST, APART + SHORTEST))
+    here = np.arange(SHORTEST)
+    for number, length in enumerate(GAPS):
+        coupling[:, :, here, here + APART - length] = weights[..., number].reshape(tracks, blocks, SHORTEST)
+    return coupling
+
+
+def _follows(lengths: int, alike: float) -> Doubles:
+    """(lengths, lengths), what a length weighs after another: 1, and more where they are alike."""
+    shares = [weight * np.eye(lengths, k=shift) for shift, weight in ALIKE.items()]
+    return np.asarray(1 + alike * sum(shares))
 
 
 @dataclass(frozen=True)
