@@ -109,8 +109,8 @@ def _stretched(picture: Raster, view: View, contrast: tuple[float, float]) -> Co
     dark, bright = contrast
     known = view.known(picture.valid)
     colours = np.empty((*known.shape, len(picture.pixels)), np.uint8)
-    for number, band in enumerate(picture.pixels):
-        light = view.part(band)
+    for number in range(len(picture.pixels)):
+        light = view.part(picture.pixels, number)
         light -= np.float32(dark)
         light *= np.float32(len(TONES) / max(bright - dark, 1e-6))
         colours[..., number] = TONES[np.clip(light, 0, len(TONES) - 1, out=light).astype(np.uint16)]
@@ -139,8 +139,8 @@ def _light(picture: Raster, view: View) -> Floats:
     """Brightness (rows, cols) of the part that is drawn. Band by band, to keep memory low."""
     weights = LUMINANCE if len(picture.pixels) == 3 else (1.0,)
     light = np.zeros((1, 1), np.float32)
-    for weight, band in zip(weights, picture.pixels, strict=True):
-        light = light + np.float32(weight) * view.part(band)
+    for number, weight in enumerate(weights):
+        light = light + np.float32(weight) * view.part(picture.pixels, number)
     return light
 
 

@@ -18,6 +18,8 @@ LONGEST_PX = 1400
 MAX_ZOOM = 4.0
 # Ground is drawn no finer than this, in metres per pixel: a car is then 50 pixels long, with room for its number.
 FINEST_M = 0.28
+# Rows of the decimated part that are made at a time.
+ROWS = 64
 # Ground shown around the tracks, in metres.
 MARGIN_M = 25.0
 
@@ -44,9 +46,13 @@ class View:
         """How many pixels on a side become one before colours are made: as many as the picture can do without."""
         return max(1, round(1 / self.zoom))
 
-    def part(self, values: Floats | Mask) -> Floats:
-        """This part of values (..., rows, cols), decimated."""
-        return block_mean(values[..., self.top : self.bottom, self.left : self.right], self.decimation)
+    def part(self, pixels: Floats, band: int) -> Floats:
+        """This part of a band of pixels (bands, rows, cols), decimated; some rows at a time, to keep memory low."""
+        side = self.decimation
+        stop = self.top + (self.bottom - self.top) // side * side
+        tops = range(self.top, stop, side * ROWS)
+        rows = (slice(top, min(top + side * ROWS, stop)) for top in tops)
+        return np.concatenate([block_mean(pixels[band, part, self.left : self.right], side) for part in rows])
 
     def known(self, mask: Mask) -> Mask:
         """Where this part of a mask (rows, cols), decimated, is all true."""

@@ -35,7 +35,7 @@ from rasterio.io import MemoryFile
 from skimage.transform import SimilarityTransform
 
 from railwatch.services.detector import stages
-from railwatch.services.detector.alignment.registration import warped_by
+from railwatch.services.detector.alignment.warping import warped_by
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster

@@ -104,10 +104,8 @@ def prepare(
             raise
         return _without_baseline(tile, (*remarks, error.reason), stages)
     with stages.timed("radiometry"):
-        alone = visible_ground(tile, None)
-        clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
-        fit = fit_radiometry(tile, replace(match.baseline), along_tracks, clear)
-        match = replace(match, baseline=fit.apply(match.baseline, in_place=True))
+        match = replace(match, baseline=_in_light_of(tile, match.baseline, along_tracks))
+        del along_tracks
     with stages.timed("visibility"):
         visibility = visible_ground(tile, replace(match.baseline))
     return Ground(match.baseline, visibility.seen, match.registration, (*remarks, *how), stages)
@@ -117,6 +115,13 @@ def _without_baseline(tile: Raster, remarks: tuple[str, ...], stages: Stages) ->
     with stages.timed("visibility"):
         visibility = visible_ground(tile, None)
     return Ground(None, visibility.seen, None, (*remarks, "no-baseline"), stages)
+
+
+def _in_light_of(tile: Raster, baseline: Raster, along_tracks: Mask) -> Raster:
+    """A registered baseline in the radiometry of its tile. It is changed in place."""
+    alone = visible_ground(tile, None)
+    clear = tile.valid if _snow(alone, tile.valid, along_tracks) else alone.seen
+    return fit_radiometry(tile, replace(baseline), along_tracks, clear).apply(baseline, in_place=True)
 
 
 def _remarks(tile: Raster, max_gsd_m: float) -> tuple[str, ...]:

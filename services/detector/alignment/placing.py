@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from skimage.transform import SimilarityTransform
 
-from railwatch.services.detector.alignment.registration import Match, warped_by
+from railwatch.services.detector.alignment.registration import Match
+from railwatch.services.detector.alignment.warping import warped_by
 from railwatch.services.detector.imagery.arrays import Points
 from railwatch.services.detector.imagery.raster import Raster, luminance
 from railwatch.services.detector.tracks.axes import KNOT_SAMPLES, axis_scores, by_piece, knots_of

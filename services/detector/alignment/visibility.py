@@ -110,7 +110,7 @@ def featureless(tile: Raster) -> bool:
 def _roughness(blocks: Blocks, side_m: float) -> Floats:
     """Mean gradient around each coarse block, whose side is `side_m`."""
     window = max(3, round(STRUCTURE_WINDOW_M / side_m))
-    return np.asarray(ndimage.uniform_filter(block_mean(blocks.gradient, COARSE), window), dtype=np.float32)
+    return np.asarray(ndimage.uniform_filter(blocks.gradient, window), dtype=np.float32)
 
 
 def _cloud(now: Blocks, before: Blocks | None, valid: Mask, side_m: float) -> Mask:
@@ -139,7 +139,7 @@ def _cloud(now: Blocks, before: Blocks | None, valid: Mask, side_m: float) -> Ma
     near = valid & ndimage.maximum_filter(core, 2 * round(REACH_M / side_m) + 1)
     if before is None:
         hidden = ndimage.binary_opening(near & (opacity > MIN_OPACITY)) | core
-        return _cloudlike(hidden, valid, light, block_mean(now.gradient, COARSE))
+        return _cloudlike(hidden, valid, light, now.gradient)
     through, there = _through(now, before, core)
     opacity *= 1 - _transmission(through, there, core)
     return _opaque(ndimage.binary_opening(near & (opacity > MIN_OPACITY)) | core, through, there)
@@ -172,7 +172,7 @@ def _cloudlike(hidden: Mask, valid: Mask, light: Floats, gradient: Floats) -> Ma
 def _through(now: Blocks, before: Blocks, core: Mask) -> tuple[Floats, Floats]:
     """How much of the baseline's structure comes through, and how much there is, by coarse block."""
     common, there = common_structure(now, before)
-    was, is_ = block_mean(before.gradient, COARSE), block_mean(now.gradient, COARSE)
+    was, is_ = before.gradient, now.gradient
     scale = float(median(is_[~core])) / max(float(median(was[~core])), 1e-6) if not core.all() else 1.0
     return common * np.minimum(is_ / np.maximum(scale * was, 1e-6), 1), there
 

@@ -80,7 +80,7 @@ def forward(scores: Scores, tilts: Doubles) -> tuple[Doubles, Starts]:
 
 
 def _ending(recent: Doubles, size: int) -> Doubles:
-    """(..., size, lengths): of what `recent` (..., LONGEST, lengths) holds by start, what ends at the next boundaries."""
+    """(..., size, lengths): what ends at the next boundaries; `recent` (..., LONGEST, lengths) holds it by start."""
     view = recent[..., LONGEST - SHORTEST :, :]
     step, number = recent.strides[-2:]
     shape, strides = (*view.shape[:-2], size, view.shape[-1]), (*view.strides[:-2], step, number - step)

@@ -17,7 +17,7 @@ from rasterio.warp import calculate_default_transform, reproject
 from railwatch.services.detector.imagery.arrays import Floats, Mask, Points
 from railwatch.services.detector.imagery.scale import REFLECTANCE, Scale
 from railwatch.services.detector.imagery.stored import multiplied
-from railwatch.services.detector.imagery.structure import Blocks, on_blocks
+from railwatch.services.detector.imagery.structure import STRIP_ROWS, Blocks, on_blocks
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.geography import PixelGrid, utm_zone
 
@@ -71,7 +71,10 @@ class Raster:
 
     def luminance(self) -> Floats:
         """Brightness (rows, cols): the one band, or the weighted sum of three (`LUMINANCE`)."""
-        return luminance(np.asarray(self.pixels))
+        light = np.empty(self.shape, np.float32)
+        for top in range(0, len(light), STRIP_ROWS):
+            light[top : top + STRIP_ROWS] = luminance(self.pixels[:, top : top + STRIP_ROWS])
+        return light
 
     def grey(self) -> "Raster":
         """The picture's brightness, as a picture of one band."""

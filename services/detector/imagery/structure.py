@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -12,7 +13,7 @@ from railwatch.services.detector.imagery.quantiles import median
 # Side of a block in metres. Means over it keep rails, rows of sleepers and cars. They lose noise, and most of what
 # registration leaves of a displacement.
 BLOCK_M = 0.9
-# Rows of a strip, about: what is computed at a time, to keep memory low. It is even, for coarse blocks.
+# Rows of a strip, about: what is computed at a time, to keep memory low. A multiple of four: see `common_structure`.
 STRIP_ROWS = 256
 # Blocks along the side of a coarse block, about 1.8 m. Cloud and radiometry are judged on coarse blocks.
 COARSE = 2
@@ -24,17 +25,37 @@ class Blocks:
 
     Attributes:
         light: (rows, cols), the mean of each block.
-        right: (rows, cols), its slope to the right, per block; 0 at the border.
-        down: (rows, cols), its slope downwards.
-        gradient: (rows, cols), the length of the slope.
         side_px: pixels along the side of a block.
+        inner: (rows, cols), blocks with slopes; None where all have them.
     """
 
     light: Floats
-    right: Floats
-    down: Floats
-    gradient: Floats
     side_px: int
+    inner: Mask | None = None
+
+    def slopes(self, rows: slice) -> tuple[Floats, Floats]:
+        """The slope of the light to the right and downwards on some rows, per block; 0 at the border of the picture."""
+        first, stop, _ = rows.indices(len(self.light))
+        here, above, below = self.light[first:stop], max(first, 1), min(stop, len(self.light) - 1)
+        right, down = np.zeros_like(here), np.zeros_like(here)
+        np.subtract(here[:, 2:], here[:, :-2], out=right[:, 1:-1])
+        inside = self.light[above - 1 : below + 1]
+        np.subtract(inside[2:], inside[:-2], out=down[above - first : below - first])
+        right *= np.float32(0.5)
+        down *= np.float32(0.5)
+        if self.inner is not None:
+            right *= self.inner[first:stop]
+            down *= self.inner[first:stop]
+        return right, down
+
+    def strips(self) -> list[slice]:
+        """All rows, some at a time, to keep memory low. Their number is even, for coarse blocks."""
+        return [slice(top, top + STRIP_ROWS) for top in range(0, len(self.light), STRIP_ROWS)]
+
+    @cached_property
+    def gradient(self) -> Floats:
+        """The mean length of the slope on coarse blocks."""
+        return np.concatenate([block_mean(np.hypot(*self.slopes(rows)), COARSE) for rows in self.strips()])
 
 
 def on_blocks(luminance: Callable[[slice], Floats], rows: int, gsd_m: float) -> Blocks:
@@ -47,13 +68,9 @@ def on_blocks(luminance: Callable[[slice], Floats], rows: int, gsd_m: float) -> 
     """
     side = max(1, round(BLOCK_M / gsd_m))
     strip = side * max(1, STRIP_ROWS // side)
-    light = np.concatenate([block_mean(luminance(slice(top, top + strip)), side) for top in range(0, rows, strip)])
-    right, down = np.zeros_like(light), np.zeros_like(light)
-    np.subtract(light[:, 2:], light[:, :-2], out=right[:, 1:-1])
-    np.subtract(light[2:], light[:-2], out=down[1:-1])
-    right *= np.float32(0.5)
-    down *= np.float32(0.5)
-    return Blocks(light, right, down, np.hypot(right, down), side)
+    return Blocks(
+        np.concatenate([block_mean(luminance(slice(top, top + strip)), side) for top in range(0, rows, strip)]), side
+    )
 
 
 def continued(blocks: Blocks, valid: Mask) -> Blocks:
@@ -67,14 +84,7 @@ def continued(blocks: Blocks, valid: Mask) -> Blocks:
     if known.all() or not known.any():
         return blocks
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    inner = ndimage.binary_erosion(known, border_value=1)
-    return Blocks(
-        blocks.light[tuple(nearest)],
-        blocks.right * inner,
-        blocks.down * inner,
-        blocks.gradient * inner,
-        blocks.side_px,
-    )
+    return Blocks(blocks.light[tuple(nearest)], blocks.side_px, ndimage.binary_erosion(known, border_value=1))
 
 
 def common_structure(now: Blocks, before: Blocks) -> tuple[Floats, Floats]:
@@ -83,22 +93,22 @@ def common_structure(now: Blocks, before: Blocks) -> tuple[Floats, Floats]:
     An edge whose contrast is reversed, as by snow or low sun, counts as the same: agreement is the cosine of twice the
     angle between the edges. All edges above the median have the same weight, so that one bright roof cannot dominate.
     """
-    most = median(before.gradient[::4, ::4].ravel())
-    strips = [slice(top, top + STRIP_ROWS) for top in range(0, len(now.right), STRIP_ROWS)]
-    common, there = zip(*(_common(now, before, rows, most) for rows in strips), strict=True)
+    most = median(np.concatenate([np.hypot(*before.slopes(rows))[::4, ::4].ravel() for rows in before.strips()]))
+    common, there = zip(*(_common(now, before, rows, most) for rows in now.strips()), strict=True)
     return np.concatenate(common), np.concatenate(there)
 
 
 def _common(now: Blocks, before: Blocks, rows: slice, most: Floats) -> tuple[Floats, Floats]:
     """See `common_structure`, for some rows of blocks."""
-    along = now.right[rows] * before.right[rows] + now.down[rows] * before.down[rows]
-    across = now.right[rows] * before.down[rows] - now.down[rows] * before.right[rows]
+    (right, down), (right_before, down_before) = now.slopes(rows), before.slopes(rows)
+    along = right * right_before + down * down_before
+    across = right * down_before - down * right_before
     along *= along
     across *= across
     total = along + across
     along -= across
     along /= np.maximum(total, 1e-16)
-    weight = np.minimum(before.gradient[rows], most)
+    weight = np.minimum(np.hypot(right_before, down_before), most)
     along *= weight
     return block_mean(along, COARSE), block_mean(weight, COARSE)
 

@@ -12,6 +12,8 @@ from tests.benchmarks.speed import Case
 
 SMALL, LARGE = 512, 1280
 KM = 0.5
+# What a tile of 8 bits costs. The recall, which paints into float32, needs what the limits assume.
+COUNTED_BYTES_PER_PIXEL = 27
 
 
 def peak_bytes(case: Case) -> int:
@@ -27,7 +29,7 @@ def peak_bytes(case: Case) -> int:
 
 def test_each_further_pixel_costs_no_more_than_the_limits_assume() -> None:
     small, large = (peak_bytes(Case.on_no_track(side, KM)) for side in (SMALL, LARGE))
-    assert (large - small) / (LARGE**2 - SMALL**2) <= BYTES_PER_PIXEL
+    assert (large - small) / (LARGE**2 - SMALL**2) <= COUNTED_BYTES_PER_PIXEL < BYTES_PER_PIXEL
 
 
 @pytest.mark.parametrize("given", ["picture", "reader", "stored"])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.transform import SimilarityTransform
 
-from railwatch.services.detector.alignment.registration import register, warped_by
+from railwatch.services.detector.alignment.registration import register
+from railwatch.services.detector.alignment.warping import warped_by
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.shared.errors import TileRejectedError
 from tests.support.rendered import Rendered, corner_error_px, rendered
