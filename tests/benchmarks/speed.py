@@ -6,11 +6,14 @@ count, and the baseline is read when it is needed.
 
 Two kinds of yard. *On tracks*: a rendered yard with its own lines, cars in it, and its baseline as delivered. *On no
 track*: the ground of a rendered one repeated in mirror images, which has as much to see per hectare; straight lines
-across it, until the length is reached. They find no track, are moved far, and are read four times: the worst case.
+across it, until the length is reached. They find no track, are moved far, and are read up to four times: the worst
+case.
 
 The floor is what no method that registers can do without: to decode both files, and one forward and one inverse Fourier
-transform of the tile. The peer is an afternoon's work (`tests.benchmarks.afternoon`), which decodes as well. `times the
-floor` is for a whole tile: decoding, counting and drawing.
+transform of the tile. The peer is an afternoon's work (`tests.benchmarks.afternoon`), which decodes as well. `x floor`
+is for a whole tile: decoding, counting and drawing.
+
+*Networks* is what onnxruntime takes of a count: it cannot be less with these networks.
 
 Memory is the peak of what Python and numpy allocate over a tile (`tracemalloc`, in a run of its own), in all and by
 pixel of the tile. What GDAL and onnxruntime hold beside it, some 100 MB, is not in it.
@@ -22,7 +25,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from time import process_time
@@ -42,6 +46,7 @@ from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.pictures import Caption, evidence_pictures
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.tracks.centrelines import project
+from railwatch.services.detector.tracks.sessions import Session
 from railwatch.shared.sites import Cell, Track
 from tests.benchmarks.afternoon import count_cars
 from tests.support.rendered import rendered
@@ -171,13 +176,29 @@ def seconds(work: Callable[[Case], object], case: Case, runs: int) -> float:
 
 
 def measure(case: Case, runs: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds of decoding, counting and drawing, and milliseconds by stage, of the median run."""
+    """Seconds of decoding, counting, drawing and the networks, and milliseconds by stage, of the median run."""
     took = []
     for _ in range(runs + 1):
-        with patch.object(stages, "perf_counter", process_time):
+        with patch.object(stages, "perf_counter", process_time), networks_timed() as spent:
             counted, parts = whole_tile(case)
-        took.append((parts, counted.count.timings_ms))
+        took.append((parts | {"networks": sum(spent)}, counted.count.timings_ms))
     return sorted(took[1:], key=lambda run: sum(run[0].values()))[runs // 2]
+
+
+@contextmanager
+def networks_timed() -> Iterator[list[float]]:
+    """The seconds of each run of a network in onnxruntime; they are part of the stages `tracks` and `evidence`."""
+    spent: list[float] = []
+    run = Session.__call__
+
+    def timed(session: Session, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        began = process_time()
+        answer = run(session, **inputs)
+        spent.append(process_time() - began)
+        return answer
+
+    with patch.object(Session, "__call__", timed):
+        yield spent
 
 
 def peak_bytes(case: Case) -> int:
@@ -194,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, help="counts of each case")
     runs = parser.parse_args().runs
-    head = ("tile", "count", "by stage, ms", "decode", "pictures", "floor", "times the floor", "afternoon", "peak")
+    head = ("tile", "count", "by stage, ms", "networks", "decode", "pictures", "floor", "x floor", "afternoon", "peak")
     print("| " + " | ".join(head) + " |")
     print("| " + " | ".join(["---"] * len(head)) + " |")
     made = [partial(Case.on_tracks, side) for side in ON_TRACKS]
@@ -204,10 +225,11 @@ def main() -> None:
         parts, by_stage = measure(case, runs)
         least, peer = seconds(floor, case, runs), seconds(afternoon, case, runs)
         peak, pixels = peak_bytes(case), read_raster(case.tile).valid.size
-        whole = sum(parts.values())
+        whole = parts["decode"] + parts["count"] + parts["pictures"]
         figures = (
             f"{parts['count']:.2f} s",
             ", ".join(f"{name} {ms:.0f}" for name, ms in by_stage.items()),
+            f"{1000 * parts['networks']:.0f} ms",
             f"{1000 * parts['decode']:.0f} ms",
             f"{1000 * parts['pictures']:.0f} ms, {100 * parts['pictures'] / whole:.0f} %",
             f"{1000 * least:.0f} ms",
