@@ -123,7 +123,7 @@ class Inflight(Generic[P, R]):
         """The records to begin now: at most one of each strand. Strands that have waited longest come first."""
         tasks = []
         for name, strand in list(self._strands.items()):
-            if len(self._running) >= self._max_running:
+            if self.full:
                 break
             if name in self._running or strand.not_before > now:
                 continue
@@ -188,6 +188,11 @@ class Inflight(Generic[P, R]):
     def running(self) -> int:
         """How many records are being handled, including those of revoked partitions."""
         return len(self._running)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further record may begin until one ends."""
+        return len(self._running) >= self._max_running
 
     def __len__(self) -> int:
         return sum(len(lane.unfinished) for lane in self._lanes.values())

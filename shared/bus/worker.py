@@ -37,8 +37,9 @@ from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
-# While handlers run, the loop waits for them to finish rather than for records.
+# While handlers run, the loop waits for them to finish rather than for records; for longer if no other may begin.
 BUSY_POLL_MS = 5
+BUSY_WAIT_S, FULL_WAIT_S = 0.05, 0.25
 # While partitions move: kafka-python completes a join only within one poll.
 JOIN_POLL_MS = 200
 # How often the broker is asked for the ends of the partitions. The worker is ready if it answers.
@@ -156,7 +157,7 @@ class Worker(Generic[E]):
                 if begins and (position := committed_position(consumer, partition, first)):
                     self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
-            self._settle(wait_s=0.05 if busy else 0.0)
+            self._settle(FULL_WAIT_S if self._inflight.full else BUSY_WAIT_S if busy else 0.0)
             if not rebalance.under_way:
                 self._commits.commit(consumer)
             now = time.monotonic()

@@ -27,7 +27,7 @@ from railwatch.shared.settings import RedisSettings
 from railwatch.shared.sites import load_sites
 from railwatch.shared.state import connect
 from tests.benchmarks.alert_cost import NOW, costs, count_of, fill, handler_of
-from tests.benchmarks.load_latency import resident_mb
+from tests.benchmarks.processes import resident_mb
 from tests.chaos.scenes import write_sites
 from tests.support.alerting import small_site
 from tests.support.bus import kafka_settings_of, tile

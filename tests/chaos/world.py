@@ -118,7 +118,7 @@ def running_world(
         sites: how many there are.
         bug: a bug of `tests.chaos.bugs` that the services have.
         own_network: whether each service has a network of its own, and the broker a disk. Needs root.
-        breakable: whether services have points to die at, and clocks that can be set.
+        breakable: whether services have points to die at, clocks that can be set, and short sessions.
     """
     timeline = Timeline()
     network = Network() if own_network else None
@@ -136,7 +136,7 @@ def running_world(
     (directory / "tokens.yaml").write_text(entry)
     settings = {
         "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
+        **({"RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000"} if breakable else {}),
         "RAILWATCH_REDIS_URL": f"redis://{client.connection_pool.connection_kwargs['host']}:{_port(client)}/0",
         "RAILWATCH_SITES_DIR": str(directory / "sites"),
         "RAILWATCH_TOKENS_FILE": str(directory / "tokens.yaml"),

@@ -13,9 +13,7 @@ from rich.table import Table
 
 from railwatch.cli.counts_csv import Row, read_counts, read_spans
 from railwatch.cli.terminal import cell
-from railwatch.services.alerting.rule.backtest import score
 from railwatch.services.alerting.rule.judgement import Judgement, Rule, State
-from railwatch.services.alerting.rule.series import judge_series
 from railwatch.shared.events import Transition
 
 PLOT_TYPES = (".png", ".svg")
@@ -61,6 +59,8 @@ def alerts(
     if surges:
         _print_backtest(rows, surges, as_json=as_json)
         return
+    from railwatch.services.alerting.rule.series import judge_series
+
     judged = {one.observed_at: one for one in judge_series((row.look for row in rows), Rule(false_alarm_rate=rate))}
     if plot:
         from railwatch.cli.alerts_plot import draw
@@ -133,6 +133,9 @@ def _summary(judgements: Sequence[Judgement]) -> str:
 
 
 def _print_backtest(rows: Sequence[Row], surges: Path, *, as_json: bool) -> None:
+    from railwatch.services.alerting.rule.backtest import score
+    from railwatch.services.alerting.rule.series import judge_series
+
     spans = [(span.start, span.end) for span in read_spans(surges)]
     table = Table(box=None, header_style="bold")
     for heading in ("nominal rate", "false alarms", "of quiet looks", "rate", "false alerts", "surges found", "delay"):

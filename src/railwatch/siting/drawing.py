@@ -18,14 +18,13 @@ from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.geography import PixelGrid, shape_from_lon_lat
 from railwatch.shared.sites import LonLat, Site
 from railwatch.shared.sites.model import grid_crs
+from railwatch.siting.contrast import stretched
 
 # Longest side of the drawing, pixels, and ground around the site, as a share of its own length.
 LONGEST_PX = 1600
 AROUND = 0.04
 # Colour of the area and the cells.
 AREA = (255, 255, 255)
-# Percentiles of a band that are drawn black and white.
-DARK, BRIGHT = 1.0, 99.5
 
 
 @dataclass(frozen=True)
@@ -112,14 +111,6 @@ def _over(site: Site, image: Path) -> _Backdrop:
         transform = dataset.window_transform(window) @ shrunk
         grid = PixelGrid(transform, dataset.crs)
     return _Backdrop(stretched(values, valid), grid)
-
-
-def stretched(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(rows, cols, 3), in good contrast. What has no pixel is dark grey."""
-    seen = values[:, valid & np.isfinite(values).all(axis=0)]
-    dark, bright = np.percentile(seen, [DARK, BRIGHT]) if seen.size else (0.0, 1.0)
-    light = np.clip((np.nan_to_num(values) - dark) / max(float(bright - dark), 1e-6), 0, 1) ** 0.8
-    return np.where(valid[..., None], (255 * light).astype(np.uint8).transpose(1, 2, 0), np.uint8(60))
 
 
 def _north(backdrop: _Backdrop) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from railwatch.services.ingest.scenes.scene import open_scene
 from railwatch.services.ingest.settings import SceneSettings
-from railwatch.siting.drawing import stretched
+from railwatch.siting.contrast import stretched
 
 # The longest side that browsers take as one texture, pixels. A tile of 1.1 km has 3,700 pixels of 0.3 m.
 LONGEST_PX = 4096
