@@ -64,7 +64,7 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except redis.ResponseError as error:
-        refused = TransientError if str(error).startswith("WRONGTYPE") else DependencyAwayError
+        refused = TransientError if "WRONGTYPE" in str(error) else DependencyAwayError  # a pipeline says where, first
         raise refused(f"Redis refuses: {type(error).__name__}: {error}.") from error
     except redis.RedisError as error:
         raise DependencyAwayError(f"Redis does not answer: {type(error).__name__}.") from error

@@ -48,10 +48,9 @@ class Baselines:
         own = next((version for version, ref in versions.items() if ref and is_of(ref, look)), None)
         wanted = max(versions, default=0) if own is None else own - 1
         decision = _decision_key(look)
-        with redis_errors():
-            self._redis.set(decision, wanted, nx=True, ex=REMEMBER)
-            decided = int(self._redis.get(decision) or wanted)
-        return versions.get(decided)
+        with redis_errors(), self._redis.pipeline() as change:
+            _, decided = change.set(decision, wanted, nx=True, ex=REMEMBER).get(decision).execute()
+        return versions.get(int(decided))
 
     def versions(self, site: str, tile: str) -> Versions:
         """Every version of a tile's baseline in order; None for one from which on there was no baseline.

@@ -22,9 +22,9 @@ class KeptLooks:
             TransientError: Redis is away.
         """
         name = _looks_key(site, tile)
-        with redis_errors():
-            self._redis.hset(name, look.image.sha256, look.model_dump_json())
-        surplus = [old.image.sha256 for old in self.of(site, tile)[:-MOST_LOOKS]]
+        with redis_errors(), self._redis.pipeline() as change:
+            _, kept = change.hset(name, look.image.sha256, look.model_dump_json()).hlen(name).execute()
+        surplus = [old.image.sha256 for old in self.of(site, tile)[:-MOST_LOOKS]] if kept > MOST_LOOKS else ()
         if surplus:
             with redis_errors():
                 self._redis.hdel(name, *surplus)
@@ -38,15 +38,6 @@ class KeptLooks:
         with redis_errors():
             stored: list[str] = self._redis.hvals(_looks_key(site, tile))
         return sorted(map(GoodLook.model_validate_json, stored), key=in_order)
-
-    def considered(self, site: str, tile: str) -> frozenset[str]:
-        """Checksums of the looks that the last composite could be made of.
-
-        Raises:
-            TransientError: Redis is away.
-        """
-        with redis_errors():
-            return frozenset(self._redis.smembers(_considered_key(site, tile)))
 
     def consider(self, site: str, tile: str, looks: Iterable[str]) -> None:
         """Notes that a composite of these looks was made or tried.
@@ -79,9 +70,9 @@ class KeptLooks:
         Raises:
             TransientError: Redis is away.
         """
-        with redis_errors():
-            kept = self._redis.hkeys(_looks_key(site, tile))
-        return is_due(kept, self.considered(site, tile))
+        with redis_errors(), self._redis.pipeline() as questions:
+            looks, considered = _looks_key(site, tile), _considered_key(site, tile)
+            return is_due(*questions.hkeys(looks).smembers(considered).execute())
 
 
 def _looks_key(site: str, tile: str) -> str:

@@ -2,9 +2,11 @@
 
     python -m tests.benchmarks.delivery_cost
 
-The receiver keeps its connections open. The event has no pictures and no looks before, like that of the tests.
+The receiver keeps its connections open. The event has no pictures and no looks before, like that of the tests. Beside
+it stand bare requests of httpx with the same body over one connection, in turn with the deliveries.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -13,10 +15,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+import httpx
 from pydantic import SecretStr
 
 from railwatch.embedded import embedded_redis
 from railwatch.services.alerting.delivery.deliver import Delivery
+from railwatch.services.alerting.delivery.formats import cloudevent
 from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.receivers import webhook
 from railwatch.services.alerting.state.store import Store
@@ -73,10 +77,20 @@ def main() -> None:
             return (time.process_time() - began) / number * 1000
 
         print(f"the first delivery: {cost_ms(0, 1):.1f} ms of processor")
-        later = [cost_ms(1 + turn * DELIVERIES, DELIVERIES) for turn in range(ROUNDS)]
-        print(
-            f"a later one: {median(later):.2f} ms (median of {ROUNDS} rounds of {DELIVERIES}, least {min(later):.2f})"
-        )
+        body = json.dumps(cloudevent(alert_event(alert=f"{0:032x}", recorded_at=now())))
+
+        def bare_ms() -> float:
+            began = time.process_time()
+            for _ in range(DELIVERIES):
+                plain.post(url, content=body)
+            return (time.process_time() - began) / DELIVERIES * 1000
+
+        with httpx.Client() as plain:
+            turns = [(cost_ms(1 + turn * DELIVERIES, DELIVERIES), bare_ms()) for turn in range(ROUNDS)]
+        for name, values in zip(("a later one", "a bare request"), zip(*turns, strict=True), strict=True):
+            print(
+                f"{name}: {median(values):.2f} ms (median of {ROUNDS} rounds of {DELIVERIES}, least {min(values):.2f})"
+            )
 
 
 if __name__ == "__main__":

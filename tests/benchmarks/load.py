@@ -31,6 +31,7 @@ from tests.benchmarks.load_flow import (
     SITES,
     arithmetic_s,
     at_full_load,
+    bytes_of,
     looks_of,
     quixstreams_s,
     spent,
@@ -61,6 +62,9 @@ def measure_flow(world: World, traffic: Traffic, scenes: int) -> float:
     rows["the detector's work on quixstreams"] = each * quixstreams_s(world, looks)
     for name, value in rows.items():
         print(f"| {name} | {value:.3f} | {value / bare:.2f} |")
+    print(
+        "\nbytes of a tile: " + ", ".join(f"{name} {size / 1e3:.1f} kB" for name, size in bytes_of(world, todo).items())
+    )
     print(
         f"\noutside the arithmetic: {1 - bare / detector:.0%} of the detector's time, "
         f"{1 - bare / sum(used.values()):.0%} of all three's",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from railwatch.services.detector.answering import Answering
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
@@ -121,6 +122,19 @@ def looks_of(world: World, todo: Sequence[Work]) -> list[Look]:
             )
         )
     return looks
+
+
+def bytes_of(world: World, todo: Sequence[Work]) -> dict[str, float]:
+    """Mean bytes of a tile of some scenes: in the object store, and the values of its events in Kafka."""
+    wanted = {one.scene for one in todo}
+    counts = [event for event in world.topics.events(CountEvent) if event.scene in wanted]
+    tiles = [event for event in world.topics.events(TileEvent) if event.scene in wanted]
+    return {
+        "its pixels": float(np.mean([event.image.size_bytes for event in tiles])),
+        "its pictures": float(np.mean([sum(ref.size_bytes for ref in event.evidence.values()) for event in counts])),
+        "its event": float(np.mean([len(event.model_dump_json()) for event in tiles])),
+        "its count": float(np.mean([len(event.model_dump_json()) for event in counts])),
+    }
 
 
 def arithmetic_s(world: World, looks: Sequence[Look]) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from railwatch.shared.bus import Publisher
-from tests.benchmarks.load_flow import COUNTING, SITES, is_counted, is_judged, pids
+from tests.benchmarks.load_flow import COUNTING, SITES, is_counted, is_judged, pids, spent
 from tests.benchmarks.processes import resident_mb
 from tests.chaos import scenes
 from tests.chaos.traffic import Traffic, past_counts
@@ -25,31 +25,31 @@ COUNTED_FROM, PUSHED_FROM = 400, 1400
 
 def measure_memory(world: World, traffic: Traffic, looks: int, minutes: float) -> None:
     """Print memory of each service over so many looks, or as many as it takes in so many minutes."""
-    print("\n| memory of | looks | at first, MB | in the middle | at last | each further 1,000, second half |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("\n| memory of | looks | at first, MB | in the middle | at last | each further 1,000, second half |", end="")
+    print(" processor time of a look, second half, s |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     _soak(world, ("alerting",), looks, minutes, lambda first: _count(world, first))
     _soak(world, ("ingest", "detector", COUNTING), looks, minutes, lambda first: _push(world, traffic, first))
 
 
 def _soak(world: World, services: tuple[str, ...], looks: int, minutes: float, take: Callable[[int], None]) -> None:
-    done, memory = [], []
+    done, memory, used = [], [], []
     until = time.monotonic() + 60 * minutes
     for first in range(0, looks, BATCH):
         take(first)
         found = pids(world)
         done.append(first + BATCH)
+        used.append([spent(world)[service] for service in services])
         memory.append([sum(map(resident_mb, found[service])) for service in services])
         if time.monotonic() > until:
             break
-    half = len(done) // 2
-    values = np.array(memory)
-    slopes = (
-        np.polyfit(done[half:], values[half:], 1)[0] * 1000 if len(done) - half > 2 else np.full(len(services), np.nan)
-    )
-    for service, each, slope in zip(services, values.T, slopes, strict=True):
-        print(
-            f"| {service} | {done[-1]} | {each[0]:.0f} | {each[half]:.0f} | {each[-1]:.0f} | {slope:+.1f} |", flush=True
-        )
+    half, looked = len(done) // 2, np.array(done)
+    for number, service in enumerate(services):
+        mb, seconds = np.array(memory)[:, number], np.array(used)[:, number]
+        slope = np.polyfit(looked[half:], mb[half:], 1)[0] * 1000 if len(done) - half > 2 else np.nan
+        each = (seconds[-1] - seconds[half]) / max(1, looked[-1] - looked[half])
+        row = f"{service} | {looked[-1]} | {mb[0]:.0f} | {mb[half]:.0f} | {mb[-1]:.0f} | {slope:+.1f} | {each:.3f}"
+        print(f"| {row} |", flush=True)
 
 
 def _place(index: int, first_day: int) -> tuple[int, str, int]:

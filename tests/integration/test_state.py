@@ -1,6 +1,6 @@
 """Redis as it stands in production: an ACL user that sees only our keys, and TLS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -84,11 +84,21 @@ def test_redis_that_refuses_writes_is_away_and_not_ready(own_redis: redis.Redis,
         own_redis.set(key("claim"), "1")
 
 
-def test_a_key_that_holds_something_else_is_no_reason_to_wait_for_ever(redis_settings: RedisSettings) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.hgetall(key("claim")),
+        lambda client: client.pipeline().get(key("claim")).hgetall(key("claim")).execute(),
+    ],
+    ids=["alone", "in a pipeline"],
+)
+def test_a_key_that_holds_something_else_is_no_reason_to_wait_for_ever(
+    redis_settings: RedisSettings, ask: Callable[[Any], object]
+) -> None:
     with connect(redis_settings) as client:
         client.set(key("claim"), "1")
         with pytest.raises(TransientError, match="WRONGTYPE") as error, redis_errors():
-            client.hgetall(key("claim"))
+            ask(client)
     assert not isinstance(error.value, DependencyAwayError)
 
 
