@@ -9,7 +9,7 @@ by the clock hold for this one; what is due to other work on it stands beside th
 | start | from the start of a process to `/readyz` | the same interpreter importing the service; waiting for a core |
 | rest | processor time while nothing comes in | one member of a group that waits for records |
 | flow | scenes as fast as they go, processor time for each by service | the arithmetic alone; the same on quixstreams |
-| latency | from push to judgement and to the webhook, at half that pace | one at a time; without waiting for a core |
+| latency | from push to judgement and to the webhook, at half that pace | one scene at a time; the counting in it |
 | soak | memory of each service over many looks | its memory at first |
 
 `OMP_NUM_THREADS=1 python -m tests.benchmarks.load`; `--parts` names some. The soak ends after `--minutes`, even if it
@@ -20,7 +20,7 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,15 @@ from tests.chaos.world import World, running_world
 PARTS = ("start", "rest", "flow", "latency", "soak")
 
 
-def measure_flow(world: World, traffic: Traffic, scenes: int) -> float:
-    """Scenes as fast as they go: seconds of each."""
+def measure_flow(world: World, traffic: Traffic, scenes: int, rest: Mapping[str, float]) -> float:
+    """Scenes as fast as they go: seconds of each.
+
+    Args:
+        world: what runs.
+        traffic: pushes.
+        scenes: how many.
+        rest: what each service takes of a core at rest, if that was measured.
+    """
     todo = work(SITES, scenes)
     before = spent(world)
     seconds = at_full_load(world, traffic, todo)
@@ -58,43 +65,34 @@ def measure_flow(world: World, traffic: Traffic, scenes: int) -> float:
     print(f"\n{len(todo)} scenes in {seconds:.1f} s: {len(todo) / seconds:.2f} scenes a second\n")
     print("| processor time of a scene | s | of the arithmetic |\n| --- | --- | --- |")
     detector = used["detector"] + used[COUNTING]
-    rows = {**used, "all": sum(used.values()), "the arithmetic alone": bare}
+    resting = sum(rest.values()) * seconds / len(todo)
+    rows = {**used, "all": sum(used.values()), "of it, what they take at rest in this time": resting}
+    rows["the arithmetic alone"] = bare
     rows["the detector's work on quixstreams"] = each * quixstreams_s(world, looks)
     for name, value in rows.items():
         print(f"| {name} | {value:.3f} | {value / bare:.2f} |")
     print(
         "\nbytes of a tile: " + ", ".join(f"{name} {size / 1e3:.1f} kB" for name, size in bytes_of(world, todo).items())
     )
-    print(
-        f"\noutside the arithmetic: {1 - bare / detector:.0%} of the detector's time, "
-        f"{1 - bare / sum(used.values()):.0%} of all three's",
-        flush=True,
-    )
+    of_detector, of_all, at_work = (1 - bare / whole for whole in (detector, rows["all"], rows["all"] - resting))
+    print(f"\noutside the arithmetic: {of_detector:.0%} of the detector's time, ", end="")
+    print(f"{of_all:.0%} of all three's, {at_work:.0%} without rest", flush=True)
     return seconds / len(todo)
 
 
 def measure_latency(world: World, traffic: Traffic, first: int, scenes: int, every_s: float) -> None:
     """One scene at a time, and then at half load."""
-    print(
-        "\n| latency: median, p99, s | scenes | until it is judged | without waiting for a core | of it counting |",
-        end="",
-    )
-    print(" steps | until the webhook has it | without waiting for a core |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("\n| latency: median, p99, s | scenes | until it is judged | counting in it | steps | until the webhook |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name, count, pace_s in (
         ("one at a time", max(6, scenes // 2), 8 * every_s),
         ("half load", scenes, 2 * every_s),
     ):
         found = at_pace(world, traffic, story(first, count), pace_s)
         first += count
-        judged, judged_alone, counting, delivered, delivered_alone = map(
-            _spread, (found.judged, found.judged_alone, found.counting, found.delivered, found.delivered_alone)
-        )
-        print(
-            f"| {name}, each {pace_s:.1f} s | {count} | {judged} | {judged_alone} | {counting} "
-            f"| {found.delivered.size} | {delivered} | {delivered_alone} |",
-            flush=True,
-        )
+        judged, counting, delivered = map(_spread, (found.judged, found.counting, found.delivered))
+        row = f"{name}, each {pace_s:.1f} s | {count} | {judged} | {counting} | {found.delivered.size} | {delivered}"
+        print(f"| {row} |", flush=True)
 
 
 def _spread(values: Floats) -> str:
@@ -105,13 +103,14 @@ def measure(world: World, parts: Sequence[str], scenes: int, looks: int, minutes
     """Measure some parts."""
     traffic = Traffic(world, seed=1, pause_s=1)
     traffic.prepare(GSD_M)
+    rest: dict[str, float] = {}
     if "start" in parts:
         measure_starts(world)
     if "rest" in parts:
-        measure_rest(world, seconds=60)
+        rest = measure_rest(world, seconds=60)
     at_full_load(world, traffic, work(0, SITES))  # everything warms up
     if "flow" in parts:
-        every_s = measure_flow(world, traffic, min(scenes, 2 * SITES))
+        every_s = measure_flow(world, traffic, min(scenes, 2 * SITES), rest)
     if "latency" in parts:
         measure_latency(world, traffic, 3 * SITES, scenes, every_s)
     if "soak" in parts:

@@ -52,8 +52,8 @@ def import_s(modules: str) -> float:
     return float(subprocess.run([sys.executable, "-c", timed], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def measure_rest(world: World, seconds: float) -> None:
-    """Nothing comes in. Probes ask as a kubelet does, and Prometheus every 15 s."""
+def measure_rest(world: World, seconds: float) -> dict[str, float]:
+    """What each service takes of a core while nothing comes in. Probes ask as a kubelet does, and Prometheus."""
     with _waiting_member(world) as member:
         time.sleep(5.0)  # what came before is finished
         before, began = {**spent(world), MEMBER: processor_s(member)}, time.perf_counter()
@@ -64,8 +64,11 @@ def measure_rest(world: World, seconds: float) -> None:
             time.sleep(ASK_EVERY_S)
         after = {**spent(world), MEMBER: processor_s(member)}
     print(f"\n| at rest, over {passed:.0f} s | of a core |\n| --- | --- |")
-    for name, used in after.items():
-        print(f"| {name} | {(used - before[name]) / passed:.2%} |", flush=True)
+    share = {name: (used - before[name]) / passed for name, used in after.items()}
+    for name, used in share.items():
+        print(f"| {name} | {used:.2%} |", flush=True)
+    del share[MEMBER]
+    return share
 
 
 MEMBER = "beside it: one waiting member of a group, kafka-python alone"

@@ -1,7 +1,6 @@
 """What processes use, as Linux tells it: processor time, time that they waited for a core, memory."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -12,32 +11,14 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def family_of(pid: int) -> Iterator[int]:
-    """A process, its children, and theirs."""
-    yield pid
-    for child in children_of(pid):
-        yield from family_of(child)
-
-
 def processor_s(pid: int) -> float:
     """Processor time of a process so far, in seconds; without its children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) * TICK_S
 
 
-def waited_s(pid: int) -> float:
-    """How long the threads of a process could have run so far and had no core, in seconds, added up."""
-    waited = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            waited += int((thread / "schedstat").read_text().split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
-    return waited / 1e9
-
-
 def main_thread_waited_s(pid: int) -> float:
-    """The same of its first thread."""
+    """How long the first thread of a process could have run so far and had no core, in seconds."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
