@@ -171,6 +171,15 @@ test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (n
 test-grafana: ## Test the dashboards' tables with Grafana's own code (needs Node and npm; some 200 packages, once)
 	cd deploy/tests/grafana && { test -e node_modules/.package-lock.json || npm ci --ignore-scripts --no-audit --no-fund; } && node --test
 
+.PHONY: crds
+crds: $(READY) ## Write the operators' definitions that the tests of deploy/ use (needs Maven and Go)
+	$(BIN)/python -m deploy.tests.crds
+
+.PHONY: test-admission
+test-admission: $(READY) ## Ask the code of PodSecurity admission about all pods (needs Go; some minutes for the first time)
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
+	$(BIN)/pytest deploy/tests/cluster/test_admission.py
+
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy

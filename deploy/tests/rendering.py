@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 DEPLOY = Path(__file__).parent.parent
-OVERLAYS = ("dev", "production")
+OVERLAYS = ("dev", "trial", "production")
 BUILT_IN = {"v1", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 A_SECRET = "from-the-vault-of-the-platform"
 SERVICES = ("ingest", "detector", "alerting")
@@ -49,8 +49,8 @@ def name_of(resource: Resource) -> str:
 def pod_templates(resources: tuple[Resource, ...]) -> dict[str, Resource]:
     """The pod template of each workload, by the workload's name."""
     return {
-        name_of(resource): resource["spec"]["template"]
-        for resource in of_kind(resources, "Deployment", "StatefulSet", "Job")
+        name_of(resource): resource["spec"].get("jobTemplate", resource)["spec"]["template"]
+        for resource in of_kind(resources, "Deployment", "StatefulSet", "CronJob")
     }
 
 

@@ -19,8 +19,10 @@ from deploy.tests.rendering import (
     policies_of,
     selects,
 )
+from deploy.tests.strimzi import strimzi_pods
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
+from railwatch.shared.http import service_app
 
 
 @every_overlay
@@ -45,24 +47,56 @@ def test_policies_let_in_the_front_and_the_monitoring_and_nobody_else(name: str)
             for rule in policies_of(overlay(name), labels_of(template), "ingress")
             for peer in rule["from"]
         ]
-        assert (
-            sorted(peers)
-            == {
-                "ingest": ["front", "monitoring"],
-                "detector": ["monitoring"],
-                "alerting": ["front", "monitoring", "railwatch-ingest"],
-            }[service]
-        )
+        expected = {
+            "ingest": ["front", "monitoring"],
+            "detector": ["monitoring"],
+            "alerting": ["front", "monitoring", "railwatch-ingest"],
+        }[service]
+        if of_kind(overlay(name), "CronJob") and service != "detector":
+            expected.append("railwatch-replay")
+        assert sorted(peers) == expected
 
 
-def test_nothing_of_operation_can_be_reached_from_outside() -> None:
-    operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
+@every_overlay
+def test_every_pod_can_resolve_names_with_and_without_a_cache_on_its_node(name: str) -> None:
+    pods = [*pod_templates(overlay(name)).values(), *strimzi_pods(overlay(name)).values()]
+    for pod in pods:
+        rules = [rule for rule in policies_of(overlay(name), labels_of(pod), "egress") if _port_53(rule)]
+        reached = {key for rule in rules for peer in rule["to"] for key in _resolvers(peer)}
+        assert reached == {"kube-dns", "node-local-dns", "169.254.20.10/32"}, labels_of(pod)
+        protocols = {port["protocol"] for rule in rules for port in rule["ports"] if port["port"] == 53}
+        assert protocols == {"UDP", "TCP"}
+
+
+def test_the_ingress_takes_the_largest_scene_without_keeping_it_on_its_disk() -> None:
+    (ingress,) = (i for i in of_kind(overlay("production"), "Ingress") if name_of(i) == "railwatch-ingest")
+    production = overlay("production")
+    given = environment(production, pod_templates(production)["railwatch-ingest"])
+    notes = ingress["metadata"]["annotations"]
+    limit = notes["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert int(limit.removesuffix("m")) * 1024**2 > int(given["RAILWATCH_SCENES_MAX_BYTES"])
+    assert notes["nginx.ingress.kubernetes.io/proxy-request-buffering"] == "off"
+
+
+def test_every_ingress_names_its_class_and_who_makes_its_certificate() -> None:
     for ingress in of_kind(overlay("production"), "Ingress"):
+        assert ingress["spec"]["ingressClassName"]
+        assert ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"]
         (rule,) = ingress["spec"]["rules"]
-        for path in rule["http"]["paths"]:
-            for hidden in {*operation, "/openapi.json", "/docs"}:
-                inside = hidden == path["path"] if path["pathType"] == "Exact" else hidden.startswith(path["path"])
-                assert not inside, f"{hidden} can be reached by {path}"
+        assert [tls["hosts"] for tls in ingress["spec"]["tls"]] == [[rule["host"]]]
+
+
+@pytest.mark.parametrize("service", ["ingest", "alerting"])
+def test_nothing_of_operation_and_no_page_of_the_interface_can_be_reached_from_outside(service: str) -> None:
+    operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
+    assert {"/metrics", "/healthz", "/readyz"} <= operation
+    pages = {str(service_app("any", "any").openapi_url), "/docs", "/redoc"}
+    (ingress,) = (i for i in of_kind(overlay("production"), "Ingress") if name_of(i) == f"railwatch-{service}")
+    (rule,) = ingress["spec"]["rules"]
+    for path in rule["http"]["paths"]:
+        for hidden in operation | pages:
+            inside = hidden == path["path"] if path["pathType"] == "Exact" else hidden.startswith(path["path"])
+            assert not inside, f"{hidden} can be reached by {path}"
 
 
 def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
@@ -109,6 +143,18 @@ def test_each_service_is_a_user_of_redis_whose_rights_are_shipped() -> None:
     assert users == {service: f"railwatch-{service}" for service in SERVICES}
     lines = (DEPLOY / "redis" / "users.acl").read_text().splitlines()
     assert {line.split()[1] for line in lines} == {"default", *users.values()}
+
+
+def _port_53(rule: dict[str, Any]) -> bool:
+    return any(port.get("port") == 53 for port in rule.get("ports", ()))
+
+
+def _resolvers(peer: dict[str, Any]) -> list[str]:
+    if "ipBlock" in peer:
+        return [peer["ipBlock"]["cidr"]]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kube-system"}
+    (expression,) = peer["podSelector"]["matchExpressions"]
+    return list(expression["values"])
 
 
 def _destinations(given: dict[str, str], service: str) -> list[tuple[str, int]]:

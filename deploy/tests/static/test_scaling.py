@@ -22,11 +22,16 @@ def test_scaling_stops_at_the_partitions_and_alerting_never_goes_to_zero() -> No
     by_target = {s["spec"]["scaleTargetRef"]["name"]: s["spec"] for s in of_kind(overlay("production"), "ScaledObject")}
     consumed = {"railwatch-detector": TileEvent.TOPIC, "railwatch-alerting": CountEvent.TOPIC}
     for target, topic in consumed.items():
-        (trigger,) = by_target[target]["triggers"]
+        trigger = by_target[target]["triggers"][0]
+        assert trigger["type"] == "kafka"
         assert trigger["metadata"]["topic"] == topic
         assert trigger["metadata"]["consumerGroup"] == target
+        assert trigger["metadata"]["excludePersistentLag"] == "true"
+        assert int(trigger["metadata"]["version"].split(".")[0]) >= 4  # as the broker
+        assert trigger["authenticationRef"] == {"name": "kafka-scaler"}
         assert by_target[target]["maxReplicaCount"] <= topics[topic]
         assert by_target[target]["fallback"]["replicas"] >= 2
+        assert by_target[target]["fallback"]["behavior"] == "currentReplicasIfHigher"
     assert by_target["railwatch-alerting"]["minReplicaCount"] >= 2
 
 

@@ -1,0 +1,1 @@
+"""What Kubernetes' own code says to the overlays."""
