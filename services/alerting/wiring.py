@@ -97,6 +97,8 @@ def count_worker(
         return ()
 
     def publish_due() -> None:
+        if not store.has_work(now()):  # one question a second is all that this costs at rest
+            return
         incarnation.require()
         handler.settle_due()
         announcer.publish_waiting()

@@ -20,15 +20,32 @@ TOPICS = 5
 ROUND_S = 15.0
 
 
+# Of the costs: what comes from nowhere but judgement, an installation's plan, or the books of others.
+ASSUMED = (
+    "steps_a_site_and_year",
+    "peak",
+    "copies",
+    "brokers",
+    "pod_memory_bytes",
+    "start_within_s",
+    "redis_memory_bytes",
+    "broker_disk_bytes",
+    "broker_partitions",
+    "prometheus_series",
+)
+
+
 class Costs(BaseModel):
-    """Measured costs, and what one machine takes. docs/operate.md, *Sizing*, says how each was measured.
+    """Measured costs, and what is `ASSUMED` of the load and of machines.
+
+    docs/operate.md, *Sizing*, says how each was measured.
 
     Attributes:
         ingest_s: processor time of a scene.
         count_s: processor time of a tile in the detector, repeated counts included.
-        judge_s: processor time of a look in alerting. A rebuild takes at most as much for each look.
-        site_round_s: processor time of alerting for a site in each round. Half of it was measured, for the gauges that
-            Prometheus reads; as much is assumed for the rest.
+        judge_s: processor time of a look in alerting. A rebuild takes as much for each look.
+        site_round_s: processor time of alerting for a site in each round: missed looks, gauges, and what Prometheus
+            reads of them.
         site_start_s: time to read a site at the start.
         site_pod_bytes: memory of a site in each pod.
         tile_blob_bytes: a tile and its pictures in the object store.
@@ -36,9 +53,10 @@ class Costs(BaseModel):
         step_kafka_bytes: a step of an alert in Kafka.
         site_redis_bytes: a site with its longest history in Redis.
         cell_redis_bytes: the good looks of one tile's place in Redis.
+        step_redis_bytes: a step of an alert in Redis. The last 50 alerts of a site are kept.
         scene_redis_bytes: ingest's notes on a scene.
         scene_kept_days: for so long they are kept.
-        steps_a_site_and_year: steps of alerts at a site in a year; an assumption.
+        steps_a_site_and_year: steps of alerts at a site in a year.
         peak: the busiest hour over the mean; images come in waves.
         copies: copies of each Kafka partition.
         brokers: Kafka brokers.
@@ -54,15 +72,16 @@ class Costs(BaseModel):
 
     ingest_s: float = Field(default=0.06, gt=0)
     count_s: float = Field(default=1.67, gt=0)
-    judge_s: float = Field(default=0.006, gt=0)
-    site_round_s: float = Field(default=80e-6, gt=0)
+    judge_s: float = Field(default=0.007, gt=0)
+    site_round_s: float = Field(default=100e-6, gt=0)
     site_start_s: float = Field(default=1.4e-3, gt=0)
-    site_pod_bytes: float = Field(default=22e3, gt=0)
+    site_pod_bytes: float = Field(default=7.9e3, gt=0)
     tile_blob_bytes: float = Field(default=1.7e6, gt=0)
     tile_kafka_bytes: float = Field(default=6e3, gt=0)
     step_kafka_bytes: float = Field(default=5.3e3, gt=0)
-    site_redis_bytes: float = Field(default=120e3, gt=0)
+    site_redis_bytes: float = Field(default=147e3, gt=0)
     cell_redis_bytes: float = Field(default=12 * 0.4e3, gt=0)
+    step_redis_bytes: float = Field(default=9e3, gt=0)
     scene_redis_bytes: float = Field(default=1.6e3, gt=0)
     scene_kept_days: float = Field(default=90, gt=0)
     steps_a_site_and_year: float = Field(default=12, ge=0)
@@ -129,6 +148,7 @@ class Plan:
         kafka = costs.copies * (tiles * YEAR_DAYS * costs.tile_kafka_bytes + steps * costs.step_kafka_bytes)
         redis = (
             sites * (costs.site_redis_bytes + tiles_a_look * costs.cell_redis_bytes)
+            + steps * costs.step_redis_bytes
             + looks * costs.scene_kept_days * costs.scene_redis_bytes
         )
         series = sites * (5 * 2 + 2 * pods)

@@ -107,6 +107,11 @@ class Store:
             waiting = self._redis.zrangebyscore(DEADLINES, "-inf", now.timestamp())
         return [(site, scene) for site, _, scene in (text.partition("/") for text in waiting)]
 
+    def has_work(self, now: datetime) -> bool:
+        """Whether a scene has waited long enough for its tiles, or an event waits to be published."""
+        with redis_errors(), self._redis.pipeline() as questions:
+            return any(questions.zcount(DEADLINES, "-inf", now.timestamp()).scard(UNPUBLISHED).execute())
+
     def forget_deadline(self, site: str, scene: str) -> None:
         """Forget the deadline of a scene."""
         with redis_errors():

@@ -22,7 +22,7 @@ def capacity(
     from rich.filesize import decimal
     from rich.table import Table
 
-    from railwatch.capacity import Costs, Plan, installations
+    from railwatch.capacity import ASSUMED, Costs, Plan, installations
     from railwatch.shared.errors import ConfigurationError
 
     try:
@@ -43,7 +43,7 @@ def capacity(
         ("partitions of each topic", f"{plan.partitions:,}"),
         (f"Kafka a year, {measured.copies} copies", decimal(int(plan.kafka_bytes_a_year))),
         ("object store a day", decimal(int(plan.blob_bytes_a_day))),
-        ("Redis", decimal(int(plan.redis_bytes))),
+        ("Redis, after a year", decimal(int(plan.redis_bytes))),
         ("installations", f"{installations(sites, looks_per_day, tiles_per_look, measured):,}"),
     ):
         needs.add_row(name, value)
@@ -52,3 +52,5 @@ def capacity(
         limits.add_row(limit.name, f"{limit.share:,.1%}", limit.remedy)
     console = Console()
     console.print(needs, limits)
+    assumed = ", ".join(f"{name} {getattr(measured, name):,.15g}" for name in ASSUMED)
+    console.print(f"Assumed, not measured: {assumed}. `--costs FILE` takes your own.", highlight=False)

@@ -43,6 +43,20 @@ def test_what_breaks_first_comes_first_and_has_a_remedy() -> None:
     assert all(limit.remedy for limit in limits)
 
 
+def test_steps_of_alerts_fill_redis_as_well_as_kafka() -> None:
+    without = COSTS.model_copy(update={"steps_a_site_and_year": 0})
+    more, less = (Plan.of(1_000, 1, 1, costs) for costs in (COSTS, without))
+
+    assert more.redis_bytes - less.redis_bytes == pytest.approx(12_000 * COSTS.step_redis_bytes)
+    assert more.kafka_bytes_a_year - less.kafka_bytes_a_year == pytest.approx(3 * 12_000 * COSTS.step_kafka_bytes)
+
+
+def test_what_is_assumed_is_said() -> None:
+    said = CliRunner().invoke(app, ["capacity", "--sites", "10", "--looks-per-day", "1"]).output
+
+    assert "Assumed, not measured: steps_a_site_and_year 12, peak 5," in said
+
+
 def test_own_costs_replace_the_measured_ones(tmp_path_factory: pytest.TempPathFactory) -> None:
     costs = tmp_path_factory.mktemp("costs") / "costs.json"
     costs.write_text('{"count_s": 16.7}')
