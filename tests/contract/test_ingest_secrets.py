@@ -81,6 +81,17 @@ def test_a_source_has_its_own_roots_and_pushed_items_do_not(desk: Desk, api: Sta
     assert files.asked == []
 
 
+def test_a_requester_pays_bucket_is_told_that_we_pay(desk: Desk, api: StacApi, files: FileServer) -> None:
+    files.files["/deliveries/a.tif"] = files.files["/scenes/a.tif"]
+    files.wants = {"x-amz-request-payer": "requester"}
+    bucket = {"endpoint": files.url, "region": "us-west-2"}
+    keys = {"access_key_id": secret("someone"), "secret_access_key": secret(KEY)}
+    form = {"s3": {"requester_pays": True, **bucket, **keys}}
+    poll(desk, api, "s3://deliveries/a.tif", ["s3://deliveries"], {"s3://deliveries": form})
+    assert [tile.scene for tile in desk.tiles] == ["I1"]
+    assert all("Credential=someone/" in asked.headers["authorization"] for asked in files.asked)
+
+
 def signed(files: FileServer, others: FileServer, expiry: datetime | None, query: str = "sig=abc%3D") -> dict[str, Any]:
     """Files that want a token, which `others` gives."""
     ends = f', "msft:expiry": "{expiry:%Y-%m-%dT%H:%M:%SZ}"' if expiry else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pystac
 import pytest
@@ -115,6 +115,32 @@ def test_the_api_is_asked_for_what_is_wanted_and_an_item_that_does_not_say_is_ta
     assert all(search.filter_expr is not None for search in has.searches)
     assert poll(desk, url, name="other", filters={"gsd_max_m": 0.4})
     assert len(desk.tiles) == 3
+
+
+@pytest.mark.parametrize("knows", ["cql2", "query", "nothing"])
+def test_items_that_do_not_say_are_left_out_if_so_wanted_whatever_the_api_knows(
+    desk: Desk, files: FileServer, knows: Literal["cql2", "query", "nothing"]
+) -> None:
+    filters = {"cloud_cover_max": 40, "gsd_min_m": 0.3, "gsd_max_m": 1.0, "platforms": ["skysat-1"]}
+    with stac_server(knows=knows) as (url, has):
+        for number, cloud_cover in enumerate([10, 90, None, 40]):
+            has.put(by_pystac(desk, files, number, cloud_cover))
+        assert poll(desk, url, filters={**filters, "unstated": "leave-out"})
+        assert sorted(tile.scene for tile in desk.tiles) == ["item-0", "item-3"]
+        asked = [(getattr(one, "filter_expr", None), getattr(one, "query", None)) for one in has.searches]
+    assert {(expression is not None, query is not None) for expression, query in asked} == {
+        (knows == "cql2", knows == "query")
+    }
+    assert len(asked) == (2 if knows == "nothing" else 1)
+
+
+def test_an_api_that_knows_query_only_loses_no_item_that_does_not_say(desk: Desk, files: FileServer) -> None:
+    with stac_server(knows="query") as (url, has):
+        for number, cloud_cover in enumerate([10, 90, None]):
+            has.put(by_pystac(desk, files, number, cloud_cover))
+        assert poll(desk, url, filters={"cloud_cover_max": 40})
+        assert [search.query for search in has.searches] == [None, None]
+    assert sorted(tile.scene for tile in desk.tiles) == ["item-0", "item-2"]
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -1,16 +1,22 @@
 """The page on which sites are drawn, in a browser: by pointer and keyboard, desk and phone, light and dark."""
 
+import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydantic import SecretStr
 
+from railwatch.services.ingest.settings import IngestSettings
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.sites import read_site
 from tests.support.chromium import Page, browser_page
 from tests.support.drawing import TOKEN, Office, office
+from tests.support.tiles import COLOUR, tile_server
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,27 @@ def test_the_yard_is_shown_with_its_picture_everywhere(page: Page, url: str, wid
     origin = url.partition("/draw")[0]
     assert all(address.startswith((origin, f"blob:{origin}", "data:")) for address in page.requested())
     assert page.picture().startswith(b"\x89PNG")
+
+
+def test_a_base_map_is_drawn_below_and_nothing_else_is_asked_for(page: Page, tmp_path: Path) -> None:
+    tokens = Tokens(None, [SecretStr(TOKEN)], [Scope.DRAW])
+    with tile_server() as tiles, tile_server() as another:
+        settings = IngestSettings(base_map=tiles.template, base_map_credit="Tiles by Example")
+        with office(tmp_path, tokens, settings).serving() as address:
+            page.events.clear()
+            opened(page, f"{address}/draw?site=west-yard")
+            page.wait_for("document.querySelector('.maplibregl-ctrl-attrib').innerText.includes('Tiles by Example')")
+            share = 0.0
+            while share < 0.2:  # tiles fade in
+                pixels = np.asarray(Image.open(io.BytesIO(page.picture(whole=False))).convert("RGB")).astype(int)
+                share = float((abs(pixels - COLOUR).max(axis=-1) < 4).mean())
+            refused = f"fetch('{another.url}/1/1/1.png').then(() => 'let through', () => 'refused')"
+            assert page.complaints() == []
+            assert page.evaluate(refused) == "refused"
+            assert another.asked == []
+            assert all(re.fullmatch(r"/\d+/\d+/\d+\.png", path) for path in tiles.asked)
+            origins = (address, f"blob:{address}", "data:", tiles.url)
+            assert all(asked.startswith(origins) for asked in page.requested() if another.url not in asked)
 
 
 def test_without_a_good_token_nothing_is_shown(page: Page, url: str) -> None:

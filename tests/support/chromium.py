@@ -80,9 +80,9 @@ class Page:
         for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
-    def picture(self) -> bytes:
-        """The whole page as PNG."""
-        shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    def picture(self, *, whole: bool = True) -> bytes:
+        """The page as PNG: the whole, or what is in sight. For the whole, the window changes its size for a moment."""
+        shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(shot["data"])
 
     def complaints(self) -> list[str]:

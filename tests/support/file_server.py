@@ -77,7 +77,7 @@ def file_server() -> Iterator[FileServer]:
 
         def _send(self, body: bytes) -> None:
             version = "2" if len(given.asked) > given.changes_after else "1"
-            tag = {"etag": f'"{len(body)}-{version}"'}
+            tag = {"etag": f'"{len(body)}-{version}"', "last-modified": "Thu, 05 Oct 2023 02:11:00 GMT"}
             wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
             if not (wanted and given.sends_parts):
                 self._answer(200, body, tag)

@@ -1,10 +1,10 @@
-"""A real STAC API: stac-fastapi, with items in memory. It pages, knows CQL2, and answers 429 when it is told to."""
+"""A real STAC API: stac-fastapi, with items in memory. It pages, knows CQL2 or `query`, and answers 429 if told to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from operator import eq, ge, le
-from typing import Any
+from typing import Any, Literal
 
 import pystac
 from fastapi import Request, Response
@@ -14,9 +14,11 @@ from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import create_get_request_model, create_post_request_model
 from stac_fastapi.extensions.filter import SearchFilterExtension
 from stac_fastapi.extensions.pagination import TokenPaginationExtension
+from stac_fastapi.extensions.query import QueryExtension
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.core import BaseCoreClient
 from stac_fastapi.types.errors import NotFoundError
+from stac_fastapi.types.extension import ApiExtension
 
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings
@@ -69,9 +71,12 @@ class MemoryClient(BaseCoreClient):
 
 
 @contextmanager
-def stac_server(page_size: int = 2) -> Iterator[tuple[str, MemoryClient]]:
-    """Yields the address of the server, and what it has."""
-    extensions = [SearchFilterExtension(), TokenPaginationExtension()]
+def stac_server(
+    page_size: int = 2, knows: Literal["cql2", "query", "nothing"] = "cql2"
+) -> Iterator[tuple[str, MemoryClient]]:
+    """Yields the address of the server, and what it has. It says in its conformance classes how it can be asked."""
+    known: dict[str, list[ApiExtension]] = {"cql2": [SearchFilterExtension()], "query": [QueryExtension()]}
+    extensions = [*known.get(knows, []), TokenPaginationExtension()]
     post_model = create_post_request_model(extensions)
     client = MemoryClient(extensions=extensions)
     client.begin(page_size)
@@ -102,13 +107,24 @@ def _matches(item: dict[str, Any], search: Any) -> bool:
         (not search.collections or item.get("collection") in search.collections)
         and (search.bbox is None or ground.intersects(box(*search.bbox)))
         and _during(seen_at, search)
-        and (search.filter_expr is None or _holds(search.filter_expr, item["properties"]) is True)
+        and (getattr(search, "filter_expr", None) is None or _holds(search.filter_expr, item["properties"]) is True)
+        and (getattr(search, "query", None) is None or _answers(search.query, item["properties"]))
     )
 
 
 def _during(seen_at: datetime, search: Any) -> bool:
     begin, end = search.start_date, search.end_date
     return (begin is None or begin <= seen_at) and (end is None or seen_at <= end)
+
+
+def _answers(query: dict[str, dict[str, Any]], properties: dict[str, Any]) -> bool:
+    """STAC's `query`: what is not there matches nothing."""
+    compare: dict[str, Callable[[Any, Any], bool]] = {"lte": le, "gte": ge, "in": lambda value, some: value in some}
+    return all(
+        name in properties and compare[operator](properties[name], limit)
+        for name, conditions in query.items()
+        for operator, limit in conditions.items()
+    )
 
 
 def _holds(expression: dict[str, Any], properties: dict[str, Any]) -> bool | None:

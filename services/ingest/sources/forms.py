@@ -25,19 +25,21 @@ CredentialsByOrigin = dict[OriginText, Credential]
 
 
 class Filters(Form):
-    """Which items of an API are wanted. An item that does not say is taken.
+    """Which items of an API are wanted.
 
     Attributes:
         cloud_cover_max: the most cloud (`eo:cloud_cover`), per cent.
         gsd_min_m: the finest ground sample distance (`gsd`), metres.
         gsd_max_m: the coarsest, metres.
         platforms: the satellites (`platform`).
+        unstated: what becomes of an item that does not say one of these: providers leave fields out.
     """
 
     cloud_cover_max: float | None = Field(default=None, ge=0, le=100)
     gsd_min_m: float | None = Field(default=None, gt=0)
     gsd_max_m: float | None = Field(default=None, gt=0)
     platforms: tuple[str, ...] = ()
+    unstated: Literal["take", "leave-out"] = "take"
 
 
 class DirectorySource(Form):

@@ -10,21 +10,21 @@ that fails holds up no other one, and is done again at the next poll.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import httpx
 import structlog
-from pystac_client import Client, ConformanceClasses
+from pystac_client import Client
 
 from railwatch.services.ingest import metrics
 from railwatch.services.ingest.scenes.access import Access
 from railwatch.services.ingest.scenes.assets import take_item
 from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.scenes.intake import Intake
-from railwatch.services.ingest.sources.filters import cql2, wanted
+from railwatch.services.ingest.sources.filters import asked_of, wanted
 from railwatch.services.ingest.sources.forms import StacSource
 from railwatch.services.ingest.sources.pages import AskedToWaitError, Pages
 from railwatch.services.ingest.sources.polling import settle
@@ -50,7 +50,7 @@ class PolledCatalogue:
     def __init__(self, source: StacSource, intake: Intake, turns: Turns) -> None:
         self._source, self._intake, self._turns = source, intake, turns
         self._credentials = Credentials(source.credentials)
-        self._filter = cql2(source.filters)
+        self._filters_itself = True
         self._access = Access(source.asset_roots or intake.limits.asset_roots, self._credentials)
 
     def poll(self, stop: threading.Event) -> bool:
@@ -90,7 +90,8 @@ class PolledCatalogue:
             stop: ends the search.
         """
         during = since - timedelta(days=self._source.lookback_days), now
-        complete, items = True, items_over(client, self._source, site, during, self._filter)
+        asked = asked_of(client, self._source.filters) if self._filters_itself else {}
+        complete, items = True, items_over(client, self._source, site, during, asked)
         while True:
             try:
                 document = next(items, END)
@@ -100,7 +101,7 @@ class PolledCatalogue:
                 metrics.SOURCE_FAILURES.labels(source=self._source.name).inc()
                 log.warning("search failed", source=self._source.name, site=site.id, detail=_short(error))
                 if getattr(error, "status_code", None) == httpx.codes.BAD_REQUEST:
-                    self._filter = None  # it does not know all of CQL2: what it answers is filtered here
+                    self._filters_itself = False  # it does not know all that it says: its answers are filtered here
                 return False
             if document is END:
                 return complete
@@ -151,7 +152,7 @@ def items_over(
     source: StacSource,
     site: Site,
     during: tuple[datetime, datetime],
-    cql2_filter: dict[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> Iterator[Any]:
     """What an API answers to a search over a site. It may be anything, and so may the errors that it provokes.
 
@@ -160,13 +161,10 @@ def items_over(
         source: which collections are searched.
         site: the site.
         during: when the items were acquired.
-        cql2_filter: what else is asked of an API that knows CQL2.
+        asked: what else is asked of it, see `asked_of`.
     """
-    asked: dict[str, Any] = {}
-    if cql2_filter is not None and client.conforms_to(ConformanceClasses.FILTER):
-        asked = {"filter": cql2_filter, "filter_lang": "cql2-json"}
     search = client.search(
-        collections=list(source.collections) or None, bbox=site.polygon.bounds, datetime=during, **asked
+        collections=list(source.collections) or None, bbox=site.polygon.bounds, datetime=during, **(asked or {})
     )
     for number, page in enumerate(search.pages_as_dicts(), start=1):
         if number > MAX_PAGES or not isinstance(page["features"], list):
