@@ -161,7 +161,7 @@ def retire(
     from railwatch.siting.files import retire as retire_in
 
     read = retire_in(find_site(sites, site), on or datetime.now(UTC).date())
-    typer.echo(f"{read.site.id} is retired since {read.retired:%Y-%m-%d}. Services leave it out when they start again.")
+    typer.echo(f"{read.site.id} is retired since {read.retired:%Y-%m-%d}. Services that run leave it out within seconds.")
 
 
 def _print(path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from shapely import Polygon
 
-from railwatch.shared.errors import TransientError
+from railwatch.shared.errors import ConfigurationError, TransientError
 from railwatch.shared.sites import TrackLines, read_tracks
 from railwatch.shared.sites.document import MAX_BYTES
 
@@ -23,7 +23,7 @@ def ask_overpass(url: str, ground: Polygon) -> TrackLines:
 
     Raises:
         TransientError: the API does not answer, or refuses.
-        ConfigurationError: there is no track in its answer.
+        ConfigurationError: the address is none, or there is no track in its answer.
     """
     west, south, east, north = ground.bounds
     query = f'[out:json][timeout:{QUERY_S}];way["railway"]({south:.6f},{west:.6f},{north:.6f},{east:.6f});out geom;'
@@ -40,6 +40,8 @@ def ask_overpass(url: str, ground: Polygon) -> TrackLines:
                         )
         except httpx.HTTPStatusError as error:
             raise TransientError(f"{url} answers {error.response.status_code}; try again later.") from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise ConfigurationError(f"{url} is no address of an Overpass API: it begins with https://.") from error
         except httpx.HTTPError as error:
             raise TransientError(f"{url} cannot be reached: {error}; give a file with --osm.") from error
         return read_tracks(answer)
