@@ -34,6 +34,9 @@ from railwatch.shared.sites import LEARNT_WITHIN, Site, not_known
 
 Evidence = dict[str, EvidenceItem]
 
+# Sites whose tracks are kept measured. Each keeps its site unpacked, some 20 kB.
+MEASURED = 1_000
+
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -199,6 +202,8 @@ class CountHandler:
     def _tracks_of(self, site: Site) -> dict[str, float]:
         measured = self._tracks_m.get(site.id)
         if measured is None or measured[0] is not site:
+            if len(self._tracks_m) >= MEASURED:
+                self._tracks_m.clear()
             measured = self._tracks_m[site.id] = site, tracks_by_tile(site)
         return measured[1]
 

@@ -43,10 +43,11 @@ class Costs(BaseModel):
     Attributes:
         ingest_s: processor time of a scene.
         count_s: processor time of a tile in the detector, repeated counts included.
-        judge_s: processor time of a look in alerting. A rebuild takes as much for each look.
+        judge_s: processor time of a look in alerting. A rebuild takes at most as much for each look.
         site_round_s: processor time of alerting for a site in each round: missed looks, gauges, and what Prometheus
             reads of them.
-        site_start_s: time to read a site at the start.
+        site_start_s: processor time for a site at a start, if it was read before and has not changed.
+        site_read_s: processor time to read a site's files, which is done once.
         site_pod_bytes: memory of a site in each pod.
         tile_blob_bytes: a tile and its pictures in the object store.
         tile_kafka_bytes: a tile's events.
@@ -74,8 +75,9 @@ class Costs(BaseModel):
     count_s: float = Field(default=1.67, gt=0)
     judge_s: float = Field(default=0.007, gt=0)
     site_round_s: float = Field(default=100e-6, gt=0)
-    site_start_s: float = Field(default=1.4e-3, gt=0)
-    site_pod_bytes: float = Field(default=7.9e3, gt=0)
+    site_start_s: float = Field(default=60e-6, gt=0)
+    site_read_s: float = Field(default=2.4e-3, gt=0)
+    site_pod_bytes: float = Field(default=10e3, gt=0)
     tile_blob_bytes: float = Field(default=1.7e6, gt=0)
     tile_kafka_bytes: float = Field(default=6e3, gt=0)
     step_kafka_bytes: float = Field(default=5.3e3, gt=0)
@@ -126,6 +128,8 @@ class Plan:
     kafka_bytes_a_year: float
     blob_bytes_a_day: float
     redis_bytes: float
+    first_start_s: float
+    start_s: float
     limits: tuple[Limit, ...]
 
     @classmethod
@@ -159,7 +163,7 @@ class Plan:
                 "give the pods more memory, or make several installations",
             ),
             Limit(
-                "start of a pod, reading its sites",
+                "start of a pod, with sites that were read before",
                 sites * costs.site_start_s / costs.start_within_s,
                 "give the startup probe more time, or make several installations",
             ),
@@ -206,6 +210,8 @@ class Plan:
             kafka_bytes_a_year=kafka,
             blob_bytes_a_day=tiles * costs.tile_blob_bytes,
             redis_bytes=redis,
+            first_start_s=sites * costs.site_read_s,
+            start_s=sites * costs.site_start_s,
             limits=tuple(sorted(limits, key=lambda limit: -limit.share)),
         )
 

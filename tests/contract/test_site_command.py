@@ -223,3 +223,13 @@ def api() -> Iterator[Api]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize("command", ["list", "show x", "check x", "retire x", "confirm x"])
+@pytest.mark.parametrize(
+    ("sites", "said"), [("/nowhere", "/nowhere is not a folder"), ("s3://sites/here", "s3://sites/here is a bucket")]
+)
+def test_sites_that_cannot_be_worked_on_there_are_named(command: str, sites: str, said: str) -> None:
+    result = CliRunner().invoke(app, ["site", *command.split(), "--sites", sites], env={"COLUMNS": "200"})
+    assert result.exit_code != 0
+    assert said in f"{result.output} {result.exception}"

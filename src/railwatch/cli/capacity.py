@@ -44,6 +44,8 @@ def capacity(
         (f"Kafka a year, {measured.copies} copies", decimal(int(plan.kafka_bytes_a_year))),
         ("object store a day", decimal(int(plan.blob_bytes_a_day))),
         ("Redis, after a year", decimal(int(plan.redis_bytes))),
+        ("first start, reading all sites", f"{plan.first_start_s:,.0f} s"),
+        ("each later start, for its sites", f"{plan.start_s:,.1f} s"),
         ("installations", f"{installations(sites, looks_per_day, tiles_per_look, measured):,}"),
     ):
         needs.add_row(name, value)

@@ -21,9 +21,30 @@ app = typer.Typer(
 # Where a place's lines are asked for if no file has them.
 OVERPASS_URL = "https://overpass-api.de/api/interpreter"
 
+
+def folder(given: str | Path) -> Path:
+    """The folder of the sites, as it is given or by default.
+
+    Raises:
+        typer.BadParameter: it is a bucket.
+    """
+    if str(given).startswith("s3:"):
+        raise typer.BadParameter(
+            f"{given} is a bucket; give a folder with a copy of its files, or use ingest's page /draw."
+        )
+    return Path(given)
+
+
 Sites = Annotated[
     Path,
-    typer.Option("--sites", envvar="RAILWATCH_SITES_DIR", show_envvar=True, help="The folder of the sites' files."),
+    typer.Option(
+        "--sites",
+        envvar="RAILWATCH_SITES_DIR",
+        show_envvar=True,
+        parser=folder,
+        metavar="FOLDER",
+        help="The folder of the sites' files.",
+    ),
 ]
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id, or its YAML file.", show_default=False)]
 SITES = Path("sites")
@@ -117,6 +138,8 @@ def list_sites(sites: Sites = SITES) -> None:
     from railwatch.shared.sites import read_site
     from railwatch.shared.sites.load import site_files
 
+    if not sites.is_dir():
+        raise ConfigurationError(f"{sites} is not a folder.")
     table = Table("site", "name", box=None, header_style="bold")
     for column in ("tracks", "km", "cells"):
         table.add_column(column, justify="right")
@@ -161,7 +184,9 @@ def retire(
     from railwatch.siting.files import retire as retire_in
 
     read = retire_in(find_site(sites, site), on or datetime.now(UTC).date())
-    typer.echo(f"{read.site.id} is retired since {read.retired:%Y-%m-%d}. Services that run leave it out within seconds.")
+    typer.echo(
+        f"{read.site.id} is retired since {read.retired:%Y-%m-%d}. Services that run leave it out within seconds."
+    )
 
 
 def _print(path: Path) -> None:

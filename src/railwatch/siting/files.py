@@ -148,6 +148,8 @@ def find_site(directory: Path, site: str) -> Path:
     """
     if site.endswith((".yaml", ".yml")) and Path(site).is_file():
         return Path(site)
+    if not directory.is_dir():
+        raise ConfigurationError(f"{directory} is not a folder.")
     found = [path for path in site_files(directory) if _id_in(path) == site]
     if not found:
         raise ConfigurationError(f"There is no site {site} in {directory}.")

@@ -65,6 +65,7 @@ def test_own_costs_replace_the_measured_ones(tmp_path_factory: pytest.TempPathFa
     ours, own = (CliRunner().invoke(app, [*command, *more]) for more in ([], ["--costs", str(costs)]))
 
     assert "1.93 cores" in ours.output
+    assert f"{100_000 * COSTS.site_start_s:,.1f} s" in ours.output
     assert "19.33 cores" in own.output
 
 
