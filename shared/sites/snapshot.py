@@ -54,7 +54,7 @@ class Snapshot:
     def write(self, entries: Mapping[str, Entry]) -> None:
         """Keeps entries in place of those of before. If that fails, the next start takes longer, and no more."""
         try:
-            obstore.put(self._store, self._path, _data(entries))
+            obstore.put(self._store, self._path, iter(_parts(entries)))
             log.info("the snapshot of the sites is written", sites=len(entries))
         except (BaseError, OSError) as error:  # alerting only reads there
             log.info("the snapshot of the sites is not written", detail=type(error).__name__)
@@ -68,7 +68,8 @@ def code_version() -> str:
     return checksum.hexdigest()
 
 
-def _data(entries: Mapping[str, Entry]) -> bytes:
+def _parts(entries: Mapping[str, Entry]) -> list[bytes]:
+    """The object in parts, so that it is in memory once."""
     rows: list[list[Any]] = []
     packed: list[bytes] = []
     for name, entry in entries.items():
@@ -79,8 +80,11 @@ def _data(entries: Mapping[str, Entry]) -> bytes:
             packed.append(site.data)
         rows.append([name, entry.stamps, entry.faults, entry.id, entry.name, good])
     index = json.dumps({"code": code_version(), "sites": rows}, separators=(",", ":")).encode()
-    body = b"".join((len(index).to_bytes(LENGTH_BYTES), index, *packed))
-    return hashlib.sha256(body).digest() + body
+    parts = [len(index).to_bytes(LENGTH_BYTES), index, *packed]
+    checksum = hashlib.sha256()
+    for part in parts:
+        checksum.update(part)
+    return [checksum.digest(), *parts]
 
 
 def _entries(data: memoryview) -> dict[str, Entry]:

@@ -76,7 +76,7 @@ class Costs(BaseModel):
     judge_s: float = Field(default=0.007, gt=0)
     site_round_s: float = Field(default=100e-6, gt=0)
     site_start_s: float = Field(default=60e-6, gt=0)
-    site_read_s: float = Field(default=2.4e-3, gt=0)
+    site_read_s: float = Field(default=3.3e-3, gt=0)
     site_pod_bytes: float = Field(default=10e3, gt=0)
     tile_blob_bytes: float = Field(default=1.7e6, gt=0)
     tile_kafka_bytes: float = Field(default=6e3, gt=0)

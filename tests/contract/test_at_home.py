@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from railwatch.cli import at_home
+from railwatch.cli import app, at_home, main
 from railwatch.demo.environment import environment_of, written
+from tests.support.geotiff import write_site
 
 VARIABLES = {"RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RAILWATCH_REDIS_URL": "redis://127.0.0.1:2/0"}
 
@@ -51,3 +53,33 @@ def test_only_its_owner_may_read_it_and_it_ends_with_the_system(folder: Path) ->
         assert (folder / "environment").stat().st_mode & 0o077 == 0
         assert environment_of(folder) == VARIABLES
     assert environment_of(folder) == {}
+
+
+def test_who_has_not_started_it_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["railwatch", "dead-letters", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "`railwatch up`: it does not run here" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "sites").mkdir()
+    site = write_site(folder / "sites") / "yard.yaml"
+    monkeypatch.setattr("sys.argv", ["railwatch", "site", "check", str(site), "-o", "/nowhere/yard.png"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "railwatch: /nowhere/yard.png: No such file or directory." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", ["recount --site yard", "backfill yard --source directory", "dead-letters list", "dead-letters retry"]
+)
+def test_a_span_that_ends_before_it_begins_is_refused(command: str) -> None:
+    span = ["--from", "2023-02-01", "--to", "2023-01-01"]
+    result = CliRunner().invoke(app, [*command.split(), *span], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "2023-02-01T00:00Z is not" in result.output

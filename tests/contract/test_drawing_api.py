@@ -87,6 +87,7 @@ def test_what_else_a_file_says_of_a_line_stays(client: TestClient, tmp_path: Pat
     yaml.write_text(yaml.read_text() + "area: area.geojson\n")
     draft, version = drawn(client)
     track = draft["tracks"][0]  # type: ignore[index]
+    track["properties"]["proposed"] = True  # what the page itself decides on is not found here
     track |= {"name": "Renamed", "main": True, "coordinates": track["coordinates"][:2]}
     assert save(client, draft, version).status_code == 200
     again, version = drawn(client)

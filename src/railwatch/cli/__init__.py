@@ -77,7 +77,7 @@ def main() -> None:
     try:
         app()
     except RailwatchError as error:
-        _fail(str(error))
+        _fail(str(error) + at_home.hint(error))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -86,6 +86,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("RAILWATCH_TRACEBACK"):
             raise
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(f"{error.filename}: {error.strerror}.")
         _fail(f"unexpected {type(error).__name__}: {error} (RAILWATCH_TRACEBACK=1 shows where)")
 
 

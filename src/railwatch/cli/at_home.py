@@ -23,3 +23,10 @@ def find(command: str | None) -> None:
         os.environ.setdefault(name, value)
     told = f"On the system of `railwatch up`, by {DATA / FILE}."
     Console(stderr=True, soft_wrap=True).print(told, style="dim", markup=False, highlight=False)
+
+
+def hint(error: Exception) -> str:
+    """What a person may have forgotten, if an error says that the settings of a system are missing."""
+    if "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS is missing" not in str(error):
+        return ""
+    return f"\nIf you meant the system of `railwatch up`: it does not run here, or {DATA} is in another folder."

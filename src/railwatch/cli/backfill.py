@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from structlog.testing import capture_logs
 
 from railwatch.cli.terminal import complain, printable
-from railwatch.cli.times import time_or_day
+from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def backfill(
     from railwatch.shared.sites import PackedSites, SiteCatalogue, known_sites
     from railwatch.shared.state import connect
 
-    settings, until = load(Settings), until or datetime.now(UTC)
+    until = until or datetime.now(UTC)
+    check_span(since, until)
+    settings = load(Settings)
     found = known_sites(settings).sites.get(site)
     if found is None:
         raise ConfigurationError(f"There is no site {site} in {settings.sites.dir}.")

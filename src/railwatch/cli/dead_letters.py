@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain, printable
-from railwatch.cli.times import time_or_day
+from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.environment import load
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 from railwatch.shared.settings import KafkaSettings, ServiceSettings
@@ -174,6 +174,7 @@ def _chosen(
     """
     from railwatch.shared.bus.letters import matches, read_letters
 
+    check_span(since, until)
     letters = read_letters(load(_Settings).kafka)
     for beginning in ids or ():
         found = [letter for letter in letters if letter.id.startswith(beginning)]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.terminal import cell, complain
-from railwatch.cli.times import time_or_day
+from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def recount(
     from railwatch.shared.bus import Publisher
     from railwatch.shared.environment import load
 
+    check_span(since, until)
     settings = load(Settings)
     tiles = tiles_of(settings, site, since, until)
     if not tiles:

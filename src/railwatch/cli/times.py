@@ -42,3 +42,15 @@ def time_of_day(text: str) -> datetime:
     except ValueError:
         return time
     raise typer.BadParameter(f"{text!r} is a day; the time of day is needed, such as 2023-10-05T02:19Z.")
+
+
+def check_span(since: datetime | None, until: datetime | None) -> None:
+    """Refuse a span of time that holds nothing.
+
+    Raises:
+        typer.BadParameter: it ends before it begins.
+    """
+    if since is not None and until is not None and since >= until:
+        raise typer.BadParameter(
+            f"{since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}", param_hint="--from and --to"
+        )

@@ -188,7 +188,8 @@ def _id_in(path: Path) -> str | None:
 def of_track(track: Track, proposed: bool = False, others: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A track as a feature of a file of tracks, with other properties that it has."""
     said = {"main": track.main, "proposed": proposed}
-    properties = {**(others or {}), "track": track.id, **{name: True for name, is_so in said.items() if is_so}}
+    kept = {name: value for name, value in (others or {}).items() if name not in said}
+    properties = {**kept, "track": track.id, **{name: True for name, is_so in said.items() if is_so}}
     return _feature("LineString", _degrees(track.coordinates), properties)
 
 
