@@ -147,6 +147,12 @@ image: ## Build the container image with Podman or Docker (BASE=... names anothe
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		$(if $(SSL_CERT_FILE),--secret id=ca-certificates$(comma)src=$(SSL_CERT_FILE)) .
 
+.PHONY: settings
+settings: $(READY) ## Write docs/settings.md from the models of the settings
+	@mkdir -p build
+	$(BIN)/python -m railwatch.cli.settings_page >build/settings.md
+	mv build/settings.md docs/settings.md
+
 .PHONY: deploy-files
 deploy-files: $(READY) ## Write the generated dashboards and manifests
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy

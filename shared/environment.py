@@ -3,15 +3,16 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.settings import PREFIX, TRUSTED, Group, ServiceSettings, authorities, existing
+from railwatch.shared.settings import PREFIX, TRUSTED, ServiceSettings, authorities, existing
 from railwatch.shared.text import said
+from railwatch.shared.variables import groups_of, variable_name, variables_in, variables_of
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -25,58 +26,56 @@ def load(settings_type: type[S]) -> S:
     Raises:
         ConfigurationError: one sentence for each fault. It names the variable, and never shows a secret.
     """
-    faults = [*_misspelt(settings_type), *_untrusted()]
-    try:
-        settings = settings_type()
-    except ValidationError as error:
-        faults = [sentence for fault in error.errors() for sentence in _sentences(settings_type, fault)] + faults
-    if faults:
+    settings, faults = examine(settings_type)
+    if settings is None or faults:
         raise ConfigurationError("\n".join(faults))
     return settings
 
 
-def _groups(settings_type: type[ServiceSettings]) -> dict[str, type[Group]]:
-    return {
-        name: field.annotation
-        for name, field in settings_type.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Group)
-    }
+def examine(settings_type: type[S]) -> tuple[S | None, list[str]]:
+    """The settings of the environment, and one sentence for each fault. They are null if a fault leaves none."""
+    settings, faults = None, [*_misspelt(settings_type), *_untrusted()]
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        faults = [sentence for fault in error.errors() for sentence in _sentences(settings_type, fault)] + faults
+    return settings, [*dict.fromkeys(faults)]
 
 
-def _variable(*loc: object) -> str:
-    return PREFIX + "_".join(str(part) for part in loc).upper()
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known variable whose name is closest to a name that is not known; null if none is close."""
+    return next(iter(difflib.get_close_matches(name.upper(), [*known], n=1, cutoff=0.85)), None)
 
 
 def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[str]:
-    loc, kind, message = fault["loc"], fault["type"], fault["msg"]  # type: ignore[index]
+    loc, kind, message = fault["loc"], fault["type"], said(fault["msg"])  # type: ignore[index]
     if not loc:
-        yield said(message) + "."
+        yield f"{message}."
         return
-    group = _groups(settings_type)[loc[0]]
+    group = groups_of(settings_type)[loc[0]]
     if kind == "missing":
         for name, field in group.model_fields.items():
             if field.is_required() and loc[1:] in ((), (name,)):
-                yield f"{_variable(loc[0], name)} is missing: {field.description}."
+                yield f"{variable_name(loc[0], name)} is missing: {field.description}."
     elif kind == "extra_forbidden":
-        yield _unknown(_variable(*loc), settings_type)
+        yield _unknown(variable_name(*loc), settings_type)
+    elif kind == "model_type":
+        known = [variable.name for variable in variables_in(loc[0], group)]
+        yield f"{variable_name(*loc)} is not a setting: did you mean {nearest(variable_name(*loc), known) or known[0]}?"
     elif len(loc) == 1:
         yield re.sub(
             r"\b[A-Z][A-Z0-9_]*\b",
-            lambda word: _variable(loc[0], word[0]) if word[0].lower() in group.model_fields else word[0],
-            said(message) + ".",
+            lambda word: variable_name(loc[0], word[0]) if word[0].lower() in group.model_fields else word[0],
+            f"{message}.",
         )
-    elif kind == "string_pattern_mismatch" and group.model_fields[loc[1]].description:
-        yield f"{_variable(*loc[:2])} is wrong: it should be {group.model_fields[loc[1]].description}."
     else:
-        message = said(message)
-        if kind == "too_short" and isinstance(fault["input"], str):  # type: ignore[index]
-            message = message.replace("items after validation", "characters")
-        yield f"{_variable(*loc[:2])} is wrong: {message[0].lower()}{message[1:]}."
+        (variable,) = (each for each in variables_in(loc[0], group) if each.name == variable_name(*loc[:2]))
+        yield f"{variable.name} is wrong: {message if kind == 'value_error' else f'it should be {variable.takes}'}."
 
 
 def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
     """Variables of unknown groups whose names are close to a known one. Other variables belong to other services."""
-    groups = (*OF_COMMANDS, *(_variable(name) + "_" for name in _groups(settings_type)))
+    groups = (*OF_COMMANDS, *(variable_name(name) + "_" for name in groups_of(settings_type)))
     for variable in sorted(os.environ):
         upper = variable.upper()
         if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):
@@ -93,10 +92,9 @@ def _untrusted() -> Iterator[str]:
 
 
 def _unknown(variable: str, settings_type: type[ServiceSettings]) -> str:
-    nearest = _nearest(variable, settings_type)
-    return f"{variable} is not a setting" + (f": did you mean {nearest}?" if nearest else ".")
+    known = _nearest(variable, settings_type)
+    return f"{variable} is not a setting" + (f": did you mean {known}?" if known else ".")
 
 
-def _nearest(variable: str, settings_type: type[ServiceSettings]) -> str | None:
-    known = [_variable(name, field) for name, group in _groups(settings_type).items() for field in group.model_fields]
-    return next(iter(difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.85)), None)
+def _nearest(name: str, settings_type: type[ServiceSettings]) -> str | None:
+    return nearest(name, (variable.name for variable in variables_of(settings_type)))

@@ -88,7 +88,9 @@ class KafkaSettings(Group):
     """
 
     bootstrap_servers: str = Field(pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$", description="host:port[,host:port]")
-    prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$")
+    prefix: str = Field(
+        default="", pattern=r"^[a-zA-Z0-9._-]*$", description="letters, digits, dots, hyphens and underscores"
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
@@ -97,7 +99,11 @@ class KafkaSettings(Group):
     ssl_certfile: ExistingFile | None = None
     ssl_keyfile: ExistingFile | None = None
     session_timeout_ms: int = Field(default=45_000, ge=6_000, le=300_000)
-    instance_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")
+    instance_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$",
+        description="up to 249 letters, digits, dots, hyphens and underscores",
+    )
 
     @model_validator(mode="after")
     def _sasl_is_whole(self) -> Self:
@@ -115,7 +121,7 @@ class RedisSettings(Group):
     """How to reach Redis: `RAILWATCH_REDIS_*`.
 
     Attributes:
-        url: `redis://host:port/db`, or `rediss://` for TLS. The password is given in `password`, never here.
+        url: `redis://host:port/db`, or `rediss://` for TLS. The password is given apart, never here.
         username: the ACL user.
         password: its password.
         tls_ca_file: certificate authorities to trust instead of the system's.
@@ -158,21 +164,30 @@ class BlobSettings(Group):
     """
 
     url: str = Field(pattern=r"^(file:///|s3://[^/]|memory://)", description="file:///directory or s3://bucket/prefix")
-    s3_endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    s3_endpoint: str | None = Field(default=None, pattern=r"^https?://", description="https://host[:port]")
     s3_region: str | None = None
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
 
 
 class HttpSettings(Group):
-    """Where the service listens: `RAILWATCH_HTTP_*`. With port 0 it takes a free port."""
+    """Where the service listens: `RAILWATCH_HTTP_*`.
+
+    Attributes:
+        host: the address; `0.0.0.0` for all of the machine's.
+        port: the port; with 0 it takes a free one.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
 
 
 class TokenSettings(Group):
-    """The file of named tokens, which `railwatch token` writes: `RAILWATCH_TOKENS_FILE`."""
+    """Who may do what: `RAILWATCH_TOKENS_FILE`.
+
+    Attributes:
+        file: the file of named tokens, which `railwatch token` writes.
+    """
 
     file: ExistingFile | None = None
 
@@ -191,7 +206,11 @@ class SiteSettings(Group):
 
 
 class LogSettings(Group):
-    """How much is logged: `RAILWATCH_LOG_LEVEL`."""
+    """How much is logged: `RAILWATCH_LOG_LEVEL`.
+
+    Attributes:
+        level: the least level of a line.
+    """
 
     level: LogLevel = "INFO"
 

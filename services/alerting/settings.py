@@ -42,6 +42,9 @@ WebhookFormat = Literal["cloudevents", "alertmanager"]
 ReceiverName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
+URLS_BY_NAME = "name=url[,name=url], with names of lower-case letters, digits and hyphens"
+
+
 def _pairs(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -73,7 +76,7 @@ class AlertingSettings(Group):
         minimum_coverage: share of the track length below which a look is unobserved.
     """
 
-    public_url: HttpUrl = "http://127.0.0.1:8080"
+    public_url: HttpUrl = Field(default="http://127.0.0.1:8080", description="https://host[/path]")
     tokens: Annotated[tuple[Token, ...], Separated] = ()
     reading: Literal["open", "token"] = "open"
     scene_wait_s: float = Field(default=900.0, gt=0)
@@ -141,7 +144,7 @@ class AlertmanagerSettings(Group):
             too, so that Alertmanager does not confuse installations.
     """
 
-    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
+    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description=URLS_BY_NAME)
     tokens: Annotated[dict[ReceiverName, SecretStr], ByName] = Field(default={}, description="name=token[,name=token]")
     resend_s: float = Field(default=60.0, gt=0)
     namespace: str | None = None
@@ -163,7 +166,7 @@ class WebhookSettings(Group):
         formats: `cloudevents`, the default, or `alertmanager`, by receiver name.
     """
 
-    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description="name=url[,name=url]")
+    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description=URLS_BY_NAME)
     secrets: Annotated[dict[ReceiverName, WebhookSecret], ByName] = Field(
         default={}, description="name=secret[,name=secret] of at least 16 characters each"
     )

@@ -44,7 +44,9 @@ class SceneSettings(Group):
     gsd_min_m: float = Field(default=0.1, gt=0)
     gsd_max_m: float = Field(default=4.0, gt=0)
     night: bool = False
-    asset_roots: Annotated[tuple[AssetRoot, ...], Separated] = ()
+    asset_roots: Annotated[tuple[AssetRoot, ...], Separated] = Field(
+        default=(), description="file:///directory, s3://bucket/prefix or https://host/path, without a user"
+    )
 
 
 class IngestSettings(Group):
@@ -56,7 +58,7 @@ class IngestSettings(Group):
         baselines_from: the kinds of sources, beside senders with the scope `baseline`, whose scenes may be baselines.
         watch_dir: a directory from which scenes are taken: the source `directory`.
         watch_bucket: a bucket prefix from which scenes are taken, `s3://bucket/prefix`: the source `bucket`.
-        poll_s: the pause between two polls of these two.
+        poll_s: the pause between two polls of the watched directory, and of the watched bucket.
         alerting_url: where alerting answers, so that `GET /v1/scenes/{scene}` can say what was counted and judged.
         alerting_token: a token with the scope `read`, if alerting's reading needs one.
         base_map: address of map tiles for the page on which sites are drawn, `https://host/{z}/{x}/{y}.png`.
@@ -81,7 +83,7 @@ class IngestSettings(Group):
 class StacSettings(Group):
     """A STAC API to poll for scenes over the sites, the source `stac`: `RAILWATCH_STAC_*`.
 
-    It is the short form of an entry in the file of sources, which has more: see `SourcesSettings`.
+    It is the short form of an entry in the file of sources, which has more: `RAILWATCH_SOURCES_FILE`.
 
     Attributes:
         url: the API's landing page; without it, no API is polled.
@@ -99,11 +101,17 @@ class StacSettings(Group):
     poll_s: float = Field(default=600.0, gt=0)
     lookback_days: float = Field(default=14.0, gt=0)
     token: SecretStr | None = None
-    other_origins: Annotated[tuple[Annotated[str, Field(pattern=r"^https?://[^/@]+$")], ...], Separated] = ()
+    other_origins: Annotated[tuple[Annotated[str, Field(pattern=r"^https?://[^/@]+$")], ...], Separated] = Field(
+        default=(), description="https://host[:port]"
+    )
 
 
 class SourcesSettings(Group):
-    """The file of sources, as many as there are: `RAILWATCH_SOURCES_FILE`."""
+    """Where ingest looks for scenes by itself: `RAILWATCH_SOURCES_FILE`.
+
+    Attributes:
+        file: the file of sources, as many as there are.
+    """
 
     file: ExistingFile | None = None
 

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from railwatch.cli import at_home, baseline, dead_letters, services, site
+from railwatch.cli import at_home, baseline, config, dead_letters, services, site
 from railwatch.cli.alerts import alerts
 from railwatch.cli.backfill import backfill
 from railwatch.cli.capacity import capacity
@@ -22,6 +23,8 @@ from railwatch.cli.terminal import complain
 from railwatch.cli.token import token
 from railwatch.cli.topics import topics
 from railwatch.cli.up import up
+from railwatch.cli.variables import TRACEBACK, ServiceCommand
+from railwatch.cli.version import told_at_once
 from railwatch.shared.errors import RailwatchError
 
 app = typer.Typer(
@@ -39,7 +42,12 @@ app = typer.Typer(
 
 
 @app.callback()
-def _at_home(context: typer.Context) -> None:
+def _at_home(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=told_at_once, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     at_home.find(context.invoked_subcommand)
 
 
@@ -54,11 +62,12 @@ site.app.command()(propose)
 site.app.command()(confirm)
 app.add_typer(site.app, rich_help_panel=ON_SITES)
 app.command(rich_help_panel=ON_SITES)(check)
-app.command(rich_help_panel=ON_SYSTEM)(services.ingest)
-app.command(rich_help_panel=ON_SYSTEM)(services.detector)
-app.command(rich_help_panel=ON_SYSTEM)(services.alerting)
+app.command(rich_help_panel=ON_SYSTEM, cls=ServiceCommand)(services.ingest)
+app.command(rich_help_panel=ON_SYSTEM, cls=ServiceCommand)(services.detector)
+app.command(rich_help_panel=ON_SYSTEM, cls=ServiceCommand)(services.alerting)
 app.command(rich_help_panel=ON_SYSTEM)(up)
 app.command(rich_help_panel=ON_SYSTEM)(push)
+app.add_typer(config.app, rich_help_panel=ON_SYSTEM)
 app.command(rich_help_panel=ON_SYSTEM)(topics)
 app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.command(rich_help_panel=ON_SYSTEM)(recount)
@@ -84,11 +93,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if os.environ.get("RAILWATCH_TRACEBACK"):
+        if os.environ.get(TRACEBACK):
             raise
         if isinstance(error, OSError) and error.filename is not None:
             _fail(f"{error.filename}: {error.strerror}.")
-        _fail(f"unexpected {type(error).__name__}: {error} (RAILWATCH_TRACEBACK=1 shows where)")
+        _fail(f"unexpected {type(error).__name__}: {error} ({TRACEBACK}=1 shows where)")
 
 
 def _fail(message: str) -> None:

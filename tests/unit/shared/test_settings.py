@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import pytest
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from railwatch.shared.bus.client import connection
 from railwatch.shared.environment import load
@@ -23,7 +23,7 @@ from tests.support.tls_proxy import CERTIFICATE
 class Api(Group):
     """A service's own group."""
 
-    tokens: Annotated[tuple[SecretStr, ...], Separated] = ()
+    tokens: Annotated[tuple[Annotated[SecretStr, Field(min_length=8)], ...], Separated] = ()
     limit_mb: int = 512
 
 
@@ -57,13 +57,13 @@ def faults() -> list[str]:
 
 
 def test_variables_are_read(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("RAILWATCH_API_TOKENS", "one,two")
+    environment.setenv("RAILWATCH_API_TOKENS", "the-first,the-second")
     environment.setenv("RAILWATCH_LOG_LEVEL", "WARNING")
 
     settings = load(Service)
 
     assert settings.kafka.bootstrap_servers == "a:9092,b:9092"
-    assert [token.get_secret_value() for token in settings.api.tokens] == ["one", "two"]
+    assert [token.get_secret_value() for token in settings.api.tokens] == ["the-first", "the-second"]
     assert settings.log.level == "WARNING"
 
 
@@ -78,8 +78,8 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("RAILWATCH_LOG_LEVEL", "loud", "RAILWATCH_LOG_LEVEL is wrong: input should be 'DEBUG'"),
-        ("RAILWATCH_API_LIMIT_MB", "ten", "RAILWATCH_API_LIMIT_MB is wrong: input should be a valid integer"),
+        ("RAILWATCH_LOG_LEVEL", "loud", "RAILWATCH_LOG_LEVEL is wrong: it should be `DEBUG`, `INFO`"),
+        ("RAILWATCH_API_LIMIT_MB", "ten", "RAILWATCH_API_LIMIT_MB is wrong: it should be a whole number"),
         ("RAILWATCH_KAFKA_BOOTSTRAP_SERVERS", "kafka", "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS is wrong: it should be host"),
         (
             "RAILWATCH_KAFKA_SSL_CAFILE",
@@ -112,6 +112,9 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
             "RAILWATCH_KAFAK_BOOTSTRAP_SERVERS is not a setting: did you mean RAILWATCH_KAFKA_BOOTSTRAP_SERVERS?",
         ),
         ("RAILWATCH_KAFKA_NONSENSE", "1", "RAILWATCH_KAFKA_NONSENSE is not a setting."),
+        ("RAILWATCH_KAFKA", "a:1", "RAILWATCH_KAFKA is not a setting: did you mean RAILWATCH_KAFKA_BOOTSTRAP_SERVERS?"),
+        ("RAILWATCH_API_TOKENS", "short", "RAILWATCH_API_TOKENS is wrong: it should be text of at least 8 characters"),
+        ("RAILWATCH_REDIS_ALLOW_EVICTION", "maybe", "RAILWATCH_REDIS_ALLOW_EVICTION is wrong: it should be `true` or"),
     ],
 )
 def test_a_fault_is_one_sentence_that_names_its_variable(
@@ -133,7 +136,7 @@ def test_variables_of_other_services_are_left_alone(environment: pytest.MonkeyPa
 
 def test_secrets_are_not_printed(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RAILWATCH_REDIS_PASSWORD", "hush")
-    environment.setenv("RAILWATCH_API_TOKENS", "hush,hush")
+    environment.setenv("RAILWATCH_API_TOKENS", "hush-hush,hush-hush")
 
     settings = load(Service)
 
