@@ -52,5 +52,5 @@ def check_span(since: datetime | None, until: datetime | None) -> None:
     """
     if since is not None and until is not None and since >= until:
         raise typer.BadParameter(
-            f"{since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}", param_hint="--from and --to"
+            f"{since:%Y-%m-%dT%H:%MZ} is not before {until:%Y-%m-%dT%H:%MZ}", param_hint="the span of time"
         )
