@@ -88,6 +88,7 @@ bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and cond
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.reliability $(dir $(wildcard $(IMAGERY)/*/truth.json))
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coarse $(dir $(wildcard $(IMAGERY)/*/truth.json))
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.kinds
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.places $(dir $(wildcard $(IMAGERY)/*/truth.json))
 
 .PHONY: bench-alerts
 bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation
