@@ -17,8 +17,7 @@ from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.shared.counts import Occupied
 from railwatch.training import held_out
-from railwatch.training.coarse.__main__ import SHOWN
-from railwatch.training.coarse.scenes import Coarse, averaged, held_out_scene, made_coarse, rendered, trains
+from railwatch.training.coarse.scenes import SHOWN, Coarse, averaged, held_out_scene, made_coarse, rendered, trains
 from tests.benchmarks.real_yards import load
 
 ORDINARY_SEED, HELD_OUT_SEED = 300_000, 900_000

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from railwatch.services.detector.alignment.ground import Ground
-from railwatch.services.detector.coarse.features import features, seen_samples
 from railwatch.services.detector.coarse.occupancy import Model, Occupancy, occupancy
+from railwatch.services.detector.coarse.planes import seen_samples, view_of
 from railwatch.services.detector.coarse.strips import SAMPLE_M, counted_samples, strips_of
 from railwatch.services.detector.imagery.arrays import Mask, Points
 from railwatch.services.detector.imagery.raster import Raster
@@ -106,7 +106,7 @@ def measure(
     with ground.stages.timed("strips"):
         strips = strips_of(tile, ground, pieces, lines, sun)
     with ground.stages.timed("evidence"):
-        log_odds = model.log_odds(features(strips))
+        log_odds = model.log_odds(view_of(strips), strips.layout)
     seen = seen_samples(strips)
     with ground.stages.timed("segmentation"):
         found = occupancy(log_odds, seen, strips.layout, model.chain)

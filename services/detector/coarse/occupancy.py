@@ -1,5 +1,6 @@
 """Which stretches of track are under a train: evidence of each sample, and a chain of empty and occupied stretches."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from railwatch.services.detector.imagery.arrays import Doubles, Floats, Mask
+from railwatch.services.detector.coarse.planes import View
+from railwatch.services.detector.imagery.arrays import Doubles, Mask
+from railwatch.services.detector.tracks.sessions import Session, load_session
 from railwatch.services.detector.tracks.strips import Layout
 
-MODEL_FILE = Path(__file__).parent / "model.json"
+NETWORK_FILE = Path(__file__).with_name("model") / "trains.onnx"
+# Chain and interval.
+NUMBERS_FILE = Path(__file__).with_name("model") / "chain.json"
 # Step of the difference quotient that gives the variance.
 TILT = 0.01
 
@@ -59,35 +64,36 @@ class Reach:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that was fitted; `made` of the file says to what.
+    """Everything that was fitted.
 
     Attributes:
-        version: of the file, part of a count's `algorithm`.
-        mean: (f,), of the features.
-        scale: (f,), one over their spread.
-        weights: (f + 1,), of the log-odds; the last is the bias.
+        version: of the files, part of a count's `algorithm`.
+        network: log-odds of each sample of a track, from its planes.
         chain: the chain.
         reach: the interval.
     """
 
     version: str
-    mean: Doubles
-    scale: Doubles
-    weights: Doubles
+    network: Session
     chain: Chain
     reach: Reach
 
-    def log_odds(self, features: Floats) -> Doubles:
-        """(n,), that a sample is under a train, from features (n, f)."""
-        return np.asarray(((features - self.mean) * self.scale) @ self.weights[:-1] + self.weights[-1])
+    def log_odds(self, view: View, layout: Layout) -> Doubles:
+        """(n,), that a sample is under a train; 0 between tracks."""
+        planes, odds = view.planes(), np.zeros(len(view.seen))
+        for number in range(len(layout.starts)):
+            samples = layout.track(number)
+            odds[samples] = self.network(planes=planes[:, samples])
+        return odds
 
 
 @lru_cache
-def load_model(path: Path = MODEL_FILE) -> Model:
+def load_model(network: Path = NETWORK_FILE, numbers: Path = NUMBERS_FILE) -> Model:
     """The model as it is shipped."""
-    text = json.loads(path.read_text(encoding="utf-8"))
-    mean, scale, weights = (np.array(text[name]) for name in ("mean", "scale", "weights"))
-    return Model(text["version"], mean, scale, weights, Chain(**text["chain"]), Reach(**text["reach"]))
+    session, text = load_session(network), numbers.read_bytes()
+    found = json.loads(text)
+    version = session.version + hashlib.sha256(text).hexdigest()[:4]
+    return Model(version, session, Chain(**found["chain"]), Reach(**found["reach"]))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Fits the evidence, the chain and the interval of `railwatch.services.detector.coarse.occupancy`."""
+"""Fits the chain and the interval of `railwatch.services.detector.coarse.occupancy` to the network's evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,17 +6,12 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from railwatch.services.detector.coarse.occupancy import Chain, Model, Reach, occupancy
+from railwatch.services.detector.coarse.occupancy import Chain, Reach, occupancy
 from railwatch.services.detector.coarse.strips import SAMPLE_M
 from railwatch.services.detector.tracks.strips import Layout
 from railwatch.training.coarse.samples import Sample
 
-# Strength of the pull of weights towards 0, per sample.
-RIDGE = 1e-2
-# Scenes with more samples than this do not weigh more.
-MOST_SAMPLES = 2000.0
 # A 90 % interval leaves out a twentieth on either side.
 LEFT_OUT = 0.05
 
@@ -27,37 +22,22 @@ ENTER, LEAVE = (-6.0, -4.5), (-4.5, -3.5)
 Doubles = NDArray[np.float64]
 
 
-def fit_evidence(samples: Sequence[Sample]) -> tuple[Doubles, Doubles, Doubles]:
-    """Mean and one over the spread of the features, and the weights of a logistic regression."""
-    x = np.concatenate([sample.features[sample.counts] for sample in samples]).astype(np.float64)
-    y = np.concatenate([sample.under[sample.counts] for sample in samples]).astype(np.float64)
-    sizes = [int(sample.counts.sum()) for sample in samples]
-    share = np.concatenate([np.full(size, min(1.0, MOST_SAMPLES / max(size, 1))) for size in sizes])
-    share /= share.sum()
-    mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 0.01)
-    x = (x - mean) * scale
+def fit_chain(odds: Sequence[Doubles], samples: Sequence[Sample]) -> Chain:
+    """The chain of a grid with the least mean error of metres, as a share of the truth and 100 m.
 
-    def loss(weights: Doubles) -> tuple[float, Doubles]:
-        logits = x @ weights[:-1] + weights[-1]
-        error = share * (1 / (1 + np.exp(-logits)) - y)
-        value = float(share @ (np.logaddexp(0, logits) - y * logits) + RIDGE * (weights[:-1] ** 2).sum())
-        return value, np.append(x.T @ error + 2 * RIDGE * weights[:-1], error.sum())
-
-    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 120})
-    return mean, scale, np.asarray(found.x)
-
-
-def fit_chain(model: Model, samples: Sequence[Sample]) -> Chain:
-    """The chain of a grid with the least mean error of metres, as a share of the truth and 100 m."""
+    Args:
+        odds: log-odds of each sample, by scene.
+        samples: the scenes.
+    """
     lengths = np.concatenate([sample.layout.lengths for sample in samples])
     firsts = np.cumsum([0, *(len(sample.seen) for sample in samples)])
     starts = np.concatenate([sample.layout.starts + first for sample, first in zip(samples, firsts[:-1], strict=True)])
     nowhere = np.full((int(firsts[-1]), 2), np.nan)
     together = Layout(starts, lengths, nowhere, nowhere, SAMPLE_M)
-    log_odds = np.concatenate([model.log_odds(sample.features) for sample in samples])
+    log_odds = np.concatenate(list(odds))
     seen, counts = (np.concatenate([getattr(sample, name) for sample in samples]) for name in ("seen", "counts"))
     true = np.array([sample.occupied_m for sample in samples])
-    best, least = model.chain, np.inf
+    best, least = Chain(1.0, 0.0, ENTER[0], LEAVE[0]), np.inf
     for weight, bias, enter, leave in product(WEIGHTS, BIASES, ENTER, LEAVE):
         chain = Chain(weight, bias, enter, leave)
         found = np.add.reduceat(counts * occupancy(log_odds, seen, together, chain).probability, firsts[:-1])
@@ -78,9 +58,9 @@ class Tally:
     true: float
 
 
-def tally(model: Model, sample: Sample) -> Tally:
-    """What the model measures in a sample."""
-    found = occupancy(model.log_odds(sample.features), sample.seen, sample.layout, model.chain)
+def tally(odds: Doubles, sample: Sample, chain: Chain) -> Tally:
+    """What is measured in a scene."""
+    found = occupancy(odds, sample.seen, sample.layout, chain)
     p = found.probability[sample.counts]
     return Tally(
         SAMPLE_M * float(p.sum()),

@@ -1,4 +1,4 @@
-"""Features and truth along the tracks of a pair with coarse pixels."""
+"""What is seen and what is true along the tracks of a pair with coarse pixels."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from railwatch.services.detector.alignment.ground import prepare
-from railwatch.services.detector.coarse.features import features, seen_samples
+from railwatch.services.detector.coarse.planes import View, seen_samples, view_of
 from railwatch.services.detector.coarse.strips import SAMPLE_M, counted_samples, strips_of
 from railwatch.services.detector.imagery.quality import MAX_MEASURED_GSD_M
 from railwatch.services.detector.tracks.centrelines import project
@@ -22,18 +22,23 @@ class Sample:
     """One pair along its tracks.
 
     Attributes:
-        features: (n, f).
+        view: of n samples.
         under: (n,), 1 under a train, 0 elsewhere.
         counts: (n,), the samples that count and were seen.
         seen: (n,).
         layout: the tracks.
     """
 
-    features: NDArray[np.float32]
+    view: View
     under: NDArray[np.int8]
     counts: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     layout: Layout
+
+    @property
+    def tracks(self) -> list[slice]:
+        """The samples of each piece of track."""
+        return [self.layout.track(number) for number in range(len(self.layout.starts))]
 
     @property
     def occupied_m(self) -> float:
@@ -61,4 +66,4 @@ def sample_of(scene: Coarse) -> Sample | None:
         at_m = shapely.line_locate_point(drawn[piece.track], places) * scene.tile.gsd_m
         for start, stop in scene.trains.get(piece.track, ()):
             under[samples] |= ((at_m >= start) & (at_m <= stop)).astype(np.int8)
-    return Sample(features(strips), under, counted_samples(layout) & seen, seen, layout)
+    return Sample(view_of(strips), under, counted_samples(layout) & seen, seen, layout)

@@ -16,7 +16,7 @@ from rasterio.warp import reproject
 from scipy import ndimage
 from shapely import LineString, Point, box
 
-from railwatch.render import geotiff, random_scene, render_pair, tracks_geojson
+from railwatch.render import CONDITIONS, geotiff, random_scene, render_pair, tracks_geojson
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.imagery.scale import REFLECTANCE
@@ -30,6 +30,9 @@ COUPLED_M = 3.0
 # Pixels of rendered scenes before they are made coarse, metres, and their number along a side.
 RENDERED_GSD_M, RENDERED_PX = 1.0, 640
 HELD_OUT_GSD_M, HELD_OUT_PX = 0.75, 540
+
+# Conditions that are shown; pixels have their own sizes here.
+SHOWN = tuple(name for name in CONDITIONS if name not in ("any", "fine", "coarse", "coarsest"))
 
 Points = NDArray[np.float64]
 Spans = tuple[tuple[float, float], ...]

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from railwatch.services.detector.coarse.occupancy import Chain, Reach, load_model, occupancy
+from railwatch.services.detector.coarse.planes import View
+from railwatch.services.detector.coarse.strips import ACROSS_M
 from railwatch.services.detector.tracks.strips import Layout
 
 CHAIN = Chain(weight=1.0, bias=0.0, enter=-2.0, leave=-1.5)
@@ -66,8 +68,26 @@ def test_an_interval_holds_its_estimate_and_no_more_than_the_track_that_was_seen
     assert 0 <= low <= mean <= high <= seen
 
 
-def test_the_shipped_model_is_read_with_its_version() -> None:
+def test_the_shipped_model_takes_a_changed_bar_for_a_train_and_an_unchanged_bed_for_none() -> None:
+    layout = tracks(120)
+    view = unchanged(len(layout.xy_px))
+    train = slice(layout.track(0).start + 40, layout.track(0).start + 90)
+    view.tile[train, BODY] = view.change[train, BODY] = 0.3
     model = load_model()
-    assert len(model.weights) == len(model.mean) + 1
-    assert model.log_odds(np.tile(model.mean, (3, 1)).astype(np.float32)) == pytest.approx(model.weights[-1], abs=1e-4)
+    odds = model.log_odds(view, layout)
+    found = occupancy(odds, np.ones(len(odds), dtype=bool), layout, model.chain).probability
+    assert found[train][5:-5].min() > 0.8
+    assert found[: train.start - 5].max() < 0.2
+    assert (odds[:2] == 0).all(), "between tracks there is no evidence"
     assert model.version
+
+
+BODY = np.abs(ACROSS_M) < 2
+
+
+def unchanged(samples: int) -> View:
+    """A pair of which nothing changed, but for a little noise."""
+    rng = np.random.default_rng(0)
+    tile, baseline = (rng.normal(0, 0.01, (samples, len(ACROSS_M))).astype(np.float32) for _ in range(2))
+    nothing, seen = np.zeros_like(tile), np.ones(tile.shape, dtype=bool)
+    return View(tile, baseline, tile - baseline, nothing, nothing, seen, np.zeros(samples), 0.1, 0.02, 3.0)
