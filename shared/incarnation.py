@@ -55,7 +55,7 @@ class Incarnation:
         self._redis: Any = client  # redis-py's types do not know that the client decodes what it gets
         self._service, self._name = service, _name(service)
         self._held, self._worked_before, self._set_back = held, worked_before, set_back
-        self._lock = threading.Lock()
+        self._first, self._lock = threading.Lock(), threading.Lock()
         self._seen: tuple[str, int] | None = None
         self._lost: str | None = None
 
@@ -73,18 +73,10 @@ class Incarnation:
         Raises:
             DependencyAwayError: it is not, and waits for a rebuild; or Redis does not answer.
         """
-        with self._lock, redis_errors():
-            mark = self._redis.hgetall(self._name)
-            lost = mark.get(LOST) or self._loss(mark)
-            if lost:
-                self._redis.hset(self._name, LOST, lost)
-                self._wait(lost)
-            if self._lost:
-                log.info("the state in Redis is whole again", service=self._service)
-            self._lost = None
-            identity = mark.get(ID) or _begin(self._redis, self._service)
-            self._seen = identity, self._redis.hincrby(self._name, LOOKS, 1)
-            return identity
+        if seen := self._seen:
+            return self._look(seen)
+        with self._first:  # it may read topics, which once is enough
+            return self._look(self._seen)
 
     def note_evictions(self, run: str, evicted: int) -> None:
         """Take the state as lost if Redis has evicted keys since this was last noted.
@@ -114,13 +106,32 @@ class Incarnation:
 
         return guarded
 
-    def _loss(self, mark: dict[str, str]) -> str | None:
+    def _look(self, seen: tuple[str, int] | None) -> str:
+        """Look at the mark, of which this was seen before. A silent Redis holds up each thread by itself."""
+        with redis_errors():
+            mark = self._redis.hgetall(self._name)
+            lost = mark.get(LOST) or self._loss(mark, seen)
+            if lost and LOST not in mark:
+                self._redis.hset(self._name, LOST, lost)
+            if lost:
+                self._wait(lost)
+            identity = mark.get(ID) or _begin(self._redis, self._service)
+            looks = self._redis.hincrby(self._name, LOOKS, 1)
+        with self._lock:
+            if self._lost:
+                log.info("the state in Redis is whole again", service=self._service)
+            self._lost = None
+            last = self._seen
+            self._seen = identity, max(looks, last[1]) if last and last[0] == identity else looks
+        return identity
+
+    def _loss(self, mark: dict[str, str], seen: tuple[str, int] | None) -> str | None:
         """What was lost since the last look; null if nothing was."""
-        if self._seen is None:
+        if seen is None:
             if ID in mark or self._held():
                 return "an earlier one is back" if self._set_back() else None
             return "there is none, although this service has worked before" if self._worked_before() else None
-        identity, looks = self._seen
+        identity, looks = seen
         if ID not in mark:
             return "it is gone"
         if mark[ID] == identity and int(mark.get(LOOKS, 0)) < looks:

@@ -14,7 +14,7 @@ from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.bus.inflight import Inflight
-from railwatch.shared.errors import DependencyAwayError
+from railwatch.shared.errors import TransientError
 
 COMMIT_TIMEOUT_MS = 5_000
 
@@ -34,7 +34,7 @@ class Commits:
         group: the consumer group, without the installation's prefix.
         inflight: what is handled.
         state: names the state that handlers write to. Another name means that the one before was lost. It raises
-            `DependencyAwayError` while none is whole.
+            `DependencyAwayError` while none is whole, or another `TransientError` if it cannot be asked.
     """
 
     def __init__(self, group: str, inflight: Inflight[TopicPartition, Any], state: State) -> None:
@@ -57,7 +57,7 @@ class Commits:
             return
         try:
             state = self._state()
-        except DependencyAwayError:
+        except TransientError:  # while it is lost, or cannot be asked, records wait to be committed
             return
         self._go_back(consumer, [one for one in positions if self._handled_in.get(one, state) != state])
         positions = self._inflight.to_commit()

@@ -1,6 +1,8 @@
 """State that was lost is noticed, and waited for: an emptied Redis, an earlier one, one that evicts."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -52,6 +54,20 @@ def lost(incarnation: Incarnation) -> bool:
 def test_processes_share_the_state_of_a_first_start(client: redis.Redis) -> None:
     first, second = process(client), process(client, held=True, worked_before=True)
     assert not any(lost(one) for one in (first, second, first, second, first))
+
+
+def test_a_silent_redis_holds_up_each_thread_by_itself(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    incarnation, both = process(client), threading.Barrier(2, timeout=10)
+    incarnation.require()
+
+    def silent(_: str) -> None:
+        both.wait()  # breaks if one thread waits for the other's answer
+        raise redis.TimeoutError
+
+    monkeypatch.setattr(client, "hgetall", silent)
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(incarnation.require) for _ in range(2)]
+    assert [type(one.exception()) for one in asked] == [DependencyAwayError, DependencyAwayError]
 
 
 def test_state_from_before_the_mark_is_taken_as_it_is(client: redis.Redis) -> None:

@@ -335,15 +335,16 @@ def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher:
         eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() == 0, "nothing waits")
 
 
+@pytest.mark.parametrize("error", [DependencyAwayError, TransientError])
 def test_what_was_handled_in_a_state_that_was_lost_is_handled_again_in_the_next(
-    kafka_settings: KafkaSettings, publisher: Publisher
+    error: type[TransientError], kafka_settings: KafkaSettings, publisher: Publisher
 ) -> None:
     publisher.publish(tile(1))
     states, handled_in = ["first"], list[str]()
 
     def state() -> str:
         if not states:
-            raise DependencyAwayError("The state was lost.")
+            raise error("The state was lost, or cannot be asked.")
         return states[0]
 
     def handle(event: TileEvent) -> Sequence[Event]:
