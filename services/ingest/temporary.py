@@ -16,6 +16,8 @@ from pathlib import Path
 import structlog
 
 PREFIX = "railwatch-ingest-"
+# How often another process may take a new directory for a left one before it is locked.
+ATTEMPTS = 10
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ def own_temporary_directory() -> Iterator[Path]:
     """A block in which all of Python's temporary files of this process are in a directory of its own.
 
     Raises:
-        OSError: the directory for temporary files cannot be written.
+        OSError: the directory for temporary files cannot be written, or knows no locks.
     """
     shared = Path(tempfile.gettempdir())
     _remove_what_was_left(shared)
@@ -41,13 +43,15 @@ def own_temporary_directory() -> Iterator[Path]:
 
 def _locked_directory(shared: Path) -> tuple[Path, int]:
     """A new directory and what holds its lock. Another process may take it for a left one until it is locked."""
-    while True:
+    for _ in range(ATTEMPTS):
         own = Path(tempfile.mkdtemp(prefix=PREFIX, dir=shared))
         lock = _lock(own)
         if lock is not None and own.exists():
             return own, lock
         if lock is not None:
             os.close(lock)
+        shutil.rmtree(own, ignore_errors=True)
+    raise OSError(f"No directory in {shared} can be locked. Set TMPDIR to a directory of a local disk.")
 
 
 def _remove_what_was_left(shared: Path) -> None:

@@ -1,5 +1,7 @@
 """The temporary files of ingest's processes."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -78,4 +80,16 @@ def test_the_files_of_others_are_left_alone(shared: Path) -> None:
 def test_nothing_is_left_at_the_end(shared: Path) -> None:
     with own_temporary_directory() as own, Spool(1000).spooled([b"a scene"], 1000) as path:
         assert path.is_relative_to(own)
+    assert list(shared.iterdir()) == []
+
+
+def test_where_nothing_can_be_locked_ingest_says_so_and_leaves_nothing(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.EBADF, "no locks here, as on some network disks")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(OSError, match="can be locked"), own_temporary_directory():
+        pass
     assert list(shared.iterdir()) == []
