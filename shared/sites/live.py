@@ -106,15 +106,21 @@ class LiveSites(Mapping[str, Site]):
 
     def _follow(self, stop: threading.Event) -> None:
         took_s = 0.0
-        self._folder.keep()
+        self._keep()
         while not stop.wait(max(LOOK_EVERY_S, PAUSE_PER_LOOK * took_s)):
             began = time.thread_time()
             try:
                 self.refresh()
-                self._folder.keep()
             except Exception:  # a fault of ours must not end the following
                 log.exception("the sites cannot be read; the last ones stay in use")
+            self._keep()
             took_s = time.thread_time() - began
+
+    def _keep(self) -> None:
+        try:
+            self._folder.keep()
+        except Exception:  # likewise
+            log.exception("the snapshot of the sites is not written")
 
     def _look(self) -> None:
         with self._turn:
