@@ -126,3 +126,17 @@ def test_the_files_of_the_version_before_stay_and_older_ones_go(client: TestClie
         draft = {**moved(draft, name), "tracks": draft["tracks"][:-1]}  # type: ignore[index]
         version = save(client, draft, version).headers["ETag"]
     assert len([name for name in names_in(bucket) if name.startswith("west-yard-tracks-")]) == 2
+
+
+@pytest.mark.parametrize(("file", "text"), [("west-yard.yaml", b"id: [west"), ("west-yard-tracks.geojson", None)])
+def test_a_fault_in_the_bucket_is_told_by_the_name_of_the_object(
+    file: str, text: bytes | None, client: TestClient, bucket: MemoryStore
+) -> None:
+    assert file in names_in(bucket)
+    if text is None:
+        obstore.delete(bucket, file)
+    else:
+        obstore.put(bucket, file, text)
+    answer = client.get(SITE)
+    assert (answer.status_code, answer.json()["reason"]) == (422, "site-invalid")
+    assert answer.json()["detail"].startswith(file)

@@ -19,7 +19,7 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
-from railwatch.shared.errors import RailwatchError, TransientError
+from railwatch.shared.errors import ConfigurationError, RailwatchError, TransientError
 from railwatch.shared.sites import LiveSites
 from railwatch.shared.sites.document import read_yaml
 from railwatch.shared.sites.files import BucketFiles
@@ -66,6 +66,7 @@ class Shelf(Protocol):
 
         Raises:
             ChangedMeanwhileError: they are gone.
+            ConfigurationError: the YAML is wrong.
             TransientError: the object store is away.
         """
 
@@ -166,15 +167,24 @@ class BucketShelf:
         with tempfile.TemporaryDirectory(prefix="railwatch-site-") as made:
             folder = Path(made)
             try:
-                found = obstore.get(self._store, name)
-                (folder / name).write_bytes(bytes(found.bytes()))
+                if (tag := self._fetched(name, folder)) is None:
+                    raise ChangedMeanwhileError
                 for beside in files_named_in(read_yaml(folder / name)):
-                    (folder / Path(beside).name).write_bytes(bytes(obstore.get(self._store, beside).bytes()))
-            except (FileNotFoundError, NotFoundError):
-                raise ChangedMeanwhileError from None
-            except (BaseError, OSError) as error:
-                raise _away(error) from error
-            yield Held(folder / name, found.meta["e_tag"] or "")
+                    self._fetched(beside, folder)  # who reads the site says what is missing
+                yield Held(folder / name, tag)
+            except ConfigurationError as error:
+                raise ConfigurationError(str(error).replace(f"{folder}/", "")) from None
+
+    def _fetched(self, name: str, folder: Path) -> str | None:
+        """Fetch an object into a folder. The result is its entity tag; null if there is no such object."""
+        try:
+            found = obstore.get(self._store, name)
+            (folder / Path(name).name).write_bytes(bytes(found.bytes()))
+        except (FileNotFoundError, NotFoundError):
+            return None
+        except (BaseError, OSError) as error:
+            raise _away(error) from error
+        return found.meta["e_tag"] or ""
 
     def put(self, name: str, files: Mapping[str, str], text: str, before: Held | None, *, with_proposed: bool) -> str:
         """Puts the files beside the YAML, which have names of their own, and then the YAML under its condition."""
