@@ -199,7 +199,22 @@ def not_known(reason: str, detail: str, recorded_at: datetime) -> UnprocessableE
 
 
 def live_sites(settings: _Settings) -> LiveSites:
-    """The sites that the settings name.
+    """The sites that the settings name. While their bucket is away, this waits for it.
+
+    Raises:
+        ConfigurationError: the directory does not exist.
+    """
+    folder = site_folder(settings)
+    while True:
+        try:
+            return LiveSites(folder)
+        except TransientError as error:
+            log.warning("waiting for the sites' bucket", detail=str(error))
+            time.sleep(LOOK_EVERY_S)
+
+
+def site_folder(settings: _Settings) -> SiteFolder:
+    """Where the sites are that the settings name. Nothing is read yet.
 
     Raises:
         ConfigurationError: the directory does not exist.
@@ -207,15 +222,8 @@ def live_sites(settings: _Settings) -> LiveSites:
     place = settings.sites.dir
     if isinstance(place, Path) and not place.is_dir():
         raise ConfigurationError(f"RAILWATCH_SITES_DIR is wrong: {place} is not a directory.")
-    folder = SiteFolder(
-        _files(place, settings.blobs), Snapshot(object_store(settings.blobs.url, settings.blobs), str(place))
-    )
-    while True:
-        try:
-            return LiveSites(folder)
-        except TransientError as error:
-            log.warning("waiting for the sites' bucket", detail=str(error))
-            time.sleep(LOOK_EVERY_S)
+    snapshot = Snapshot(object_store(settings.blobs.url, settings.blobs), str(place))
+    return SiteFolder(_files(place, settings.blobs), snapshot)
 
 
 def _files(place: Path | str, settings: BlobSettings) -> SiteFiles:

@@ -53,7 +53,9 @@ def test_a_cluster_without_topics_and_a_bucket_without_rights_are_faults(environ
             environment.setenv(f"RAILWATCH_BLOBS_{name}", value)
         environment.setenv("RAILWATCH_BLOBS_S3_ACCESS_KEY_ID", "a-stranger")
         environment.setenv("RAILWATCH_BLOBS_S3_SECRET_ACCESS_KEY", "hush")
+        environment.setenv("RAILWATCH_SITES_DIR", "s3://sites")
         told = check()
     assert told.exit_code == 1
     assert "shows this user none of the topics; `railwatch topics` makes them." in told.stdout
     assert "fault: RAILWATCH_BLOBS_URL: " in told.stdout
+    assert "fault: RAILWATCH_SITES_DIR: The sites' bucket cannot be listed" in told.stdout

@@ -14,7 +14,8 @@ from railwatch.shared.bus.client import connection
 from railwatch.shared.errors import RailwatchError, TransientError
 from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings
-from railwatch.shared.sites import known_sites
+from railwatch.shared.sites import LiveSites
+from railwatch.shared.sites.live import site_folder
 from railwatch.shared.state import PROBE_KEPT_S, connect, key, redis_errors
 
 # Alerting only reads the pictures.
@@ -73,7 +74,7 @@ def _blobs(settings: BlobSettings, writes: bool) -> str:
 
 
 def _bucket(settings: Any) -> str:
-    catalogue = known_sites(settings)
+    catalogue = LiveSites(site_folder(settings)).catalogue
     if catalogue.faults or not catalogue.sites:
         raise TransientError("; ".join(catalogue.faults) or "The bucket holds no site.")
     return f"{len(catalogue.sites)} sites in the bucket"
