@@ -57,9 +57,13 @@ class Reach:
 
     def interval(self, mean: float, variance: float, doubt: float, seen: float) -> tuple[float, float]:
         """Lower and upper end, between 0 and the track that was seen; all in metres."""
-        terms = self.share * mean, self.doubt * doubt, self.floor
-        spread = float(np.sqrt(variance + sum(term**2 for term in terms)))
+        spread = self.spread(mean, variance, doubt)
         return max(0.0, mean - self.below * spread), min(max(seen, mean), mean + self.above * spread)
+
+    def spread(self, mean: float, variance: float, doubt: float) -> float:
+        """All that is uncertain, as a standard deviation, in metres."""
+        terms = self.share * mean, self.doubt * doubt, self.floor
+        return float(np.sqrt(variance + sum(term**2 for term in terms)))
 
 
 @dataclass(frozen=True)

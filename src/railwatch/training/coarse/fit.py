@@ -83,15 +83,11 @@ def fit_reach(tallies: Sequence[Tally]) -> Reach:
 
 
 def _stretched(shape: Reach, tallies: Sequence[Tally]) -> Reach:
-    unit = replace(shape, below=1.0, above=1.0)
-    off = np.array([(one.true - one.mean) / max(_spread(unit, one), 1e-9) for one in tallies])
+    off = np.array(
+        [(one.true - one.mean) / max(shape.spread(one.mean, one.variance, one.doubt), 1e-9) for one in tallies]
+    )
     below, above = np.quantile(-off, 1 - LEFT_OUT), np.quantile(off, 1 - LEFT_OUT)
     return replace(shape, below=max(float(below), 0.5), above=max(float(above), 0.5))
-
-
-def _spread(reach: Reach, one: Tally) -> float:
-    terms = reach.share * one.mean, reach.doubt * one.doubt, reach.floor
-    return float(np.sqrt(one.variance + sum(term**2 for term in terms)))
 
 
 def _score(reach: Reach, one: Tally) -> float:
