@@ -58,8 +58,8 @@ class AlertView(Frozen):
         """An alert after its last event."""
         state = "standing" if event.stands else event.transition.value
         drawn = (item.pictures["cars"] for item in event.evidence if "cars" in item.pictures)
-        picture, api = next(drawn, None), event.page_url.replace("/alerts/", "/v1/alerts/")
-        picture_url = picture and f"{api}/pictures/{picture.sha256}"
+        picture, public_url = next(drawn, None), event.page_url.rpartition("/alerts/")[0]
+        picture_url = picture and f"{public_url}/v1/alerts/{event.alert}/pictures/{picture.sha256}"
         return cls.model_validate({**dict(event), "state": state, "picture_url": picture_url})
 
 

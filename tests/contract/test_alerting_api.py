@@ -13,6 +13,7 @@ from railwatch.services.alerting.rule.judgement import Observation, State
 from railwatch.services.alerting.state.records import SiteRecord, SiteStatus
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.services.alerting.views import AlertView
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
@@ -139,6 +140,16 @@ def test_an_alert_names_its_picture_and_a_site_its_context(client: TestClient, p
     assert client.get("/v1/sites/tumangang").json()["context"] == [
         {"title": event.title, "at": event.at.isoformat().replace("+00:00", "Z")} for event in small_site().events
     ]
+
+
+def test_a_picture_is_where_alerting_is_reached_whatever_its_path_is_called(picture_ref: BlobRef) -> None:
+    image = blob("tile", "image/tiff")
+    item = EvidenceItem(
+        tile="r0c0", scene="s", image=image, baseline=None, pictures={"cars": picture_ref}, algorithm="a"
+    )
+    page = {"page_url": f"https://ops.example/alerts/alerts/{LATER}", "evidence": (item,)}
+    view = AlertView.of(alert_event(alert=LATER).model_copy(update=page))
+    assert view.picture_url == f"https://ops.example/alerts/v1/alerts/{LATER}/pictures/{picture_ref.sha256}"
 
 
 def test_alerts_come_page_by_page(client: TestClient) -> None:
