@@ -16,6 +16,7 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
+from railwatch.shared import geography
 from railwatch.shared.sites.catalogue import PackedSite
 from railwatch.shared.sites.entries import Entry, Version
 
@@ -61,9 +62,9 @@ class Snapshot:
 
 
 def code_version() -> str:
-    """A checksum of the code that reads sites. Other code may read them differently."""
+    """A checksum of the code that reads sites and makes their areas. Other code may read them differently."""
     checksum = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in (*sorted(Path(__file__).parent.glob("*.py")), Path(geography.__file__)):
         checksum.update(file.read_bytes())
     return checksum.hexdigest()
 
