@@ -16,7 +16,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 from pydantic import SecretStr
 
-from deploy.tests.rendering import DEPLOY, Resource, name_of, of_kind, overlay
+from deploy.tests.rendering import DEPLOY, Resource, environment, name_of, of_kind, overlay
 from railwatch.embedded import free_port, running
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.settings import KafkaSettings, RedisSettings
@@ -25,6 +25,8 @@ from tests.support.apache_kafka import apache_broker
 KAFKA_USERS = {name_of(user): user for user in of_kind(overlay("production"), "KafkaUser")}
 # Each line without a password, by the user's name.
 REDIS_USERS = {line.split()[1]: line for line in (DEPLOY / "redis" / "users.acl").read_text().splitlines()}
+# Whoever keeps Redis running: a user of the platform, not one of ours.
+REDIS_ADMIN = "platform"
 PASSWORD = "hush"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 PATTERNS = {"prefix": ACLResourcePatternType.PREFIXED, "literal": ACLResourcePatternType.LITERAL}
@@ -59,6 +61,11 @@ class Secured:
     redis_port: int
     admin: KafkaAdminClient
 
+    @property
+    def redis_url(self) -> str:
+        """Redis' address, without a user."""
+        return f"rediss://127.0.0.1:{self.redis_port}/0"
+
     def kafka_settings(self, user: str) -> KafkaSettings:
         """Kafka for a user."""
         return KafkaSettings(
@@ -74,11 +81,40 @@ class Secured:
     def redis_settings(self, user: str) -> RedisSettings:
         """Redis for a user."""
         return RedisSettings(
-            url=f"rediss://127.0.0.1:{self.redis_port}/0",
+            url=self.redis_url,
             username=user,
             password=SecretStr(PASSWORD),
             tls_ca_file=self.authority.file,
         )
+
+    def settings_of(self, template: Resource, directory: Path) -> dict[str, str]:
+        """The variables of a pod of production. Addresses, paths and passwords are those of this machine.
+
+        Args:
+            template: the pod, or its template.
+            directory: with `sites` and `tokens.yaml`; the pictures lie in its `store`.
+        """
+        (directory / "store").mkdir(exist_ok=True)
+        (directory / "sources.yaml").write_text("sources: []\n")
+        authority = str(self.authority.file)
+        return {
+            **environment(overlay("production"), template),
+            "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.kafka_port}",
+            "RAILWATCH_KAFKA_SASL_PASSWORD": PASSWORD,
+            "RAILWATCH_KAFKA_SSL_CAFILE": authority,
+            "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
+            "RAILWATCH_REDIS_URL": self.redis_url,
+            "RAILWATCH_REDIS_PASSWORD": PASSWORD,
+            "RAILWATCH_REDIS_TLS_CA_FILE": authority,
+            "SSL_CERT_FILE": authority,
+            "RAILWATCH_BLOBS_URL": (directory / "store").as_uri(),
+            "RAILWATCH_SITES_DIR": str(directory / "sites"),
+            "RAILWATCH_TOKENS_FILE": str(directory / "tokens.yaml"),
+            "RAILWATCH_SOURCES_FILE": str(directory / "sources.yaml"),
+            "RAILWATCH_ALERTMANAGER_URLS": "",
+            "RAILWATCH_HTTP_HOST": "127.0.0.1",
+            "OMP_NUM_THREADS": "1",
+        }
 
 
 def make_authority(directory: Path) -> Authority:
@@ -148,7 +184,7 @@ def _acls(user: Resource) -> Iterator[ACL]:
 def _redis(directory: Path, authority: Authority) -> Iterator[int]:
     port, users = free_port(), directory / "users.acl"
     lines = (line + ("" if user == "default" else f" >{PASSWORD}") for user, line in REDIS_USERS.items())
-    users.write_text("\n".join(lines) + "\n")
+    users.write_text("\n".join([*lines, f"user {REDIS_ADMIN} on ~* +@all >{PASSWORD}"]) + "\n")
     command = ["redis-server", "--bind", "127.0.0.1", "--port", "0", "--tls-port", str(port), "--save", ""]
     command += ["--tls-cert-file", str(authority.certificate), "--tls-key-file", str(authority.certificate)]
     command += ["--tls-ca-cert-file", str(authority.file), "--tls-auth-clients", "no", "--aclfile", str(users)]

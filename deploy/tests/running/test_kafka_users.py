@@ -16,6 +16,7 @@ WRITES: dict[str, set[type[Event]]] = {
     "kafka-detector": {CountEvent, BaselineEvent, DeadLetter},
     "kafka-alerting": {AlertEvent, DeadLetter},
     "kafka-scaler": set(),
+    "kafka-operator": set(EVENTS),
 }
 GROUPS: dict[str, tuple[str, type[Event]]] = {
     "railwatch-detector": ("kafka-detector", TileEvent),
@@ -30,10 +31,10 @@ def test_a_service_writes_to_its_topics_only(secured: Secured, user: str) -> Non
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_group_is_read_by_its_service_only(secured: Secured, group: str) -> None:
+def test_a_group_is_read_by_its_service_and_by_operators_only(secured: Secured, group: str) -> None:
     reader, event = GROUPS[group]
     for user in KAFKA_USERS:
-        assert _can_read(secured, user, group, event) == (user == reader), user
+        assert _can_read(secured, user, group, event) == (user in (reader, "kafka-operator")), user
 
 
 def test_a_password_is_changed_and_what_is_connected_stays_connected(secured: Secured) -> None:

@@ -13,8 +13,8 @@ import redis
 from kafka.errors import KafkaError
 from redis.exceptions import NoPermissionError
 
-from deploy.tests.rendering import SERVICES, environment, overlay, pod_templates
-from deploy.tests.running.secured import PASSWORD, REDIS_USERS, Secured, make_authority
+from deploy.tests.rendering import SERVICES, overlay, pod_templates
+from deploy.tests.running.secured import REDIS_USERS, Secured, make_authority
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, is_ready, running_desk
 from railwatch.demo.episode import LOOKS, trains
 from railwatch.demo.replay import as_geotiff
@@ -80,7 +80,7 @@ def test_redis_gives_a_service_its_own_keys_only(secured: Secured, service: str)
 
 
 def test_redis_takes_nobody_else(secured: Secured) -> None:
-    assert set(REDIS_USERS) == {"default", *(f"railwatch-{service}" for service in SERVICES)}
+    assert set(REDIS_USERS) == {"default", "railwatch-operator", *(f"railwatch-{service}" for service in SERVICES)}
     for stranger in ("default", "somebody"):
         with connect(secured.redis_settings(stranger)) as client, pytest.raises(redis.AuthenticationError):
             client.ping()
@@ -111,29 +111,10 @@ def test_a_server_that_another_authority_vouches_for_is_refused_at_every_door(
 
 def _command(service: str, secured: Secured, directory: Path, given: dict[str, str]) -> tuple[list[str], int]:
     """`railwatch` with a service's settings of production, and its port. Addresses, paths, waits, passwords differ."""
-    (directory / "store").mkdir(exist_ok=True)
-    (directory / "tokens.yaml").write_text(new_entry("desk", Scope, ())[1])
     port = free_port()
-    production, authority = overlay("production"), str(secured.authority.file)
-    settings = {
-        **environment(production, pod_templates(production)[f"railwatch-{service}"]),
-        "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{secured.kafka_port}",
-        "RAILWATCH_KAFKA_SASL_PASSWORD": PASSWORD,
-        "RAILWATCH_KAFKA_SSL_CAFILE": authority,
-        "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
-        "RAILWATCH_REDIS_URL": f"rediss://127.0.0.1:{secured.redis_port}/0",
-        "RAILWATCH_REDIS_PASSWORD": PASSWORD,
-        "RAILWATCH_REDIS_TLS_CA_FILE": authority,
-        "SSL_CERT_FILE": authority,
-        "RAILWATCH_BLOBS_URL": (directory / "store").as_uri(),
-        "RAILWATCH_SITES_DIR": str(directory / "sites"),
-        "RAILWATCH_TOKENS_FILE": str(directory / "tokens.yaml"),
-        "RAILWATCH_ALERTMANAGER_URLS": "",
-        "RAILWATCH_HTTP_HOST": "127.0.0.1",
-        "RAILWATCH_HTTP_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        **given,
-    }
+    (directory / "tokens.yaml").write_text(new_entry("desk", Scope, ())[1])
+    template = pod_templates(overlay("production"))[f"railwatch-{service}"]
+    settings = {**secured.settings_of(template, directory), "RAILWATCH_HTTP_PORT": str(port), **given}
     return ["env", *(f"{name}={value}" for name, value in settings.items()), *RAILWATCH], port
 
 

@@ -129,6 +129,12 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
             buries,
         },
         "kafka-scaler": set(),
+        # People: they read and settle dead letters, count again, and move a group's position.
+        "kafka-operator": {
+            ("topic", "railwatch.", "Read"),
+            ("topic", "railwatch.", "Write"),
+            ("group", "railwatch-", "Read"),
+        },
     }
     topics = {name_of(topic) for topic in of_kind(overlay("production"), "KafkaTopic")}
     assert topics == {event.TOPIC for event in (TileEvent, CountEvent, BaselineEvent, AlertEvent, DeadLetter)}
@@ -142,7 +148,7 @@ def test_each_service_is_a_user_of_redis_whose_rights_are_shipped() -> None:
     }
     assert users == {service: f"railwatch-{service}" for service in SERVICES}
     lines = (DEPLOY / "redis" / "users.acl").read_text().splitlines()
-    assert {line.split()[1] for line in lines} == {"default", *users.values()}
+    assert {line.split()[1] for line in lines} == {"default", *users.values(), "railwatch-operator"}
 
 
 def _port_53(rule: dict[str, Any]) -> bool:

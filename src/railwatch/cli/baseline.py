@@ -1,6 +1,5 @@
 """`railwatch baseline`: look at the baselines of a site, and change them. Who changed what, and why, is on record."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from railwatch.cli.person import decider
 from railwatch.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def show(
     site: SiteId,
     tile: TileId = "r0c0",
     version: Annotated[int | None, typer.Option(help="The version; the current one if not given.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture.", dir_okay=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture; - writes it to standard output.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Write a baseline as PNG, and print which looks it was made of."""
     from railwatch.services.detector.pictures import baseline_picture
@@ -61,12 +63,18 @@ def show(
     with _opened(site, tile) as baseline:
         ref = baseline.of_version(version)
         picture = baseline.answering.read(ref.image)
+        to_stdout = output == Path("-")
         for look in ref.looks:
-            typer.echo(f"{look.share:>5.0%}  {look.observed_at:%Y-%m-%d %H:%M}  {printable(look.scene)}")
+            words = f"{look.share:>5.0%}  {look.observed_at:%Y-%m-%d %H:%M}  {printable(look.scene)}"
+            typer.echo(words, err=to_stdout)
         made = f"composite of {len(ref.looks)} looks" if ref.looks else ref.origin
-        words = (f"{site}, {tile}", f"baseline {ref.version}: {made}", f"light of {ref.observed_at:%Y-%m-%d %H:%M} UTC")
+        title = (f"{site}, {tile}", f"baseline {ref.version}: {made}", f"light of {ref.observed_at:%Y-%m-%d %H:%M} UTC")
+        png = baseline_picture(picture, project(baseline.site.tracks, picture), title)
+        if to_stdout:
+            typer.echo(png, nl=False)
+            return
         path = output or Path(f"{site}-{tile}-baseline-{ref.version}.png")
-        path.write_bytes(baseline_picture(picture, project(baseline.site.tracks, picture), words))
+        path.write_bytes(png)
         typer.echo(path)
 
 
@@ -163,7 +171,7 @@ def _look(site: str, tile: str, scene: str) -> "TileEvent":
 def _decision(by: str, why: str) -> "Decision":
     from railwatch.services.detector.renewal import Decision
 
-    return Decision(by or getpass.getuser(), why)
+    return Decision(decider(by), why)
 
 
 def _in_a_line(event: "BaselineEvent") -> str:

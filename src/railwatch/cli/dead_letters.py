@@ -1,6 +1,5 @@
 """`railwatch dead-letters`: look at what could not be processed, send it again, or drop it."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from railwatch.cli.person import decider
 from railwatch.cli.terminal import cell, complain, printable
 from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.environment import load
@@ -192,7 +192,7 @@ def _chosen(
 def _settled(how: Literal["retried", "dropped"], by: str, why: str) -> "Settled":
     from railwatch.shared.events import Settled
 
-    return Settled(how=how, at=datetime.now(UTC), by=by or getpass.getuser(), why=why)
+    return Settled(how=how, at=datetime.now(UTC), by=decider(by), why=why)
 
 
 def _words(settled: "Settled") -> str:
