@@ -218,6 +218,16 @@ licences: production ## Write the table at the end of docs/licences.md: the lice
 	$(SUPPLY) pip-licenses --python build/production/bin/python --from=mixed --no-version --format=markdown >>build/licences.md
 	mv build/licences.md docs/licences.md
 
+.PHONY: dist
+dist: $(READY) ## Build the wheel and the source distribution into dist/
+	@rm -rf dist
+	$(BIN)/uv build --quiet
+
+.PHONY: release
+release: $(READY) ## Make release VERSION=1.2.3 with all its artefacts, a commit and a tag (DRY_RUN=1 tries it; REGISTRY=...)
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
+	PATH="$(CURDIR)/$(BIN):$$PATH" deploy/release $(VERSION)
+
 .PHONY: clean
 clean: ## Remove everything that was built, .venv included
 	rm -rf .venv .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
