@@ -12,6 +12,7 @@ OPERATE = "deploy/kubernetes/operate"
 REBUILD = "deploy/kubernetes/rebuild"
 # What a command of ours may begin with. `$ ` of a block may begin with nothing else.
 TOOLS = {"kubectl", "railwatch", "redis-cli", "xargs", "grep", "export", "make", "docker", "python", OPERATE, REBUILD}
+TOOLS |= {"openssl", "promtool"}
 
 # A fence may stand in a list, so it may be indented.
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

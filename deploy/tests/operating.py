@@ -11,6 +11,12 @@ from deploy.tests.commands import OPERATE, ROOT
 from deploy.tests.fake_kubectl import run_script
 from deploy.tests.rendering import Resource, name_of, of_kind, overlay
 
+# Kafka's own commands that the documents name, as classes of its jars.
+KAFKA_TOOLS = {
+    "bin/kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "bin/kafka-log-dirs.sh": "org.apache.kafka.tools.LogDirsCommand",
+    "bin/kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+}
 IMAGE_OF_BROKERS = "quay.example/strimzi/kafka:of-the-operator"
 
 

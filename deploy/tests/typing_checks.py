@@ -8,30 +8,18 @@ from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
+import trustme
 import typer
 from typer.core import TyperGroup
 
 from deploy.tests.commands import OPERATE, REBUILD, ROOT, TYPED
-from deploy.tests.operating import operated
-from deploy.tests.rendering import labels_of, name_of, of_kind, overlay, pod_templates
+from deploy.tests.in_production import A_POD, KINDS, OF_THE_CLUSTER, PRODUCTION, is_selected, names_of
+from deploy.tests.operating import KAFKA_TOOLS, operated
+from deploy.tests.rendering import name_of, of_kind
 from railwatch.cli import app
 
-PRODUCTION = overlay("production")
-# Kinds as people type them. Those that are not of the cluster's own come with operators.
-KINDS = {
-    "deployment": "Deployment",
-    "pods": "Pod",
-    "namespaces": "Namespace",
-    "secret": "Secret",
-    "kafka": "Kafka",
-    "kafkanodepools": "KafkaNodePool",
-    "kafkausers": "KafkaUser",
-    "scaledobject": "ScaledObject",
-    "scaledobjects": "ScaledObject",
-    "hpa": "HorizontalPodAutoscaler",
-}
 # Options whose next word is theirs.
-WITH_VALUE = {"-n", "--selector", "--since", "--tail", "--for", "--timeout", "--replicas", "--kustomize"}
+WITH_VALUE = {"-n", "--selector", "--since", "--tail", "--for", "--timeout", "--replicas", "--kustomize", "--output"}
 # What the words in capitals stand for here.
 PLACEHOLDERS = {
     "SITE": "tumangang",
@@ -60,18 +48,21 @@ def _kubectl(words: list[str], typed: bool) -> None:
         return
     kinds, names = _named(words[:end])
     (namespace,) = of_kind(PRODUCTION, "Namespace")
-    assert options.get("-n") == (None if kinds == ["Namespace"] else name_of(namespace))
+    assert options.get("-n") == (None if OF_THE_CLUSTER.issuperset(kinds) else name_of(namespace))
     for kind, name in names:
-        assert name in _names(kind), f"production has no {kind} {name}"
+        assert name in names_of(kind), f"production has no {kind} {name}"
     for kind in kinds:
         if "--selector" in options:
-            assert _matches(kind, options["--selector"]), f"no {kind} of production has {options['--selector']}"
+            assert is_selected(kind, options["--selector"]), f"no {kind} of production has {options['--selector']}"
     if not names and "--selector" not in options:
-        assert any(_names(kind) for kind in kinds), f"production has no {kinds}"
+        assert any(names_of(kind) for kind in kinds), f"production has no {kinds}"
 
 
 def _named(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The kinds, and the resources by kind and name, that the words of kubectl name. Logs are those of pods."""
+    """The kinds, and the resources by kind and name, that the words of kubectl name.
+
+    Logs are those of the pods that a selector takes, so that none of several is left out.
+    """
     pairs = zip(["", *words], words, strict=False)
     verb, *rest = [word for before, word in pairs if before not in WITH_VALUE and not word.startswith("-")]
     if verb == "rollout":
@@ -80,6 +71,9 @@ def _named(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
         rest = rest[:-1]
     if not rest:
         return ["Pod"], []
+    assert verb != "logs", "the logs of one pod of several"
+    if rest == [A_POD]:
+        return ["Pod"], [("Pod", A_POD)]
     if "/" in rest[0]:
         names = [(KINDS[kind], name) for kind, _, name in (word.partition("/") for word in rest)]
         return [kind for kind, _ in names], names
@@ -87,31 +81,14 @@ def _named(words: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
     return kinds, [(kinds[0], name) for name in rest[1:]]
 
 
-def _names(kind: str) -> set[str]:
-    if kind == "Secret":  # operators make them
-        return {name_of(resource) for resource in of_kind(PRODUCTION, "Secret", "ExternalSecret", "KafkaUser")}
-    return {name_of(resource) for resource in of_kind(PRODUCTION, kind)}
-
-
-def _matches(kind: str, selector: str) -> bool:
-    label, _, value = selector.partition("=")
-    if kind == "Namespace":
-        return f"{label}: {value}" in (ROOT / "deploy" / "kubernetes" / "base" / "network-policies.yaml").read_text()
-    if kind == "Pod":
-        labels = [labels_of(template) for template in pod_templates(PRODUCTION).values()]
-        # Strimzi labels the pods of a cluster and of its pools.
-        labels += [{"strimzi.io/cluster": name_of(kafka)} for kafka in of_kind(PRODUCTION, "Kafka")]
-    else:
-        labels = [resource["metadata"].get("labels", {}) for resource in of_kind(PRODUCTION, kind)]
-    return any(each.get(label) == value for each in labels)
-
-
 def _operate(words: list[str], typed: bool) -> None:
     if len(words) == 1:  # its beginning, in a sentence
         assert not typed
         return
     _, ran = operated("production", *words)
-    if words[0] != "kafka":
+    if words[0] == "kafka":
+        assert ran[0] in KAFKA_TOOLS, f"Kafka has no {ran[0]}"
+    else:
         _railwatch(list(ran[1:]), typed)
 
 
@@ -143,9 +120,11 @@ def _xargs(words: list[str], typed: bool) -> None:
 
 
 def _grep(words: list[str], typed: bool) -> None:
-    """Each pattern is in a message of the log."""
+    """Each pattern is in a message of the log, or is the level of a line."""
     assert words[::2] == ["-e"] * (len(words) // 2)
     for pattern in words[1::2]:
+        if pattern == '"level": "error"':
+            continue
         assert any(pattern in message for message in _messages()), f"no line of the log says {pattern!r}"
 
 
@@ -167,6 +146,16 @@ def _docker(words: list[str], typed: bool) -> None:
 def _python(words: list[str], typed: bool) -> None:
     assert words[0] == "-m"
     assert find_spec(words[1]), f"there is no module {words[1]}"
+
+
+def _openssl(words: list[str], typed: bool) -> None:
+    """openssl takes the words, and a certificate."""
+    pem = trustme.CA().cert_pem.bytes()
+    assert subprocess.run(["openssl", *words], input=pem, capture_output=True, check=True).stdout
+
+
+def _promtool(words: list[str], typed: bool) -> None:
+    subprocess.run(["promtool", *words], capture_output=True, check=True, cwd=ROOT)
 
 
 @cache
@@ -195,6 +184,8 @@ CHECKS: dict[str, Callable[[list[str], bool], None]] = {
     "make": _make,
     "docker": _docker,
     "python": _python,
+    "openssl": _openssl,
+    "promtool": _promtool,
     OPERATE: _operate,
     REBUILD: _rebuild,
 }

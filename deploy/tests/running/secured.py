@@ -174,7 +174,8 @@ def _acls(user: Resource) -> Iterator[ACL]:
     for rule in user["spec"]["authorization"]["acls"]:
         resource = rule["resource"]
         kind = ResourceType[resource["type"].upper()]
-        pattern = ResourcePattern(kind, resource["name"], PATTERNS[resource["patternType"]])
+        name, pattern_type = resource.get("name", "kafka-cluster"), resource.get("patternType", "literal")
+        pattern = ResourcePattern(kind, name, PATTERNS[pattern_type])
         for operation in rule["operations"]:
             who = f"User:{name_of(user)}"
             yield ACL(who, "*", ACLOperation[operation.upper()], ACLPermissionType.ALLOW, pattern)

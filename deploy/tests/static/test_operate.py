@@ -30,10 +30,13 @@ def test_a_command_runs_in_a_pod_with_the_settings_of_the_service_and_as_operato
     ]
     given, before = ({variable["name"]: variable for variable in each["env"]} for each in (container, served))
     changed = {variable for variable in given if given[variable] != before.get(variable)}
-    production = {
-        f"RAILWATCH_{key}" for key in ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "REDIS_USERNAME", "REDIS_PASSWORD")
-    }
-    assert changed == {"USER", "COLUMNS", *(production if name == "production" else ())}
+    login = {of: {f"RAILWATCH_{of}_USERNAME", f"RAILWATCH_{of}_PASSWORD"} for of in ("KAFKA_SASL", "REDIS")}
+    expected = {
+        "dev": set[str](),
+        "trial": login["KAFKA_SASL"],
+        "production": login["KAFKA_SASL"] | login["REDIS"],
+    }[name]
+    assert changed == {"USER", "COLUMNS", *expected}
     assert given["USER"]["value"] == "night-shift", "what is decided goes on record under the name of who decides"
     _is_sound(pod, name)
 
