@@ -153,10 +153,12 @@ def rebuild_begins(client: redis.Redis, service: Service) -> None:
 
 
 def rebuild_ends(client: redis.Redis, service: Service) -> None:
-    """Begin an incarnation with the state that was rebuilt. Services that wait go on."""
-    with redis_errors():
-        client.delete(_name(service))
-        _begin(client, service)
+    """Begin an incarnation with the state that was rebuilt, in one step: a mark that is gone would be a loss."""
+    name = _name(service)
+    with redis_errors(), client.pipeline() as change:
+        change.delete(name)
+        change.hset(name, ID, uuid4().hex)
+        change.execute()
 
 
 def _begin(client: Any, service: Service) -> str:
