@@ -111,7 +111,8 @@ def _railwatch(words: list[str], typed: bool) -> None:
 
 
 def _redis(words: list[str], typed: bool) -> None:
-    assert words[:2] in (["-u", "$REDIS"], ["-u", "$REDIS_ADMIN"], ["-u", '"$REDIS"'])
+    assert words[:3] in (["-u", "$REDIS", "--user"], ["-u", '"$REDIS"', "--user"])
+    assert words[3] in ("railwatch-operator", "ADMIN")
 
 
 def _xargs(words: list[str], typed: bool) -> None:

@@ -1,5 +1,6 @@
 """Kafka and Redis as production has them: TLS by a private authority, and a user for each service."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -178,7 +179,8 @@ def _acls(user: Resource) -> Iterator[ACL]:
         pattern = ResourcePattern(kind, name, PATTERNS[pattern_type])
         for operation in rule["operations"]:
             who = f"User:{name_of(user)}"
-            yield ACL(who, "*", ACLOperation[operation.upper()], ACLPermissionType.ALLOW, pattern)
+            named = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+            yield ACL(who, "*", ACLOperation[named], ACLPermissionType.ALLOW, pattern)
 
 
 @contextmanager
