@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.settings import KafkaSettings, RedisSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import kafka_settings_of
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("railwatch", deadline=None)
+settings.load_profile("railwatch")
 
 StartBroker = Callable[[], AbstractContextManager[dict[str, str]]]
 

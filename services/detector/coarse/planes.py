@@ -12,6 +12,8 @@ from railwatch.services.detector.imagery.raster import luminance
 from railwatch.services.detector.tracks.strips import Layout
 
 PLANES = 9
+# The plane that turns its sign where left and right are exchanged.
+SHADE_PLANE = 6
 # The part of the strip that must be seen, metres to either side.
 NEAR = np.abs(ACROSS_M) < 4
 # Half the width of a track as it is drawn into its plane, metres, and how far away one is looked for.
@@ -55,7 +57,7 @@ class View:
         planes[3] = np.arcsinh(self.change / (2 * self.noise)) / 2
         planes[4] = np.arcsinh(2 / self.contrast * self.hue)
         planes[5] = self.beside
-        planes[6] = np.clip(self.shade, -2, 2)[:, None]
+        planes[SHADE_PLANE] = np.clip(self.shade, -2, 2)[:, None]
         planes[7] = 2 * np.log(self.gsd_m / USUAL_GSD_M)
         planes[8] = 1
         return planes * self.seen

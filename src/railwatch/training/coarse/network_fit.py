@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from railwatch.services.detector.coarse.planes import PLANES, View
+from railwatch.services.detector.coarse.planes import PLANES, SHADE_PLANE, View
 from railwatch.services.detector.coarse.strips import ACROSS_M
 from railwatch.training.coarse.network import Trains
 from railwatch.training.coarse.painting import painted
@@ -87,10 +87,10 @@ def window(sample: Sample, track: slice, rng: np.random.Generator) -> Window:
     if rng.random() < PAINTED:
         view, under = painted(view, under, rng)
     view = _varied(view, rng)
-    planes, shade_plane = view.planes(), 6
+    planes = view.planes()
     if rng.random() < 0.5:
         planes = planes[:, :, ::-1].copy()
-        planes[shade_plane] *= -1
+        planes[SHADE_PLANE] *= -1
     if rng.random() < 0.5:
         planes, under, counts = planes[:, ::-1], under[::-1], counts[::-1]
     short = WINDOW - length
