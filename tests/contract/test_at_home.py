@@ -80,8 +80,8 @@ def test_a_file_that_cannot_be_written_is_named(
     [
         ("recount --site yard", "--from", "--to"),
         ("backfill yard --source directory", "--from", "--to"),
-        ("dead-letters list", "--since", "--until"),
-        ("dead-letters retry", "--since", "--until"),
+        ("dead-letters list", "--from", "--to"),
+        ("dead-letters retry", "--from", "--to"),
     ],
 )
 def test_a_span_that_ends_before_it_begins_is_refused(command: str, begin: str, end: str) -> None:

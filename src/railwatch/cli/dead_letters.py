@@ -31,8 +31,13 @@ SHORT = 8
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Letters, by the beginning of their ids.")]
 Reason = Annotated[str, typer.Option(help="Letters with this reason.")]
 SiteId = Annotated[str, typer.Option("--site", help="Letters about this site.")]
-Since = Annotated[datetime | None, typer.Option(metavar="TIME", parser=time_or_day, help="Recorded from then on, UTC.")]
-Until = Annotated[datetime | None, typer.Option(metavar="TIME", parser=time_or_day, help="Recorded before then, UTC.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", metavar="TIME", parser=time_or_day, help="Recorded from then on, UTC."),
+]
+Until = Annotated[
+    datetime | None, typer.Option("--to", metavar="TIME", parser=time_or_day, help="Recorded before then, UTC.")
+]
 By = Annotated[str, typer.Option(help="Who decides: goes on record. The user who runs the command, if not given.")]
 
 
@@ -156,7 +161,10 @@ def _selected(
 ) -> Sequence["DeadLetter"]:
     if not (ids or reason or site or since or until):
         raise typer.BadParameter("say which letters: by id, reason, site or time", param_hint="ID... or --reason")
-    return _chosen(ids, reason, site, since, until)
+    letters = _chosen(ids, reason, site, since, until)
+    if not letters:
+        typer.echo("No open dead letter is one of these: nothing was done.")
+    return letters
 
 
 def _chosen(

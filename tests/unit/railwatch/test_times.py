@@ -35,8 +35,8 @@ def test_where_the_sun_matters_a_day_alone_is_refused() -> None:
     [
         ("recount", "--site", "yard", "--from"),
         ("recount", "--site", "yard", "--to"),
-        ("dead-letters", "list", "--since"),
-        ("dead-letters", "drop", "--until"),
+        ("dead-letters", "list", "--from"),
+        ("dead-letters", "drop", "--to"),
         ("site", "retire", "yard", "--on"),
         ("count", "tile.tif", "--observed-at"),
     ],
