@@ -11,6 +11,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from railwatch.shared.sites.folder import KEPT_BETWEEN
+
 DAY_S = 86_400.0
 YEAR_DAYS = 365.0
 # Partitions of a topic are made in steps, with twice as many as detector pods at the peak.
@@ -165,6 +167,11 @@ class Plan:
             Limit(
                 "start of a pod, with sites that were read before",
                 sites * costs.site_start_s / costs.start_within_s,
+                "give the startup probe more time, or make several installations",
+            ),
+            Limit(
+                f"first start of a pod, until it keeps {KEPT_BETWEEN:,} sites and may be cut short",
+                min(sites, KEPT_BETWEEN) * costs.site_read_s / costs.start_within_s,
                 "give the startup probe more time, or make several installations",
             ),
             Limit(

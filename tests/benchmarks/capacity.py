@@ -90,8 +90,8 @@ def judging() -> None:
     taken = f"{COSTS.site_redis_bytes / 1e3:.0f} kB"
     row("memory of Redis", f"{SITES} sites, {LOOKS} looks each", f"{site_bytes / 1e3:.0f} kB a site", taken)
     row("a rebuild", f"{len(looks)} looks", f"{look_ms:.1f} ms a look", f"{1e3 * COSTS.judge_s:.0f} ms")
-    taken = f"{1e6 * COSTS.site_round_s:.0f} us"
-    row("alerting's round", f"{SITES} sites", f"{1e6 * round_s / SITES:.0f} us a site", taken)
+    taken = f"{1e6 * COSTS.site_round_s:.0f} µs"
+    row("alerting's round", f"{SITES} sites", f"{1e6 * round_s / SITES:.0f} µs a site", taken)
     row("series of Prometheus", f"{SITES} sites", f"{series:.1f} a site in a pod of alerting", "5")
 
 

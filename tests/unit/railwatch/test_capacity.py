@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from railwatch.capacity import Costs, Plan, installations
 from railwatch.cli import app
+from railwatch.shared.sites.folder import KEPT_BETWEEN
 
 COSTS = Costs()
 
@@ -41,6 +42,15 @@ def test_what_breaks_first_comes_first_and_has_a_remedy() -> None:
 
     assert [limit.share for limit in limits] == sorted((limit.share for limit in limits), reverse=True)
     assert all(limit.remedy for limit in limits)
+
+
+def test_a_first_start_may_be_cut_short_once_it_has_kept_what_it_read() -> None:
+    def used(sites: int) -> float:
+        (limit,) = (each for each in Plan.of(sites, 1, 1, COSTS).limits if each.name.startswith("first start"))
+        return limit.share
+
+    assert used(1_000) == pytest.approx(1_000 * COSTS.site_read_s / COSTS.start_within_s)
+    assert used(10 * KEPT_BETWEEN) == used(KEPT_BETWEEN) < 1
 
 
 def test_steps_of_alerts_fill_redis_as_well_as_kafka() -> None:
