@@ -56,5 +56,10 @@ def test_the_help_of_a_service_lists_its_variables(service: str) -> None:
     assert "docs/settings.md" in told
 
 
+def test_the_help_of_the_whole_system_says_where_its_variables_are_listed() -> None:
+    told = CliRunner().invoke(app, ["up", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "docs/settings.md lists them" in told
+
+
 def test_the_version_is_that_of_the_package() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout.startswith(f"railwatch {version('railwatch')} (Python 3.")

@@ -19,8 +19,9 @@ def up(
     """Run the whole system on your own sites, on this machine, until Ctrl-C.
 
     It starts a broker, Redis and the three services on loopback, and prints where scenes go in and where the pages are.
-    What it holds is in one folder, and comes back when you start it again. Other RAILWATCH_* variables, such as those
-    of a STAC API or a webhook, are passed on to the services. Needs the extra `embedded`.
+    What it holds is in one folder, and comes back when you start it again. It sets the RAILWATCH_* variables of Kafka,
+    Redis and the sites itself. All others, such as those of a STAC API or a webhook, are passed on to the services:
+    docs/settings.md lists them, and `railwatch config check` says what is wrong with them. Needs the extra `embedded`.
     """
     from railwatch.demo.up import run_up
 
