@@ -81,6 +81,15 @@ def test_a_person_confirms_some_and_removes_others(sites: Path) -> None:
     assert read.proposed == ()
 
 
+def test_where_nothing_is_proposed_there_is_nothing_to_confirm(sites: Path) -> None:
+    assert run("site", "confirm", "west-yard", "--sites", sites).exit_code == 0
+    before = (sites / "west-yard-tracks.geojson").read_text()
+    done = run("site", "confirm", "west-yard", "--sites", sites)
+    assert isinstance(done.exception, RailwatchError)
+    assert str(done.exception) == "No track is proposed in west-yard.yaml: there is nothing to confirm."
+    assert (sites / "west-yard-tracks.geojson").read_text() == before
+
+
 def test_a_name_that_is_not_proposed_changes_nothing(sites: Path) -> None:
     before = (sites / "west-yard-tracks.geojson").read_text()
     done = run("site", "confirm", "west-yard", "nonsense", "--sites", sites)

@@ -18,12 +18,14 @@ def confirm(path: Path, tracks: Collection[str], without: Collection[str]) -> Si
         without: names of those to remove.
 
     Raises:
-        ConfigurationError: no such track is proposed, or the site would have no track.
+        ConfigurationError: nothing is proposed, or no such track, or the site would have no track.
     """
     proposed = read_site(path, with_proposed=True).proposed
+    if not proposed:
+        raise ConfigurationError(f"No track is proposed in {path.name}: there is nothing to confirm.")
     for name in (*tracks, *without):
         if name not in proposed:
-            known = ", ".join(proposed) or "none"
+            known = ", ".join(proposed)
             raise ConfigurationError(f"No track {name} is proposed in {path.name}; proposed are: {known}.")
     site = read_yaml(path)
     file, area = site.data["tracks"], site.data.get("area")
