@@ -211,6 +211,13 @@ def test_push_that_waits_says_what_is_not_judged(desk: Desk, tmp_path: Path) -> 
     assert "taken, and not judged after 1 s without any change" in done.output
 
 
+@pytest.mark.parametrize("url", ["notaurl", "localhost:8080", "ftp://here", "http://", "http://here:port"])
+def test_push_refuses_what_is_no_address_of_ingest(url: str) -> None:
+    done = CliRunner().invoke(app, ["push", "a.tif", "--url", url], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert f"'{url}' is not an address such as http://127.0.0.1:8080." in done.output
+
+
 def test_alerting_tells_of_a_scene_what_is_counted_and_what_was_found(redis_settings: RedisSettings) -> None:
     store = Store(connect(redis_settings))
     site = small_site(tile_size_m=1100)

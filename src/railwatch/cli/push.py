@@ -27,13 +27,31 @@ LONGEST_PAUSE_S = 60.0
 Standing = dict[str, Any]
 
 
+def address(text: str) -> str:
+    """An address of ingest.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise typer.BadParameter(f"{text!r} is not an address such as http://127.0.0.1:8080.")
+    return text
+
+
 def push(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help="GeoTIFFs, each with its metadata beside it in a .json of its name."),
     ],
     url: Annotated[
-        str, typer.Option(envvar="RAILWATCH_PUSH_URL", show_envvar=True, help="URL of ingest.")
+        str,
+        typer.Option(
+            envvar="RAILWATCH_PUSH_URL", show_envvar=True, parser=address, metavar="URL", help="URL of ingest."
+        ),
     ] = "http://127.0.0.1:8080",
     token: Annotated[
         str, typer.Option(envvar="RAILWATCH_PUSH_TOKEN", show_envvar=True, help="Bearer token for ingest.")
