@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import onnx
 import torch
 
 from railwatch.services.detector.tracks.across import ACROSS_M, PLANES
@@ -16,7 +15,7 @@ from railwatch.services.detector.tracks.axes import AXES_FILE, SEEN
 from railwatch.training.axis_fit import fit_axes
 from railwatch.training.axis_network import WIDTHS, Axes
 from railwatch.training.gathering import gathered
-from railwatch.training.joined_export import OPSET, folded
+from railwatch.training.onnx_files import export_planes, folded
 from railwatch.training.table import write_losses
 
 STEPS, RATE, SEED, SCENES = 5600, 3e-3, 100_000, 400
@@ -55,30 +54,10 @@ def export_axes(networks: Sequence[Axes], path: Path) -> None:
 
     The odds are given only at places across which the planes show all that the network sees.
     """
-    run = _AsRun([folded(network) for network in networks]).eval()
-    for layer in run.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            layer.padding = (int(layer.padding[0]), 0)
-    torch.onnx.export(
-        run,
-        (torch.zeros(PLANES, 64, len(ACROSS_M[SEEN])),),
-        str(path),
-        input_names=["planes"],
-        output_names=["odds"],
-        dynamic_axes={"planes": {1: "rows"}, "odds": {0: "knots"}},
-        opset_version=OPSET,
-        dynamo=False,
-    )
-    onnx.checker.check_model(str(path))
-
-
-class _AsRun(torch.nn.Module):
-    def __init__(self, networks: Sequence[torch.nn.Module]) -> None:
-        super().__init__()
-        self.networks = torch.nn.ModuleList(networks)
-
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        return torch.stack([network(planes[None])[0] for network in self.networks]).mean(dim=0)
+    run = [folded(network) for network in networks]
+    for layer in (layer for network in run for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)):
+        layer.padding = (int(layer.padding[0]), 0)
+    export_planes(run, torch.zeros(PLANES, 64, len(ACROSS_M[SEEN])), path)
 
 
 if __name__ == "__main__":

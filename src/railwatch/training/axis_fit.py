@@ -1,6 +1,5 @@
 """Fits the network that finds axes: a log-odds at every place across a line, AdamW, averaged weights."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +26,6 @@ ENDS, HIDDEN = 0.2, 0.1
 INVERTED = 0.25
 # An axis is one place in a dozen.
 AXIS_WEIGHT = 2.0
-# Steps from one line of the table of losses to the next, and seconds between checkpoints.
-TOLD, EVERY_S = 200, 300.0
 
 
 @dataclass
@@ -105,18 +102,12 @@ def fit_axes(
     fit = Fit.of(network, steps, rate, seed)
     fit.resume(checkpoint)
     pool = _Pool(scenes, fit.rng)
-    saved, total = time.monotonic(), 0.0
-    while fit.step < steps:
+
+    def losses() -> dict[str, Tensor]:
         pool.refill()
-        loss = _loss(network, [pool.window() for _ in range(BATCH)])
-        fit.learn(loss)
-        total += float(loss.detach())
-        if fit.step % TOLD == 0:
-            tell(fit.step, {"loss": total / TOLD})
-            total = 0.0
-        if time.monotonic() - saved > EVERY_S or fit.step == steps:
-            fit.keep(checkpoint)
-            saved = time.monotonic()
+        return {"loss": _loss(network, [pool.window() for _ in range(BATCH)])}
+
+    fit.run(steps, losses, checkpoint, tell)
     fitted: Axes = fit.average.module  # type: ignore[assignment]
     return fitted
 

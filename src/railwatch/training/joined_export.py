@@ -1,34 +1,16 @@
 """Writes the joined network as the file that the detector reads."""
 
-import copy
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import onnx
 import torch
-from torch import nn
 
 from railwatch.services.detector.cars.joined import MADE
 from railwatch.services.detector.cars.wide import CHANNELS, ROWS, WIDTH
 from railwatch.training.joined_network import AsRun, Joined
-
-OPSET = 17
-
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-def folded(network: Module) -> Module:
-    """A copy of a network as it runs, with its batch norms folded into the convolutions before them."""
-    out = copy.deepcopy(network).float().eval()
-    for sequence in [module for module in out.modules() if isinstance(module, nn.Sequential)]:
-        for place in range(len(sequence) - 1):
-            first, second = sequence[place], sequence[place + 1]
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                sequence[place] = nn.utils.fusion.fuse_conv_bn_eval(first, second)
-                sequence[place + 1] = nn.Identity()
-    return out
+from railwatch.training.onnx_files import OPSET, folded
 
 
 def export(network: Joined, made: dict[str, Any], path: Path) -> None:

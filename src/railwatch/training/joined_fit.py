@@ -1,6 +1,5 @@
 """Fits the joined network: cross-entropy per sample and an auxiliary mask of bodies; AdamW, averaged weights."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ Floats = NDArray[np.float32]
 # Of standardised features, as in `railwatch.training.fit`.
 NOISE, SHIFT, HIDDEN = 0.15, 0.1, 0.1
 MASK_WEIGHT, KIND_WEIGHT = 0.3, 0.15
-# Steps from one line of the table of losses to the next.
-TOLD = 250
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,6 @@ class Plan:
         batch: windows a step.
         rate: of learning, at its highest.
         seed: of all chance.
-        every_s: seconds between checkpoints.
         start: a joined network's file to go on from; None begins anew.
     """
 
@@ -45,7 +41,6 @@ class Plan:
     batch: int = 32
     rate: float = 2e-3
     seed: int = 100_000
-    every_s: float = 300.0
     start: Path | None = None
 
 
@@ -91,20 +86,16 @@ def fit_joined(
     if fit.step == 0 and plan.start is None:
         network.mean, network.scale = standard(pool.variants)
         fitted.mean, fitted.scale = network.mean.clone(), network.scale.clone()
-    saved, totals = time.monotonic(), np.zeros(3)
-    while fit.step < plan.steps:
+
+    def losses() -> dict[str, Tensor]:
         pool.refill()
-        totals += [*_step(fit, network, pool, plan), 1]
-        if fit.step % TOLD == 0 or fit.step == plan.steps:
-            tell(fit.step, {"loss": totals[0] / totals[2], "mask": totals[1] / totals[2]})
-            totals[:] = 0
-        if time.monotonic() - saved > plan.every_s or fit.step == plan.steps:
-            fit.keep(checkpoint)
-            saved = time.monotonic()
+        return _losses(network, pool, plan)
+
+    fit.run(plan.steps, losses, checkpoint, tell)
     return fitted
 
 
-def _step(fit: Fit, network: Joined, pool: Pool, plan: Plan) -> tuple[float, float]:
+def _losses(network: Joined, pool: Pool, plan: Plan) -> dict[str, Tensor]:
     rng, batch = pool.rng, plan.batch
     drawn = [pool.window() for _ in range(batch)]
     planes = torch.from_numpy(np.stack([part.planes for part in drawn]).astype(np.float32))
@@ -130,8 +121,7 @@ def _step(fit: Fit, network: Joined, pool: Pool, plan: Plan) -> tuple[float, flo
     loss = nn.functional.cross_entropy(logits, known, weight, label_smoothing=0.01)
     aside = nn.functional.binary_cross_entropy_with_logits(mask, bodies)
     told = nn.functional.cross_entropy(kinds, words, ignore_index=-1) if (words >= 0).any() else 0.0
-    fit.learn(loss + MASK_WEIGHT * aside + KIND_WEIGHT * told)
-    return float(loss.detach()), float(aside.detach())
+    return {"all": loss + MASK_WEIGHT * aside + KIND_WEIGHT * told, "loss": loss, "mask": aside}
 
 
 def _figures(

@@ -1,5 +1,7 @@
 """What the fits in PyTorch have in common: a rate that falls, weights that are averaged, and checkpoints."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ KEEP_AVERAGE = 0.998
 DECAY = 0.02
 # The rate rises over the first steps, and falls to this share of its highest.
 RISE, LEAST = 150, 0.02
+# Steps from one line of the table of losses to the next, and seconds between checkpoints.
+TOLD, EVERY_S = 200, 300.0
 
 
 @dataclass
@@ -52,6 +56,33 @@ class Fit:
         self.schedule.step()
         self.average.update_parameters(self.network)
         self.step += 1
+
+    def run(
+        self,
+        steps: int,
+        losses: Callable[[], dict[str, Tensor]],
+        checkpoint: Path,
+        tell: Callable[[int, dict[str, float]], None],
+    ) -> None:
+        """Steps until so many are done.
+
+        Args:
+            steps: how many, with those before.
+            losses: of new windows; the first is learned from, the others are only told.
+            checkpoint: where state is kept.
+            tell: is given step and mean losses every so often, and at the end.
+        """
+        saved, told = time.monotonic(), []
+        while self.step < steps:
+            found = losses()
+            self.learn(next(iter(found.values())))
+            told.append({name: float(loss.detach()) for name, loss in found.items()})
+            if self.step % TOLD == 0 or self.step == steps:
+                tell(self.step, {name: sum(one[name] for one in told) / len(told) for name in found})
+                told.clear()
+            if time.monotonic() - saved > EVERY_S or self.step == steps:
+                self.keep(checkpoint)
+                saved = time.monotonic()
 
     def keep(self, checkpoint: Path) -> None:
         """Writes all state; a run that is stopped meanwhile leaves the last checkpoint whole."""

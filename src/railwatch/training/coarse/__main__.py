@@ -45,6 +45,8 @@ def main() -> None:
         others = list(pool.map(held_out_samples, range(HELD_OUT_SEED, HELD_OUT_SEED + arguments.held_out)))
     learnt = [sample for number, scene in enumerate(ordinary) if number % KEPT != KEPT - 1 for sample in scene]
     kept = [sample for scene in ordinary[KEPT - 1 :: KEPT] for sample in scene]
+    if not kept:
+        parser.error(f"the chain is fitted to one scene of {KEPT}, and none of them could be used; render more scenes")
     network = fit_network(
         learnt,
         arguments.steps,

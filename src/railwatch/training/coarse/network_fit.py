@@ -1,22 +1,20 @@
 """Fits the network that sees trains in coarse pixels, and writes it as the file that the detector reads."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from railwatch.services.detector.coarse.planes import PLANES, SHADE_PLANE, View
 from railwatch.services.detector.coarse.strips import ACROSS_M
 from railwatch.training.coarse.network import Trains
 from railwatch.training.coarse.painting import painted
 from railwatch.training.coarse.samples import Sample
-from railwatch.training.joined_export import OPSET, folded
+from railwatch.training.onnx_files import export_planes, folded
 from railwatch.training.steps import Fit
 
 # Samples of a window, and windows of a step.
@@ -29,7 +27,6 @@ PAINTED, GREY, NO_SUN, NOISY = 0.75, 0.15, 0.3, 0.5
 OTHER_CONTRAST, OTHER_NOISE = 0.25, 0.3
 # Most that noise adds, in units of the contrast.
 MOST_NOISE = 0.12
-TOLD, EVERY_S = 100, 300.0
 
 Window = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -59,21 +56,15 @@ def fit_network(
     tracks = [(sample, at) for sample in samples for at in sample.tracks if at.stop - at.start >= FEWEST]
     chance = np.array([min(at.stop - at.start, MOST) for _, at in tracks], float)
     chance /= chance.sum()
-    saved, total = time.monotonic(), 0.0
-    while fit.step < steps:
+
+    def losses() -> dict[str, Tensor]:
         fit.network.train()
         drawn = [window(*tracks[int(fit.rng.choice(len(tracks), p=chance))], fit.rng) for _ in range(BATCH)]
         planes, under, counts = (torch.from_numpy(np.stack(parts)) for parts in zip(*drawn, strict=True))
         each = nn.functional.binary_cross_entropy_with_logits(fit.network(planes), under, reduction="none")
-        loss = (each * counts).sum() / counts.sum().clamp(min=1)
-        fit.learn(loss)
-        total += float(loss.detach())
-        if fit.step % TOLD == 0:
-            tell(fit.step, {"loss": total / TOLD})
-            total = 0.0
-        if time.monotonic() - saved > EVERY_S or fit.step == steps:
-            fit.keep(checkpoint)
-            saved = time.monotonic()
+        return {"loss": (each * counts).sum() / counts.sum().clamp(min=1)}
+
+    fit.run(steps, losses, checkpoint, tell)
     fitted: Trains = fit.average.module  # type: ignore[assignment]
     return fitted
 
@@ -124,25 +115,4 @@ def _varied(view: View, rng: np.random.Generator) -> View:
 
 def export_network(network: Trains, path: Path) -> None:
     """Writes the file that the detector reads: planes (p, n, w) in, log-odds (n,) out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        _AsRun(folded(network)).eval(),
-        (torch.zeros(PLANES, 64, len(ACROSS_M)),),
-        str(path),
-        input_names=["planes"],
-        output_names=["odds"],
-        dynamic_axes={"planes": {1: "samples"}, "odds": {0: "samples"}},
-        opset_version=OPSET,
-        dynamo=False,
-    )
-    onnx.checker.check_model(str(path))
-
-
-class _AsRun(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        odds: torch.Tensor = self.network(planes[None])[0]
-        return odds
+    export_planes([folded(network)], torch.zeros(PLANES, 64, len(ACROSS_M)), path)
