@@ -1,6 +1,5 @@
 """Where the asset of a STAC Item may be read from, and where not."""
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +16,13 @@ from railwatch.services.ingest.scenes.bringing import fetched
 from railwatch.services.ingest.scenes.spool import Spool
 from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.errors import RailwatchError, TransientError, UnprocessableError
+from tests.support.http_server import LOOPBACK, Quiet, serving
 
 CONTENT = b"II*\0" + bytes(2_000_000)
 SPOOL = Spool(10_000_000)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet, BaseHTTPRequestHandler):
     """Serves one file, and whatever else a hostile or broken server might."""
 
     def do_GET(self) -> None:
@@ -52,18 +52,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-        thread.join()
+    with serving(ThreadingHTTPServer(LOOPBACK, Handler)) as url:
+        yield url
 
 
 def error_of(href: str, limits: SceneSettings) -> RailwatchError:

@@ -1,9 +1,8 @@
 """`railwatch site` and `railwatch check`: from an extract of OpenStreetMap to a site that ingest takes scenes for."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -17,6 +16,7 @@ from railwatch.shared.errors import RailwatchError
 from railwatch.shared.sites import load_sites, read_site
 from tests.support.geotiff import NoiseScene
 from tests.support.geotiff import write_site as write_test_site
+from tests.support.http_server import LOOPBACK, Quiet, serving
 from tests.support.osm import overpass, write_osm
 
 AREA = "130.6110,42.4145,130.6210,42.4165"
@@ -204,7 +204,7 @@ class Api:
 def api() -> Iterator[Api]:
     told = Api()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             told.asked.append(parse_qs(body)["data"][0])
@@ -212,17 +212,9 @@ def api() -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(overpass(geometry=True).encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    told.url = f"http://127.0.0.1:{server.server_port}/api/interpreter"
-    try:
+    with serving(ThreadingHTTPServer(LOOPBACK, Handler)) as url:
+        told.url = f"{url}/api/interpreter"
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("command", ["list", "show x", "check x", "retire x", "confirm x"])

@@ -21,6 +21,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import count_of, eventually, tile, topic_view, working
 from tests.support.geotiff import NoiseScene
+from tests.support.http_server import LOOPBACK, Quiet, serving
 from tests.support.ingest import TOKEN, desk_over
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -31,7 +32,7 @@ class Collector(ThreadingHTTPServer):
     """Receives traces over OTLP on loopback."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Take)
+        super().__init__(LOOPBACK, _Take)
         self.taken: list[ResourceSpans] = []
 
     def spans(self) -> list[Span]:
@@ -39,7 +40,7 @@ class Collector(ThreadingHTTPServer):
         return [span for taken in self.taken for scope in taken.scope_spans for span in scope.spans]
 
 
-class _Take(BaseHTTPRequestHandler):
+class _Take(Quiet, BaseHTTPRequestHandler):
     server: Collector
 
     def do_POST(self) -> None:
@@ -49,20 +50,16 @@ class _Take(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    with Collector() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv(tracing.ENDPOINT, f"http://127.0.0.1:{server.server_port}")
+    server = Collector()
+    with serving(server) as url:
+        monkeypatch.setenv(tracing.ENDPOINT, url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
         tracing._tracer.cache_clear()
         yield server
         tracing._tracer.cache_clear()
-        server.shutdown()
 
 
 def count_but_not_7(event: TileEvent) -> Sequence[Event]:

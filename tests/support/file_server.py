@@ -1,12 +1,13 @@
 """A server of files on loopback that sends parts of them, and notes what it was asked."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.support.http_server import LOOPBACK, Quiet, serving
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def file_server() -> Iterator[FileServer]:
     """The server answers while the block lasts."""
     given = FileServer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_HEAD(self) -> None:
@@ -96,18 +97,5 @@ def file_server() -> Iterator[FileServer]:
                 self.wfile.write(body)
                 given.sent_bytes += len(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        given.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield given
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(LOOPBACK, Handler)) as given.url:
+        yield given

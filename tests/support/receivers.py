@@ -12,6 +12,8 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.http_server import LOOPBACK, Quiet, serving
+
 
 @dataclass
 class Request:
@@ -54,7 +56,7 @@ def receiver() -> Iterator[ReceiverLog]:
     """A receiver that notes every request."""
     log = ReceiverLog()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             log.requests.append(Request(self.path, dict(self.headers.items()), body))
@@ -69,19 +71,9 @@ def receiver() -> Iterator[ReceiverLog]:
         def do_GET(self) -> None:
             self.do_POST()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    log.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    try:
+    with serving(ThreadingHTTPServer(LOOPBACK, Handler)) as url:
+        log.url = f"{url}/hook"
         yield log
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

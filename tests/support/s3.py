@@ -1,14 +1,15 @@
 """The part of the S3 protocol that the object store needs. It checks access keys, but no signatures."""
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.support.http_server import LOOPBACK, Quiet, serving
 
-class _Handler(BaseHTTPRequestHandler):
+
+class _Handler(Quiet, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
@@ -42,15 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
         if send_body:
             self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Write no access log."""
-
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
     def __init__(self, keys: set[str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(LOOPBACK, _Handler)
         self.keys = keys
         self.objects: dict[str, bytes] = {}
         self.refused: list[tuple[str, str]] = []
@@ -63,11 +59,5 @@ def s3_server(keys: set[str]) -> Iterator[tuple[str, dict[str, bytes], list[tupl
     Requests without one of the access keys are refused.
     """
     server = _Server(keys)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", server.objects, server.refused
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as url:
+        yield url, server.objects, server.refused

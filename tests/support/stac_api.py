@@ -1,7 +1,6 @@
 """A STAC API on loopback."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.geotiff import NoiseScene
+from tests.support.http_server import LOOPBACK, Quiet, serving
 from tests.support.stac_item import stac_item
 
 
@@ -25,7 +25,7 @@ class StacApi:
         self.fails = False
         api = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path, query = urlsplit(self.path)[2:4]
                 if path == "/scene.tif":
@@ -57,10 +57,7 @@ class StacApi:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(LOOPBACK, Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def page(self, features: Any, links: Any = ()) -> bytes:
@@ -87,11 +84,5 @@ class StacApi:
 @contextmanager
 def running(api: StacApi) -> Iterator[StacApi]:
     """The API answers while the block lasts."""
-    thread = threading.Thread(target=api.server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with serving(api.server):
         yield api
-    finally:
-        api.server.shutdown()
-        thread.join()
-        api.server.server_close()

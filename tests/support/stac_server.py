@@ -50,8 +50,8 @@ class MemoryClient(BaseCoreClient):
         return {"type": "FeatureCollection", "features": found[start:end], "links": links}
 
     def get_search(self, *args: Any, **kwargs: Any) -> Any:
-        """Demanded by stac-fastapi; the tests search by POST only."""
-        raise NotImplementedError
+        """Nothing is found by GET: its landing page offers POST, which is how ingest asks."""
+        raise NotFoundError("Search by POST.")
 
     def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> Any:
         """One item."""
@@ -66,8 +66,8 @@ class MemoryClient(BaseCoreClient):
         raise NotFoundError(collection_id)
 
     def item_collection(self, *args: Any, **kwargs: Any) -> Any:
-        """Demanded by stac-fastapi; ingest asks for no collection's items."""
-        raise NotImplementedError
+        """As no collection is described, none has items of its own."""
+        raise NotFoundError("Search by POST.")
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """A server of map tiles on loopback, as the page for drawing may be given one."""
 
 import io
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
+
+from tests.support.http_server import LOOPBACK, Quiet, serving
 
 COLOUR = (12, 160, 96)
 
@@ -38,7 +39,7 @@ def tile_server() -> Iterator[TileServer]:
     Image.new("RGB", (256, 256), COLOUR).save(made, "PNG")
     tile = made.getvalue()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             given.asked.append(self.path)
             self.send_response(200)
@@ -48,15 +49,5 @@ def tile_server() -> Iterator[TileServer]:
             self.end_headers()
             self.wfile.write(tile)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        given.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield given
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(LOOPBACK, Handler)) as given.url:
+        yield given

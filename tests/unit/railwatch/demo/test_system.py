@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from railwatch.demo.run import tell_faults
 from railwatch.demo.system import System
 from railwatch.shared.errors import RailwatchError
+from tests.support.http_server import LOOPBACK, Quiet, serving
 
 
 def test_a_service_that_ended_is_named_with_its_exit_code_and_its_log(tmp_path: Path) -> None:
@@ -24,25 +24,18 @@ def test_a_service_that_ended_is_named_with_its_exit_code_and_its_log(tmp_path: 
     assert str(caught.value) == f"detector ended by itself with exit code 3; its log is {tmp_path / 'detector.log'}."
 
 
-class _Exposition(BaseHTTPRequestHandler):
+class _Exposition(Quiet, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'railwatch_dead_letters_total{reason="blob-missing"} 1.0\n')
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        pass
-
 
 def test_a_scene_that_became_a_dead_letter_ends_the_demo_and_not_what_it_keeps_running(tmp_path: Path) -> None:
-    with HTTPServer(("127.0.0.1", 0), _Exposition) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(ThreadingHTTPServer(LOOPBACK, _Exposition)) as url:
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         try:
-            system = System(
-                "token", tmp_path, {"detector": f"http://127.0.0.1:{server.server_port}"}, {"detector": process}
-            )
+            system = System("token", tmp_path, {"detector": url}, {"detector": process})
             with pytest.raises(
                 RailwatchError, match=r"detector gave up on a scene \(blob-missing\); its log is .*detector.log"
             ):
@@ -53,5 +46,3 @@ def test_a_scene_that_became_a_dead_letter_ends_the_demo_and_not_what_it_keeps_r
             assert console.export_text().count("detector gave up on a scene (blob-missing)") == 1, "and goes on"
         finally:
             process.communicate(b"\n")
-            server.shutdown()
-            thread.join()
