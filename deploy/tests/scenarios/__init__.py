@@ -1,5 +1,7 @@
 """What goes wrong in one of two installations: which alerts fire, and who is told."""
 
-from deploy.tests.scenarios import availability, flow, quality, state
+from deploy.tests.scenarios import availability, consumers, quality, receivers, scenes, state
 
-ALL = (*availability.SCENARIOS, *flow.SCENARIOS, *state.SCENARIOS, *quality.SCENARIOS)
+ALL = tuple(
+    scenario for part in (availability, consumers, scenes, receivers, state, quality) for scenario in part.SCENARIOS
+)

@@ -1,12 +1,6 @@
 """Services, replicas, and what they need."""
 
-from deploy.tests.scenarios.world import Scenario, alert, change, then
-
-DETECTOR = {"job": "railwatch-detector"}
-INGEST = {"job": "railwatch-ingest"}
-ALERTING = {"job": "railwatch-alerting"}
-OF_DETECTOR = {**DETECTOR, "group": "railwatch-detector"}
-
+from deploy.tests.scenarios.world import ALERTING, DETECTOR, INGEST, OF_DETECTOR, Scenario, alert, change, then
 
 SCENARIOS = (
     Scenario("two healthy installations raise nothing", (), (then("1m"), then("70m"))),

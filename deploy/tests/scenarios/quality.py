@@ -1,10 +1,7 @@
 """Sites, counts, and the objectives."""
 
-from deploy.tests.scenarios.world import Scenario, alert, change, then
+from deploy.tests.scenarios.world import ALERTING, DETECTOR, INGEST, OF_DETECTOR, Scenario, alert, change, then
 
-DETECTOR = {"job": "railwatch-detector"}
-INGEST = {"job": "railwatch-ingest"}
-ALERTING = {"job": "railwatch-alerting"}
 UNSEEN = alert("SiteNotSeen", "warning", site="tumangang", miss="look")
 HIDDEN = alert("SiteNotSeen", "warning", site="khasan", miss="clear-look")
 LATE = "0+1x30 30x300"
@@ -146,11 +143,11 @@ SCENARIOS = (
         (
             then(
                 "120m",
-                alert("RailwatchConsumerStuck", "critical", group="railwatch-detector", **DETECTOR),
-                alert("RailwatchLagging", "critical", group="railwatch-detector", **DETECTOR),
-                alert("RailwatchPartitionsUnassigned", "critical", group="railwatch-detector", **DETECTOR),
+                alert("RailwatchConsumerStuck", "critical", **OF_DETECTOR),
+                alert("RailwatchLagging", "critical", **OF_DETECTOR),
+                alert("RailwatchPartitionsUnassigned", "critical", **OF_DETECTOR),
                 inhibited=[
-                    alert("RailwatchLagging", "warning", group="railwatch-detector", **DETECTOR),
+                    alert("RailwatchLagging", "warning", **OF_DETECTOR),
                     alert("RailwatchLooksLate", "critical"),
                     alert("RailwatchLooksLate", "warning"),
                 ],

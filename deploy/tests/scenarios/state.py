@@ -1,20 +1,28 @@
 """Kafka, Redis, disks, tokens and certificates."""
 
-from deploy.tests.scenarios.world import YEAR_S, Alert, Scenario, alert, change, then
+from deploy.tests.scenarios.world import (
+    ALERTING,
+    DAY_S,
+    DETECTOR,
+    EVERY_SERVICE,
+    INGEST,
+    OF_DETECTOR,
+    YEAR_S,
+    Alert,
+    Scenario,
+    alert,
+    change,
+    then,
+)
 
-DETECTOR = {"job": "railwatch-detector"}
-INGEST = {"job": "railwatch-ingest"}
-ALERTING = {"job": "railwatch-alerting"}
-SERVICES = (INGEST, DETECTOR, ALERTING)
 VOLUME = {"persistentvolumeclaim": "data-0-railwatch-broker-1"}
-DAY_S = 86_400
 
 
 def without(dependency: str, *severities: str) -> list[Alert]:
     """That all services lack something."""
     return [
         alert("RailwatchDependencyAway", severity, dependency=dependency, **service)
-        for service in SERVICES
+        for service in EVERY_SERVICE
         for severity in severities
     ]
 
@@ -69,7 +77,7 @@ SCENARIOS = (
                 inhibited=[
                     alert("RailwatchKafkaUnderReplicated", "warning"),
                     *without("kafka", "critical", "warning"),
-                    alert("RailwatchPartitionsUnassigned", "critical", group="railwatch-detector", **DETECTOR),
+                    alert("RailwatchPartitionsUnassigned", "critical", **OF_DETECTOR),
                     alert("RailwatchScenesDeferred", "critical", **INGEST),
                     alert("RailwatchScenesDeferred", "warning", source="api", **INGEST),
                     alert("RailwatchServerErrors", "warning", **INGEST),

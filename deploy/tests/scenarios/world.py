@@ -15,7 +15,15 @@ GROUPS = {
     "alerting": ("railwatch-alerting", *(f"railwatch-alerting-to-{receiver}" for receiver in RECEIVERS)),
 }
 SITES = ("dandong", "khasan", "tumangang", "vladivostok")
-YEAR_S = 365 * 86_400
+DAY_S = 86_400
+YEAR_S = 365 * DAY_S
+# The labels of each service, of the detector's consumer, and of the source that looks through a STAC API.
+INGEST = {"job": "railwatch-ingest"}
+DETECTOR = {"job": "railwatch-detector"}
+ALERTING = {"job": "railwatch-alerting"}
+EVERY_SERVICE = (INGEST, DETECTOR, ALERTING)
+OF_DETECTOR = {**DETECTOR, "group": "railwatch-detector"}
+OF_STAC = {**INGEST, "source": "stac"}
 
 Labels = dict[str, str]
 
