@@ -167,6 +167,11 @@ def quantiles(histogram: str, window: str, *wanted: tuple[float, str], by: str =
     ]
 
 
+def per_minute(counter: str, *by: str) -> str:
+    """How many a minute come on a counter, by some labels."""
+    return f"60 * sum by ({', '.join(by)}) (rate({counter}[$__rate_interval]))"
+
+
 def grown(metric: str, window: str) -> str:
     """By how much the series of a counter have grown. One that began within the window has grown by all it holds.
 

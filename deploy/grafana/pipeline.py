@@ -1,10 +1,9 @@
 """*Pipeline*: whether work flows, how late it is, and what goes wrong."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
-from grafana_foundation_sdk.builders.stat import Panel as Stat
-from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
+from deploy.grafana.health import health, objectives
 from deploy.grafana.kit import (
     BAD_ABOVE_0,
     GREEN,
@@ -14,13 +13,11 @@ from deploy.grafana.kit import (
     Steps,
     dashboard,
     grown,
-    look,
-    now,
     panel,
+    per_minute,
     quantiles,
     query,
     section,
-    transformation,
 )
 
 LAG: Steps = ((None, GREEN), (900, YELLOW), (3600, RED))
@@ -34,108 +31,9 @@ def make() -> Dashboard:
     board = dashboard(
         "pipeline", "Railwatch / Pipeline", "Does work flow, how late is it, and what goes wrong?", "now-6h"
     )
-    for part in (_health, _objectives, _latency, _throughput, _errors, _resources):
+    for part in (health, objectives, _latency, _throughput, _errors, _resources):
         board = part(board)
     return board
-
-
-def _health(board: Dashboard) -> Dashboard:
-    ready = panel(
-        Stat(),
-        "What the services need",
-        "The worst answer of any replica when its readiness was last asked. At 0, see the runbook "
-        "RailwatchDependencyAway: the services wait and recover by themselves.",
-        "bool_yes_no",
-        now("min by (job, dependency) (railwatch_ready)", "{{job}}: {{dependency}}"),
-        size=(8, 6),
-        steps=((None, RED), (1, GREEN)),
-    )
-    replicas = panel(
-        Stat(),
-        "Replicas that answer",
-        "Replicas whose metrics Prometheus could read, and how many there should be (from kube-state-metrics).",
-        "short",
-        now(f"sum by (job) (up{{{SERVICES}}})", "{{job}}"),
-        now(
-            f"sum by (deployment) (kube_deployment_spec_replicas{{{SERVICES.replace('job', 'deployment')}}})",
-            "{{deployment}}: expected",
-            ref="B",
-        ),
-        size=(8, 6),
-        steps=((None, RED), (1, GREEN)),
-    )
-    progress = panel(
-        Stat(),
-        "Since the loop last came round",
-        "Of the slowest replica. It turns several times a second; after a minute the service counts as stuck and is "
-        "restarted.",
-        "s",
-        now("max by (job) (railwatch_progress_age_seconds)", "{{job}}"),
-        size=(8, 6),
-        steps=((None, GREEN), (15, YELLOW), (60, RED)),
-    )
-    firing = (
-        panel(
-            Table(),
-            "Alerts that fire",
-            "What Prometheus' rules say is wrong now; Alertmanager tells people of the causes among them. Each has a "
-            "page in docs/runbooks.",
-            "short",
-            now('ALERTS{alertstate="firing", alertname=~"Railwatch.+", severity!="none"}', table=True),
-            size=(24, 7),
-            steps=BAD_ABOVE_0,
-        )
-        .with_transformation(
-            transformation(
-                "organize",
-                excludeByName=dict.fromkeys(("Time", "Value", "__name__", "alertstate"), True),
-                renameByName={"alertname": "Alert", "severity": "Severity", "namespace": "Namespace", "job": "Service"},
-            )
-        )
-        .override_by_name("Severity", look(custom__cellOptions={"type": "color-text"}))
-    )
-    return section(board, "Health", ready, replicas, progress, firing)
-
-
-def _objectives(board: Dashboard) -> Dashboard:
-    """How much of what was promised is kept; the rules have the same windows."""
-
-    def kept(what: str) -> str:
-        return f"1 - railwatch:{what}_late:increase3d / railwatch:{what}:increase3d"
-
-    steps: Steps = ((None, RED), (0.98, YELLOW), (0.99, GREEN))
-    looks = panel(
-        TimeSeries(),
-        "Looks judged in time",
-        "Share of looks of three days that were judged within 30 minutes of arrival. The objective is 99 %; "
-        "RailwatchLooksLate tells when it is missed.",
-        "percentunit",
-        query(kept("looks"), "looks"),
-        size=(8, 7),
-        steps=steps,
-    )
-    alerts = panel(
-        TimeSeries(),
-        "Alerts delivered in time",
-        "Share of transitions of alerts of three days that each receiver had within 5 minutes. The objective is 99 %.",
-        "percentunit",
-        query(kept("deliveries"), "{{receiver}}"),
-        size=(8, 7),
-        steps=steps,
-    )
-    partitions = panel(
-        TimeSeries(),
-        "Partitions that nobody works on",
-        "Records in them wait, and no lag tells of it: RailwatchPartitionsUnassigned.",
-        "short",
-        query(
-            "max by (group) (railwatch_partitions) - sum by (group) (railwatch_partitions_assigned)",
-            "{{group}}",
-        ),
-        size=(8, 7),
-        steps=BAD_ABOVE_0,
-    )
-    return section(board, "Objectives", looks, alerts, partitions)
 
 
 def _latency(board: Dashboard) -> Dashboard:
@@ -184,7 +82,7 @@ def _throughput(board: Dashboard) -> Dashboard:
         "By consumer and outcome.",
         "cpm",
         query(
-            "60 * sum by (group, outcome) (rate(railwatch_records_handled_total[$__rate_interval]))",
+            per_minute("railwatch_records_handled_total", "group", "outcome"),
             "{{group}}: {{outcome}}",
         ),
     )
@@ -193,9 +91,7 @@ def _throughput(board: Dashboard) -> Dashboard:
         "Scenes that came in",
         "By source and outcome. `known` ones were taken before and published nothing; `deferred` ones are tried again.",
         "cpm",
-        query(
-            "60 * sum by (source, outcome) (rate(railwatch_scenes_total[$__rate_interval]))", "{{source}}: {{outcome}}"
-        ),
+        query(per_minute("railwatch_scenes_total", "source", "outcome"), "{{source}}: {{outcome}}"),
     )
     handling = panel(
         TimeSeries(),
@@ -230,14 +126,14 @@ def _errors(board: Dashboard) -> Dashboard:
         "Retries",
         "Attempts that failed in a way that may pass: the cause is in the log of the service, by event id.",
         "cpm",
-        query("60 * sum by (group) (rate(railwatch_handle_retries_total[$__rate_interval]))", "{{group}}: handling"),
+        query(per_minute("railwatch_handle_retries_total", "group"), "{{group}}: handling"),
         query(
-            "60 * sum by (group) (rate(railwatch_publish_retries_total[$__rate_interval]))",
+            per_minute("railwatch_publish_retries_total", "group"),
             "{{group}}: publishing",
             ref="B",
         ),
         query(
-            "60 * sum by (group) (rate(railwatch_commits_refused_total[$__rate_interval]))",
+            per_minute("railwatch_commits_refused_total", "group"),
             "{{group}}: refused commits",
             ref="C",
         ),
@@ -255,9 +151,7 @@ def _errors(board: Dashboard) -> Dashboard:
         "Answers by status",
         "Answers to requests. Many 401 or 403: a sender's token is not valid any more. 5xx: the service's own faults.",
         "cpm",
-        query(
-            "60 * sum by (job, status) (rate(railwatch_http_responses_total[$__rate_interval]))", "{{job}}: {{status}}"
-        ),
+        query(per_minute("railwatch_http_responses_total", "job", "status"), "{{job}}: {{status}}"),
         size=(24, 7),
     )
     return section(board, "Errors", letters, retries, deliveries, answers)

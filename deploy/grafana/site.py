@@ -7,31 +7,23 @@ from grafana_foundation_sdk.builders.dashboard import (
     TextBoxVariable,
 )
 from grafana_foundation_sdk.builders.stat import Panel as Stat
-from grafana_foundation_sdk.builders.table import Panel as Table
-from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
-from grafana_foundation_sdk.models.common import TableCellHeight
 from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
+from deploy.grafana import site_looks
 from deploy.grafana.kit import (
     ALERTING,
     BLUE,
     GREEN,
-    ORANGE,
     PROMETHEUS,
     RED,
     YELLOW,
     Built,
     ask,
     dashboard,
-    look,
     now,
     panel,
 )
 from deploy.grafana.sites import DAY_S, FULLNESS, STATES
-
-HISTORY = "/v1/sites/${site}/observations?limit=500&from=${__from:date:iso}&to=${__to:date:iso}"
-ALERTS = "/v1/alerts?site=${site}"
-OBSERVED = ("observed_at", "Time", "timestamp")
 
 
 def make() -> Dashboard:
@@ -46,7 +38,7 @@ def make() -> Dashboard:
         board = board.with_variable(variable)
     for annotation in _annotations():
         board = board.annotation(annotation)
-    for built in (*_present(), _history(), _picture(), _coverage(), _alerts(), _looks()):
+    for built in (*_present(), *site_looks.panels()):
         board = board.with_panel(built)
     return board
 
@@ -75,7 +67,7 @@ def _variables() -> list[QueryVariable | TextBoxVariable]:
 
 def _annotations() -> list[AnnotationQuery]:
     onsets = ask(
-        f"{ALERTS}&limit=100",
+        f"{site_looks.ALERTS}&limit=100",
         "items",
         ("onset.at", "time", "timestamp"),
         ("sentence", "text", "string"),
@@ -146,140 +138,3 @@ def _present() -> list[Stat]:
             steps=((None, GREEN), (1, YELLOW), (3, RED)),
         ),
     ]
-
-
-def _history() -> TimeSeries:
-    return (
-        panel(
-            TimeSeries(),
-            "Railcars, as the satellite saw them",
-            "Each point is a look, at the time of the look. The band is the 90 % interval; a count above the red line "
-            "raises an alert.",
-            "short",
-            ask(
-                HISTORY,
-                "items",
-                OBSERVED,
-                ("count", "Count", "number"),
-                ("low", "Low", "number"),
-                ("high", "High", "number"),
-                ("expected", "Expected", "number"),
-                ("threshold", "Threshold", "number"),
-            ),
-            size=(16, 12),
-            source=ALERTING,
-        )
-        .override_by_name("Count", look(custom__showPoints="always", custom__pointSize=7, custom__lineWidth=2))
-        .override_by_name("High", look(custom__fillBelowTo="Low", custom__fillOpacity=20, custom__lineWidth=0))
-        .override_by_name("Low", look(custom__lineWidth=0))
-        .override_by_name("Expected", look(custom__lineStyle={"fill": "dash", "dash": [8, 8]}))
-        .override_by_name("Threshold", look(color={"mode": "fixed", "fixedColor": RED}))
-    )
-
-
-def _picture() -> Table:
-    return (
-        panel(
-            Table(),
-            "Evidence of the newest alert",
-            "A tile with each counted car drawn. The picture leads to the alert's page.",
-            "string",
-            ask(f"{ALERTS}&limit=1", "items", ("picture_url", "Picture", "string"), ("page_url", "Page", "string")),
-            size=(8, 12),
-            source=ALERTING,
-        )
-        .override_by_name(
-            "Picture",
-            look(
-                custom__cellOptions={"type": "image"},
-                links=[{"title": "Open", "url": "${__data.fields.Page}", "targetBlank": True}],
-            ),
-        )
-        .override_by_name("Page", look(custom__hidden=True))
-        .cell_height(TableCellHeight.LG)
-        .no_value("This site has had no alert.")
-    )
-
-
-def _coverage() -> TimeSeries:
-    return panel(
-        TimeSeries(),
-        "Coverage",
-        "Share of the site's track length that was seen at each look. Below a limit a look is unobserved, never a low "
-        "count.",
-        "percentunit",
-        ask(HISTORY, "items", OBSERVED, ("coverage", "Coverage", "number")),
-        size=(12, 8),
-        steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
-        source=ALERTING,
-    )
-
-
-def _alerts() -> Table:
-    return (
-        panel(
-            Table(),
-            "Alerts",
-            "All alerts of the site, last opened first. The link leads to the alert's page.",
-            "short",
-            ask(
-                f"{ALERTS}&limit=100",
-                "items",
-                ("opened_at", "Opened", "timestamp"),
-                ("state", "State", "string"),
-                ("severity", "Severity", "string"),
-                ("onset.at", "Onset", "timestamp"),
-                ("sentence", "What happened", "string"),
-                ("page_url", "Page", "string"),
-            ),
-            size=(12, 8),
-            source=ALERTING,
-        )
-        .override_by_name("Page", look(links=[{"title": "Open", "url": "${__value.raw}", "targetBlank": True}]))
-        .override_by_name("What happened", look(custom__width=420))
-        .no_value("This site has had no alert.")
-    )
-
-
-def _looks() -> Table:
-    return (
-        panel(
-            Table(),
-            "Looks",
-            "Every look of the dashboard's time, newest first, as it was judged. `archival` looks came late and were "
-            "entered at their place; they open no alert.",
-            "short",
-            ask(
-                HISTORY,
-                "items",
-                ("observed_at", "Observed", "timestamp"),
-                ("state", "State", "string"),
-                ("count", "Count", "number"),
-                ("low", "Low", "number"),
-                ("high", "High", "number"),
-                ("expected", "Expected", "number"),
-                ("threshold", "Threshold", "number"),
-                ("p_value", "p-value", "number"),
-                ("coverage", "Coverage", "number"),
-                ("archival", "Archival", "boolean"),
-                ("scene", "Scene", "string"),
-            ),
-            size=(24, 10),
-            source=ALERTING,
-        )
-        .override_by_name("State", look(mappings=STATES, custom__cellOptions={"type": "color-background"}))
-        .override_by_name("Coverage", look(unit="percentunit"))
-        .override_by_name(
-            "Scene",
-            look(
-                links=[
-                    {
-                        "title": "What is known of this look",
-                        "url": "${address}/v1/sites/${site}/scenes/${__value.raw}",
-                        "targetBlank": True,
-                    }
-                ]
-            ),
-        )
-        .override_by_name("p-value", look(decimals=4, color={"mode": "fixed", "fixedColor": ORANGE}))
-    )
