@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,25 +25,29 @@ class Ended:
     made: Resource | None
 
 
-def run_script(command: list[str], directory: Path, answers: dict[str, str]) -> Ended:
+def run_script(command: list[str], directory: Path, answers: Mapping[str, str | None]) -> Ended:
     """Run a script beside a fake `kubectl`.
 
     Args:
         command: the script and its words.
         directory: an empty one for files.
-        answers: what to print, by the beginning of what is asked for, as a pattern of the shell.
+        answers: what to print, by the beginning of what is asked for, as a pattern of the shell; null if nothing
+            is there.
     """
     cases = []
     for number, (asked, answer) in enumerate(answers.items()):
-        (directory / str(number)).write_text(answer)
-        cases.append(f"{asked}) cat {directory}/{number} ;;")
+        if answer is None:
+            cases.append(f"{asked}) exit 1 ;;")
+        else:
+            (directory / str(number)).write_text(answer)
+            cases.append(f"{asked}) cat {directory}/{number} ;;")
     kubectl = directory / "kubectl"
     kubectl.write_text(
         f"""#!/bin/sh
 shift 2
 echo "$@" >>{directory}/calls
 case "$*" in
-create*) cat >{directory}/made.json ;;
+"create --filename -"*) cat >{directory}/made.json ;;
 {chr(10).join(cases)}
 esac
 """

@@ -91,3 +91,13 @@ def policies_of(resources: tuple[Resource, ...], labels: Mapping[str, str], dire
     for policy in of_kind(resources, "NetworkPolicy"):
         if selects(policy["spec"]["podSelector"], labels):
             yield from policy["spec"].get(direction, ())
+
+
+def assert_is_restricted(pod: Resource) -> None:
+    """A pod, or its template, sets what the standard `restricted` asks for."""
+    spec = pod["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in (*spec.get("initContainers", ()), *spec["containers"]):
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False, container["name"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, container["name"]

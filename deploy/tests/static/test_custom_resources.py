@@ -10,7 +10,16 @@ from jsonschema import Draft202012Validator
 
 from deploy.tests.crds import definitions, schema_of
 from deploy.tests.crds.sources import SOURCES, STRIMZI
-from deploy.tests.rendering import BUILT_IN, DEPLOY, Resource, every_overlay, name_of, of_kind, overlay
+from deploy.tests.rendering import (
+    BUILT_IN,
+    DEPLOY,
+    Resource,
+    assert_is_restricted,
+    every_overlay,
+    name_of,
+    of_kind,
+    overlay,
+)
 from deploy.tests.strimzi import strimzi_pods
 
 # The version of Kafka that a version of Strimzi is built with: `kafka.version` in the POM of io.strimzi:strimzi.
@@ -90,11 +99,7 @@ def test_strimzi_s_pods_keep_to_the_restricted_standard(name: str) -> None:
     pods = strimzi_pods(overlay(name))
     assert bool(pods) == (name != "dev")
     for pod in pods.values():
-        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
-        assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in pod["spec"]["containers"]:
-            assert container["securityContext"]["allowPrivilegeEscalation"] is False
-            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert_is_restricted(pod)
 
 
 def test_brokers_ask_the_api_server_for_nothing() -> None:

@@ -8,7 +8,9 @@ from deploy.tests.rendering import (
     SERVICES,
     VERSIONS,
     Resource,
+    assert_is_restricted,
     every_overlay,
+    labels_of,
     name_of,
     of_kind,
     overlay,
@@ -56,17 +58,14 @@ def test_kafka_s_own_commands_run_with_the_image_of_the_brokers_and_the_shipped_
 def _is_sound(pod: Resource, name: str) -> None:
     """Kubernetes takes it, also if restricted. It reaches what services reach. No Service or budget chooses it."""
     kubernetes_validate.validate(pod, VERSIONS[-1], strict=True)
-    spec, labels = pod["spec"], pod["metadata"]["labels"]
-    assert spec["securityContext"]["runAsNonRoot"]
-    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    for container in spec["containers"]:
-        assert container["securityContext"]["allowPrivilegeEscalation"] is False
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert_is_restricted(pod)
+    labels = labels_of(pod)
+    for container in pod["spec"]["containers"]:
         assert not [key for key in container if key.endswith("Probe")]
     for resource in of_kind(overlay(name), "Service"):
         assert not selects({"matchLabels": resource["spec"].get("selector")}, labels), name_of(resource)
     for resource in of_kind(overlay(name), "PodDisruptionBudget", "Deployment"):
         assert not selects(resource["spec"]["selector"], labels), name_of(resource)
-    detector = pod_templates(overlay(name))["railwatch-detector"]["metadata"]["labels"]
+    detector = pod_templates(overlay(name))["railwatch-detector"]
     reached = list(policies_of(overlay(name), labels, "egress"))
-    assert [rule for rule in policies_of(overlay(name), detector, "egress") if rule not in reached] == []
+    assert [rule for rule in policies_of(overlay(name), labels_of(detector), "egress") if rule not in reached] == []

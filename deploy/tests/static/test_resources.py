@@ -11,6 +11,7 @@ from deploy.tests.rendering import (
     SERVICES,
     VERSIONS,
     Resource,
+    assert_is_restricted,
     every_overlay,
     labels_of,
     name_of,
@@ -138,19 +139,14 @@ def test_pods_keep_to_the_restricted_standard(name: str) -> None:
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     for workload, template in pod_templates(overlay(name)).items():
         spec = template["spec"]
-        assert spec["securityContext"]["runAsNonRoot"]
+        assert_is_restricted(template)
         assert spec["securityContext"]["runAsUser"] > 0
-        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         assert not any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
         allowed = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected"}
         assert all(volume.keys() - {"name"} <= allowed for volume in spec.get("volumes", ()))
-        for container in spec["containers"]:
-            context = container["securityContext"]
-            assert context["allowPrivilegeEscalation"] is False
-            assert context["capabilities"] == {"drop": ["ALL"]}
-            if workload.startswith("railwatch-"):
-                assert context["readOnlyRootFilesystem"] is True
+        for container in spec["containers"] if workload.startswith("railwatch-") else ():
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 @every_overlay
