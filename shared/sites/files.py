@@ -128,14 +128,34 @@ class BucketFiles:
 
     def _fetched(self, name: str) -> bool:
         try:
-            found = obstore.get(self.store, name)
-            if found.meta["size"] > MAX_BYTES:
-                found = obstore.get(self.store, name, options={"range": (0, MAX_BYTES + 1)})  # enough to be refused
-            (self.directory / name).write_bytes(bytes(found.bytes()))
+            fetch(self.store, name, self.directory)
         except (BaseError, OSError) as error:
             log.warning("a site file cannot be fetched", file=name, detail=type(error).__name__)
             return False
         return True
+
+
+def fetch(store: ObjectStore, name: str, directory: Path) -> str:
+    """Fetch an object into a directory; of one that is too long, as much as is needed to refuse it.
+
+    Args:
+        store: the store.
+        name: of the object.
+        directory: where the file is written, under the last part of the name.
+
+    Returns:
+        The object's entity tag; empty if the store gives none.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        BaseError: the store does not answer, or refuses.
+        OSError: the file cannot be written.
+    """
+    found = obstore.get(store, name)
+    if found.meta["size"] > MAX_BYTES:
+        found = obstore.get(store, name, options={"range": (0, MAX_BYTES + 1)})
+    (directory / Path(name).name).write_bytes(bytes(found.bytes()))
+    return found.meta["e_tag"] or ""
 
 
 def _stamp(file: os.DirEntry[str] | Path) -> Stamp:

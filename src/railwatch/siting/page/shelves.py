@@ -22,7 +22,7 @@ from obstore.exceptions import (
 from railwatch.shared.errors import ConfigurationError, RailwatchError, TransientError
 from railwatch.shared.sites import LiveSites
 from railwatch.shared.sites.document import read_yaml
-from railwatch.shared.sites.files import BucketFiles
+from railwatch.shared.sites.files import BucketFiles, fetch
 from railwatch.shared.sites.load import files_named_in
 from railwatch.siting.files import checked, put_files
 from railwatch.siting.page.drafts import made_for, version_of
@@ -178,13 +178,11 @@ class BucketShelf:
     def _fetched(self, name: str, folder: Path) -> str | None:
         """Fetch an object into a folder. The result is its entity tag; null if there is no such object."""
         try:
-            found = obstore.get(self._store, name)
-            (folder / Path(name).name).write_bytes(bytes(found.bytes()))
+            return fetch(self._store, name, folder)
         except (FileNotFoundError, NotFoundError):
             return None
         except (BaseError, OSError) as error:
             raise _away(error) from error
-        return found.meta["e_tag"] or ""
 
     def put(self, name: str, files: Mapping[str, str], text: str, before: Held | None, *, with_proposed: bool) -> str:
         """Puts the files beside the YAML, which have names of their own, and then the YAML under its condition."""
