@@ -8,7 +8,7 @@ from typing import Any
 
 from railwatch.shared.settings import PREFIX, Group, ServiceSettings
 
-# What a field's name says of its unit, longest first.
+# What the end of a field's name says of its unit.
 UNITS = {
     "_bytes": "bytes",
     "_pixels": "pixels",

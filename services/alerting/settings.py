@@ -41,7 +41,7 @@ _RULE = Rule()
 WebhookFormat = Literal["cloudevents", "alertmanager"]
 ReceiverName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
-
+# What the addresses of receivers must look like, as the reference and the faults say it.
 URLS_BY_NAME = "name=url[,name=url], with names of lower-case letters, digits and hyphens"
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from railwatch.cli.terminal import printable
 
-app = typer.Typer(name="config", help="Check the RAILWATCH_* variables of the environment.", no_args_is_help=True)
+app = typer.Typer(name="config", no_args_is_help=True)
 
 
 class ServiceName(StrEnum):
@@ -24,7 +24,7 @@ STYLES = {"fault": "red", "warning": "yellow"}
 
 
 @app.callback()
-def of_settings() -> None:
+def group() -> None:  # without it, typer takes a single command for the whole: `config`, and no `config check`
     """Check the RAILWATCH_* variables of the environment."""
 
 

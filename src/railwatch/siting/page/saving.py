@@ -1,5 +1,6 @@
 """Saves a site that was drawn, if nobody has changed it meanwhile."""
 
+from pathlib import Path
 from typing import Any
 
 from railwatch.shared.errors import ConfigurationError
@@ -54,7 +55,7 @@ def save_draft(shelf: Shelf, site: str, draft: Draft, version: str | None) -> st
     return saved
 
 
-def _area_properties(path: Any) -> dict[str, Any]:
+def _area_properties(path: Path) -> dict[str, Any]:
     try:
         (feature,) = read_json(path).data["features"]
         return dict(feature["properties"] or {})
