@@ -28,10 +28,10 @@ from railwatch.demo.system import System, running_system
 from railwatch.demo.yard import tumangang
 from railwatch.render import geotiff
 from railwatch.render.files import collection, feature
+from tests.benchmarks.processes import descendants_of, main_thread_waited_s, processor_s
 
 RENDERED = 8
 FIRST = datetime(2022, 9, 20, 2, 20, tzinfo=UTC)
-NS = 1e9
 
 
 def write_past(folder: Path, looks: int) -> None:
@@ -75,36 +75,15 @@ def write_site(directory: Path) -> None:
     (directory / "yard.yaml").write_text("id: yard\nname: Yard\ntracks: yard.geojson\n")
 
 
-def descendants(root: int) -> list[int]:
-    """A process and all below it."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    found = [root]
-    for process in found:
-        found += [child for child, parent in parents.items() if parent == process]
-    return found
-
-
 def times_s(process: int) -> tuple[float, float]:
     """How long a process has run, and how long its main thread has waited for a core, seconds."""
-    ran = delayed = 0.0
-    for task in Path(f"/proc/{process}/task").iterdir():
-        on_cpu, on_queue, _ = map(int, (task / "schedstat").read_text().split())
-        ran += on_cpu / NS
-        if task.name == str(process):
-            delayed = on_queue / NS
-    return ran, delayed
+    return processor_s(process), main_thread_waited_s(process)
 
 
 def watched(system: System) -> dict[str, int]:
     """The processes by what they do."""
     found = {service: process.pid for service, process in system.processes.items()}
-    below = descendants(found["detector"])[1:]
+    below = descendants_of(found["detector"])
     return found | {f"detector, counting {number}": process for number, process in enumerate(below, start=1)}
 
 
@@ -148,7 +127,7 @@ def main() -> None:
             system.check()
     print(done.stdout)
     print(f"{given.looks} looks: {clock_s:.0f} s, with a load of {load:.0f} to {os.getloadavg()[0]:.0f}.\n")
-    print("| process | ran, s | waited for a core, s | waited for work, s |\n| --- | --- | --- | --- |")
+    print("| process | ran, s | was kept from running, s | had nothing to do, s |\n| --- | --- | --- | --- |")
     total = 0.0
     for name, (ran, delayed) in after.items():
         ran_before, delayed_before = before.get(name, (0.0, 0.0))

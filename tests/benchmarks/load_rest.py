@@ -27,6 +27,9 @@ print("waits", flush=True)
 while True:
     consumer.poll(2000)
 """
+MEMBER = "beside it: one waiting member of a group, kafka-python alone"
+# As the probes of `deploy/kubernetes/base/`.
+ASK_EVERY_S = 10.0
 
 
 def measure_starts(world: World) -> None:
@@ -69,11 +72,6 @@ def measure_rest(world: World, seconds: float) -> dict[str, float]:
         print(f"| {name} | {used:.2%} |", flush=True)
     del share[MEMBER]
     return share
-
-
-MEMBER = "beside it: one waiting member of a group, kafka-python alone"
-# As the probes of `deploy/kubernetes/base/`.
-ASK_EVERY_S = 10.0
 
 
 @contextmanager

@@ -8,7 +8,12 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started and that run."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The processes that a process has started and that run, those that they have started, and so on."""
+    return [each for child in children_of(pid) for each in (child, *descendants_of(child))]
 
 
 def processor_s(pid: int) -> float:

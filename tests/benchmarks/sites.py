@@ -9,6 +9,7 @@ its own. Seconds of the clock stand beside those of the processor, which hold on
 import argparse
 import gc
 import json
+import os
 import random
 import resource
 import subprocess
@@ -26,9 +27,9 @@ from railwatch.shared.sites import LiveSites
 from railwatch.shared.sites.files import DirectoryFiles
 from railwatch.shared.sites.folder import SiteFolder
 from railwatch.shared.sites.snapshot import Snapshot
+from tests.benchmarks.processes import resident_mb
 
 TRACKS = VERTICES = 8
-PAGE_BYTES = 4096
 UNPACKED_TOGETHER = 500
 
 
@@ -69,22 +70,17 @@ def timed(work: Callable[[], object]) -> Took:
     return Took(time.process_time() - cpu_s, time.perf_counter() - clock_s)
 
 
-def resident_bytes() -> int:
-    """Memory of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
-
-
 def start(directory: Path) -> None:
     """Starts on the sites of a directory as a service does, and prints rows of a table."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     LiveSites(SiteFolder(DirectoryFiles(directory / "few")))  # the libraries have what they keep
-    before = resident_bytes()
+    before_mb = resident_mb(os.getpid())
     folder = SiteFolder(DirectoryFiles(directory / "many"), Snapshot(LocalStore(directory / "store"), "many"))
     read: list[LiveSites] = []
     took = {"**until it has its sites**": timed(lambda: read.append(LiveSites(folder)))}
     (sites,) = read
     gc.collect()
-    held = resident_bytes() - before
+    held_mb = resident_mb(os.getpid()) - before_mb
     took["keeping them for the next start"] = timed(folder.keep)
     took["a look while nothing changes"] = timed(sites.refresh)
     site = directory / "many" / "site-000000.yaml"
@@ -94,16 +90,16 @@ def start(directory: Path) -> None:
     took[f"unpacking {UNPACKED_TOGETHER} of them"] = timed(lambda: [sites[name] for name in names])
     for name, each in took.items():
         number = len(names) if "unpacking" in name else len(sites)
-        print(f"| {name} | {each.cpu_s:.2f} s | {each.clock_s:.2f} s | {1e6 * each.cpu_s / number:.0f} us |")
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"| memory of the sites | {held / 1e6:.0f} MB | | {held / 1e3 / len(sites):.1f} kB |")
-    print(f"| the most memory, above what a service has without sites | {peak / 1e6:.0f} MB | | |")
+        print(f"| {name} | {each.cpu_s:.2f} s | {each.clock_s:.2f} s | {1e6 * each.cpu_s / number:.0f} µs |")
+    peak_mb = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 - before_mb
+    print(f"| memory of the sites | {held_mb:.0f} MB | | {1e3 * held_mb / len(sites):.1f} kB |")
+    print(f"| the most memory, above what a service has without sites | {peak_mb:.0f} MB | | |")
 
 
 def main() -> None:
     """Prints a table for each start."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sites", type=int, default=5_000)
+    parser.add_argument("--sites", type=int, default=5_000, help="1,000 or more: fewer are not kept (default: 5,000)")
     parser.add_argument("--start", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.start is not None:
