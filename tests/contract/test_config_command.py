@@ -163,7 +163,7 @@ def test_a_key_that_belongs_to_another_certificate_is_a_fault(environment: pytes
 
 def test_a_watched_directory_that_is_not_there_is_a_fault(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("RAILWATCH_INGEST_WATCH_DIR", str(tmp_path / "nowhere"))
-    assert faults(check()) == [f"RAILWATCH_INGEST_WATCH_DIR is no directory: {tmp_path / 'nowhere'}."]
+    assert faults(check()) == [f"RAILWATCH_INGEST_WATCH_DIR is not a directory: {tmp_path / 'nowhere'}."]
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, until: datetime, authority: bool) -> bytes:

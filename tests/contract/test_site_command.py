@@ -77,8 +77,8 @@ def test_an_overpass_api_that_refuses_is_named(tmp_path: Path, api: "Api") -> No
     ("options", "problem"),
     [
         (("--bbox", "10,50,11,51"), "None of the 4 lines lies on this ground"),
-        (("--bbox", "131,42,130,43"), "is no ground"),
-        (("--around", "142,130"), "is no place"),
+        (("--bbox", "131,42,130,43"), "is not a box"),
+        (("--around", "142,130"), "is not a place on Earth"),
     ],
 )
 def test_a_place_that_is_none_is_told(tmp_path: Path, options: tuple[str, str], problem: str) -> None:

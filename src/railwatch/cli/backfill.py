@@ -119,7 +119,7 @@ def _source(settings: "Settings", name: str, at: str) -> "SourceForm":
     try:
         found = next((source for source in read_sources(settings) if source.name == name), None)
     except ValidationError as error:
-        raise ConfigurationError(f"--at {at} is no address of a {name}: {error.errors()[0]['msg']}.") from None
+        raise ConfigurationError(f"--at {at} is not an address of a {name}: {error.errors()[0]['msg']}.") from None
     if found is None:
         raise ConfigurationError(f"Nothing says where the source {name} is: give --at, or a source of this name.")
     return found

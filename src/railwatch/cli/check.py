@@ -53,7 +53,7 @@ def _check_scene(path: Path, metadata: Path | None, observed_at: str, directory:
         scenes: SceneSettings = SceneSettings()
 
     if not path.is_file():
-        raise ConfigurationError(f"{path} is no file.")
+        raise ConfigurationError(f"{path} is not a file.")
     limits = load(Settings).scenes
     catalogue = load_sites(directory)
     for fault in catalogue.faults:

@@ -98,7 +98,7 @@ def _sources(file: str, ingest: Any) -> Iterator[Finding]:
 def _inbox(directory: str) -> Iterator[Finding]:
     name = "RAILWATCH_INGEST_WATCH_DIR"
     if not Path(directory).is_dir():
-        yield Finding("fault", name, f"{name} is no directory: {directory}.")
+        yield Finding("fault", name, f"{name} is not a directory: {directory}.")
 
 
 def _authorities(name: str, file: str) -> Iterator[Finding]:

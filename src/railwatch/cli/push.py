@@ -187,7 +187,7 @@ def _metadata(path: Path, observed_at: str, baseline: bool) -> dict[str, Any]:
     """
     beside = path.with_suffix(".json")
     if not path.is_file():
-        raise ConfigurationError(f"{path} is no file.")
+        raise ConfigurationError(f"{path} is not a file.")
     if not observed_at and not beside.is_file():
         raise ConfigurationError(f"There is no metadata {beside}; for a single file --observed-at gives the time.")
     try:

@@ -14,7 +14,7 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day such as 2023-10-05.") from None
+        raise typer.BadParameter(f"{text!r} is not a day such as 2023-10-05.") from None
 
 
 def time_or_day(text: str) -> datetime:
@@ -27,14 +27,14 @@ def time_or_day(text: str) -> datetime:
         time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no time such as 2023-10-05T02:19Z or 2023-10-05.") from None
+        raise typer.BadParameter(f"{text!r} is not a time such as 2023-10-05T02:19Z or 2023-10-05.") from None
 
 
 def time_of_day(text: str) -> datetime:
     """As `time_or_day`, but a day alone is not enough.
 
     Raises:
-        typer.BadParameter: it is no time, or a day alone.
+        typer.BadParameter: it is not a time, or a day alone.
     """
     time = time_or_day(text)
     try:

@@ -41,7 +41,7 @@ def box_of(west: float, south: float, east: float, north: float) -> Polygon:
     """
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise ConfigurationError(
-            f"{west:g},{south:g},{east:g},{north:g} is no ground: it must be west,south,east,north in degrees."
+            f"{west:g},{south:g},{east:g},{north:g} is not a box: it must be west,south,east,north in degrees."
         )
     return box(west, south, east, north)
 
@@ -53,7 +53,7 @@ def circle_of(lat: float, lon: float, radius_m: float) -> Polygon:
         ConfigurationError: there is no such place.
     """
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
-        raise ConfigurationError(f"{lat:g},{lon:g} is no place: it must be latitude,longitude in degrees.")
+        raise ConfigurationError(f"{lat:g},{lon:g} is not a place on Earth: it must be latitude,longitude in degrees.")
     crs = utm_zone(lon, lat)
     ground = shape_to_lon_lat(crs, shape_from_lon_lat(crs, Point(lon, lat)).buffer(radius_m))
     if not isinstance(ground, Polygon):

@@ -41,7 +41,9 @@ def ask_overpass(url: str, ground: Polygon) -> TrackLines:
         except httpx.HTTPStatusError as error:
             raise TransientError(f"{url} answers {error.response.status_code}; try again later.") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise ConfigurationError(f"{url} is no address of an Overpass API: it begins with https://.") from error
+            raise ConfigurationError(
+                f"{url} is not an address of an Overpass API, which begins with https://."
+            ) from error
         except httpx.HTTPError as error:
             raise TransientError(f"{url} cannot be reached: {error}; give a file with --osm.") from error
         return read_tracks(answer)

@@ -46,6 +46,6 @@ def test_what_is_no_time_is_said_in_one_plain_sentence(arguments: tuple[str, ...
     done = CliRunner().invoke(app, [*arguments, text])
     assert done.exit_code == 2
     said = " ".join(done.output.replace("│", " ").split())
-    assert f"'{text}' is no " in said
+    assert f"'{text}' is not a " in said
     assert "2023-10-05" in said
     assert "error," not in said
