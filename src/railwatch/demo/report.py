@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from mimetypes import guess_extension
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,14 @@ def _alert_summary(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_evidence(alerting: httpx.Client, detail: Mapping[str, Any], directory: Path) -> list[Path]:
-    """Fetch an alert's pictures from its page and write them as `<scene>-<tile>-<picture>.png`."""
+    """Fetch an alert's pictures from its page and write them as `<scene>-<tile>-<picture>.jpg`."""
     directory.mkdir(parents=True, exist_ok=True)
     saved = []
     for item in detail["event"]["evidence"]:
         for name, blob in item["pictures"].items():
             picture = alerting.get(f"/v1/alerts/{detail['alert']['alert']}/pictures/{blob['sha256']}")
-            path = directory / f"{item['scene']}-{item['tile']}-{name}.{blob['media_type'].partition('/')[2]}"
+            suffix = guess_extension(blob["media_type"]) or ""
+            path = directory / f"{item['scene']}-{item['tile']}-{name}{suffix}"
             path.write_bytes(picture.raise_for_status().content)
             saved.append(path)
     return saved
