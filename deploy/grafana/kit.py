@@ -237,8 +237,3 @@ def transformation(name: str, *, only: str | None = None, **options: Any) -> Dat
 def look(**properties: Any) -> list[DynamicConfigValue]:
     """How one field is shown: `look(unit="percentunit", custom__width=90)`; two underscores stand for a dot."""
     return [DynamicConfigValue(id_val=name.replace("__", "."), value=value) for name, value in properties.items()]
-
-
-def marks(steps: Steps) -> dict[str, Any]:
-    """Thresholds of one field, for `look(thresholds=...)`."""
-    return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}

@@ -14,7 +14,6 @@ DEPLOY = Path(__file__).parent.parent
 OVERLAYS = ("dev", "trial", "production")
 BUILT_IN = {"v1", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 A_SECRET = "from-the-vault-of-the-platform"
-SERVICES = ("ingest", "detector", "alerting")
 # The versions of Kubernetes whose schemas the resources must fit.
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 

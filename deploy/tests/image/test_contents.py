@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from deploy.tests.image.conftest import PROJECT, run
-from deploy.tests.rendering import DEPLOY, SERVICES
+from deploy.tests.rendering import DEPLOY
+from railwatch.shared.process import SERVICES
 
 NO_TOOLS = """
 import os, shutil, stat

@@ -13,12 +13,13 @@ import pytest
 import yaml
 
 from deploy.tests.image.conftest import IMAGE, podman
-from deploy.tests.rendering import SERVICES, name_of, of_kind, overlay
+from deploy.tests.rendering import name_of, of_kind, overlay
 from deploy.tests.running.conftest import ENOUGH
 from railwatch.demo.episode import BASELINE
 from railwatch.demo.replay import alerts, rendering, replay
 from railwatch.demo.system import System
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
+from railwatch.shared.process import SERVICES
 from tests.support.bus import eventually
 
 pytestmark = pytest.mark.timeout(1800)
@@ -35,7 +36,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             *(IMAGE, "topics", "--partitions=2", "--replication=1"),
         )
         assert len(made.stdout.split()) == 4, made.stderr
-        ports = {service: free_port() for service in SERVICES}
+        ports: dict[str, int] = {service: free_port() for service in SERVICES}
         manifest = tmp_path_factory.mktemp("play") / "pods.yaml"
         manifest.write_text(yaml.safe_dump_all(_as_pods(addresses, ports)))
         stack.callback(podman, "volume", "rm", "--force", "railwatch-blobs", check=False)
@@ -46,7 +47,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         stack.callback(podman, "kube", "down", str(manifest), check=False)
         played = podman("kube", "play", "--network=host", str(manifest), check=False)
         assert played.returncode == 0, played.stderr
-        urls = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
+        urls: dict[str, str] = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
         for service, url in urls.items():
             eventually(partial(_is_ready, url), f"{service} is ready")
         yield System(token=base64.b64decode(secret["data"]["tokens"]).decode(), logs=Path(), urls=urls)

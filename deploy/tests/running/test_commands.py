@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from deploy.tests.commands import TYPED, Snippet
-from deploy.tests.rendering import SERVICES
 from deploy.tests.running.production import SCENES, Production, bury, started
 from deploy.tests.running.secured import Secured
 from deploy.tests.running.stack import is_ready
@@ -18,6 +17,7 @@ from railwatch.demo.yard import SITE, write_site
 from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.read import read_partitions
 from railwatch.shared.events import CountEvent
+from railwatch.shared.process import SERVICES
 from railwatch.shared.state import connect
 from tests.support.bus import eventually
 from tests.support.stac_api import StacApi

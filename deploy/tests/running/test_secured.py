@@ -13,7 +13,7 @@ import redis
 from kafka.errors import KafkaError
 from redis.exceptions import NoPermissionError
 
-from deploy.tests.rendering import SERVICES, overlay, pod_templates
+from deploy.tests.rendering import overlay, pod_templates
 from deploy.tests.running.secured import REDIS_USERS, Secured, make_authority
 from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, is_ready, running_desk
 from railwatch.demo.episode import LOOKS, trains
@@ -26,6 +26,7 @@ from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.client import make_producer
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import MissedLookEvent
+from railwatch.shared.process import SERVICES
 from railwatch.shared.state import connect, key
 from tests.support.bus import eventually
 from tests.support.stac_api import StacApi

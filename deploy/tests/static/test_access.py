@@ -7,7 +7,6 @@ import pytest
 
 from deploy.tests.rendering import (
     DEPLOY,
-    SERVICES,
     Resource,
     environment,
     every_overlay,
@@ -23,6 +22,7 @@ from deploy.tests.strimzi import strimzi_pods
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import service_app
+from railwatch.shared.process import SERVICES
 
 
 @every_overlay

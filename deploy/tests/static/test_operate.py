@@ -5,7 +5,6 @@ import pytest
 
 from deploy.tests.operating import IMAGE_OF_BROKERS, operated
 from deploy.tests.rendering import (
-    SERVICES,
     VERSIONS,
     Resource,
     assert_is_restricted,
@@ -18,6 +17,7 @@ from deploy.tests.rendering import (
     policies_of,
     selects,
 )
+from railwatch.shared.process import SERVICES
 
 
 @every_overlay

@@ -8,7 +8,6 @@ import railwatch.services.detector.settings
 import railwatch.services.ingest.settings
 from deploy.tests.rendering import (
     BUILT_IN,
-    SERVICES,
     VERSIONS,
     Resource,
     assert_is_restricted,
@@ -22,7 +21,7 @@ from deploy.tests.rendering import (
 )
 from railwatch.services.detector.settings import memory_mb_for
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.process import ENDS_WITHIN_S
+from railwatch.shared.process import ENDS_WITHIN_S, SERVICES
 from railwatch.shared.settings import HttpSettings
 from railwatch.shared.tiles import MAX_TILE_PIXELS
 

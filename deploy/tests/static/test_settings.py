@@ -11,7 +11,6 @@ import railwatch.services.detector.settings
 import railwatch.services.ingest.settings
 from deploy.tests.rendering import (
     DEPLOY,
-    SERVICES,
     environment,
     every_overlay,
     name_of,
@@ -21,6 +20,7 @@ from deploy.tests.rendering import (
 )
 from railwatch.services.ingest.sources.forms import SourcesFile
 from railwatch.shared.environment import load
+from railwatch.shared.process import SERVICES
 from railwatch.shared.settings import PREFIX
 from railwatch.shared.sites import load_sites
 from railwatch.shared.sites.document import read_yaml
