@@ -1,4 +1,7 @@
-"""The pods that Strimzi makes of its custom resources, as far as admission and network policies look at them."""
+"""The pods that Strimzi makes of its custom resources, as far as admission and network policies look at them.
+
+This imitates Strimzi 1.2, which was not run: a new version may make other pods.
+"""
 
 from collections.abc import Iterator
 from typing import Any
