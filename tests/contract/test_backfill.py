@@ -10,7 +10,9 @@ from typing import Any
 import obstore
 import pytest
 from obstore.store import MemoryStore
+from typer.testing import CliRunner
 
+from railwatch.cli import app
 from railwatch.services.ingest.backfill import ATTEMPTS, Backfill, Brought
 from railwatch.services.ingest.scenes.credentials import Credentials
 from railwatch.services.ingest.scenes.receipts import Receipt
@@ -21,7 +23,7 @@ from railwatch.services.ingest.sources.forms import BucketSource, DirectorySourc
 from railwatch.services.ingest.sources.pairs import Pair
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import TileRole
-from tests.support.geotiff import ORIGIN, NoiseScene
+from tests.support.geotiff import ORIGIN, NoiseScene, write_site
 from tests.support.ingest import Desk, desk_over
 from tests.support.stac_api import StacApi, running
 
@@ -194,3 +196,22 @@ def test_a_stac_api_that_fails_ends_the_command(desk: Desk) -> None:
         api.fails = True
         with pytest.raises(TransientError, match="The STAC API failed"):
             bring(desk, in_stac(api.url))
+
+
+@pytest.mark.parametrize(
+    ("source", "right"), [("stac", "https://host/path of a STAC API"), ("bucket", "s3://bucket/prefix")]
+)
+def test_what_is_no_address_of_a_source_is_told_what_is_right(
+    source: str, right: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_site(tmp_path)
+    for name, value in {
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "BLOBS_URL": tmp_path.as_uri(),
+        "SITES_DIR": str(tmp_path),
+        "INGEST_TOKENS": "a token of somebody",
+    }.items():
+        monkeypatch.setenv(f"RAILWATCH_{name}", value)
+    done = CliRunner().invoke(app, ["backfill", "yard", "--source", source, "--from", "2023-01-01", "--at", "notaurl"])
+    assert str(done.exception) == f"--at notaurl is wrong for the source {source}: it should be {right}."

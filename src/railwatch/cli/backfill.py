@@ -108,6 +108,7 @@ def _source(settings: "Settings", name: str, at: str) -> "SourceForm":
         ConfigurationError: nothing says where it is, or the address is none.
     """
     from railwatch.services.ingest.sources.forms import read_sources
+    from railwatch.shared.variables import variable_name, variables_in
 
     if at:
         if name not in ADDRESS:
@@ -118,8 +119,11 @@ def _source(settings: "Settings", name: str, at: str) -> "SourceForm":
         settings = settings.model_copy(update={group: changed})
     try:
         found = next((source for source in read_sources(settings) if source.name == name), None)
-    except ValidationError as error:
-        raise ConfigurationError(f"--at {at} is not an address of a {name}: {error.errors()[0]['msg']}.") from None
+    except ValidationError:
+        group, field = ADDRESS[name]
+        variables = variables_in(group, type(getattr(settings, group)))
+        right = next(each.takes for each in variables if each.name == variable_name(group, field))
+        raise ConfigurationError(f"--at {at} is wrong for the source {name}: it should be {right}.") from None
     if found is None:
         raise ConfigurationError(f"Nothing says where the source {name} is: give --at, or a source of this name.")
     return found
