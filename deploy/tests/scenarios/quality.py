@@ -1,10 +1,19 @@
 """Sites, counts, and the objectives."""
 
-from deploy.tests.scenarios.world import ALERTING, DETECTOR, INGEST, OF_DETECTOR, Scenario, alert, change, then
+from deploy.tests.scenarios.world import ALERTING, DETECTOR, INGEST, OF_DETECTOR, Change, Scenario, alert, change, then
 
 UNSEEN = alert("SiteNotSeen", "warning", site="tumangang", miss="look")
 HIDDEN = alert("SiteNotSeen", "warning", site="khasan", miss="clear-look")
 LATE = "0+1x30 30x300"
+
+
+def painted(injected: str, recovered: str, **labels: str) -> tuple[Change, Change]:
+    """How many cars a replica has painted into tiles, and found again."""
+    return (
+        change("railwatch_recall_cars_injected_total", injected, **labels, **DETECTOR),
+        change("railwatch_recall_cars_recovered_total", recovered, **labels, **DETECTOR),
+    )
+
 
 SCENARIOS = (
     Scenario(
@@ -172,51 +181,10 @@ SCENARIOS = (
     Scenario(
         "fewer painted cars are found than in the weeks before; a new replica does not hide this",
         (
-            change(
-                "railwatch_recall_cars_injected_total",
-                "0+18x120 _x50",
-                instance="detector-a",
-                site="tumangang",
-                **DETECTOR,
-            ),
-            change(
-                "railwatch_recall_cars_recovered_total",
-                "0+16.2x120 _x50",
-                instance="detector-a",
-                site="tumangang",
-                **DETECTOR,
-            ),
-            change(
-                "railwatch_recall_cars_injected_total",
-                "_x120 18+18x50",
-                instance="detector-b",
-                site="khasan",
-                **DETECTOR,
-            ),
-            change(
-                "railwatch_recall_cars_recovered_total",
-                "_x120 10.8+10.8x50",
-                instance="detector-b",
-                site="khasan",
-                **DETECTOR,
-            ),
+            *painted("0+18x120 _x50", "0+16.2x120 _x50", instance="detector-a", site="tumangang"),
+            *painted("_x120 18+18x50", "_x120 10.8+10.8x50", instance="detector-b", site="khasan"),
             # The other installation finds as many as before, and paints more.
-            change(
-                "railwatch_recall_cars_injected_total",
-                "0+54x170",
-                instance="detector-a",
-                site="khasan",
-                namespace="staging",
-                **DETECTOR,
-            ),
-            change(
-                "railwatch_recall_cars_recovered_total",
-                "0+48.6x170",
-                instance="detector-a",
-                site="khasan",
-                namespace="staging",
-                **DETECTOR,
-            ),
+            *painted("0+54x170", "0+48.6x170", instance="detector-a", site="khasan", namespace="staging"),
         ),
         (then("720h"), then("744h"), then("888h", alert("RailwatchRecallFalling", "warning"))),
         step_s=21600,
@@ -224,22 +192,7 @@ SCENARIOS = (
     ),
     Scenario(
         "a handful of painted cars proves nothing",
-        (
-            change(
-                "railwatch_recall_cars_injected_total",
-                "0+18x120 2160+3x50",
-                instance="detector-a",
-                site="tumangang",
-                **DETECTOR,
-            ),
-            change(
-                "railwatch_recall_cars_recovered_total",
-                "0+16.2x120 1944+0.6x50",
-                instance="detector-a",
-                site="tumangang",
-                **DETECTOR,
-            ),
-        ),
+        (*painted("0+18x120 2160+3x50", "0+16.2x120 1944+0.6x50", instance="detector-a", site="tumangang"),),
         (then("900h"),),
         step_s=21600,
         samples=170,

@@ -12,11 +12,12 @@ import yaml
 from deploy.tests.alertmanager import CONFIGURATION, running_alertmanager, told
 from deploy.tests.rendering import DEPLOY
 from deploy.tests.scenarios import ALL
-from deploy.tests.scenarios.world import NAMESPACES, Alert, Scenario
+from deploy.tests.scenarios.world import NAMESPACES, Alert, Scenario, alert
 from railwatch.services.ingest.http.problems import PROBLEMS
 
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 FIRING = 'ALERTS{alertstate="firing", alertname!="RailwatchWatchdog"}'
+WATCHDOG = alert("RailwatchWatchdog", "none", namespace=None)
 
 each = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 
@@ -38,16 +39,8 @@ def test_these_alerts_fire_and_no_others(scenario: Scenario, tmp_path: Path) -> 
         {"expr": FIRING, "eval_time": step.at, "exp_samples": [_sample(one) for one in _firing(scenario, step)]}
         for step in scenario.steps
     ]
-    test = {
-        "interval": f"{scenario.step_s}s",
-        "input_series": [{"series": series, "values": values} for series, values in scenario.series()],
-        "promql_expr_test": steps,
-    }
-    file = tmp_path / "test.yaml"
-    minutes = {"rule_files": [str(RULES)], "evaluation_interval": f"{scenario.step_s}s", "tests": [test]}
-    file.write_text(yaml.safe_dump(minutes))
-    ended = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    series = [{"series": series, "values": values} for series, values in scenario.series()]
+    _evaluate(tmp_path, steps, series, f"{scenario.step_s}s")
 
 
 @each
@@ -57,20 +50,14 @@ def test_these_are_told_and_their_consequences_are_not(scenario: Scenario, alert
 
 
 def test_the_watchdog_never_ends(tmp_path: Path) -> None:
-    watchdog = {"expr": 'ALERTS{alertname="RailwatchWatchdog"}', "eval_time": "10m"}
-    watchdog["exp_samples"] = [{"labels": _sample(WATCHDOG)["labels"], "value": 1}]  # type: ignore[assignment]
-    file = tmp_path / "test.yaml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [{"promql_expr_test": [watchdog]}]}))
-    subprocess.run(["promtool", "test", "rules", str(file)], check=True, capture_output=True)
-
-
-WATCHDOG = Alert((("alertname", "RailwatchWatchdog"), ("severity", "none")))
+    always = {"expr": f'ALERTS{{alertname="{WATCHDOG.name}"}}', "eval_time": "10m", "exp_samples": [_sample(WATCHDOG)]}
+    _evaluate(tmp_path, [always], [], "1m")
 
 
 def test_every_rule_fires_in_a_scenario() -> None:
     fired = {(one.name, dict(one.labels)["severity"]) for one in _all_alerts()}
     rules = {(rule["alert"], rule["labels"]["severity"]) for rule in alerting_rules()}
-    assert rules - {("RailwatchWatchdog", "none")} == {one for one in fired if one[0].startswith("Railwatch")}
+    assert rules - {(WATCHDOG.name, "none")} == {one for one in fired if one[0].startswith("Railwatch")}
 
 
 def test_every_sentence_names_only_what_its_alert_has() -> None:
@@ -112,6 +99,22 @@ def test_both_installations_have_the_same_replicas() -> None:
     }
     assert of["production"] == of["staging"]
     assert {f"detector-{replica}" for replica in "abc"} <= set(re.findall(r"detector-[abc]", " ".join(of["staging"])))
+
+
+def _evaluate(directory: Path, expected: list[Any], series: list[Any], interval: str) -> None:
+    """promtool finds what is expected when it evaluates the rules on some series.
+
+    Args:
+        directory: an empty one for the file that promtool reads.
+        expected: queries, their times and results.
+        series: of what Prometheus is told.
+        interval: time from one sample and evaluation to the next.
+    """
+    test = {"interval": interval, "input_series": series, "promql_expr_test": expected}
+    file = directory / "test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": interval, "tests": [test]}))
+    ended = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def _firing(scenario: Scenario, step: Any) -> list[Alert]:
