@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import amount, at_most, cars, day, lag, metres, number
+from railwatch.services.alerting.history.wording import at_most, cars, day, lag, metres, number
 from railwatch.services.alerting.pages.acknowledgement import acknowledgement
+from railwatch.services.alerting.pages.addresses import look_path, site_path
 from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
-from railwatch.services.alerting.pages.timeline import timeline
+from railwatch.services.alerting.pages.parts import header, looks_table
+from railwatch.services.alerting.pages.timeline import legend, timeline
+from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import AlertEvent, EvidenceItem, JudgedLook, Transition
 
@@ -29,7 +32,7 @@ def alert_page(
     event = events[-1]
     return document(
         f"{event.site_name}: {_title(event.look)}",
-        header(event.site_name),
+        header(f"Alert of {day(event.opened_at)}", (event.site_name, site_path(event.site))),
         el(
             "main",
             el(
@@ -50,8 +53,8 @@ def alert_page(
                     class_="scroll to-end",
                     tabindex=0,
                 ),
-                _legend(),
-                _table(looks),
+                legend(),
+                looks_table([(look, _page_of(event.site, look)) for look in looks]),
                 aria_label="Looks over time",
             ),
             *(_evidence(event, item) for item in event.evidence),
@@ -61,19 +64,14 @@ def alert_page(
     )
 
 
-def header(here: str) -> Element:
-    """The head of every page."""
-    return el(
-        "header",
-        el("a", "Skip to content", href="#content", class_="skip"),
-        el("nav", el("a", "Railwatch", href="/"), el("span", here, id="content"), aria_label="Where you are"),
-    )
-
-
 def short_sentence(event: AlertEvent) -> str:
     """The sentence without the name of the site, which stands above it."""
     sentence = event.sentence.removeprefix(f"{event.site_name}: ")
     return sentence[:1].upper() + sentence[1:]
+
+
+def _page_of(site: str, look: JudgedLook) -> str | None:
+    return look_path(site, look.scene) if isinstance(look, Judgement) else None
 
 
 def _state(event: AlertEvent) -> Element:
@@ -122,42 +120,6 @@ def _onset(event: AlertEvent) -> Content:
     return el("span", date(event.onset.at), spread, *(el("br") for _ in event.context[:1]), *lags)
 
 
-def _legend() -> Element:
-    kinds = {
-        "look": "count and 90 % interval, or the range alone",
-        "above": "more than expected",
-        "bound": "at most expected",
-        "onset": "rise began",
-    }
-    entries = (el("li", el("span", class_=f"key {kind}"), label) for kind, label in kinds.items())
-    return el("ul", *entries, class_="legend", aria_hidden="true")
-
-
-def _table(looks: Sequence[JudgedLook]) -> Element:
-    titles = ("Date", "Railcars", "90 % interval", "At most expected", "Track seen")
-    body = (
-        el(
-            "tr",
-            el("td", date(look.observed_at)),
-            *(el("td", text) for text in _cells(look)),
-            el("td", "" if look.threshold is None else at_most(look.threshold)),
-            el("td", f"{look.coverage:.0%}"),
-        )
-        for look in reversed(looks)
-    )
-    table = el("table", el("thead", el("tr", *(el("th", t, scope="col") for t in titles))), el("tbody", *body))
-    return el("details", el("summary", "The looks as a table"), el("div", table, class_="scroll", tabindex=0))
-
-
-def _cells(look: JudgedLook) -> tuple[str, str]:
-    """What was found, and its interval."""
-    if look.occupied is not None:
-        return f"{amount(None, look.occupied.occupied_m)} of track", cars(look.occupied)
-    if look.count is None:
-        return "not seen", ""
-    return number(look.count), f"{number(look.low)} to {number(look.high)}"
-
-
 def _evidence(event: AlertEvent, item: EvidenceItem) -> Element:
     whole = len(event.evidence) == 1
     frames = sum(other.tile == item.tile for other in event.evidence)
@@ -166,7 +128,7 @@ def _evidence(event: AlertEvent, item: EvidenceItem) -> Element:
         "section",
         el("h2", "Evidence" if whole else f"Evidence, {name}"),
         *_pictures(event, item),
-        el("details", el("summary", "Provenance"), el("dl", *_provenance(item), class_="provenance")),
+        el("details", el("summary", "Provenance"), el("dl", *_provenance(event.site, item), class_="provenance")),
         aria_label=f"Evidence of {name}",
     )
 
@@ -208,10 +170,10 @@ def _figure(address: str, caption: str) -> Element:
     )
 
 
-def _provenance(item: EvidenceItem) -> Iterator[Element]:
+def _provenance(site: str, item: EvidenceItem) -> Iterator[Element]:
     baseline = item.baseline
     yield from rows(
-        ("Scene", item.scene),
+        ("Scene", el("a", item.scene, href=look_path(site, item.scene))),
         ("Tile", item.tile),
         ("Image, SHA-256", _sum(item.image)),
         ("Algorithm", item.algorithm),

@@ -4,22 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import amount, at_most, cars, number
-from railwatch.services.alerting.pages.alert import header, short_sentence
+from railwatch.services.alerting.history.wording import at_most
+from railwatch.services.alerting.pages.addresses import alert_path, site_path
+from railwatch.services.alerting.pages.alert import short_sentence
 from railwatch.services.alerting.pages.markup import Content, date, document, el
-from railwatch.services.alerting.rule.judgement import State
+from railwatch.services.alerting.pages.parts import WORDS, found, header
 from railwatch.services.alerting.state.records import SiteStatus
-from railwatch.shared.events import AlertEvent, JudgedLook, Miss, MissedLookEvent
+from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
 from railwatch.shared.sites import Site
-
-# What the page calls the states.
-WORDS = {
-    State.ALERT: "alert",
-    State.NORMAL: "normal",
-    State.LEARNING: "learning",
-    State.UNOBSERVED: "not seen",
-    State.MEASURED: "measured",
-}
 
 # The columns after site and state.
 FIGURES = ("Railcars", "At most expected", "Judged on", "Last look")
@@ -71,7 +63,7 @@ def _alert(event: AlertEvent) -> Element:
             el("strong", event.site_name),
             el("span", event.severity.value, class_=f"state {event.severity}"),
             el("span", short_sentence(event), class_="text"),
-            href=f"/alerts/{event.alert}",
+            href=alert_path(event.alert),
         ),
         class_=event.severity.value,
     )
@@ -87,15 +79,15 @@ def _table(sites: Sequence[Site], statuses: Mapping[str, SiteStatus], missed: Se
 
 
 def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> Element:
-    name = el("th", site.name, scope="row")
+    name = el("th", el("a", site.name, href=site_path(site.id)), scope="row")
     if status is None:
         return el("tr", name, el("td", "never seen", *overdue, colspan=1 + len(FIGURES)))
     look = status.judged
     state: Content = el("span", WORDS[status.state], class_=f"state {status.state}")
     if status.alert:
-        state = el("a", "alert", href=f"/alerts/{status.alert}", class_="state alert")
+        state = el("a", "alert", href=alert_path(status.alert), class_="state alert")
     figures: tuple[Content, ...] = (
-        _found(look) if look else None,
+        found(look) if look else None,
         at_most(look.threshold) if look and look.threshold is not None else None,
         date(look.observed_at) if look else None,
         date(status.last_look_at),
@@ -106,12 +98,6 @@ def _row(site: Site, status: SiteStatus | None, overdue: Sequence[Element]) -> E
         el("td", state, *overdue),
         *(el("td", figure, data_label=title) for title, figure in zip(FIGURES, figures, strict=True)),
     )
-
-
-def _found(look: JudgedLook) -> str | None:
-    if look.occupied is not None:
-        return f"{cars(look.occupied)} on {amount(None, look.occupied.occupied_m)}".replace(" railcars", "")
-    return None if look.count is None else f"{number(look.count)} ({number(look.low)} to {number(look.high)})"
 
 
 def _overdue(event: MissedLookEvent) -> Element:

@@ -13,6 +13,8 @@ from fastapi.staticfiles import StaticFiles
 from railwatch.services.alerting.pages.alert import alert_page
 from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
+from railwatch.services.alerting.pages.policy import HEADERS
+from railwatch.services.alerting.pages.site_routes import site_pages_router
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
@@ -24,11 +26,6 @@ SITES_PER_PAGE = 200
 # How many looks before the opening are drawn.
 LOOKS_BEFORE = 60
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-}
-
 
 def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> None:
     """Serve the pages."""
@@ -36,6 +33,7 @@ def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Cal
         "/assets", StaticFiles(directory=Path(__file__).parent / "assets", packages=[("railwatch.shared", "assets")])
     )
     app.include_router(pages_router(store, sites, reader))
+    app.include_router(site_pages_router(store, sites, reader))
 
 
 def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
@@ -66,7 +64,8 @@ def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., 
             raise HTTPException(404, f"There is no alert {alert!r}.")
         site = sites.get(events[-1].site)
         context = [(event.title, event.at) for event in site.events] if site else []
-        return HTMLResponse(alert_page(events, _looks(store, events), context, datetime.now(UTC)), headers=HEADERS)
+        looks = _looks(store, events)
+        return HTMLResponse(alert_page(events, looks, context, datetime.now(UTC)), headers=HEADERS)
 
     return router
 

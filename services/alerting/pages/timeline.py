@@ -68,6 +68,18 @@ def timeline(
     )
 
 
+def legend() -> Element:
+    """What the signs of the picture mean."""
+    kinds = {
+        "look": "count and 90 % interval, or the range alone",
+        "above": "more than expected",
+        "bound": "at most expected",
+        "onset": "rise began",
+    }
+    entries = (el("li", el("span", class_=f"key {kind}"), label) for kind, label in kinds.items())
+    return el("ul", *entries, class_="legend", aria_hidden="true")
+
+
 def _grid(scale: Scale) -> Iterable[Element]:
     for index in range(math.floor(scale.top / scale.step) + 1):
         y = scale.y(index * scale.step)

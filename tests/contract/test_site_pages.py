@@ -1,0 +1,85 @@
+"""The pages of sites and of looks, as HTML."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.handler import CountHandler
+from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Holder, Scope, Tokens
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.events import CountEvent
+from railwatch.shared.health import Progress
+from railwatch.shared.settings import BlobSettings, RedisSettings
+from railwatch.shared.state import connect
+from tests.contract.test_alert_pages import read
+from tests.support.alerting import RECORDED, count_event, frame_event, small_site
+
+Counted = Callable[..., TestClient]
+
+
+@pytest.fixture
+def counted(redis_settings: RedisSettings) -> Counted:
+    """An app that has taken counts in."""
+
+    def with_counts(*events: CountEvent, reader: Holder | None = None) -> TestClient:
+        store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
+        sites = {"tumangang": small_site(), "unseen": small_site("unseen")}
+        handler = CountHandler(
+            store, sites, Rule(), timedelta(minutes=15), timedelta(minutes=10), "http://127.0.0.1", lambda: RECORDED
+        )
+        for event in events:
+            handler.handle(event)
+        admitted = (lambda: reader) if reader else None
+        return TestClient(make_app(store, sites, blobs, Tokens(None), Progress(), {}, admitted))
+
+    return with_counts
+
+
+def test_every_site_has_a_page_whether_it_was_seen_or_not(counted: Counted) -> None:
+    app = counted(*(count_event(3 * n, 6 + n % 4) for n in range(12)), count_event(40, 60))
+    seen = read(app, "/sites/tumangang")
+    for words in ("Tumangang", "60 (58 to 62)", "2 tracks, 4.0 km", "alert", "The looks as a table"):
+        assert words in seen.text, words
+    assert "/sites/tumangang/looks/scene-40" in seen.addresses
+    assert any(address.startswith("/alerts/") for address in seen.addresses)
+    assert "never seen" in read(app, "/sites/unseen").text
+    assert app.get("/sites/nowhere").status_code == 404
+
+
+def test_the_overview_and_the_alert_lead_to_site_and_look(counted: Counted) -> None:
+    app = counted(*(count_event(3 * n, 6 + n % 4) for n in range(12)), count_event(40, 60))
+    overview = read(app, "/")
+    assert "/sites/tumangang" in overview.addresses
+    alert = read(app, next(address for address in overview.addresses if address.startswith("/alerts/")))
+    assert {"/sites/tumangang", "/sites/tumangang/looks/scene-40"} <= {*alert.addresses}
+
+
+def test_a_look_leads_to_those_beside_it_its_alert_and_its_json(counted: Counted) -> None:
+    app = counted(*(count_event(3 * n, 6 + n % 4) for n in range(12)), count_event(40, 60), count_event(43, 61))
+    page = read(app, "/sites/tumangang/looks/scene-40")
+    for words in ("60 (58 to 62)", "10 April 2023", "version 1, operator"):
+        assert words in page.text, words
+    assert {"/sites/tumangang/looks/scene-33", "/sites/tumangang/looks/scene-43"} <= {*page.addresses}
+    assert any(address.startswith("/alerts/") for address in page.addresses)
+    programs = [address for address in page.addresses if address.startswith("/v1/")]
+    assert programs
+    assert all(app.get(address).status_code == 200 for address in programs)
+
+
+def test_all_frames_of_a_pass_lead_to_one_look(counted: Counted) -> None:
+    app = counted(frame_event(1, (0, 1100), [100, 200]), frame_event(1, (900, 2000), [100, 200, 1500], minute=1))
+    addresses = {app.get(f"/sites/tumangang/looks/frame-1-{first}").url.path for first in (0, 900)}
+    assert addresses == {"/sites/tumangang/looks/frame-1-0"}
+
+
+def test_a_token_of_other_sites_sees_none_of_it(counted: Counted) -> None:
+    stranger = Holder(name="stranger", scopes=frozenset({Scope.READ}), sites=frozenset({"unseen"}))
+    app = counted(count_event(1, 5), reader=stranger)
+    assert app.get("/sites/tumangang").status_code == 404
+    assert app.get("/sites/tumangang/looks/scene-1").status_code == 404
+    assert app.get("/sites/unseen").status_code == 200
