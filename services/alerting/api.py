@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
+from railwatch.services.alerting.pages.policy import BUNDLED, BaseMap
 from railwatch.services.alerting.pages.routes import add_pages
 from railwatch.services.alerting.scenes import scenes_router
 from railwatch.services.alerting.state.store import Store
@@ -57,6 +58,7 @@ def make_app(
     ready: Mapping[str, Callable[[], bool]],
     reader: Callable[..., Holder] | None = None,
     publish: Callable[[str], None] = lambda _: None,
+    base_map: BaseMap = BUNDLED,
 ) -> FastAPI:
     """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may.
 
@@ -69,7 +71,7 @@ def make_app(
     app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))
-    add_pages(app, store, sites, reader)
+    add_pages(app, store, sites, reader, base_map)
     return app
 
 

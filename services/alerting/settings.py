@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.shared.base_map import TILES, TILES_PATTERN
 from railwatch.shared.settings import (
     BlobSettings,
     Group,
@@ -74,6 +75,9 @@ class AlertingSettings(Group):
         false_alarm_rate: chance that a look exceeds its threshold although nothing changed at the site.
         minimum_looks: observed looks that a site needs before one may open an alert.
         minimum_coverage: share of the track length below which a look is unobserved.
+        base_map: address of map tiles for the maps on the pages, `https://host/{z}/{x}/{y}.png`. Without it, they show
+            bundled coasts and borders.
+        base_map_credit: whose map it is, in words for its corner.
     """
 
     public_url: HttpUrl = Field(default="http://127.0.0.1:8080", description="https://host[/path]")
@@ -85,6 +89,8 @@ class AlertingSettings(Group):
     false_alarm_rate: float = Field(default=_RULE.false_alarm_rate, gt=0, lt=0.5)
     minimum_looks: int = Field(default=_RULE.minimum_looks, ge=2)
     minimum_coverage: float = Field(default=_RULE.minimum_coverage, ge=0, le=1)
+    base_map: str | None = Field(default=None, pattern=TILES_PATTERN, description=TILES)
+    base_map_credit: str = ""
 
     @property
     def scene_wait(self) -> timedelta:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from railwatch.shared.base_map import TILES, TILES_PATTERN
 from railwatch.shared.settings import (
     BlobSettings,
     ExistingFile,
@@ -74,9 +75,7 @@ class IngestSettings(Group):
     poll_s: float = Field(default=5.0, gt=0)
     alerting_url: str | None = Field(default=None, pattern=r"^https?://[^/]", description="http://host of alerting")
     alerting_token: Token | None = None
-    base_map: str | None = Field(
-        default=None, pattern=r"^https?://[^/\s;,'\"]+/\S*$", description="https://host/{z}/{x}/{y}.png"
-    )
+    base_map: str | None = Field(default=None, pattern=TILES_PATTERN, description=TILES)
     base_map_credit: str = ""
 
 

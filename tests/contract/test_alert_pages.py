@@ -108,7 +108,7 @@ def test_pages_lead_nowhere_outside(redis_settings: RedisSettings) -> None:
         page = read(app, address)
         assert all(link.startswith(("/", "#")) and not link.startswith("//") for link in page.addresses)
         bundled = [link for link in page.addresses if link.startswith("/assets/")]
-        assert len(bundled) == 4
+        assert len(bundled) >= 4
         assert all(app.get(link).status_code == 200 for link in bundled)
 
 
@@ -118,7 +118,7 @@ def test_what_comes_from_outside_stays_text(redis_settings: RedisSettings) -> No
     app = client(redis_settings, hostile, sites={"tumangang": site})
     for address in ("/", f"/alerts/{hostile.alert}"):
         page = read(app, address)
-        assert page.tags.count("script") == 1
+        assert page.tags.count("script") == sum(link.endswith((".js", ".mjs")) for link in page.addresses)
         assert HOSTILE in page.text
 
 
@@ -141,11 +141,11 @@ def test_the_overview_says_which_sites_are_overdue(redis_settings: RedisSettings
     app = client(redis_settings)
     store = Store(connect(redis_settings))
     store.transact("tumangang", lambda transaction: transaction.announce_missed([missed_look()]))
-    assert "overdue" in read(app, "/").text
+    at_first = read(app, "/").text.count("overdue")
     store.transact(
         "tumangang", lambda transaction: transaction.announce_missed([missed_look(Transition.RESOLVED, sequence=2)])
     )
-    assert "overdue" not in read(app, "/").text
+    assert read(app, "/").text.count("overdue") == at_first - 1
 
 
 def test_the_overview_lists_standing_alerts_before_sites(redis_settings: RedisSettings) -> None:
@@ -159,8 +159,10 @@ def test_the_overview_lists_standing_alerts_before_sites(redis_settings: RedisSe
 def test_many_sites_are_shown_page_by_page(redis_settings: RedisSettings) -> None:
     sites = {f"site-{n:03}": small_site(f"site-{n:03}") for n in range(450)}
     app = client(redis_settings, sites=sites)
-    texts = [read(app, f"/?page={number}").text for number in (1, 2, 3)]
-    assert [text.count("never seen") for text in texts] == [200, 200, 50]
+    pages = [read(app, f"/?page={number}").addresses for number in range(1, 6)]
+    shown = [[link for link in page if link.startswith("/sites/")] for page in pages]
+    assert [len(links) for links in shown] == [100, 100, 100, 100, 50]
+    assert {link for links in shown for link in links} == {f"/sites/{site}" for site in sites}
 
 
 def test_there_is_no_page_for_an_alert_that_is_not_there(redis_settings: RedisSettings) -> None:

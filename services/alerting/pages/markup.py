@@ -1,6 +1,6 @@
 """HTML and SVG as trees. Text stays text, so nothing from outside can become markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from xml.etree.ElementTree import Element, tostring
 
@@ -27,8 +27,18 @@ def el(tag: str, *content: Content, **attributes: Value) -> Element:
     return element
 
 
-def document(title: str, *content: Content, description: str) -> str:
-    """A complete page with the bundled style and script."""
+def document(
+    title: str, *content: Content, description: str, styles: Sequence[str] = (), modules: Sequence[str] = ()
+) -> str:
+    """A complete page with the bundled style and script.
+
+    Args:
+        title: of the page.
+        content: of its body.
+        description: what it says, in a sentence.
+        styles: further style sheets among the assets.
+        modules: JavaScript modules among the assets.
+    """
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -37,9 +47,9 @@ def document(title: str, *content: Content, description: str) -> str:
         el("meta", name="description", content=description),
         el("title", title),
         el("link", rel="icon", href="/assets/icon.svg", type="image/svg+xml"),
-        el("link", rel="stylesheet", href="/assets/base.css"),
-        el("link", rel="stylesheet", href="/assets/railwatch.css"),
+        *(el("link", rel="stylesheet", href=f"/assets/{name}") for name in ("base.css", "railwatch.css", *styles)),
         el("script", src="/assets/railwatch.js", defer=True),
+        *(el("script", src=f"/assets/{name}", type="module") for name in modules),
     )
     page = el("html", head, el("body", *content), lang="en")
     return "<!doctype html>\n" + tostring(page, encoding="unicode", method="html")

@@ -1,51 +1,62 @@
 """The addresses of the pages and of their assets."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from railwatch.services.alerting.pages.alert import alert_page
+from railwatch.services.alerting.pages.listing import COLUMNS, Places, listed, worst_first
 from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
-from railwatch.services.alerting.pages.policy import HEADERS
+from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.site_routes import site_pages_router
-from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
-from railwatch.shared.events import AlertEvent, JudgedLook, Severity
+from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Severity
 from railwatch.shared.sites import Site
 
-SITES_PER_PAGE = 200
+SITES_PER_PAGE = 100
 
 # How many looks before the opening are drawn.
 LOOKS_BEFORE = 60
 
+ASSETS = Path(__file__).parent / "assets"
 
-def add_pages(app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> None:
+
+def add_pages(
+    app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
+) -> None:
     """Serve the pages."""
-    app.mount(
-        "/assets", StaticFiles(directory=Path(__file__).parent / "assets", packages=[("railwatch.shared", "assets")])
-    )
-    app.include_router(pages_router(store, sites, reader))
-    app.include_router(site_pages_router(store, sites, reader))
+    app.mount("/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
+    app.include_router(_overview_router(store, sites, reader, base_map))
+    app.include_router(_alert_router(store, sites, reader, base_map))
+    app.include_router(site_pages_router(store, sites, reader, base_map))
 
 
-def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
-    """The overview and the pages of alerts."""
+def _overview_router(
+    store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
+) -> APIRouter:
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
-    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+    router = APIRouter(include_in_schema=False)
+    places = Places(sites)
 
-    @router.get("/")
+    def missed_by_site() -> dict[str, list[MissedLookEvent]]:
+        missed: dict[str, list[MissedLookEvent]] = defaultdict(list)
+        for event in store.standing_missed():
+            missed[event.site].append(event)
+        return missed
+
+    @router.get("/", response_class=HTMLResponse)
     def overview(by: Reader, page: Annotated[int, Query(ge=1)] = 1) -> HTMLResponse:
         statuses = store.statuses()
-        shown_to = [site for site in sites.values() if by.reaches(site.id)]
-        ordered = sorted(shown_to, key=lambda site: (_calm(statuses.get(site.id)), site.name))
+        ordered = worst_first((place for place in places.all().values() if by.reaches(place.id)), statuses)
         pages = range(1, math.ceil(len(ordered) / SITES_PER_PAGE) + 1)
         shown = ordered[(page - 1) * SITES_PER_PAGE : page * SITES_PER_PAGE]
         links = (el("a", str(n), href=f"/?page={n}", aria_current="page" if n == page else None) for n in pages)
@@ -53,9 +64,27 @@ def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., 
         standing = [event for event in store.standing() if by.reaches(event.site)]
         standing.sort(key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        missed = [event for event in store.standing_missed() if by.reaches(event.site)]
-        page_text = overview_page(shown, statuses, standing, missed, more)
-        return HTMLResponse(page_text, headers=HEADERS)
+        page_text = overview_page(shown, statuses, standing, missed_by_site(), len(ordered), more)
+        return HTMLResponse(page_text, headers=base_map.headers)
+
+    @router.get("/sites.json")
+    def all_sites(by: Reader) -> dict[str, Any]:
+        statuses = store.statuses()
+        reached = worst_first((place for place in places.all().values() if by.reaches(place.id)), statuses)
+        return {"columns": COLUMNS, "rows": listed(reached, statuses, missed_by_site())}
+
+    @router.get("/map.json")
+    def map_settings() -> dict[str, str | None]:
+        return {"base_map": base_map.tiles, "credit": base_map.credit}
+
+    return router
+
+
+def _alert_router(
+    store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
+) -> APIRouter:
+    Reader: TypeAlias = Annotated[Holder, Depends(reader)]
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
     @router.get("/alerts/{alert}")
     def one_alert(alert: str, by: Reader) -> HTMLResponse:
@@ -65,13 +94,9 @@ def pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., 
         site = sites.get(events[-1].site)
         context = [(event.title, event.at) for event in site.events] if site else []
         looks = _looks(store, events)
-        return HTMLResponse(alert_page(events, looks, context, datetime.now(UTC)), headers=HEADERS)
+        return HTMLResponse(alert_page(events, looks, context, datetime.now(UTC)), headers=base_map.headers)
 
     return router
-
-
-def _calm(status: SiteStatus | None) -> bool:
-    return status is None or status.alert is None
 
 
 def _looks(store: Store, events: list[AlertEvent]) -> Sequence[JudgedLook]:

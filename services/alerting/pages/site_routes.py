@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from railwatch.services.alerting.pages.addresses import look_path
 from railwatch.services.alerting.pages.look import LookKnown, look_page
-from railwatch.services.alerting.pages.policy import HEADERS
+from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.site import SiteKnown, site_page
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
@@ -18,7 +18,9 @@ from railwatch.shared.sites import Site
 ALERTS_SHOWN = 50
 
 
-def site_pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
+def site_pages_router(
+    store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
+) -> APIRouter:
     """The pages of sites and looks."""
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
@@ -38,7 +40,7 @@ def site_pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[
             alerts=tuple(store.latest_of(store.alerts(site)[:ALERTS_SHOWN])),
             missed=[event for event in store.missed_at(site) if event.stands],
         )
-        return HTMLResponse(site_page(known, datetime.now(UTC)), headers=HEADERS)
+        return HTMLResponse(site_page(known, datetime.now(UTC)), headers=base_map.headers)
 
     @router.get("/sites/{site}/looks/{scene}")
     def one_look(site: str, scene: str, by: Reader) -> Response:
@@ -59,6 +61,6 @@ def site_pages_router(store: Store, sites: Mapping[str, Site], reader: Callable[
             earlier=looks[index - 1].scene if index else None,
             later=looks[index + 1].scene if index + 1 < len(looks) else None,
         )
-        return HTMLResponse(look_page(known), headers=HEADERS)
+        return HTMLResponse(look_page(known), headers=base_map.headers)
 
     return router

@@ -4,7 +4,6 @@ Ingest serves it: ingest has the pictures of the sites, takes in what people sen
 """
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
@@ -13,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import IngestSettings
 from railwatch.shared.access import Tokens
+from railwatch.shared.base_map import map_policy
 from railwatch.shared.sites import LiveSites
 from railwatch.siting.page.counts import counts_router
 from railwatch.siting.page.pictures import pictures_router
@@ -40,18 +40,9 @@ def add_page(app: FastAPI, sites: LiveSites, settings: IngestSettings, tokens: T
     app.include_router(counts_router(shelf, tokens, intake))
 
 
-def policy(base_map: str | None) -> str:
-    """The page's Content-Security-Policy. Only a base map lies elsewhere."""
-    others = f" {urlsplit(base_map).scheme}://{urlsplit(base_map).netloc}" if base_map else ""
-    return (
-        f"default-src 'none'; connect-src 'self' blob:{others}; img-src 'self' data: blob:{others}; style-src 'self'; "
-        "script-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
 def _page(base_map: str | None, credit: str) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    headers = {"Content-Security-Policy": policy(base_map)}
+    headers = {"Content-Security-Policy": map_policy(base_map, "'none'")}
 
     @router.get("/draw", response_class=HTMLResponse)
     def page() -> HTMLResponse:
