@@ -5,8 +5,6 @@ Pixels never travel in messages. A message carries a `BlobRef`, and a reader ver
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Self
 
 import obstore
@@ -15,7 +13,7 @@ from obstore.store import ObjectStore
 
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import ConfigurationError, DependencyAwayError, TransientError, UnprocessableError
-from railwatch.shared.objects import object_store
+from railwatch.shared.objects import object_store, store_errors
 from railwatch.shared.settings import BlobSettings
 
 # A small blob like any other, so that whoever may store tiles may store it. It is written to see that writes succeed.
@@ -74,7 +72,7 @@ class BlobStore:
                 f"The blob's path is {ref.path!r}; by its checksum it must be {blob_path(ref.sha256)!r}.",
             )
         try:
-            with _store_errors(ref.path):
+            with store_errors(ref.path):
                 found = obstore.get(self._store, ref.path)
                 size_bytes = found.meta["size"]
                 data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
@@ -96,7 +94,7 @@ class BlobStore:
             DependencyAwayError: the store does not answer, or refuses.
         """
         try:
-            with _store_errors(blob_path(sha256)):
+            with store_errors(blob_path(sha256)):
                 data = bytes(obstore.get(self._store, blob_path(sha256)).bytes())
         except UnprocessableError:
             return False
@@ -122,24 +120,14 @@ class BlobStore:
 
     def _write(self, path: str, data: bytes) -> None:
         self._wrote_at = None
-        with _store_errors(path):
+        with store_errors(path):
             obstore.put(self._store, path, data)
         self._wrote_at = time.monotonic()
 
     def _size(self, sha256: str) -> int | None:
         try:
-            with _store_errors(blob_path(sha256)):
+            with store_errors(blob_path(sha256)):
                 size_bytes: int = obstore.head(self._store, blob_path(sha256))["size"]
         except UnprocessableError:
             return None
         return size_bytes
-
-
-@contextmanager
-def _store_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise UnprocessableError("blob-missing", f"There is no blob at {path}.") from None
-    except (BaseError, OSError) as error:
-        raise DependencyAwayError(f"The object store failed at {path}: {type(error).__name__}.") from error

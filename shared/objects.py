@@ -1,9 +1,13 @@
-"""Object stores by their addresses."""
+"""Object stores by their addresses, and their errors as ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
+from railwatch.shared.errors import DependencyAwayError, UnprocessableError
 from railwatch.shared.settings import BlobSettings
 
 
@@ -34,3 +38,19 @@ def object_store(url: str, settings: BlobSettings) -> ObjectStore:
         client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
         **{name: value for name, value in given.items() if value},
     )
+
+
+@contextmanager
+def store_errors(path: str) -> Iterator[None]:
+    """A block of calls about an object that fails with our own error.
+
+    Raises:
+        UnprocessableError: `blob-missing`.
+        DependencyAwayError: the store does not answer, or refuses.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise UnprocessableError("blob-missing", f"There is no blob at {path}.") from None
+    except (BaseError, OSError) as error:
+        raise DependencyAwayError(f"The object store failed at {path}: {type(error).__name__}.") from error

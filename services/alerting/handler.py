@@ -1,7 +1,8 @@
 """What happens to a count: it joins its scene, the scene its look, and the look its site's history. Alerts follow.
 
 A handler may be killed at any point and run again. The count, the history and the events that follow from it are
-written in one transaction: the events into the site's outbox, from which they are published. A count that is delivered
+written in one transaction: the events into the site's outbox, from which they are published. Before that, the count is
+put into the archive. A count that is delivered
 again changes nothing. What it brought about the first time is published, or still in the outbox. So none is lost.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from railwatch.services.alerting import metrics
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.history.frames import Pass, awaited, look_of, usually_seen
 from railwatch.services.alerting.history.history import History, enter
 from railwatch.services.alerting.history.lifecycle import transitions_due
@@ -59,8 +61,10 @@ class CountHandler:
         pass_span: timedelta,
         public_url: str,
         clock: Callable[[], datetime],
+        archive: Archive,
     ) -> None:
         self._store = store
+        self._archive = archive
         self._sites = sites
         self._rule = rule
         self._scene_wait = scene_wait
@@ -74,7 +78,7 @@ class CountHandler:
 
         Raises:
             UnprocessableError: `unknown-site`, or a count that cannot be true.
-            TransientError: Redis does not answer, or the site or its tile is not known yet.
+            TransientError: Redis or the object store does not answer, or the site or its tile is not known yet.
         """
         site = self._sites.get(event.site)
         if site is None:
@@ -85,6 +89,7 @@ class CountHandler:
             if error.reason == "unknown-tile":
                 raise not_known(error.reason, error.detail, event.recorded_at) from None
             raise
+        self._archive.put(event)
         outcome = self._store.transact(site.id, lambda transaction: self._take(transaction, site, event))
         origin = current_lineage()
         _measure(outcome, self._clock() - (origin.arrived_at if origin else event.recorded_at))

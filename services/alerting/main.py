@@ -5,6 +5,7 @@ from typing import Any
 
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.healing import keep_whole
 from railwatch.services.alerting.pages.policy import BaseMap
@@ -51,19 +52,19 @@ def run() -> None:
         worked_before=lambda: has_worked(settings.kafka, GROUP, CountEvent),
         set_back=lambda: is_set_back(settings, store, sites.with_retired),
     )
-    blobs = BlobStore.open(settings.blobs)
+    blobs, archive = BlobStore.open(settings.blobs), Archive.open(settings.blobs)
     publisher = Publisher(settings.kafka)
     announcer = Announcer(store, publisher)
     progress = Slowest()
 
-    counts = count_worker(settings, sites, client, store, incarnation, announcer, publisher, progress.loop())
+    counts = count_worker(settings, sites, client, store, archive, incarnation, announcer, publisher, progress.loop())
     deliveries = make_deliveries(settings, client, store, incarnation)
     workers: list[Worker[Any]] = [counts, *delivery_workers(settings, deliveries, incarnation, publisher, progress)]
     needs = {
         "kafka": counts.ready,
         "redis": lambda: ready(client),
         "state": lambda: incarnation.intact() and not is_foreign(client),
-        "blobs": blobs.ready,
+        "blobs": blobs.takes_writes,
         "sites": lambda: bool(sites),
     }
 

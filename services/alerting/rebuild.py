@@ -4,7 +4,8 @@ History comes from the counts that alerting had handled, as its committed offset
 always do. What consumers were told comes from the alerts topic. If something was decided and not told, because Redis
 was lost first, it is told now. Nothing else is: what each receiver was sent is known from its own offsets.
 
-One process rebuilds, under a lease. All others wait meanwhile.
+One process rebuilds, under a lease. All others wait meanwhile. The command also puts into the archive what it lacks,
+when the state is whole again: to lose Redis does not touch the archive.
 """
 
 import time
@@ -16,6 +17,8 @@ from itertools import chain
 
 import redis
 
+from railwatch.services.alerting.archive.store import Archive
+from railwatch.services.alerting.filling import fill
 from railwatch.services.alerting.gathered import GatheredScene, gather
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
@@ -32,7 +35,7 @@ from railwatch.services.alerting.told import Told, read_told
 from railwatch.services.alerting.up_to_date import bring_up_to_date
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import ends_of, positions_of
-from railwatch.shared.bus.read import read_partitions
+from railwatch.shared.bus.read import read_partitions, read_topic
 from railwatch.shared.environment import load
 from railwatch.shared.errors import RailwatchError, TransientError
 from railwatch.shared.events import AlertEvent, CountEvent, Notice
@@ -59,9 +62,25 @@ class Rebuilt:
     alerts: int
 
 
-def run() -> Iterator[Rebuilt]:
-    """Rebuild what the settings of the environment name, site by site: `railwatch rebuild`."""
-    yield from rebuild(load(Settings))
+def run(archived: Callable[[int], None]) -> Iterator[Rebuilt]:
+    """Rebuild what the settings of the environment name, site by site: `railwatch rebuild`.
+
+    Args:
+        archived: is told in the end how many counts were put into the archive.
+    """
+    settings = load(Settings)
+    yield from rebuild(settings)
+    archived(fill_archive(settings))
+
+
+def fill_archive(settings: Settings) -> int:
+    """Put the counts of the topic into the archive that it lacks; returns how many these were.
+
+    Raises:
+        TransientError: Kafka or the object store does not answer.
+    """
+    archive, sites, present = Archive.open(settings.blobs), known_sites(settings).sites, now()
+    return sum(fill(archive, counts, sites, present) for counts in read_topic(settings.kafka, CountEvent))
 
 
 def rebuild(settings: Settings) -> Iterator[Rebuilt]:

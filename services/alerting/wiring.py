@@ -11,6 +11,7 @@ import structlog
 
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.announcing import Announcer
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.delivery.receivers import receivers
 from railwatch.services.alerting.groups import GROUP, group_to
@@ -80,6 +81,7 @@ def count_worker(
     sites: LiveSites,
     client: redis.Redis,
     store: Store,
+    archive: Archive,
     incarnation: Incarnation,
     announcer: Announcer,
     publisher: Publisher,
@@ -88,7 +90,14 @@ def count_worker(
     """Counts in, alert events out. While state is lost, they wait."""
     alerting = settings.alerting
     handler = CountHandler(
-        store, sites.with_retired, alerting.rule, alerting.scene_wait, alerting.pass_span, alerting.public_url, now
+        store,
+        sites.with_retired,
+        alerting.rule,
+        alerting.scene_wait,
+        alerting.pass_span,
+        alerting.public_url,
+        now,
+        archive,
     )
 
     def take(event: CountEvent) -> Sequence[AlertEvent]:

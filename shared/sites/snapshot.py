@@ -57,7 +57,7 @@ class Snapshot:
         try:
             obstore.put(self._store, self._path, iter(_parts(entries)))
             log.info("the snapshot of the sites is written", sites=len(entries))
-        except (BaseError, OSError) as error:  # alerting only reads there
+        except (BaseError, OSError) as error:
             log.info("the snapshot of the sites is not written", detail=type(error).__name__)
 
 

@@ -1,9 +1,9 @@
 """What one observation costs alerting with 10,000 sites: processor time by part, and the memory that a site takes.
 
 The counts are simulated. The processor time is that of this process alone, which does what alerting does with a record
-of Kafka: decode it, check it, read the site's state, judge the look, write the state and the alerts, encode them. Redis
-is a real server in a process of its own. On a busy machine the mean is above the least by what others take of the
-caches.
+of Kafka: decode it, check it, put it into the archive (a directory), read the site's state, judge the look, write the
+state and the alerts, encode them. Redis is a real server in a process of its own. On a busy machine the mean is above
+the least by what others take of the caches.
 """
 
 import argparse
@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import redis
 
 from railwatch.embedded import embedded_redis
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.state.keys import alert_key, site_key
@@ -24,7 +26,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import decode, encode
 from railwatch.shared.counts import Car, Quality, TileCount, TrackCount
 from railwatch.shared.events import CountEvent
-from railwatch.shared.settings import RedisSettings
+from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.sites import Site
 from railwatch.shared.state import connect
 from tests.support.alerting import blob, on_day, small_site
@@ -69,13 +71,13 @@ def count_of(site: str, look: int, count: float) -> CountEvent:
     )
 
 
-def fill(client: redis.Redis, sites: dict[str, Site], looks: int) -> tuple[str, str]:
+def fill(client: redis.Redis, sites: dict[str, Site], archive: Archive, looks: int) -> tuple[str, str]:
     """Give every site a history; returns the ids of one that is quiet and of one with a standing alert.
 
     Both live through their history look by look. The other sites get copies of the quiet one's state.
     """
     quiet, surging, *others = sites
-    handler = handler_of(client, sites)
+    handler = handler_of(client, sites, archive)
     rng = np.random.default_rng(1)
     for look in range(looks):
         handler.handle(count_of(quiet, look, float(rng.poisson(USUAL))))
@@ -88,7 +90,7 @@ def fill(client: redis.Redis, sites: dict[str, Site], looks: int) -> tuple[str, 
     return quiet, surging
 
 
-def handler_of(client: redis.Redis, sites: dict[str, Site]) -> CountHandler:
+def handler_of(client: redis.Redis, sites: dict[str, Site], archive: Archive) -> CountHandler:
     """Alerting's handler at a fixed time."""
     return CountHandler(
         Store(client),
@@ -98,6 +100,7 @@ def handler_of(client: redis.Redis, sites: dict[str, Site]) -> CountHandler:
         timedelta(minutes=10),
         "http://railwatch.example",
         lambda: NOW,
+        archive,
     )
 
 
@@ -149,13 +152,14 @@ def main() -> None:
     names = [f"site-{number:05d}" for number in range(options.sites)]
     sites = {name: yard.model_copy(update={"id": name}) for name in names}
     rng = np.random.default_rng(2)
-    with embedded_redis() as env:
+    with embedded_redis() as env, TemporaryDirectory() as directory:
+        archive = Archive.open(BlobSettings(url=f"file://{directory}"))
         client: Any = connect(RedisSettings(url=env["RAILWATCH_REDIS_URL"]))
         empty = client.info("memory")["used_memory"]
-        quiet, surging = fill(client, sites, options.looks)
+        quiet, surging = fill(client, sites, archive, options.looks)
         site_bytes = (client.info("memory")["used_memory"] - empty) / len(sites)
         seen = [str(name) for name in rng.choice(names[2:], options.observations, replace=False)]
-        handler = handler_of(client, sites)
+        handler = handler_of(client, sites, archive)
         first = [count_of(name, options.looks, float(rng.poisson(USUAL))) for name in seen]
         second = [count_of(name, options.looks + 1, float(rng.poisson(USUAL))) for name in seen]
         standing = [count_of(surging, options.looks + n, float(rng.poisson(SURGE))) for n in range(100)]

@@ -17,13 +17,14 @@ from prometheus_client import generate_latest
 
 from railwatch.capacity import TOPICS, Costs
 from railwatch.embedded import embedded_broker, embedded_redis
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import report_sites
 from railwatch.shared.bus import encode
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.metrics import registry
-from railwatch.shared.settings import RedisSettings
+from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.sites import load_sites
 from railwatch.shared.state import connect
 from tests.benchmarks.alert_cost import NOW, costs, count_of, fill, handler_of
@@ -66,12 +67,13 @@ def reading() -> None:
 def judging() -> None:
     """Redis, a look, and alerting's round of all sites."""
     sites = {f"site-{number:05d}": small_site(f"site-{number:05d}") for number in range(SITES)}
-    with embedded_redis() as environment:
+    with embedded_redis() as environment, tempfile.TemporaryDirectory() as directory:
         client: Any = connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"]))
+        archive = Archive.open(BlobSettings(url=f"file://{directory}"))
         empty = client.info("memory")["used_memory"]
-        fill(client, sites, LOOKS)
+        fill(client, sites, archive, LOOKS)
         site_bytes = (client.info("memory")["used_memory"] - empty) / SITES
-        store, handler = Store(client), handler_of(client, sites)
+        store, handler = Store(client), handler_of(client, sites, archive)
         looks = [count_of(name, LOOKS, 9.0) for name in sorted(sites)[2:]]
         look_ms = float(np.mean([cost.decoding + cost.handling + cost.encoding for cost in costs(handler, looks)]))
 

@@ -24,7 +24,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
 from railwatch.shared.state import connect
-from tests.support.alerting import count_event, small_site
+from tests.support.alerting import count_event, empty_archive, small_site
 from tests.support.geotiff import NoiseScene
 from tests.support.ingest import TOKEN, Desk, desk_over
 
@@ -223,7 +223,14 @@ def test_alerting_tells_of_a_scene_what_is_counted_and_what_was_found(redis_sett
     site = small_site(tile_size_m=1100)
     now = datetime(2024, 1, 1, tzinfo=UTC)
     handler = CountHandler(
-        store, {site.id: site}, Rule(), timedelta(minutes=15), timedelta(minutes=10), "http://here", lambda: now
+        store,
+        {site.id: site},
+        Rule(),
+        timedelta(minutes=15),
+        timedelta(minutes=10),
+        "http://here",
+        lambda: now,
+        empty_archive(),
     )
     tokens = Tokens(None, [SecretStr(TOKEN)], Scope)
     blobs = BlobStore.open(BlobSettings(url="memory://"))

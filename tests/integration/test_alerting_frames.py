@@ -13,7 +13,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.events import AlertEvent, CountEvent, Transition
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, frame_event, on_day, small_site
+from tests.support.alerting import RECORDED, count_event, empty_archive, frame_event, on_day, small_site
 from tests.support.clock import Clock
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
@@ -42,7 +42,7 @@ def store(redis_client: redis.Redis) -> Store:
 def handler(store: Store, clock: Clock) -> CountHandler:
     wait, span = timedelta(minutes=15), timedelta(minutes=10)
     sites = {"tumangang": small_site()}
-    return CountHandler(store, sites, Rule(), wait, span, "https://railwatch.example/", clock)
+    return CountHandler(store, sites, Rule(), wait, span, "https://railwatch.example/", clock, empty_archive())
 
 
 def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:

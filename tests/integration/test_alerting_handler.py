@@ -3,26 +3,29 @@
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from obstore.store import LocalStore
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule, State
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus.lineage import Lineage, lineage
 from railwatch.shared.counts import RecallCheck
-from railwatch.shared.errors import NotStandingError, UnprocessableError
+from railwatch.shared.errors import DependencyAwayError, NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, Transition
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, on_day, small_site
+from tests.support.alerting import RECORDED, count_event, empty_archive, on_day, small_site
 from tests.support.clock import Clock
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
@@ -53,9 +56,18 @@ def handler(store: Store, clock: Clock) -> CountHandler:
     return make_handler(store, clock)
 
 
-def make_handler(store: Store, clock: Clock) -> CountHandler:
+def make_handler(store: Store, clock: Clock, archive: Archive | None = None) -> CountHandler:
     sites = {"tumangang": small_site(), "wide": small_site("wide", tile_size_m=1100)}
-    return CountHandler(store, sites, Rule(minimum_coverage=0.4), WAIT, PASS, "https://railwatch.example/", clock)
+    return CountHandler(
+        store,
+        sites,
+        Rule(minimum_coverage=0.4),
+        WAIT,
+        PASS,
+        "https://railwatch.example/",
+        clock,
+        archive or empty_archive(),
+    )
 
 
 def handle(handler: CountHandler, *events: CountEvent) -> list[AlertEvent]:
@@ -95,6 +107,32 @@ def test_a_surge_opens_an_alert_with_all_that_a_consumer_needs(handler: CountHan
     assert (evidence.tile, evidence.scene) == ("r0c0", "scene-64")
     assert evidence.pictures == SURGE[1].evidence
     assert evidence.baseline == SURGE[1].baseline
+
+
+def test_a_count_is_in_the_archive_once_it_is_handled_and_one_that_is_refused_is_not(
+    store: Store, clock: Clock
+) -> None:
+    archive = empty_archive()
+    handler = make_handler(store, clock, archive)
+    handler.handle(QUIET[0])
+    with pytest.raises(UnprocessableError, match="do not fit"):
+        handler.handle(count_event(1, 1e6))
+    (kept,) = archive.scenes("tumangang")
+    assert kept.counts == {"r0c0": QUIET[0]}
+
+
+def test_a_count_that_cannot_be_archived_changes_nothing_and_is_handled_later(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    archive = Archive(LocalStore(tmp_path))
+    handler = make_handler(store, clock, archive)
+    (tmp_path / "counts").write_text("a file where the directory should be")
+    with pytest.raises(DependencyAwayError):
+        handler.handle(QUIET[0])
+    assert store.record("tumangang") == SiteRecord()
+    (tmp_path / "counts").unlink()
+    handler.handle(QUIET[0])
+    assert len(store.record("tumangang").history.judgements) == 1
 
 
 def test_a_surge_that_ends_resolves_its_alert_once(handler: CountHandler) -> None:

@@ -10,11 +10,12 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
 
 from railwatch.services.alerting.announcing import Announcer
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.delivery.deliver import delivered_key
 from railwatch.services.alerting.groups import GROUP, group_to
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.healing import keep_whole
-from railwatch.services.alerting.rebuild import Rebuilt, rebuild
+from railwatch.services.alerting.rebuild import Rebuilt, fill_archive, rebuild
 from railwatch.services.alerting.settings import Settings, WebhookSettings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.schema_version import holds_state
@@ -45,7 +46,7 @@ def settings(tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: Redi
     return Settings(
         kafka=kafka_settings,
         redis=redis_settings,
-        blobs=BlobSettings(url="memory://"),
+        blobs=BlobSettings(url=f"file://{tmp_path}/blobs"),
         sites=SiteSettings(dir=write_site(tmp_path / "sites")),
     )
 
@@ -69,6 +70,7 @@ def handler(settings: Settings) -> CountHandler:
         alerting.pass_span,
         alerting.public_url,
         now,
+        Archive.open(settings.blobs),
     )
 
 
@@ -117,6 +119,17 @@ def test_an_alert_that_was_decided_but_not_announced_before_the_state_was_lost_i
     assert (opened.id, opened.look, opened.evidence) == (decided.id, decided.look, decided.evidence)
     assert handler.handle(SURGE[0]) == ()
     assert len(store.outbox("tumangang")) == 1
+
+
+def test_the_archive_is_filled_with_what_was_taken_in_before_there_was_one(
+    settings: Settings, publisher: Publisher
+) -> None:
+    publisher.publish(*QUIET, CORRECTED, *POISON)
+    archive = Archive.open(settings.blobs)
+    assert fill_archive(settings) == len(QUIET) + 1
+    valid = {event.scene: event for event in (*QUIET, CORRECTED)}
+    assert {scene.scene: scene.counts["r0c0"] for scene in archive.scenes("tumangang")} == valid
+    assert fill_archive(settings) == 0
 
 
 def commit_counts(settings: Settings) -> None:
@@ -294,7 +307,15 @@ def test_what_was_handled_and_not_committed_before_the_state_was_lost_is_handled
         return commit(consumer, *args, **kwargs)
 
     worker = count_worker(
-        settings, live_sites(settings), client, store, incarnation, Announcer(store, publisher), publisher, Progress()
+        settings,
+        live_sites(settings),
+        client,
+        store,
+        Archive.open(settings.blobs),
+        incarnation,
+        Announcer(store, publisher),
+        publisher,
+        Progress(),
     )
     kafka_hears.set()
     monkeypatch.setattr(KafkaConsumer, "commit", while_kafka_hears)

@@ -19,7 +19,7 @@ from railwatch.shared.errors import NotPublishedError, UnprocessableError
 from railwatch.shared.events import AlertEvent, Event, Notice
 from railwatch.shared.settings import KafkaSettings, RedisSettings
 from railwatch.shared.state import connect
-from tests.support.alerting import count_event, small_site
+from tests.support.alerting import count_event, empty_archive, small_site
 from tests.support.bus import topic_view
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
@@ -41,7 +41,9 @@ def store(client: redis.Redis) -> Store:
 def handler(store: Store) -> CountHandler:
     sites = {"tumangang": small_site()}
     minute = timedelta(minutes=1)
-    return CountHandler(store, sites, Rule(), minute, minute, "http://railwatch.example", lambda: datetime.now(UTC))
+    return CountHandler(
+        store, sites, Rule(), minute, minute, "http://railwatch.example", lambda: datetime.now(UTC), empty_archive()
+    )
 
 
 class Recorder(Publisher):

@@ -21,6 +21,7 @@ from railwatch.shared.events import CountEvent, Event, TileEvent
 from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.sites import PackedSites, SiteCatalogue
 from railwatch.shared.state import connect
+from tests.support.alerting import empty_archive
 from tests.support.clock import Clock
 from tests.support.detector import counts_made, handler_over
 from tests.support.geotiff import cropped
@@ -74,7 +75,14 @@ def looks_after(counts: Sequence[CountEvent], client: redis.Redis) -> tuple[Judg
     scene = rendered("clear")
     wait, span = timedelta(minutes=15), timedelta(minutes=10)
     alerting = CountHandler(
-        Store(client), {"yard": site_of(scene)}, Rule(), wait, span, "http://railwatch.example", Clock(NOW)
+        Store(client),
+        {"yard": site_of(scene)},
+        Rule(),
+        wait,
+        span,
+        "http://railwatch.example",
+        Clock(NOW),
+        empty_archive(),
     )
     for count in counts:
         alerting.handle(count)

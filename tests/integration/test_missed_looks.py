@@ -18,7 +18,7 @@ from railwatch.shared.events import Miss, MissedLookEvent
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import Site
 from railwatch.shared.state import connect
-from tests.support.alerting import count_event, on_day, small_site, write_site
+from tests.support.alerting import count_event, empty_archive, on_day, small_site, write_site
 from tests.support.clock import Clock
 
 SITES = {"tumangang": small_site()}
@@ -46,7 +46,9 @@ def see(store: Store, clock: Clock, day: float, count: float | None = 7.0) -> No
     clock.now = on_day(day) + PROMPT
     coverage = 0.0 if count is None else 1.0
     event = count_event(day, count, coverage=coverage, recorded_at=clock())
-    CountHandler(store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, clock).handle(event)
+    CountHandler(
+        store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, clock, empty_archive()
+    ).handle(event)
 
 
 def announced(store: Store, clock: Clock, day: float, sites: dict[str, Site] = SITES) -> list[tuple[str, str]]:
@@ -92,7 +94,9 @@ def test_an_old_image_does_not_end_what_is_missed(store: Store, clock: Clock) ->
     assert announced(store, clock, 34) == [("look", "opened")]
     clock.now = on_day(40)
     late = count_event(10, 7, recorded_at=clock())
-    CountHandler(store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, clock).handle(late)
+    CountHandler(
+        store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, clock, empty_archive()
+    ).handle(late)
     assert announced(store, clock, 41) == []
     status = store.status("tumangang")
     assert status
@@ -101,7 +105,7 @@ def test_an_old_image_does_not_end_what_is_missed(store: Store, clock: Clock) ->
 
 def test_reading_an_archive_announces_nothing(store: Store, clock: Clock) -> None:
     handler = CountHandler(
-        store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, lambda: on_day(400)
+        store, SITES, Rule(), timedelta(minutes=15), timedelta(minutes=10), PAGE, lambda: on_day(400), empty_archive()
     )
     for look in (*range(20, 10, -1), *range(10)):
         handler.handle(count_event(3 * look, None if look % 4 == 0 else 7, coverage=float(look % 4 > 0)))

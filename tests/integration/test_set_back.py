@@ -25,7 +25,7 @@ from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import Site, known_sites
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, write_site
+from tests.support.alerting import RECORDED, count_event, empty_archive, write_site
 from tests.support.bus import topic_view
 
 QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
@@ -52,6 +52,7 @@ class Alerting:
             alerting.pass_span,
             alerting.public_url,
             now,
+            empty_archive(),
         )
 
     def take(self, *counts: CountEvent) -> None:

@@ -18,7 +18,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
 from railwatch.shared.state import connect
-from tests.support.alerting import RECORDED, count_event, small_site
+from tests.support.alerting import RECORDED, count_event, empty_archive, small_site
 from tests.support.chromium import Page, browser_page
 
 TOKEN = "a-token-of-the-duty-desk"
@@ -36,7 +36,14 @@ def site_url(redis_settings: RedisSettings) -> Iterator[str]:
     store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
     sites = {"tumangang": small_site()}
     handler = CountHandler(
-        store, sites, Rule(), timedelta(minutes=15), timedelta(minutes=10), "http://127.0.0.1", lambda: RECORDED
+        store,
+        sites,
+        Rule(),
+        timedelta(minutes=15),
+        timedelta(minutes=10),
+        "http://127.0.0.1",
+        lambda: RECORDED,
+        empty_archive(),
     )
     pictures = {
         name: blobs.put(picture(colour), "image/png")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.rule.judgement import Judgement, State
 from railwatch.shared.counts import BaselineRef, BlobRef, Car, Quality, TileCount, TrackCount
 from railwatch.shared.events import (
@@ -19,10 +20,16 @@ from railwatch.shared.events import (
     Transition,
     derived_id,
 )
+from railwatch.shared.settings import BlobSettings
 from railwatch.shared.sites import ContextEvent, Site, Track
 
 DAY_0 = datetime(2023, 3, 1, 2, tzinfo=UTC)
 RECORDED = datetime(2023, 12, 1, tzinfo=UTC)
+
+
+def empty_archive() -> Archive:
+    """An archive in memory."""
+    return Archive.open(BlobSettings(url="memory://"))
 
 
 def on_day(day: float) -> datetime:

@@ -19,7 +19,7 @@ def rebuild(
     """Make a service's state in Redis anew from the topics: after Redis was lost, or after an upgrade.
 
     Nobody is notified. The command uses the RAILWATCH_* settings of the service. `detector` gets its current
-    baselines back, `alerting` its observations and alerts.
+    baselines back, `alerting` its observations and alerts. Counts that the archive lacks are put into it.
     """
     if service is Rebuildable.DETECTOR:
         from railwatch.services.detector import rebuild as detector
@@ -32,5 +32,8 @@ def rebuild(
     else:
         from railwatch.services.alerting import rebuild as alerting
 
-        for site in alerting.run():
+        def archived(counts: int) -> None:
+            typer.echo(f"{counts} counts put into the archive", err=True)
+
+        for site in alerting.run(archived):
             typer.echo(f"{site.site}: {site.looks} looks, {site.alerts} alerts")
