@@ -28,10 +28,14 @@ def blob_path(sha256: str) -> str:
 
 
 class BlobStore:
-    """Blobs, stored under their SHA-256."""
+    """Blobs, stored under their SHA-256.
+
+    Attributes:
+        objects: the object store that holds them.
+    """
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+        self.objects = store
         self._wrote_at: float | None = None
 
     @classmethod
@@ -73,7 +77,7 @@ class BlobStore:
             )
         try:
             with store_errors(ref.path):
-                found = obstore.get(self._store, ref.path)
+                found = obstore.get(self.objects, ref.path)
                 size_bytes = found.meta["size"]
                 data = bytes(found.bytes()) if size_bytes == ref.size_bytes else b""
         except DependencyAwayError as error:
@@ -95,7 +99,7 @@ class BlobStore:
         """
         try:
             with store_errors(blob_path(sha256)):
-                data = bytes(obstore.get(self._store, blob_path(sha256)).bytes())
+                data = bytes(obstore.get(self.objects, blob_path(sha256)).bytes())
         except UnprocessableError:
             return False
         return hashlib.sha256(data).hexdigest() == sha256
@@ -121,13 +125,13 @@ class BlobStore:
     def _write(self, path: str, data: bytes) -> None:
         self._wrote_at = None
         with store_errors(path):
-            obstore.put(self._store, path, data)
+            obstore.put(self.objects, path, data)
         self._wrote_at = time.monotonic()
 
     def _size(self, sha256: str) -> int | None:
         try:
             with store_errors(blob_path(sha256)):
-                size_bytes: int = obstore.head(self._store, blob_path(sha256))["size"]
+                size_bytes: int = obstore.head(self.objects, blob_path(sha256))["size"]
         except UnprocessableError:
             return None
         return size_bytes

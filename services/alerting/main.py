@@ -52,7 +52,8 @@ def run() -> None:
         worked_before=lambda: has_worked(settings.kafka, GROUP, CountEvent),
         set_back=lambda: is_set_back(settings, store, sites.with_retired),
     )
-    blobs, archive = BlobStore.open(settings.blobs), Archive.open(settings.blobs)
+    blobs = BlobStore.open(settings.blobs)
+    archive = Archive(blobs.objects)
     publisher = Publisher(settings.kafka)
     announcer = Announcer(store, publisher)
     progress = Slowest()

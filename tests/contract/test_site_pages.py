@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.state.store import Store
@@ -30,7 +31,14 @@ def counted(redis_settings: RedisSettings) -> Counted:
         store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
         sites = {"tumangang": small_site(), "unseen": small_site("unseen")}
         handler = CountHandler(
-            store, sites, Rule(), timedelta(minutes=15), timedelta(minutes=10), "http://127.0.0.1", lambda: RECORDED
+            store,
+            sites,
+            Rule(),
+            timedelta(minutes=15),
+            timedelta(minutes=10),
+            "http://127.0.0.1",
+            lambda: RECORDED,
+            Archive(blobs.objects),
         )
         for event in events:
             handler.handle(event)

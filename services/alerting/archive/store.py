@@ -25,9 +25,10 @@ from obstore.store import ObjectStore
 from pydantic import ValidationError
 
 from railwatch.services.alerting.history.observations import TileReading, reading
-from railwatch.shared.errors import ConfigurationError, UnprocessableError
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent
-from railwatch.shared.objects import object_store, store_errors
+from railwatch.shared.objects import store_errors
 from railwatch.shared.settings import BlobSettings
 
 # Scenes whose entry by time this process wrote last. It is not written again for each of their tiles.
@@ -70,15 +71,12 @@ class Archive:
 
     @classmethod
     def open(cls, settings: BlobSettings) -> Self:
-        """The archive in the object store of the settings.
+        """The archive beside the blobs of the settings.
 
         Raises:
             ConfigurationError: the directory cannot be made.
         """
-        try:
-            return cls(object_store(settings.url, settings))
-        except (obstore.exceptions.BaseError, OSError) as error:
-            raise ConfigurationError(f"RAILWATCH_BLOBS_URL is wrong: the directory cannot be made: {error}.") from None
+        return cls(BlobStore.open(settings).objects)
 
     def put(self, event: CountEvent) -> None:
         """Keep a count. To keep it again changes nothing."""
