@@ -139,7 +139,7 @@ def look_of(
 
 def _joined(views: Sequence[tuple[str, TileReading]], shortest_car_m: float) -> tuple[TileReading, set[str]]:
     """What several frames show of one tile together, and the scenes that have a part in it."""
-    ordered = _in_order([view for view in views if view[1].count is not None])
+    ordered = in_order([view for view in views if view[1].count is not None])
     if not ordered:
         measured = [view for view in views if view[1].occupied is not None]
         if not measured:
@@ -189,7 +189,7 @@ def _summed(first: TileReading, having: Sequence[tuple[TileReading, Share]]) -> 
     )
 
 
-def _in_order(views: Iterable[tuple[str, TileReading]]) -> list[tuple[str, TileReading]]:
+def in_order(views: Iterable[tuple[str, TileReading]]) -> list[tuple[str, TileReading]]:
     """Frames of one tile, the one first that has the track where several see it; see `SHOWS_AS_MUCH`."""
     left, ordered = list(views), []
     while left:

@@ -42,20 +42,25 @@ class Share:
     """What one of several frames counts.
 
     Attributes:
-        cars: how many of its cars count.
+        counted: which of its cars count, by their number on their track; on several tracks, one after the other.
         all_cars: how many it shows.
         length_m: length of track that it counts on.
         seen_m: length of track that it shows.
     """
 
-    cars: int = 0
+    counted: tuple[int, ...] = ()
     all_cars: int = 0
     length_m: float = 0.0
     seen_m: float = 0.0
 
+    @property
+    def cars(self) -> int:
+        """How many of its cars count."""
+        return len(self.counted)
+
     def __add__(self, other: "Share") -> "Share":
         return Share(
-            self.cars + other.cars,
+            self.counted + other.counted,
             self.all_cars + other.all_cars,
             self.length_m + other.length_m,
             self.seen_m + other.seen_m,
@@ -105,22 +110,24 @@ def _owners(seen: Seen, cars: Sequence[NDArray[np.float64]]) -> Owners:
     return owners
 
 
-def _counted(frames: Sequence[TrackSeen], seen: Seen, owners: Owners, first: int, nearest_m: float) -> list[int]:
-    """How many cars of each frame count: those on its own track, but no car twice."""
+def _counted(
+    frames: Sequence[TrackSeen], seen: Seen, owners: Owners, first: int, nearest_m: float
+) -> list[tuple[int, ...]]:
+    """Which cars of each frame count: those on its own track, but no car twice."""
     mine = sorted(
-        (at, number)
+        (at, number, car)
         for number, frame in enumerate(frames)
-        for at in frame.cars_m
+        for car, at in enumerate(frame.cars_m)
         if seen[number].any() and owners[_nearest(seen[number], at - first)] == number
     )
-    counted = [0] * len(frames)
+    counted: list[list[int]] = [[] for _ in frames]
     last: tuple[float, int] | None = None
-    for at, number in mine:
+    for at, number, car in mine:
         if last is not None and last[1] != number and at - last[0] < nearest_m:
             continue
-        counted[number] += 1
+        counted[number].append(car)
         last = at, number
-    return counted
+    return [tuple(sorted(cars)) for cars in counted]
 
 
 def _nearest(seen: NDArray[np.bool_], at: float) -> int:
