@@ -2,16 +2,33 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Annotated, TypeAlias
-from urllib.parse import urlencode
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.pages.policy import BUNDLED, BaseMap
 from railwatch.services.alerting.pages.routes import add_pages
+from railwatch.services.alerting.products.answers import (
+    OTHER_FORMS,
+    After,
+    Bbox,
+    Form,
+    From,
+    Limit,
+    To,
+    ground_of,
+    page_answer,
+    wanted,
+)
+from railwatch.services.alerting.products.catalogue import Products
+from railwatch.services.alerting.products.columns import Product
+from railwatch.services.alerting.products.query import BadQueryError, Query
+from railwatch.services.alerting.products.routes import looks_router
 from railwatch.services.alerting.scenes import scenes_router
+from railwatch.services.alerting.settings import AlertingSettings
+from railwatch.services.alerting.sites import sites_router
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import (
     Acknowledgement,
@@ -19,16 +36,13 @@ from railwatch.services.alerting.views import (
     AlertPage,
     AlertState,
     AlertView,
-    ObservationPage,
     Silence,
-    SitePage,
-    SiteView,
     TransitionView,
 )
 from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.admission import EVERYONE, NotAdmittedError, admitted, readers
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.counts import BlobRef, UtcDatetime
+from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import NotPublishedError, NotStandingError, UnprocessableError
 from railwatch.shared.events import AlertEvent
 from railwatch.shared.health import Progress, health_router
@@ -43,11 +57,6 @@ LONGEST_SILENCE = timedelta(days=90)
 # A picture's address holds its checksum, so it never changes. Caches between us and the reader keep none.
 FOREVER = "private, max-age=31536000, immutable"
 
-Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of items.")]
-After = Annotated[str | None, Query(description="The last item of the page before. `next` contains it.")]
-From = Annotated[UtcDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
-To = Annotated[UtcDatetime | None, Query(description="Before this time, RFC 3339.")]
-
 
 def make_app(
     store: Store,
@@ -59,6 +68,7 @@ def make_app(
     reader: Callable[..., Holder] | None = None,
     publish: Callable[[str], None] = lambda _: None,
     base_map: BaseMap = BUNDLED,
+    alerting: AlertingSettings = AlertingSettings(),  # noqa: B008
 ) -> FastAPI:
     """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may.
 
@@ -67,89 +77,46 @@ def make_app(
     reader = reader or readers(tokens, everyone=True)
     app = service_app("Railwatch alerting", __doc__ or "")
     app.include_router(health_router("alerting", progress, ready))
-    app.include_router(sites_router(store, sites, reader))
+    archive, span = Archive(blobs.objects), alerting.pass_span
+    products = Products(store, sites, archive, span, alerting.public_url)
+    app.include_router(sites_router(store, sites, products, reader))
+    app.include_router(looks_router(products, reader))
     app.include_router(scenes_router(store, sites, reader))
-    app.include_router(alerts_router(store, blobs, reader))
+    app.include_router(alerts_router(store, blobs, products, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))
     add_pages(app, store, sites, reader, base_map)
     return app
 
 
-def sites_router(store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder]) -> APIRouter:
-    """Sites and their observations."""
-    router = APIRouter(prefix="/v1/sites", tags=["sites"])
-    Reader: TypeAlias = Annotated[Holder, Depends(reader)]
-
-    def known(site: str, by: Holder) -> Site:
-        found = sites.get(site)
-        if found is None or not by.reaches(site):
-            raise HTTPException(404, f"There is no site {site!r}.")
-        return found
-
-    @router.get("", summary="All sites")
-    def list_sites(request: Request, by: Reader, limit: Limit = 100, after: After = None) -> SitePage:
-        statuses, missed = store.statuses(), store.missed()
-        ids = [site for site in sorted(sites) if by.reaches(site) and (after is None or site > after)]
-        shown = (site for site in map(sites.get, ids[:limit]) if site is not None)
-        items = tuple(SiteView.of(site, statuses.get(site.id), missed.get(site.id, ())) for site in shown)
-        return SitePage(items=items, next=_next(request, items[-1].id if len(ids) > limit else None))
-
-    @router.get("/{site}", summary="One site")
-    def get_site(site: str, by: Reader) -> SiteView:
-        return SiteView.of(known(site, by), store.status(site), store.missed_at(site))
-
-    @router.get("/{site}/observations", summary="A site's observations")
-    def list_observations(
-        request: Request,
-        site: str,
-        by: Reader,
-        limit: Limit = 100,
-        after: Annotated[UtcDatetime | None, Query(description="`observed_at` of the last item before.")] = None,
-        from_: From = None,
-        to: To = None,
-    ) -> ObservationPage:
-        known(site, by)
-        before = min((at for at in (after, to) if at), default=datetime.max.replace(tzinfo=UTC))
-        history = store.record(site).history
-        found = [
-            look
-            for look in reversed(history.judgements)
-            if look.observed_at < before and (from_ is None or look.observed_at >= from_)
-        ]
-        items = tuple(found[:limit])
-        last = items[-1].observed_at.isoformat() if len(found) > limit else None
-        instants = {look.observed_at for look in items}
-        left_out = tuple(seen for seen in history.shadowed if seen.observed_at in instants)
-        return ObservationPage(items=items, left_out=left_out, next=_next(request, last))
-
-    return router
-
-
-def alerts_router(store: Store, blobs: BlobStore, reader: Callable[..., Holder]) -> APIRouter:
+def alerts_router(store: Store, blobs: BlobStore, products: Products, reader: Callable[..., Holder]) -> APIRouter:
     """Alerts and their pictures."""
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
-    @router.get("", summary="Alerts of all sites, or of one")
+    @router.get("", summary="Alerts of all sites, or of one", response_model=AlertPage, responses=OTHER_FORMS)
     def list_alerts(
         request: Request,
         by: Reader,
         site: str | None = None,
         state: AlertState | None = None,
+        bbox: Bbox = None,
         from_: From = None,
         to: To = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> AlertPage:
-        ids = store.alerts(site, from_, to)
-        if after is not None:
-            if after not in ids:
-                raise HTTPException(404, f"There is no alert {after!r} to go on after.")
-            ids = ids[ids.index(after) + 1 :]
-        views = (AlertView.of(event) for event in store.latest_of(ids) if by.reaches(event.site))
-        found = list(islice((view for view in views if state in (None, view.state)), limit + 1))
-        items = tuple(found[:limit])
-        return AlertPage(items=items, next=_next(request, items[-1].alert if len(found) > limit else None))
+        f: Form = None,
+    ) -> Response:
+        query = Query(ground_of(bbox), from_, to, site, state)
+        try:
+            page = products.page(Product.ALERTS, query, by, after, limit)
+        except BadQueryError as error:
+            raise HTTPException(404, str(error)) from None
+
+        def items() -> list[dict[str, Any]]:
+            events = store.latest_of([row.id for row in page.rows])
+            return [AlertView.of(event).model_dump(mode="json", by_alias=True) for event in events]
+
+        return page_answer(request, Product.ALERTS, page, wanted(request, f), items)
 
     @router.get("/{alert}", summary="One alert")
     def get_alert(alert: str, by: Reader) -> AlertDetail:
@@ -240,10 +207,3 @@ def _act(body: Acknowledgement, by: Holder) -> Act:
 def _picture(events: list[AlertEvent], sha256: str) -> BlobRef | None:
     pictures = (ref for event in events for item in event.evidence for ref in item.pictures.values())
     return next((ref for ref in pictures if ref.sha256 == sha256 and ref.media_type in PICTURES), None)
-
-
-def _next(request: Request, last: str | None) -> str | None:
-    if last is None:
-        return None
-    query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
-    return f"{request.url.path}?{urlencode([*query, ('after', last)])}"

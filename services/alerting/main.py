@@ -72,7 +72,7 @@ def run() -> None:
     tokens = known_tokens(settings)
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
     base_map = BaseMap(settings.alerting.base_map, settings.alerting.base_map_credit)
-    app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish, base_map)
+    app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish, base_map, settings.alerting)
     with sites.followed(), serve(app, settings.http):
         with progress.waiting():
             refuse_eviction(client, settings.redis)

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from railwatch.services.alerting.history.missed import Missed
+from railwatch.services.alerting.products.rows import alert_state, picture_url
 from railwatch.services.alerting.rule.judgement import Judgement, Observation
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
@@ -56,11 +57,7 @@ class AlertView(Frozen):
     @classmethod
     def of(cls, event: AlertEvent) -> Self:
         """An alert after its last event."""
-        state = "standing" if event.stands else event.transition.value
-        drawn = (item.pictures["cars"] for item in event.evidence if "cars" in item.pictures)
-        picture, public_url = next(drawn, None), event.page_url.rpartition("/alerts/")[0]
-        picture_url = picture and f"{public_url}/v1/alerts/{event.alert}/pictures/{picture.sha256}"
-        return cls.model_validate({**dict(event), "state": state, "picture_url": picture_url})
+        return cls.model_validate({**dict(event), "state": alert_state(event), "picture_url": picture_url(event)})
 
 
 class TransitionView(Frozen):

@@ -66,8 +66,12 @@ def _shared(
     by_track = [_placed(event) for event, _ in frames]
     for track in sorted({name for _, tracks in frames for name in tracks}):
         seen = [tracks.get(track, TrackSeen(seen_m=())) for _, tracks in frames]
-        for cars, part in zip(by_track, shares(seen, shortest_car_m / 2), strict=True):
-            yield from (cars[track][number] for number in part.counted)
+        found = zip(by_track, shares(seen, shortest_car_m / 2), strict=True)
+        yield from sorted((cars[track][number] for cars, part in found for number in part.counted), key=_along_m)
+
+
+def _along_m(found: CountedCar) -> float:
+    return found.car.along_m or 0.0
 
 
 def _placed(event: CountEvent) -> dict[str, list[CountedCar]]:
