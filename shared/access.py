@@ -50,6 +50,7 @@ class Scope(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     OPERATE = "operate"
     DRAW = "draw"
+    VERDICT = "verdict"
 
 
 class Holder(BaseModel):

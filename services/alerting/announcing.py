@@ -13,7 +13,7 @@ import structlog
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Publisher
 from railwatch.shared.errors import NotPublishedError, UnprocessableError
-from railwatch.shared.events import AlertEvent, Notice
+from railwatch.shared.events import AlertEvent, Event
 
 # How long to wait until another thread or process has published what waits of a site. It normally takes milliseconds.
 AWAIT_TURN_S = 2.0
@@ -69,6 +69,6 @@ class Announcer:
         self._store.published(site, events)
 
 
-def _shortened(event: Notice) -> Notice:
+def _shortened(event: Event) -> Event:
     """An event without the pictures and the looks before: they are on its page."""
     return event.model_copy(update={"evidence": (), "history": ()}) if isinstance(event, AlertEvent) else event

@@ -30,6 +30,7 @@ from railwatch.services.alerting.scenes import scenes_router
 from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.sites import sites_router
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.verdict_routes import verdicts_router
 from railwatch.services.alerting.views import (
     Acknowledgement,
     AlertDetail,
@@ -72,7 +73,7 @@ def make_app(
 ) -> FastAPI:
     """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may.
 
-    What people do with alerts of a site is published with `publish` before they are answered.
+    What people do with alerts and looks of a site is published with `publish` before they are answered.
     """
     reader = reader or readers(tokens, everyone=True)
     app = service_app("Railwatch alerting", __doc__ or "")
@@ -84,6 +85,7 @@ def make_app(
     app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, products, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))
+    app.include_router(verdicts_router(store, archive, sites, tokens, reader, publish, alerting.public_url))
     add_pages(app, store, sites, reader, base_map)
     return app
 

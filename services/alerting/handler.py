@@ -29,6 +29,7 @@ from railwatch.services.alerting.state.records import SceneRecord, SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.services.alerting.up_to_date import bring_up_to_date
+from railwatch.services.alerting.verdicts.lessons import recalibrated
 from railwatch.shared.bus.lineage import current_lineage
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
@@ -133,12 +134,12 @@ class CountHandler:
         around = passes_around(transaction, event.scene, record, self._pass_span)
         # Nobody is notified of what is from an archive, so it need not be complete to be judged.
         may_wait = due_at is not None and not event.archival
-        if may_wait and self._waits(transaction.record.history, site, event.scene, around):
+        if may_wait and self._waits(transaction, site, event.scene, around):
             transaction.put_scene(event.scene, record, evidence)
             return _Outcome()
         return self._enter(transaction, site, event.scene, around, evidence)
 
-    def _waits(self, history: History, site: Site, scene: str, around: Around) -> bool:
+    def _waits(self, transaction: Transaction, site: Site, scene: str, around: Around) -> bool:
         """Whether to wait for more of a scene's pass; for more of the scene alone, if the pass has been judged.
 
         What the counted frames show may be too high whatever the rest shows. Then nothing is waited for.
@@ -146,11 +147,12 @@ class CountHandler:
         frames = around.pass_of(scene)
         if any(around.records[frame.scene].due_at is None for frame in frames if frame.scene != scene):
             return not complete(around.records[scene].readings)
+        history = transaction.record.history
         if not awaited(frames, self._tracks_of(site), usually_seen(history.judgements)):
             return False
         if not all(complete(frame.readings) for frame in frames):
             return True
-        judged = self._entered(history, site, frames).of_scene(scene)
+        judged = self._entered(transaction, history, site, frames).of_scene(scene)
         return judged is None or not judged.exceeds
 
     def _enter(
@@ -171,7 +173,7 @@ class CountHandler:
             if scene not in names and (unchanged or names <= around.waiting):
                 continue
             entered |= names
-            history = self._entered(history, site, frames)
+            history = self._entered(transaction, history, site, frames)
         for name in sorted(entered):
             record = around.records[name]
             if name == scene or record.due_at is not None:
@@ -200,9 +202,9 @@ class CountHandler:
         status = transaction.status()
         return status.look_due_at if status else None
 
-    def _entered(self, history: History, site: Site, frames: Pass) -> History:
+    def _entered(self, transaction: Transaction, history: History, site: Site, frames: Pass) -> History:
         seen = look_of(frames, self._tracks_of(site), site.car_lengths_m)
-        return enter(history, seen, self._rule, [new.at for new in site.new_normal])
+        return enter(history, recalibrated(seen, transaction.verdicts), self._rule, [new.at for new in site.new_normal])
 
     def _tracks_of(self, site: Site) -> dict[str, float]:
         measured = self._tracks_m.get(site.id)

@@ -52,6 +52,12 @@ SITE_OVERDUE_SECONDS = _OWN.gauge(
     site=_SITE,
     miss="`look`: no look came, and a provider may have stopped; `clear-look`: the site was hidden on all looks",
 )
+VERDICTS = _OWN.counter(
+    "railwatch_verdicts_total",
+    "Verdicts that people gave on looks and alerts.",
+    kind="`right`, `false`, `unclear`, `not-a-car`, `missed-car`, `one-car`, `two-cars`, `total`, `second-look` or "
+    "`taken-back`",
+)
 DELIVERIES = _OWN.counter(
     "railwatch_deliveries_total",
     "Attempts to deliver a transition of an alert or of a missed look to a receiver, by outcome.",

@@ -1,15 +1,17 @@
 """Rebuilding alerting's state in Redis from the topics: by itself when state was lost, or by a command.
 
 History comes from the counts that alerting had handled, as its committed offsets say. Those after them come as they
-always do. What consumers were told comes from the alerts topic. If something was decided and not told, because Redis
-was lost first, it is told now. Nothing else is: what each receiver was sent is known from its own offsets.
+always do. What consumers were told comes from the alerts topic, and what people said from the topic of verdicts. If
+something was decided and not told, because Redis was lost first, it is told now. Nothing else is: what each receiver
+was sent is known from its own offsets.
 
 One process rebuilds, under a lease. All others wait meanwhile. The command also puts into the archive what it lacks,
 when the state is whole again: to lose Redis does not touch the archive.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,12 +35,13 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import EVIDENCE_SCENES, Transaction
 from railwatch.services.alerting.told import Told, read_told
 from railwatch.services.alerting.up_to_date import bring_up_to_date
+from railwatch.services.alerting.verdicts.lessons import recalibrated
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus.offsets import ends_of, positions_of
 from railwatch.shared.bus.read import read_partitions, read_topic
 from railwatch.shared.environment import load
 from railwatch.shared.errors import RailwatchError, TransientError
-from railwatch.shared.events import AlertEvent, CountEvent, Notice
+from railwatch.shared.events import AlertEvent, CountEvent, Notice, VerdictEvent
 from railwatch.shared.incarnation import rebuild_begins, rebuild_ends
 from railwatch.shared.lease import Lease
 from railwatch.shared.sites import Site, known_sites
@@ -107,6 +110,8 @@ def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[
     committed = {number: position.offset for number, position in positions.items()}
     published = ends_of(settings.kafka, Notice)
     told = read_told(settings, client, still_ours)
+    verdicted = ends_of(settings.kafka, VerdictEvent)
+    verdicts = _read_verdicts(settings, still_ours)
     handled_to = _handled_to(settings, committed, told, still_ours) if committed else {}
 
     def counts_of(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
@@ -128,14 +133,18 @@ def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[
         for site_id, scenes in by_site.items():
             still_ours()
             restored.add(site_id)
-            yield _restore(store, sites[site_id], scenes, told.events(site_id), settings, lease)
+            events = told.events(site_id)
+            yield _restore(store, sites[site_id], scenes, events, verdicts[site_id], settings, lease)
     for site_id in told.alerts.keys() - restored:
         store.transact(site_id, partial(_keep, events=told.events(site_id)))
+    for site_id in verdicts.keys() - restored:
+        store.transact(site_id, partial(Transaction.keep_verdicts, verdicts=verdicts[site_id]))
     for event in told.missed.values():
         store.transact(event.site, partial(Transaction.keep_missed, event=event))
     still_ours()
     store.note_progress(CountEvent.TOPIC, committed)
     store.note_progress(Notice.TOPIC, published)
+    store.note_progress(VerdictEvent.TOPIC, verdicted)
     rebuild_ends(client, "alerting")
 
 
@@ -155,6 +164,16 @@ def _handled_to(
             if earlier and told.speaks_of(event.site, event.scene, event.observed_at):
                 found[number] = offset + 1
     return found
+
+
+def _read_verdicts(settings: Settings, still_ours: Callable[[], None]) -> dict[str, list[VerdictEvent]]:
+    """What people said, by site, each once and in the order in which they did."""
+    found: dict[str, dict[str, VerdictEvent]] = defaultdict(dict)
+    for _, events in read_partitions(settings.kafka, VerdictEvent):
+        for _, verdict in events:
+            still_ours()
+            found[verdict.site].setdefault(verdict.id, verdict)
+    return defaultdict(list, {site: list(verdicts.values()) for site, verdicts in found.items()})
 
 
 def _renewing(lease: Lease) -> Callable[[], None]:
@@ -181,6 +200,7 @@ def _restore(
     site: Site,
     scenes: Mapping[str, GatheredScene],
     events: list[AlertEvent],
+    verdicts: Sequence[VerdictEvent],
     settings: Settings,
     lease: Lease,
 ) -> Rebuilt:
@@ -188,7 +208,8 @@ def _restore(
     looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), alerting.pass_span)
     due = [(frames, _due_at(frames, tracks_m, alerting.scene_wait)) for frames in looks]
     waiting = {frame.scene: due_at for frames, due_at in due if due_at > present for frame in frames}
-    observations = [look_of(frames, tracks_m, site.car_lengths_m) for frames, due_at in due if due_at <= present]
+    judged = (look_of(frames, tracks_m, site.car_lengths_m) for frames, due_at in due if due_at <= present)
+    observations = [recalibrated(seen, verdicts) for seen in judged]
     history = History()
     for seen in sorted(observations, key=lambda seen: seen.observed_at):
         history = enter(history, seen, alerting.rule, [new.at for new in site.new_normal])
@@ -201,6 +222,8 @@ def _restore(
         if not transaction.is_held(lease):
             raise TransientError("Another process has begun to rebuild the state.")
         _keep(transaction, events)
+        if verdicts:
+            transaction.keep_verdicts(verdicts)
         pictured = {*waiting, *(scene for look in judgements[-EVIDENCE_SCENES:] for scene in look.scenes)}
         for name in history.scenes | waiting.keys():
             scene = SceneRecord(readings=scenes[name].readings, due_at=waiting.get(name))

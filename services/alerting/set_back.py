@@ -16,7 +16,7 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.bus.offsets import ends_of, positions_of
 from railwatch.shared.bus.read import read_partitions
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import AlertEvent, CountEvent, Notice
+from railwatch.shared.events import AlertEvent, CountEvent, Notice, VerdictEvent
 from railwatch.shared.sites import Site
 
 
@@ -27,13 +27,14 @@ def note_progress(settings: Settings, store: Store) -> None:
         DependencyAwayError: Kafka or Redis does not answer.
     """
     handled = positions_of(settings.kafka, GROUP, CountEvent)
-    published = ends_of(settings.kafka, Notice)
+    published, said = ends_of(settings.kafka, Notice), ends_of(settings.kafka, VerdictEvent)
     store.note_progress(CountEvent.TOPIC, {number: position.offset for number, position in handled.items()})
     store.note_progress(Notice.TOPIC, published)
+    store.note_progress(VerdictEvent.TOPIC, said)
 
 
 def is_set_back(settings: Settings, store: Store, sites: Mapping[str, Site]) -> bool:
-    """Whether the state lacks a count that was handled, or a step of an alert that was published.
+    """Whether the state lacks a count that was handled, or a step of an alert or a verdict that was published.
 
     Raises:
         TransientError: Kafka or Redis does not answer.
@@ -43,6 +44,9 @@ def is_set_back(settings: Settings, store: Store, sites: Mapping[str, Site]) -> 
         return False
     for _, events in read_partitions(settings.kafka, Notice, published):
         if any(isinstance(event, AlertEvent) and not _knows_step(store, event) for _, event in events):
+            return True
+    for _, verdicts in read_partitions(settings.kafka, VerdictEvent, store.progress(VerdictEvent.TOPIC)):
+        if any(not _knows_verdict(store, verdict) for _, verdict in verdicts):
             return True
     positions = positions_of(settings.kafka, GROUP, CountEvent)
     for number, counts in read_partitions(settings.kafka, CountEvent, handled):
@@ -66,6 +70,10 @@ def _is_sound(count: CountEvent, sites: Mapping[str, Site]) -> bool:
 
 def _knows_step(store: Store, event: AlertEvent) -> bool:
     return any(last.sequence >= event.sequence for last in store.latest_of([event.alert]))
+
+
+def _knows_verdict(store: Store, verdict: VerdictEvent) -> bool:
+    return any(held.id == verdict.id for held in store.verdicts(verdict.site))
 
 
 def _knows(transaction: Transaction, count: CountEvent) -> bool:

@@ -64,8 +64,8 @@ class AlertingSettings(Group):
 
     Attributes:
         public_url: where people reach this service; alerts link to their page below it.
-        tokens: bearer tokens without names, at least 16 characters each. They may read, acknowledge and silence at all
-            sites. For people of their own rights, see `RAILWATCH_TOKENS_FILE`.
+        tokens: bearer tokens without names, at least 16 characters each. They may read, acknowledge, judge and silence
+            at all sites. For people of their own rights, see `RAILWATCH_TOKENS_FILE`.
         reading: whether everyone who reaches the service may read (`open`), or those with a token (`token`).
         scene_wait_s: how long to wait, after a scene's first tile, for its other tiles and other frames of its pass.
         pass_s: the longest time from the first to the last frame of a pass. Scenes of one sensor over one site that

@@ -195,9 +195,9 @@ def delivery_workers(
 
 
 def known_tokens(settings: Settings) -> Tokens:
-    """The tokens of those who may read, acknowledge and silence."""
+    """The tokens of those who may read, acknowledge, judge and silence."""
     unnamed = settings.alerting.tokens
-    return Tokens(settings.tokens.file, unnamed, (Scope.READ, Scope.ACKNOWLEDGE, Scope.OPERATE))
+    return Tokens(settings.tokens.file, unnamed, (Scope.READ, Scope.ACKNOWLEDGE, Scope.VERDICT, Scope.OPERATE))
 
 
 def report_sites(sites: Collection[str], store: Store) -> None:

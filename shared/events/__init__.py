@@ -14,6 +14,7 @@ from railwatch.shared.events.alerts import (
     MissedLookEvent,
     Notice,
     Onset,
+    Recalibrated,
     Severity,
     Transition,
 )
@@ -22,10 +23,12 @@ from railwatch.shared.events.baselines import BaselineChange, BaselineEvent
 from railwatch.shared.events.counts import CountEvent
 from railwatch.shared.events.dead_letters import Coordinates, DeadLetter, Settled
 from railwatch.shared.events.tiles import TileEvent, TileRole
+from railwatch.shared.events.verdicts import Found, Place, VerdictEvent, VerdictKind, WhyFalse
 
 # Every event by its CloudEvents type.
 EVENT_TYPES: dict[str, type[Event]] = {
-    model.TYPE: model for model in (TileEvent, CountEvent, BaselineEvent, AlertEvent, MissedLookEvent, DeadLetter)
+    model.TYPE: model
+    for model in (TileEvent, CountEvent, BaselineEvent, AlertEvent, MissedLookEvent, VerdictEvent, DeadLetter)
 }
 
 __all__ = [
@@ -40,17 +43,23 @@ __all__ = [
     "DeadLetter",
     "Event",
     "EvidenceItem",
+    "Found",
     "JudgedLook",
     "Look",
     "Miss",
     "MissedLookEvent",
     "Notice",
     "Onset",
+    "Place",
+    "Recalibrated",
     "Settled",
     "Severity",
     "Slug",
     "TileEvent",
     "TileRole",
     "Transition",
+    "VerdictEvent",
+    "VerdictKind",
+    "WhyFalse",
     "derived_id",
 ]

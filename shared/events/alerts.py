@@ -47,6 +47,22 @@ class ContextLag(Frozen):
     lag_days: float
 
 
+class Recalibrated(Frozen):
+    """What people's verdicts on earlier looks at a site make of a count. The count stays what the detector said.
+
+    Attributes:
+        count: railcars, with the site's share and bias.
+        low: lower end of the 90 % interval.
+        high: upper end of the 90 % interval.
+        verdicts: how many looks with a true count, said before this one was counted, it was learned from.
+    """
+
+    count: float = Field(ge=0)
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+    verdicts: int = Field(ge=1)
+
+
 class Look(Frozen):
     """What was seen of one site at one time.
 
@@ -58,6 +74,7 @@ class Look(Frozen):
         coverage: share of the site's track length that was seen.
         occupied: metres of track under trains, where pixels were too coarse to count; null otherwise.
         remarks: what ingest left out of its scenes, or took in another way than it was sent, each a sentence.
+        recalibrated: the count and its interval as people's verdicts at the site make them; null where there were none.
     """
 
     observed_at: UtcDatetime
@@ -67,6 +84,7 @@ class Look(Frozen):
     coverage: float
     occupied: Occupied | None = None
     remarks: tuple[str, ...] = ()
+    recalibrated: Recalibrated | None = None
 
 
 class JudgedLook(Look):
@@ -81,6 +99,7 @@ class JudgedLook(Look):
         occupied: metres of track under trains, where pixels were too coarse to count; null otherwise. Such a look is
             judged by its `cars_low`.
         remarks: what ingest left out of its scenes, or took in another way than it was sent, each a sentence.
+        recalibrated: the count and its interval as people's verdicts at the site make them; null where there were none.
         expected: what the site's history predicts.
         threshold: upper prediction bound; null while learning.
         p_value: how likely so high a count is if nothing had changed.

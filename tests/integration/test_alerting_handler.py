@@ -270,6 +270,7 @@ def test_what_a_deadline_brought_about_is_kept_until_it_is_published(
     handler.settle_due()
     make_handler(store, clock).settle_due()
     (opened,) = store.outbox("wide")
+    assert isinstance(opened, AlertEvent)
     assert opened.transition is Transition.OPENED
     store.published("wide", [opened])
     make_handler(store, clock).settle_due()

@@ -131,6 +131,7 @@ def test_what_was_not_published_before_a_crash_is_published_after_it(
     announce_missed_looks(restarted, SITES, MONTH, PAGE, clock())
     first, second = restarted.outbox("tumangang")
     assert isinstance(first, MissedLookEvent)
+    assert isinstance(second, MissedLookEvent)
     assert (first.transition, second.transition) == ("opened", "resolved")
     assert (second.about, second.sequence) == (first.about, 2)
     restarted.published("tumangang", [first])

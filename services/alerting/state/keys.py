@@ -1,6 +1,6 @@
 """The names under which alerting keeps its state in Redis. `alerting.state.store` describes what they hold."""
 
-from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
+from railwatch.shared.events import AlertEvent, Event, Miss, MissedLookEvent, VerdictEvent
 from railwatch.shared.state import key
 
 DEADLINES = key("alerting", "deadlines")
@@ -9,6 +9,7 @@ SILENCED = key("alerting", "silenced")
 SITES = key("alerting", "sites")
 KNOWN_SINCE = key("alerting", "known-since")
 MISSED = key("alerting", "missed")
+TAUGHT = key("alerting", "taught")
 ALERTS = key("alerting", "alerts")
 LATEST = key("alerting", "latest")
 STANDING_ALERTS = key("alerting", "standing")
@@ -16,7 +17,7 @@ PROGRESS = key("alerting", "progress")
 REBUILDING = key("alerting", "rebuilding")
 SCHEMA_VERSION_KEY = key("alerting", "schema-version")
 
-_NOTICES: dict[str, type[Notice]] = {event.TYPE: event for event in (AlertEvent, MissedLookEvent)}
+_ANNOUNCED: dict[str, type[Event]] = {event.TYPE: event for event in (AlertEvent, MissedLookEvent, VerdictEvent)}
 
 
 def site_key(kind: str, site: str) -> str:
@@ -27,6 +28,11 @@ def site_key(kind: str, site: str) -> str:
 def record_keys(site: str) -> tuple[str, str]:
     """The names of the keys that hold a site's record: all but the judgements, and the judgements."""
     return site_key("record", site), site_key("judgements", site)
+
+
+def verdicts_key(site: str) -> str:
+    """The name of the key that holds the verdicts on a site's looks and alerts."""
+    return site_key("verdicts", site)
 
 
 def alert_key(alert: str) -> str:
@@ -49,12 +55,12 @@ def waiting_member(site: str, scene: str) -> str:
     return f"{site}/{scene}"
 
 
-def outbox_item(event: Notice) -> str:
+def outbox_item(event: Event) -> str:
     """An event in the outbox: its type, and its body."""
     return f"{event.TYPE} {event.model_dump_json()}"
 
 
-def outbox_event(item: str) -> Notice:
+def outbox_event(item: str) -> Event:
     """The inverse of `outbox_item`."""
     event_type, _, body = item.partition(" ")
-    return _NOTICES[event_type].model_validate_json(body)
+    return _ANNOUNCED[event_type].model_validate_json(body)

@@ -4,8 +4,9 @@ All of it is JSON of pydantic models. Unknown fields are ignored, and missing on
 version may add fields with a default without a rebuild.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Self
 
 from pydantic import TypeAdapter
 
@@ -14,10 +15,14 @@ from railwatch.services.alerting.history.lifecycle import AlertRecord, newest_ju
 from railwatch.services.alerting.history.missed import Missed, next_due
 from railwatch.services.alerting.history.observations import TileReading
 from railwatch.services.alerting.rule.judgement import CHANGES_NOTHING, Judgement, State
+from railwatch.services.alerting.verdicts.lessons import learned_at
+from railwatch.services.alerting.verdicts.recalibration import Learned
+from railwatch.services.alerting.verdicts.tallies import AlertTally, Tally, alert_tally, tallies
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import JudgedLook, Miss
+from railwatch.shared.events import JudgedLook, Miss, VerdictEvent
 
 _JUDGEMENTS = TypeAdapter(tuple[Judgement, ...])
+_VERDICTS = TypeAdapter(tuple[VerdictEvent, ...])
 _WITHOUT_JUDGEMENTS = {"history": {"judgements"}}
 
 
@@ -74,6 +79,32 @@ class SiteStatus(Frozen):
                 yield Missed(miss=miss, due_at=due_at, last_at=self.seen[miss])
 
 
+class Taught(Frozen):
+    """What people's verdicts teach of a site.
+
+    Attributes:
+        verdicts: how many there are, with those that were taken back.
+        cars: precision and recall, of all looks together and by kind of condition.
+        alerts: what people said of its alerts.
+        learned: the site's share and bias, by which later counts are recalibrated; null if no look has a true count.
+    """
+
+    verdicts: int
+    cars: tuple[Tally, ...]
+    alerts: AlertTally
+    learned: Learned | None
+
+    @classmethod
+    def by(cls, verdicts: Sequence[VerdictEvent]) -> Self:
+        """What these verdicts teach."""
+        return cls(
+            verdicts=len(verdicts),
+            cars=tallies(verdicts),
+            alerts=alert_tally(verdicts),
+            learned=learned_at(verdicts),
+        )
+
+
 def site_status(record: SiteRecord, look_due_at: datetime | None) -> SiteStatus:
     """The status of a site that has been seen at least once.
 
@@ -103,10 +134,24 @@ def judgement_lines(judgements: Iterable[Judgement]) -> str:
     return "".join(judgement.model_dump_json(exclude_defaults=True) + "\n" for judgement in judgements)
 
 
+def event_lines(verdicts: Iterable[VerdictEvent]) -> str:
+    """Verdicts as Redis holds them: one line of JSON each, so that later ones can be appended."""
+    return "".join(verdict.model_dump_json(exclude_defaults=True) + "\n" for verdict in verdicts)
+
+
+def read_verdicts(lines: str | None) -> tuple[VerdictEvent, ...]:
+    """Verdicts from what Redis holds, in the order in which they came."""
+    return _VERDICTS.validate_json(_listed(lines))
+
+
+def _listed(lines: str | None) -> str:
+    return "[" + (lines or "").removesuffix("\n").replace("\n", ",") + "]"
+
+
 def read_record(text: str | None, lines: str | None) -> SiteRecord:
     """A site's record from what Redis holds; an empty one for a site that has not been seen."""
     if text is None:
         return SiteRecord()
     record = SiteRecord.model_validate_json(text)
-    judgements = _JUDGEMENTS.validate_json("[" + (lines or "").removesuffix("\n").replace("\n", ",") + "]")
+    judgements = _JUDGEMENTS.validate_json(_listed(lines))
     return record.model_copy(update={"history": record.history.model_copy(update={"judgements": judgements})})

@@ -15,6 +15,8 @@
 | `known-since` | hash | by site, when it entered the catalogue |
 | `missed` | hash | by `<site>/<kind>`, the last event about missed looks |
 | `sites` | hash | by site, how it stands (`SiteStatus`) |
+| `verdicts:<site>` | string | what people said of its looks and alerts: one line of JSON each (`VerdictEvent`) |
+| `taught` | hash | by site with verdicts, what they teach (`Taught`) |
 | `alert:<id>` | hash | by sequence number, the alert's events |
 | `latest` | hash | by alert id, its last event |
 | `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
@@ -48,6 +50,7 @@ from railwatch.services.alerting.state.keys import (
     SILENCED,
     SITES,
     STANDING_ALERTS,
+    TAUGHT,
     UNPUBLISHED,
     alert_key,
     missed_field,
@@ -55,12 +58,13 @@ from railwatch.services.alerting.state.keys import (
     outbox_item,
     record_keys,
     site_key,
+    verdicts_key,
     waiting_member,
 )
-from railwatch.services.alerting.state.records import SiteRecord, SiteStatus, read_record
+from railwatch.services.alerting.state.records import SiteRecord, SiteStatus, Taught, read_record, read_verdicts
 from railwatch.services.alerting.state.schema_version import SCHEMA_VERSION
 from railwatch.services.alerting.state.transaction import Transaction
-from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent, Notice
+from railwatch.shared.events import AlertEvent, Event, Miss, MissedLookEvent, VerdictEvent
 from railwatch.shared.lease import Lease
 from railwatch.shared.state import key, redis_errors
 
@@ -97,7 +101,7 @@ class Store:
             transaction.write()
             return result
 
-        site_keys = (*record_keys(site), site_key("scenes", site))
+        site_keys = (*record_keys(site), site_key("scenes", site), verdicts_key(site))
         with redis_errors():
             return cast("T", self._redis.transaction(attempt, *site_keys, *watched, value_from_callable=True))
 
@@ -122,12 +126,12 @@ class Store:
         with redis_errors():
             return sorted(self._redis.smembers(UNPUBLISHED))
 
-    def outbox(self, site: str) -> list[Notice]:
+    def outbox(self, site: str) -> list[Event]:
         """The events of a site that wait to be published, in order."""
         with redis_errors():
             return [outbox_event(item) for item in self._redis.lrange(site_key("outbox", site), 0, -1)]
 
-    def published(self, site: str, events: Sequence[Notice]) -> None:
+    def published(self, site: str, events: Sequence[Event]) -> None:
         """Take published events out of the site's outbox."""
         name = site_key("outbox", site)
         items = [outbox_item(event) for event in events]
@@ -225,6 +229,23 @@ class Store:
         with redis_errors():
             events = self._redis.hmget(MISSED, [missed_field(site, miss) for miss in Miss])
         return [MissedLookEvent.model_validate_json(event) for event in events if event]
+
+    def verdicts(self, site: str) -> tuple[VerdictEvent, ...]:
+        """What people said of a site's looks and alerts, in the order in which they did."""
+        with redis_errors():
+            return read_verdicts(self._redis.get(verdicts_key(site)))
+
+    def taught(self, site: str) -> Taught | None:
+        """What people's verdicts teach of a site; null if there are none."""
+        with redis_errors():
+            found = self._redis.hget(TAUGHT, site)
+        return Taught.model_validate_json(found) if found else None
+
+    def all_taught(self) -> dict[str, Taught]:
+        """What people's verdicts teach of each site that has any."""
+        with redis_errors():
+            found = self._redis.hgetall(TAUGHT)
+        return {site: Taught.model_validate_json(text) for site, text in found.items()}
 
     def note_progress(self, topic: str, offsets: Mapping[int, int]) -> None:
         """Note up to which offset of each partition of a topic the state holds what comes of its records."""

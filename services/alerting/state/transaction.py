@@ -1,6 +1,7 @@
 """One change of one site's state in Redis. `alerting.state.store` describes the keys."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -14,12 +15,14 @@ from railwatch.services.alerting.state.keys import (
     SILENCED,
     SITES,
     STANDING_ALERTS,
+    TAUGHT,
     UNPUBLISHED,
     alert_key,
     missed_field,
     outbox_item,
     record_keys,
     site_key,
+    verdicts_key,
     waiting_key,
     waiting_member,
 )
@@ -27,11 +30,14 @@ from railwatch.services.alerting.state.records import (
     SceneRecord,
     SiteRecord,
     SiteStatus,
+    Taught,
+    event_lines,
     judgement_lines,
     read_record,
+    read_verdicts,
     record_text,
 )
-from railwatch.shared.events import AlertEvent, EvidenceItem, Miss, MissedLookEvent, Notice, Transition
+from railwatch.shared.events import AlertEvent, Event, EvidenceItem, Miss, MissedLookEvent, Transition, VerdictEvent
 from railwatch.shared.lease import Lease
 
 # A site's newest scenes whose evidence is kept for transitions to come.
@@ -53,8 +59,13 @@ class Transaction:
         self.site = site
         self._staged: list[Callable[[], object]] = []
         self._pictures: dict[str, dict[str, EvidenceItem]] = {}
-        self._held_text, lines = pipe.mget(record_keys(site))
+        self._held_text, lines, self._verdict_lines = pipe.mget((*record_keys(site), verdicts_key(site)))
         self.record = read_record(self._held_text, lines)
+
+    @cached_property
+    def verdicts(self) -> tuple[VerdictEvent, ...]:
+        """What people said of the site's looks and alerts, in the order in which they did."""
+        return read_verdicts(self._verdict_lines)
 
     def is_held(self, lease: Lease) -> bool:
         """Whether a lease is held that this transaction watches."""
@@ -156,6 +167,17 @@ class Transaction:
         """Keep the last event about a missed look."""
         self._stage(self._pipe.hset, MISSED, missed_field(event.site, event.miss), event.model_dump_json())
 
+    def announce_verdict(self, verdict: VerdictEvent) -> None:
+        """Keep a verdict and what all of them teach, and put it into the site's outbox until it is published."""
+        self._stage(self._pipe.append, verdicts_key(self.site), event_lines([verdict]))
+        self._teach((*self.verdicts, verdict))
+        self._put_out([verdict])
+
+    def keep_verdicts(self, verdicts: Sequence[VerdictEvent]) -> None:
+        """Keep these verdicts in place of those that are held, and what they teach."""
+        self._stage(self._pipe.set, verdicts_key(self.site), event_lines(verdicts))
+        self._teach(verdicts)
+
     def keep(self, event: AlertEvent) -> None:
         """Keep an alert's last event for the API and the pages."""
         text, opened = event.model_dump_json(), {event.alert: event.opened_at.timestamp()}
@@ -175,7 +197,10 @@ class Transaction:
         for command in self._staged:
             command()
 
-    def _put_out(self, events: Sequence[Notice]) -> None:
+    def _teach(self, verdicts: Sequence[VerdictEvent]) -> None:
+        self._stage(self._pipe.hset, TAUGHT, self.site, Taught.by(verdicts).model_dump_json())
+
+    def _put_out(self, events: Sequence[Event]) -> None:
         if events:
             self._stage(self._pipe.rpush, site_key("outbox", self.site), *map(outbox_item, events))
             self._stage(self._pipe.sadd, UNPUBLISHED, self.site)
