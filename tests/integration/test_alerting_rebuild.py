@@ -12,6 +12,7 @@ from kafka.errors import KafkaTimeoutError
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.delivery.deliver import delivered_key
+from railwatch.services.alerting.giving_verdicts import About, Said, say
 from railwatch.services.alerting.groups import GROUP, group_to
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.healing import keep_whole
@@ -20,11 +21,12 @@ from railwatch.services.alerting.settings import Settings, WebhookSettings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.schema_version import holds_state
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.verdict_routes import found_of
 from railwatch.services.alerting.wiring import count_worker, now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import TransientError
-from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.events import AlertEvent, CountEvent, VerdictKind
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.lease import Lease
@@ -101,6 +103,41 @@ def test_a_wiped_redis_is_rebuilt_without_any_new_event(
     (updated,) = handler.handle(SURGE[1])
     assert (updated.alert, updated.sequence) == (announced[0].alert, 2)
     assert updated.evidence[0].pictures == SURGE[1].evidence
+
+
+def judge(settings: Settings, publisher: Publisher, scene: str, total: int) -> None:
+    """Say how many cars a look has, as the API does."""
+    store, site = Store(connect(settings.redis)), known_sites(settings).sites["tumangang"]
+    look = store.record("tumangang").history.of_scene(scene)
+    assert look is not None
+    about = About(site, look.scenes, None, look.observed_at, found_of(site, look, ()), "https://railwatch.example/")
+    say(store, about, Said(VerdictKind.TOTAL, "Ada", "desk", now(), total=total))
+    Announcer(store, publisher).publish("tumangang")
+
+
+def test_what_people_said_and_what_it_taught_is_rebuilt_as_it_was(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    store, client = Store(connect(settings.redis)), connect(settings.redis)
+    take(handler, publisher, *QUIET)
+    for count in QUIET[:5]:
+        judge(settings, publisher, count.scene, 4 + round(count.result.count or 0))
+    take(handler, publisher, count_event(63, 9, recorded_at=now()))
+    judge(settings, publisher, QUIET[7].scene, 30)
+    take(handler, publisher, count_event(66, 9, recorded_at=now()))
+    before = store.record("tumangang"), store.verdicts("tumangang"), store.all_taught()
+    client.flushall()
+
+    list(rebuild(settings))
+
+    assert (store.record("tumangang"), store.verdicts("tumangang"), store.all_taught()) == before
+    *_, quiet, one, other = store.record("tumangang").history.judgements
+    assert quiet.recalibrated is None
+    assert one.recalibrated is not None
+    assert other.recalibrated is not None
+    assert (one.recalibrated.verdicts, other.recalibrated.verdicts) == (5, 6)
+    assert (one.count, one.low, one.high) == (9.0, 7.0, 11.0)
+    assert one.threshold == pytest.approx(quiet.threshold, rel=0.2), "verdicts do not move the threshold"
 
 
 def test_an_alert_that_was_decided_but_not_announced_before_the_state_was_lost_is_announced_now(

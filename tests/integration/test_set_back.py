@@ -9,6 +9,7 @@ import pytest
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge
 from railwatch.services.alerting.announcing import Announcer
+from railwatch.services.alerting.giving_verdicts import About, Said, say
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rebuild import rebuild
@@ -20,7 +21,7 @@ from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import make_consumer
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import DependencyAwayError
-from railwatch.shared.events import AlertEvent, CountEvent
+from railwatch.shared.events import AlertEvent, CountEvent, Found, VerdictKind
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import Site, known_sites
@@ -84,6 +85,14 @@ class Alerting:
         acknowledge(self.store, standing, Act("Ada", "", None, now()))
         self.publish()
 
+    def judge(self) -> None:
+        """Somebody says how many cars the last look has."""
+        site, look = self.sites["tumangang"], self.store.record("tumangang").history.judgements[-1]
+        found = Found(count=look.count, low=look.low, high=look.high)
+        about = About(site, look.scenes, None, look.observed_at, found, "https://railwatch.example/")
+        say(self.store, about, Said(VerdictKind.TOTAL, "Ada", "desk", now(), total=61))
+        self.publish()
+
     def copy(self) -> dict[str, bytes]:
         """What Redis holds now."""
         raw: Any = connect(self.settings.redis)
@@ -118,11 +127,12 @@ def alerting(tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: Redi
     "work",
     [
         Alerting.acknowledge,
+        Alerting.judge,
         lambda alerting: alerting.take(SURGE[1]),
         lambda alerting: alerting.take(CORRECTED),
         lambda alerting: alerting.take(count_event(10, 7)),
     ],
-    ids=["acknowledged", "updated", "corrected", "a-quiet-look"],
+    ids=["acknowledged", "judged", "updated", "corrected", "a-quiet-look"],
 )
 def test_an_earlier_copy_that_lacks_what_was_done_since_is_noticed(
     alerting: Alerting, work: Callable[[Alerting], None]

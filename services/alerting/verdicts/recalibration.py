@@ -43,7 +43,7 @@ LEVEL = 0.9
 HALF_SD = 1.6449
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Lesson:
     """A look whose true count people have said: what the detector said of it, and what is true."""
 
@@ -87,7 +87,7 @@ def learn(lessons: Sequence[Lesson]) -> Learned | None:
     Args:
         lessons: of one site, oldest first.
     """
-    newest = lessons[-NEWEST_LOOKS:]
+    newest = sorted(lessons[-NEWEST_LOOKS:])  # so that the last digit does not depend on the order
     if not newest:
         return None
     count, low, high, true = np.array([(one.count, one.low, one.high, one.true) for one in newest], float).T
