@@ -12,6 +12,7 @@ from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.rule.judgement import Judgement
+from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
@@ -72,7 +73,7 @@ def client(store: Store, tmp_path: Path, published: list[str]) -> TestClient:
         Progress(),
         {},
         publish=published.append,
-        public_url="https://railwatch.example/",
+        alerting=AlertingSettings(public_url="https://railwatch.example/"),
     )
     return TestClient(app, headers={"Authorization": f"Bearer {token}"})
 
