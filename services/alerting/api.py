@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 
 from railwatch.services.alerting.acknowledgements import Act, acknowledge, silence
 from railwatch.services.alerting.archive.store import Archive
-from railwatch.services.alerting.pages.policy import BUNDLED, BaseMap
+from railwatch.services.alerting.pages.ground_routes import FOREVER, PICTURES
+from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.routes import add_pages
 from railwatch.services.alerting.products.answers import (
     OTHER_FORMS,
@@ -50,13 +51,7 @@ from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import body_schema, json_body, service_app
 from railwatch.shared.sites import Site
 
-# Media types of pictures that are served.
-PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
-
 LONGEST_SILENCE = timedelta(days=90)
-
-# A picture's address holds its checksum, so it never changes. Caches between us and the reader keep none.
-FOREVER = "private, max-age=31536000, immutable"
 
 
 def make_app(
@@ -68,7 +63,6 @@ def make_app(
     ready: Mapping[str, Callable[[], bool]],
     reader: Callable[..., Holder] | None = None,
     publish: Callable[[str], None] = lambda _: None,
-    base_map: BaseMap = BUNDLED,
     alerting: AlertingSettings = AlertingSettings(),  # noqa: B008
 ) -> FastAPI:
     """Alerting's HTTP API and pages. Everyone may read, unless `reader` says who may.
@@ -86,7 +80,7 @@ def make_app(
     app.include_router(alerts_router(store, blobs, products, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))
     app.include_router(verdicts_router(store, archive, sites, tokens, reader, publish, alerting.public_url))
-    add_pages(app, store, sites, reader, base_map)
+    add_pages(app, products, blobs, reader, BaseMap(alerting.base_map, alerting.base_map_credit))
     return app
 
 

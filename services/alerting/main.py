@@ -8,7 +8,6 @@ from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.healing import keep_whole
-from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.set_back import is_set_back
 from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.schema_version import await_ours, holds_state, is_foreign
@@ -71,8 +70,7 @@ def run() -> None:
 
     tokens = known_tokens(settings)
     reader = readers(tokens, everyone=settings.alerting.reading == "open")
-    base_map = BaseMap(settings.alerting.base_map, settings.alerting.base_map_credit)
-    app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish, base_map, settings.alerting)
+    app = make_app(store, sites, blobs, tokens, progress, needs, reader, announcer.publish, settings.alerting)
     with sites.followed(), serve(app, settings.http):
         with progress.waiting():
             refuse_eviction(client, settings.redis)

@@ -1,16 +1,27 @@
-"""The page of one look: what was seen of a site at one time, by car."""
+"""The page of one look: what was seen of a site at one time, car by car at full size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import at_most, day, moment, number
+from railwatch.services.alerting.history.wording import amount, at_most, day, metres, moment, number
 from railwatch.services.alerting.pages.addresses import alert_path, look_path, site_path
-from railwatch.services.alerting.pages.markup import date, document, el, rows
+from railwatch.services.alerting.pages.ground import STYLES, divider, ground_map, toggle
+from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
+from railwatch.services.alerting.pages.outlines import DrawnCar
 from railwatch.services.alerting.pages.parts import WORDS, found, header
+from railwatch.services.alerting.products.kept import NoState
+from railwatch.services.alerting.products.looks import SiteLook
 from railwatch.services.alerting.rule.judgement import Judgement
-from railwatch.shared.events import EvidenceItem
+from railwatch.shared.events import CountEvent
 from railwatch.shared.sites import Site
+
+# What the page says of a look without a judgement.
+NOT_JUDGED = {
+    NoState.FORGOTTEN: "judgement not kept",
+    NoState.OTHER_SHOWN: "another delivery was judged",
+    NoState.NOT_JUDGED: "not judged yet",
+}
 
 
 @dataclass(frozen=True)
@@ -18,50 +29,63 @@ class LookKnown:
     """What the page shows of a look.
 
     Attributes:
-        site: the site.
-        look: the look and its judgement.
-        evidence: pictures and provenance by tile, as far as they are kept.
-        alert: id of the alert that it belongs to; null if there is none.
+        look: the look, its judgement and its counts.
+        cars: its cars.
         earlier: scene of the look before; null if there is none.
         later: scene of the look after; null if there is none.
     """
 
-    site: Site
-    look: Judgement
-    evidence: Mapping[str, EvidenceItem]
-    alert: str | None
+    look: SiteLook
+    cars: Sequence[DrawnCar]
     earlier: str | None
     later: str | None
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self.look.site
+
+    @property
+    def address(self) -> str:
+        """Where programs find the look."""
+        return f"/v1/sites/{self.site.id}/looks/{self.look.seen.scene}"
 
 
 def look_page(known: LookKnown) -> str:
     """The page as HTML."""
-    site, look = known.site, known.look
-    when = day(look.observed_at)
+    site, seen = known.site, known.look.seen
+    when = day(seen.observed_at)
     return document(
         f"{site.name}, {when} - Railwatch",
         header(when, (site.name, site_path(site.id))),
-        el("main", _summary(known), *_evidence(known), _links(known)),
-        description=f"{site.name} on {when}: {found(look) or 'nothing could be seen'}",
+        el("main", _summary(known), *_ground(known), *_by_track(known), *_tiles(known), _links(known), class_="wide"),
+        description=f"{site.name} on {when}: {found(seen) or 'nothing could be seen'}",
+        styles=STYLES,
+        modules=("look.mjs",),
     )
 
 
 def _summary(known: LookKnown) -> Element:
-    look = known.look
+    seen, judgement, counts = known.look.seen, known.look.judgement, known.look.events
+    state = NOT_JUDGED[known.look.no_state] if known.look.no_state else ""
+    if judgement:
+        state = WORDS[judgement.state]
     return el(
         "section",
-        el("p", WORDS[look.state], class_=f"state {look.state}"),
-        el("h1", f"{known.site.name}, {day(look.observed_at)}"),
+        el("p", state, class_=f"state {judgement.state if judgement else 'unobserved'}"),
+        el("h1", f"{known.site.name}, {day(seen.observed_at)}"),
+        el("p", judgement.reason, class_="sentence") if judgement and judgement.reason else None,
         el(
             "dl",
             *rows(
-                ("Railcars", el("strong", found(look) or "not seen")),
-                ("At most expected", None if look.threshold is None else at_most(look.threshold)),
-                ("Usual", None if look.expected is None else f"about {number(look.expected)}"),
-                ("Seen at", moment(look.observed_at)),
-                ("Track seen", f"{look.coverage:.0%}"),
-                ("Tiles not counted", ", ".join(look.missing_tiles) or None),
-                ("Remarks on the scenes", " ".join(look.remarks) or None),
+                ("Railcars", el("strong", found(seen) or "not seen")),
+                *(_judged(judgement) if judgement else ()),
+                ("Seen at", moment(seen.observed_at)),
+                ("Track seen", f"{seen.coverage:.0%}"),
+                ("Quality", _quality(counts)),
+                ("Sensor", ", ".join(sorted({count.sensor for count in counts if count.sensor})) or None),
+                ("Tiles not counted", ", ".join(seen.missing_tiles) or None),
+                ("Remarks on the scenes", " ".join(seen.remarks) or None),
             ),
             class_="figures",
         ),
@@ -70,36 +94,173 @@ def _summary(known: LookKnown) -> Element:
     )
 
 
+def _judged(look: Judgement) -> Iterator[tuple[str, Content]]:
+    yield "At most expected", None if look.threshold is None else at_most(look.threshold)
+    yield "Usual", None if look.expected is None else f"about {number(look.expected)}"
+    yield "From an archive", "yes: nobody was notified" if look.archival else None
+
+
+def _quality(counts: Sequence[CountEvent]) -> str | None:
+    qualities = sorted({count.result.quality.value for count in counts})
+    reasons = sorted({reason for count in counts for reason in count.result.reasons})
+    return f"{', '.join(qualities)}{': ' if reasons else ''}{', '.join(reasons)}" if counts else None
+
+
 def _beside(known: LookKnown) -> Iterator[Element]:
-    for scene, words, relation in ((known.earlier, "Look before", "prev"), (known.later, "Look after", "next")):
+    for scene, words, relation in (
+        (known.earlier, "\u2190 Look before", "prev"),
+        (known.later, "Look after \u2192", "next"),
+    ):
         if scene:
             yield el("a", words, href=look_path(known.site.id, scene), rel=relation)
-    if known.alert:
-        yield el("a", "Its alert", href=alert_path(known.alert))
+    if known.look.alert:
+        yield el("a", "Its alert", href=alert_path(known.look.alert))
 
 
-def _evidence(known: LookKnown) -> Iterator[Element]:
-    for tile, item in sorted(known.evidence.items()):
-        baseline = item.baseline
+def _ground(known: LookKnown) -> Iterator[Element]:
+    """The map at full size beside the list of cars. What people say of them stands below the map."""
+    if not known.look.events:
+        return
+    baseline = next((count.baseline for count in known.look.events if count.baseline), None)
+    tools: list[Content] = [
+        toggle("cars", "Cars", "c", checked=True),
+        toggle("tracks", "Tracks", "t", checked=True),
+        toggle("baseline", "Beside the baseline", "b", checked=False) if baseline else None,
+        el("button", "\u25c0", type="button", id="previous", aria_label="Previous car", title="Key P"),
+        el("button", "\u25b6", type="button", id="next", aria_label="Next car", title="Key N"),
+        el("button", "Whole site", type="button", id="whole", title="Key W"),
+    ]
+    slider = None
+    if baseline:
+        slider = divider(f"Baseline of {day(baseline.observed_at)}", day(known.look.seen.observed_at))
+        slider.set("hidden", "")
+    cars = el("ol", *map(_car, known.cars), id="cars", class_="cars")
+    nothing = el("p", "No single cars are counted at this look.") if not known.cars else None
+    yield el(
+        "section",
+        el("h2", "Car by car"),
+        el(
+            "div",
+            el(
+                "div",
+                el("div", *tools, class_="tools", role="toolbar", aria_label="What the map shows"),
+                ground_map(known.site, "The ground at this look", known.look.seen.scene),
+                slider,
+                el("output", id="said", role="status"),
+                class_="map-side",
+            ),
+            el(
+                "div",
+                el("p", _how_many(known.cars), class_="soft"),
+                el("div", cars, class_="scroll-y", tabindex=0, role="region", aria_label="List of cars"),
+                nothing,
+                class_="list",
+            ),
+            class_="beside-list",
+        ),
+        id="car-by-car",
+    )
+
+
+def _how_many(cars: Sequence[DrawnCar]) -> str:
+    sure = sum(drawn.car.probability >= 0.5 for drawn in cars)
+    return f"{len(cars)} places, {sure} likelier a car than not. Keys N and P step through them."
+
+
+def _car(drawn: DrawnCar) -> Element:
+    car = drawn.car
+    kind = car.kind.value if car.kind else None
+    sure = f" {car.kind_probability:.0%}" if car.kind_probability is not None else ""
+    return el(
+        "li",
+        el(
+            "button",
+            el("strong", f"{drawn.track} \u00b7 {drawn.number}"),
+            el("span", f"{car.probability:.0%}", class_="probability"),
+            el("span", f"{car.length_m:.1f} m", class_="length"),
+            el("span", f"{kind}{sure}" if kind else "", class_="kind"),
+            type="button",
+            data_car=drawn.id,
+        ),
+    )
+
+
+def _by_track(known: LookKnown) -> Iterator[Element]:
+    if not known.look.events:
+        return
+    titles = ("Track", "Tile", "Railcars", "90 % interval", "Under cars", "Length in the tile", "Moved onto the rails")
+    body = (
+        el(
+            "tr",
+            el("th", track.track, scope="row"),
+            el("td", count.tile),
+            el("td", number(track.count) if track.count is not None else "not counted"),
+            el("td", "" if track.count is None else f"{number(track.low)} to {number(track.high)}"),
+            el("td", metres(track.occupied) if track.occupied else amount(None, track.occupied_m)),
+            el("td", amount(None, track.length_m)),
+            el("td", f"{track.shift_m:+.1f} m"),
+        )
+        for count in known.look.events
+        for track in count.result.tracks
+    )
+    table = el("table", el("thead", el("tr", *(el("th", t, scope="col") for t in titles))), el("tbody", *body))
+    scroll = el("div", table, class_="scroll", tabindex=0, role="region", aria_label="By track")
+    yield el("section", el("h2", "By track"), scroll)
+
+
+def _tiles(known: LookKnown) -> Iterator[Element]:
+    for count in known.look.events:
+        several = len({other.scene for other in known.look.events}) > 1
+        name = f"Tile {count.tile}, frame {count.scene}" if several else f"Tile {count.tile}"
+        address = f"{known.address}/pictures"
+        captions = {
+            "cars": "Counted cars, numbered along each track",
+            "difference": "What changed against the baseline",
+        }
+        figures = (
+            el(
+                "figure",
+                el("img", src=f"{address}/{count.evidence[kind].sha256}", alt=caption, loading="lazy"),
+                el("figcaption", caption),
+            )
+            for kind, caption in captions.items()
+            if kind in count.evidence
+        )
         yield el(
             "section",
-            el("h2", f"Tile {tile}"),
-            el(
-                "dl",
-                *rows(
-                    ("Scene", item.scene),
-                    ("Algorithm", item.algorithm),
-                    ("Baseline", f"version {baseline.version}, {baseline.origin}" if baseline else "none"),
-                    ("Baseline seen on", date(baseline.observed_at) if baseline else None),
-                ),
-            ),
+            el("h2", name),
+            el("div", *figures, class_="figures-side-by-side"),
+            el("details", el("summary", "Provenance"), el("dl", *_provenance(count), class_="provenance")),
         )
 
 
-def _links(known: LookKnown) -> Element:
-    scenes: Sequence[str] = known.look.scenes
-    links = (
-        el("li", el("a", f"Scene {scene} as JSON", href=f"/v1/sites/{known.site.id}/scenes/{scene}"))
-        for scene in scenes
+def _provenance(count: CountEvent) -> Iterator[Element]:
+    baseline, found_ = count.baseline, count.result.registration
+    yield from rows(
+        ("Scene", count.scene),
+        ("Counted at", moment(count.recorded_at)),
+        ("Algorithm", count.result.algorithm),
+        ("Image, SHA-256", el("code", count.image.sha256)),
+        ("Baseline", f"version {baseline.version}, {baseline.origin}" if baseline else "none: counted from this alone"),
+        ("Baseline seen on", date(baseline.observed_at) if baseline else None),
+        ("Baseline image, SHA-256", el("code", baseline.image.sha256) if baseline else None),
+        (
+            "Registration",
+            f"{found_.dx_px:+.1f}, {found_.dy_px:+.1f} px, {found_.rotation_deg:+.2f}\u00b0, "
+            f"reliability {found_.reliability:.2f}"
+            if found_
+            else None,
+        ),
+        ("Known cars found", f"{count.recall.recovered} of {count.recall.injected}" if count.recall else None),
     )
-    return el("section", el("h2", "For programs"), el("ul", *links))
+
+
+def _links(known: LookKnown) -> Element:
+    links: Mapping[str, str] = {
+        "The look, its cars and counts": known.address,
+        **{f"Scene {scene}": f"/v1/sites/{known.site.id}/scenes/{scene}" for scene in known.look.seen.scenes},
+        "Cars as GeoJSON": f"{known.address}/cars.geojson",
+        "Map tiles (TileJSON)": f"{known.address}/ground.json",
+    }
+    items = (el("li", el("a", words, href=address)) for words, address in links.items())
+    return el("section", el("h2", "For programs"), el("ul", *items))

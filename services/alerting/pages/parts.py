@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.history.wording import amount, at_most, cars, number
 from railwatch.services.alerting.pages.markup import date, el
-from railwatch.services.alerting.rule.judgement import State
-from railwatch.shared.events import JudgedLook
+from railwatch.services.alerting.rule.judgement import Judgement, State
+from railwatch.shared.events import CountEvent, JudgedLook, Look
 
 # What the pages call the states.
 WORDS = {
@@ -33,11 +34,17 @@ def header(here: str, *above: tuple[str, str]) -> Element:
     )
 
 
-def found(look: JudgedLook) -> str | None:
+def found(look: Look) -> str | None:
     """What was found at a look, in short; null if nothing could be seen."""
     if look.occupied is not None:
         return f"{cars(look.occupied)} on {amount(None, look.occupied.occupied_m)}".replace(" railcars", "")
     return None if look.count is None else f"{number(look.count)} ({number(look.low)} to {number(look.high)})"
+
+
+def counts_of_look(archive: Archive, site: str, look: Judgement) -> list[CountEvent]:
+    """The counts behind a judged look, by frame and tile; empty if none are kept."""
+    frames = (archive.scene(site, scene) for scene in look.frames or (look.scene,))
+    return [count for frame in frames if frame for count in frame.counts.values()]
 
 
 def looks_table(looks: Sequence[tuple[JudgedLook, str | None]]) -> Element:

@@ -21,7 +21,3 @@ class BaseMap:
     def headers(self) -> dict[str, str]:
         """The headers of a page."""
         return {"Content-Security-Policy": map_policy(self.tiles, "'self'")}
-
-
-# The bundled coasts and borders.
-BUNDLED = BaseMap()

@@ -12,13 +12,16 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from railwatch.services.alerting.pages.alert import alert_page
+from railwatch.services.alerting.pages.ground_routes import ground_router
 from railwatch.services.alerting.pages.listing import COLUMNS, Places, listed, worst_first
 from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
 from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.site_routes import site_pages_router
+from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
+from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Severity
 from railwatch.shared.sites import Site
 
@@ -31,13 +34,15 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 def add_pages(
-    app: FastAPI, store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
+    app: FastAPI, products: Products, blobs: BlobStore, reader: Callable[..., Holder], base_map: BaseMap
 ) -> None:
     """Serve the pages."""
     app.mount("/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
+    store, sites = products.store, products.sites
     app.include_router(_overview_router(store, sites, reader, base_map))
     app.include_router(_alert_router(store, sites, reader, base_map))
-    app.include_router(site_pages_router(store, sites, reader, base_map))
+    app.include_router(ground_router(products, blobs, reader))
+    app.include_router(site_pages_router(products, reader, base_map))
 
 
 def _overview_router(

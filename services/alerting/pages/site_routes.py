@@ -1,7 +1,7 @@
 """The addresses of the pages of sites and looks."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException
@@ -9,58 +9,67 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from railwatch.services.alerting.pages.addresses import look_path
 from railwatch.services.alerting.pages.look import LookKnown, look_page
+from railwatch.services.alerting.pages.outlines import drawn_cars
+from railwatch.services.alerting.pages.parts import counts_of_look
 from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.site import SiteKnown, site_page
-from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.products.catalogue import Products
+from railwatch.services.alerting.products.looks import SiteLook
 from railwatch.shared.access import Holder
 from railwatch.shared.sites import Site
 
 ALERTS_SHOWN = 50
 
 
-def site_pages_router(
-    store: Store, sites: Mapping[str, Site], reader: Callable[..., Holder], base_map: BaseMap
-) -> APIRouter:
+def site_pages_router(products: Products, reader: Callable[..., Holder], base_map: BaseMap) -> APIRouter:
     """The pages of sites and looks."""
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+    store, archive = products.store, products.archive
 
     def reached(site: str, by: Holder) -> Site:
-        found = sites.get(site)
+        found = products.sites.get(site)
         if found is None or not by.reaches(site):
             raise HTTPException(404, f"There is no site {site!r}.")
         return found
 
     @router.get("/sites/{site}")
     def one_site(site: str, by: Reader) -> HTMLResponse:
+        found, looks = reached(site, by), store.record(site).history.judgements
+        counted = next((look for look in reversed(looks) if look.count is not None or look.occupied is not None), None)
         known = SiteKnown(
-            site=reached(site, by),
+            site=found,
             status=store.status(site),
-            looks=store.record(site).history.judgements,
+            looks=looks,
             alerts=tuple(store.latest_of(store.alerts(site)[:ALERTS_SHOWN])),
             missed=[event for event in store.missed_at(site) if event.stands],
+            newest=counts_of_look(archive, site, counted) if counted else (),
         )
         return HTMLResponse(site_page(known, datetime.now(UTC)), headers=base_map.headers)
 
     @router.get("/sites/{site}/looks/{scene}")
     def one_look(site: str, scene: str, by: Reader) -> Response:
-        found, record = reached(site, by), store.record(site)
-        looks = record.history.judgements
-        index = next((n for n, look in enumerate(looks) if scene in look.scenes), None)
-        if index is None:
+        reached(site, by)
+        look = products.look(site, scene)
+        if look is None:
             raise HTTPException(404, f"There is no look of the scene {scene!r} at the site {site!r}.")
-        look = looks[index]
-        if scene != look.scene:
-            return RedirectResponse(look_path(site, look.scene))
-        opened_at = look.opened_at
-        known = LookKnown(
-            site=found,
-            look=look,
-            evidence=store.transact(site, lambda transaction: transaction.evidence(scene)),
-            alert=next((a.alert for a in record.alerts if opened_at and a.opened_at == opened_at), None),
-            earlier=looks[index - 1].scene if index else None,
-            later=looks[index + 1].scene if index + 1 < len(looks) else None,
-        )
-        return HTMLResponse(look_page(known), headers=base_map.headers)
+        if scene != look.seen.scene:
+            return RedirectResponse(look_path(site, look.seen.scene))
+        earlier, later = _beside(products, look)
+        return HTMLResponse(look_page(LookKnown(look, drawn_cars(look), earlier, later)), headers=base_map.headers)
 
     return router
+
+
+def _beside(products: Products, look: SiteLook) -> tuple[str | None, str | None]:
+    """Scenes of the looks before and after: from the history, or for a look that is older from the archive."""
+    site, at = look.site.id, look.seen.observed_at
+    looks = products.store.record(site).history.judgements
+    earlier = next((other.scene for other in reversed(looks) if other.observed_at < at), None)
+    later = next((other.scene for other in looks if other.observed_at > at), None)
+    if earlier is None:
+        earlier = next((scene for _, scene in products.archive.times(site, before=at, newest_first=True)), None)
+    if look.judgement is None:
+        after = at + products.span + timedelta.resolution
+        later = next((scene for _, scene in products.archive.times(site, since=after)), None)
+    return earlier, later

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import at_most, cars, day, metres, number
@@ -40,7 +41,11 @@ class Scale:
 
 
 def timeline(
-    looks: Sequence[JudgedLook], onset: Onset | None, events: Sequence[tuple[str, datetime]], marked_at: datetime
+    looks: Sequence[JudgedLook],
+    onset: Onset | None,
+    events: Sequence[tuple[str, datetime]],
+    marked_at: datetime,
+    paths: Sequence[str] = (),
 ) -> Element:
     """The picture.
 
@@ -49,6 +54,7 @@ def timeline(
         onset: when the rise began.
         events: title and time of context events. Those outside the time of the looks are left out.
         marked_at: `observed_at` of the look that the page is about.
+        paths: the page of each look, to which its sign leads; empty for none.
     """
     scale = Scale(looks, onset, (at for _, at in events))
     counted = [look for look in looks if look.count is not None]
@@ -60,10 +66,13 @@ def timeline(
         *_grid(scale),
         _onset_band(scale, onset) if onset else None,
         *_context(scale, events),
-        *(_look(scale, look, marked=look.observed_at == marked_at) for look in looks),
+        *(
+            _leading(path, _look(scale, look, marked=look.observed_at == marked_at))
+            for look, path in zip_longest(looks, paths)
+        ),
         class_="timeline",
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
-        role="img",
+        role=None if paths else "img",
         aria_label=summary,
     )
 
@@ -128,6 +137,10 @@ def _bound(scale: Scale, looks: Sequence[JudgedLook]) -> Iterable[Element]:
         first, last, floor = run[0].partition(",")[0], run[-1].partition(",")[0], HEIGHT - BOTTOM
         yield el("path", class_="plausible", d=f"M{first},{floor} L{' '.join(run)} L{last},{floor} Z")
         yield el("path", class_="bound", d=f"M{' '.join(run)}")
+
+
+def _leading(path: str | None, sign: Element) -> Element:
+    return el("a", sign, href=path, tabindex=-1, aria_label=sign[0].text) if path else sign
 
 
 def _look(scale: Scale, look: JudgedLook, *, marked: bool) -> Element:
