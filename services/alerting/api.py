@@ -25,6 +25,7 @@ from railwatch.services.alerting.products.answers import (
 )
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.columns import Product
+from railwatch.services.alerting.products.ogc import ogc_router
 from railwatch.services.alerting.products.query import BadQueryError, Query
 from railwatch.services.alerting.products.routes import looks_router
 from railwatch.services.alerting.scenes import scenes_router
@@ -76,6 +77,7 @@ def make_app(
     products = Products(store, sites, archive, span, alerting.public_url)
     app.include_router(sites_router(store, sites, products, reader))
     app.include_router(looks_router(products, reader))
+    app.include_router(ogc_router(products, reader))
     app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, products, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import shapely
+from pydantic import TypeAdapter, ValidationError
 from shapely import MultiPolygon, box
 from shapely.geometry.base import BaseGeometry
 
+from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.sites import LiveSites, Site
 
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(UtcDatetime)
 # A time in a cursor has one form, to the microsecond.
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 
@@ -123,6 +126,29 @@ def read_bbox(text: str) -> BaseGeometry:
     if west > east:
         return MultiPolygon([box(west, south, 180, north), box(-180, south, east, north)])
     return box(west, south, east, north)
+
+
+def read_datetime(text: str) -> tuple[datetime | None, datetime | None]:
+    """The beginning and the end of a time or an interval as OGC API has them: both belong to it, `..` is an open end.
+
+    Returns:
+        Not before the first, and before the second; null for an open end.
+
+    Raises:
+        BadQueryError: it is neither.
+    """
+    first, slash, last = text.partition("/")
+    ends = [first, last if slash else first]
+    try:
+        since, until = (None if end in ("", "..") and slash else _INSTANT.validate_python(end) for end in ends)
+        before = until and until + timedelta.resolution
+    except (ValidationError, OverflowError):
+        raise BadQueryError(
+            "`datetime` must be a time such as 2023-10-05T00:00:00Z, or two with a / between."
+        ) from None
+    if since is not None and until is not None and since > until:
+        raise BadQueryError("`datetime` must not end before it begins.")
+    return since, before
 
 
 def sites_asked_for(sites: Mapping[str, Site], query: Query) -> list[str]:
