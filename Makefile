@@ -187,6 +187,15 @@ test-admission: $(READY) ## Ask the code of PodSecurity admission about all pods
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
 	$(BIN)/pytest deploy/tests/cluster/test_admission.py
 
+# What Go compiled once, outside the repository: it is the same for every checkout.
+CLUSTER := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/railwatch/cluster
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## Apply the overlays to Kubernetes' own API server (needs Go and jq; 15 minutes of processor for the first time)
+	deploy/tests/cluster/build $(CLUSTER)
+	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy
+	PATH="$(CLUSTER):$$PATH" $(BIN)/pytest deploy/tests/cluster
+
 .PHONY: test-image
 test-image: $(READY) ## Run the built image with Podman: its contents, and the pipeline in pods (needs root)
 	$(BIN)/uv sync --quiet --frozen --all-extras --no-extra train --group deploy

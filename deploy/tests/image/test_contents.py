@@ -26,7 +26,7 @@ print(json.dumps(found))
 
 
 def test_it_is_small_unprivileged_and_labelled(image: dict[str, Any]) -> None:
-    assert image["Size"] < 430e6
+    assert image["Size"] < 500e6
     assert image["Config"]["User"] == "10001:10001"
     assert "Healthcheck" not in image["Config"]
     labels = image["Config"]["Labels"]

@@ -19,6 +19,7 @@ from railwatch.demo.episode import BASELINE
 from railwatch.demo.replay import alerts, rendering, replay
 from railwatch.demo.system import System
 from railwatch.embedded import embedded_broker, embedded_redis, free_port
+from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.process import SERVICES
 from tests.support.bus import eventually
 
@@ -35,12 +36,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             f"--env=RAILWATCH_KAFKA_BOOTSTRAP_SERVERS={addresses['RAILWATCH_KAFKA_BOOTSTRAP_SERVERS']}",
             *(IMAGE, "topics", "--partitions=2", "--replication=1"),
         )
-        assert len(made.stdout.split()) == 4, made.stderr
+        assert set(made.stdout.split()) == {event.TOPIC for event in EVENT_TYPES.values()}, made.stderr
         ports: dict[str, int] = {service: free_port() for service in SERVICES}
         manifest = tmp_path_factory.mktemp("play") / "pods.yaml"
         manifest.write_text(yaml.safe_dump_all(_as_pods(addresses, ports)))
         stack.callback(podman, "volume", "rm", "--force", "railwatch-blobs", check=False)
-        (secret,) = of_kind(overlay("dev"), "Secret")
+        (secret,) = (each for each in of_kind(overlay("dev"), "Secret") if name_of(each).startswith("railwatch-ingest"))
         # Podman 4 plays a Secret into a form that it cannot read; this is the one that it can.
         podman("secret", "create", name_of(secret), "-", input=json.dumps(secret["data"]))
         stack.callback(podman, "secret", "rm", name_of(secret), check=False)
@@ -82,6 +83,7 @@ def _as_pods(addresses: dict[str, str], ports: dict[str, int]) -> list[dict[str,
             service = name_of(resource).removeprefix("railwatch-")
             spec = resource["spec"]["template"]["spec"]
             spec["hostNetwork"] = True
+            spec.pop("initContainers", None)  # it makes the topics, which are there; Podman 4 cannot remove it in time
             (container,) = spec["containers"]
             container["image"] = IMAGE
             for unknown in ("ports", "startupProbe", "livenessProbe", "readinessProbe"):

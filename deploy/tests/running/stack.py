@@ -5,11 +5,9 @@ import re
 import subprocess
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,11 @@ import yaml
 
 from deploy.tests.alertmanager import running_alertmanager
 from deploy.tests.rendering import DEPLOY
+from deploy.tests.running.desk import Desk, running_desk
 from railwatch.demo.system import System, running_services
 from railwatch.demo.yard import write_site
 from railwatch.embedded import free_port, running
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
-from railwatch.shared.events import AlertEvent
 from railwatch.shared.settings import KafkaSettings
 from tests.support.apache_kafka import apache_broker
 from tests.support.bus import eventually
@@ -48,46 +46,6 @@ class Server:
     def stop(self) -> None:
         """End it in order."""
         self._running.close()
-
-
-class Desk(ThreadingHTTPServer):
-    """Accepts webhooks on loopback and keeps their headers and bodies by path. It refuses some paths."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Take)
-        self.taken: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        self.signed: list[tuple[bytes, dict[str, str]]] = []
-        self.refused: set[str] = set()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_port}"
-
-    @property
-    def steps(self) -> list[dict[str, Any]]:
-        """The transitions of alerts that the desk got, as CloudEvents, without those of missed looks."""
-        return [event for event in self.taken["/railwatch"] if event["type"] == AlertEvent.TYPE]
-
-    def alerts(self, to: str) -> list[dict[str, Any]]:
-        """All alerts that a receiver of Alertmanager got."""
-        return [alert for body in self.taken[f"/{to}"] for alert in body["alerts"]]
-
-
-class _Take(BaseHTTPRequestHandler):
-    server: Desk
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path not in self.server.refused:
-            self.server.taken[self.path].append(json.loads(body))
-            if "webhook-signature" in self.headers:
-                self.server.signed.append((body, dict(self.headers.items())))
-        self.send_response(503 if self.path in self.server.refused else 204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @dataclass
@@ -252,15 +210,6 @@ def _asked_whether_ready(system: System) -> Iterator[None]:
     finally:
         enough.set()
         thread.join()
-
-
-@contextmanager
-def running_desk() -> Iterator[Desk]:
-    """A desk that accepts everything."""
-    with Desk() as desk:
-        threading.Thread(target=desk.serve_forever, daemon=True).start()
-        yield desk
-        desk.shutdown()
 
 
 @contextmanager

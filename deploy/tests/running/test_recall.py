@@ -7,7 +7,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from deploy.tests.alertmanager import running_alertmanager
-from deploy.tests.running.stack import running_desk, running_prometheus
+from deploy.tests.running.desk import running_desk
+from deploy.tests.running.stack import running_prometheus
 from railwatch.embedded import free_port
 from railwatch.services.detector import metrics
 from railwatch.shared.health import Progress, health_router

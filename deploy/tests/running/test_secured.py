@@ -14,8 +14,9 @@ from kafka.errors import KafkaError
 from redis.exceptions import NoPermissionError
 
 from deploy.tests.rendering import overlay, pod_templates
+from deploy.tests.running.desk import running_desk
 from deploy.tests.running.secured import REDIS_USERS, Secured, make_authority
-from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, is_ready, running_desk
+from deploy.tests.running.stack import RAILWATCH, WEBHOOK_SECRET, is_ready
 from railwatch.demo.episode import LOOKS, trains
 from railwatch.demo.replay import as_geotiff
 from railwatch.demo.yard import SITE, write_site
