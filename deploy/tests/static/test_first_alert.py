@@ -1,11 +1,16 @@
 """`deploy/kubernetes/first-alert`, against a cluster that is made up."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from deploy.tests.fake_kubectl import Ended, run_script
-from deploy.tests.rendering import DEPLOY, name_of, of_kind, overlay
+from deploy.tests.rendering import DEPLOY, environment, name_of, of_kind, overlay, pod_templates
+from railwatch.cli import app
+from railwatch.demo.replay import STALLED_S
+from railwatch.services.alerting.settings import AlertingSettings
 
 APPLIED = "apply --server-side --kustomize /some/overlay"
 SERVED = [f"rollout status deployment/railwatch-{name} --timeout 10m" for name in ("ingest", "detector", "alerting")]
@@ -44,6 +49,19 @@ def test_the_overlays_for_trials_have_what_it_starts_and_it_never_starts_by_itse
     (replay,) = of_kind(overlay(name), "CronJob")
     assert name_of(replay) == "railwatch-replay"
     assert replay["spec"]["suspend"] is True
+
+
+@pytest.mark.parametrize("name", ["dev", "trial"])
+def test_the_replay_waits_longer_than_alerting_waits_for_other_frames(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("railwatch.demo.replay.rendering", lambda looks: nullcontext(()))
+    monkeypatch.setattr("railwatch.demo.replay.replay", lambda *_, patience_s: waits.append(patience_s))
+    assert CliRunner().invoke(app, ["replay"]).exit_code == 0
+    assert waits[0] > AlertingSettings().scene_wait_s, "as where nothing is set, in production"
+    alerting = environment(overlay(name), pod_templates(overlay(name))["railwatch-alerting"])
+    assert float(alerting["RAILWATCH_ALERTING_SCENE_WAIT_S"]) < STALLED_S
 
 
 def _run(directory: Path, strimzi: bool, conditions: str) -> Ended:

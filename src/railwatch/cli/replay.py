@@ -15,13 +15,14 @@ def replay(
 ) -> None:
     """Replay Tumangang 2023 through running services that know its site (deploy/sites/files)."""
     from railwatch.demo.episode import BASELINE, LOOKS
-    from railwatch.demo.replay import ReplayProgress, rendering
+    from railwatch.demo.replay import STALLED_S, ReplayProgress, rendering
     from railwatch.demo.replay import replay as push_all
     from railwatch.demo.system import System
+    from railwatch.services.alerting.settings import AlertingSettings
 
     def show(progress: ReplayProgress) -> None:
         typer.echo(f"pushed {progress.pushed} of {len(LOOKS) + 1} scenes, judged {len(progress.judged)} looks")
 
     system = System(token=token, logs=Path(), urls={"ingest": ingest, "alerting": alerting})
     with rendering((BASELINE, *LOOKS)) as scenes:
-        push_all(system, scenes, show)
+        push_all(system, scenes, show, patience_s=STALLED_S + AlertingSettings().scene_wait_s)

@@ -19,7 +19,7 @@ from railwatch.render import geotiff
 from railwatch.render.rolling_stock import RenderedCar
 from railwatch.shared.errors import RailwatchError
 
-# Seconds. A look takes much less time from push to judgement.
+# Seconds. A look takes much less time from push to judgement, but for alerting's wait.
 STALLED_S = 180.0
 
 # Seconds between two questions to alerting.
@@ -40,19 +40,22 @@ class ReplayProgress:
     judged: Sequence[Observation]
 
 
-def replay(system: System, scenes: Scenes, show: Callable[[ReplayProgress], None]) -> list[Observation]:
+def replay(
+    system: System, scenes: Scenes, show: Callable[[ReplayProgress], None], patience_s: float = STALLED_S
+) -> list[Observation]:
     """Push the scenes in order and wait until each observation has been judged.
 
     Args:
         system: the running services.
         scenes: looks with their GeoTIFFs, oldest first. A baseline gives no observation.
         show: is called after each push and after each judgement.
+        patience_s: how long nothing may be judged, after the last push. Alerting may wait for other frames of a pass.
 
     Returns:
         The judged observations in the form of alerting's API, oldest first.
 
     Raises:
-        RailwatchError: a service ended or refused a scene, or nothing was judged for `STALLED_S` seconds.
+        RailwatchError: a service ended or refused a scene, or nothing was judged for too long.
     """
     awaited: set[str] = set()
     with ingest_client(system) as ingest, httpx.Client(base_url=system.urls["alerting"], timeout=30) as alerting:
@@ -71,9 +74,9 @@ def replay(system: System, scenes: Scenes, show: Callable[[ReplayProgress], None
             if len(now) > len(judged):
                 last_progress = time.monotonic()
                 show(ReplayProgress(pushed, now))
-            elif time.monotonic() - last_progress > STALLED_S:
+            elif time.monotonic() - last_progress > patience_s:
                 raise RailwatchError(
-                    f"{len(awaited) - len(judged)} looks were not judged: nothing happened for {STALLED_S:g} s; "
+                    f"{len(awaited) - len(judged)} looks were not judged: nothing happened for {patience_s:g} s; "
                     f"the logs are in {system.logs}."
                 )
             judged = now
