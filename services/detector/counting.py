@@ -29,7 +29,7 @@ LEAST_COVERAGE = 0.3
 UNFAMILIAR = "unfamiliar"
 
 # The number is raised whenever the same pictures and the same model may give another count.
-METHOD = "railwatch-strips-7"
+METHOD = "railwatch-strips-8"
 # The same for metres of track.
 MEASURING = "railwatch-metres-1"
 
@@ -60,7 +60,8 @@ def count_tile(
         sun: the position of the sun, if known.
         cell: only cars whose centre lies in it count; the whole tile without one.
         models: give the evidence; the ones shipped if not given.
-        car_lengths_m: the shortest and the longest car to expect, which make metres a range of cars.
+        car_lengths_m: the shortest and the longest car to expect. They make metres a range of cars; and if they are the
+            site's own, they say which lengths of cars are likely.
     """
     if tile.gsd_m > MAX_GSD_M:
         return measure_tile(tile, baseline, tracks, sun, cell, car_lengths_m)
@@ -74,7 +75,8 @@ def count_tile(
     drawn = clip(lines, tile.shape, tile.gsd_m)
     if not drawn:
         return Counted(rejected(name, (*ground.reasons, "no-track"), ground))
-    reader = Reader(tile, ground, models, sun, cell)
+    expected_m = None if car_lengths_m == CAR_LENGTHS_M else car_lengths_m
+    reader = Reader(tile, ground, models, sun, cell, expected_m)
     reading = best_reading(drawn, reader)
     if reading.bridge:
         ground = replace(ground, reasons=(*ground.reasons, "bridge"))
@@ -95,6 +97,7 @@ def count_tile(
     if reading.entropy > calibration.familiar:
         ground = replace(ground, reasons=(*ground.reasons, UNFAMILIAR))
         reading = reading if ground.baseline is None else reader.doubted(reading)
+    reading = reader.of_its_fleet(reading)
     return replace(tallied(name, tile, tracks, ground, reading, calibration, on_picture, in_sight), sun=sun)
 
 

@@ -4,9 +4,9 @@ Errors within a scene go together (light, blur, a kind of car that the model doe
 too narrow. A share of the count is added to it as a scene-level term. It grows with the entropy of the evidence between
 track and train: entropy is high in a scene that the model does not know well. The disagreement of the two networks is
 added, and the cars for which uncertain samples have room: a count of zero is only as certain as its evidence. A pair
-whose evidence is unfamiliar is read without its baseline too, and half of the difference is added. The
-result is stretched until it covers the truth in nine of ten scenes that no part of the model has seen (split conformal
-prediction: Lei et al., JASA 2018).
+whose evidence is unfamiliar is read without its baseline too, and half of the difference is added. So is how far the
+number depends on the lengths that the scene's cars may have. The result is stretched until it covers the truth in nine
+of ten scenes that no part of the model has seen (split conformal prediction: Lei et al., JASA 2018).
 """
 
 from collections.abc import Iterable
@@ -29,6 +29,7 @@ class Posterior:
         samples: how many samples of track were seen.
         disagreement: of the two networks on a train, in probability, summed over samples.
         apart: how many more cars the tile shows without its baseline; 0 where that was not asked.
+        fleet: standard deviation of the number because the lengths of the scene's cars are in doubt.
     """
 
     mean: float
@@ -37,6 +38,7 @@ class Posterior:
     samples: int
     disagreement: float = 0.0
     apart: float = 0.0
+    fleet: float = 0.0
 
     @property
     def entropy_per_sample(self) -> float:
@@ -78,7 +80,7 @@ class Calibration:
         # A count of zero has no floor where the evidence leaves no car in question.
         floor = 0.0 if count == 0 and posterior.mean < 0.05 else self.floor
         away = posterior.mean - count
-        terms = (away, share * count, disagreement, hidden, floor, self.apart * posterior.apart)
+        terms = (away, share * count, disagreement, hidden, floor, self.apart * posterior.apart, posterior.fleet)
         return float(np.sqrt(posterior.variance + sum(term**2 for term in terms)))
 
     def interval(self, count: float, posterior: Posterior) -> tuple[float, float]:
@@ -97,4 +99,5 @@ def of_all(posteriors: Iterable[Posterior]) -> Posterior:
         sum(posterior.samples for posterior in each),
         sum(posterior.disagreement for posterior in each),
         sum(posterior.apart for posterior in each),
+        sum(posterior.fleet for posterior in each),
     )

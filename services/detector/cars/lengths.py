@@ -1,6 +1,6 @@
 """How long railcars are: the one place for the lengths that the detector knows.
 
-A site's `car_lengths_m` says which lengths to expect at that site. These are the lengths that any railcar can have.
+A site's `car_lengths_m` says which lengths to expect there, and narrows what any railcar can have.
 """
 
 import numpy as np
@@ -27,12 +27,22 @@ MIXTURE = (
 )
 # Share of the prior that is spread evenly over all lengths.
 FLOOR = 0.1
+# What a car is longer over its couplers than its body is. People give either length.
+COUPLERS_M = 1.5
 # How alike two lengths are, by their difference in samples. The evidence is no finer than two samples.
 ALIKE = {-2: 0.25, -1: 0.75, 0: 1.0, 1: 0.75, 2: 0.25}
 
 
-def length_prior() -> Doubles:
-    """Probability of each of `LENGTHS`."""
+def length_prior(expected_m: tuple[float, float] | None = None) -> Doubles:
+    """Probability of each of `LENGTHS`, which are lengths of bodies.
+
+    Args:
+        expected_m: the shortest and the longest car to expect, with or without couplers. Others stay possible, with the
+            share `FLOOR`: a strange wagon may always come. Any railcar without it.
+    """
     metres = LENGTHS * SAMPLE_M
-    shape = sum(share / sd * np.exp(-0.5 * ((metres - mean) / sd) ** 2) for share, mean, sd in MIXTURE)
-    return np.asarray((1 - FLOOR) * shape / np.sum(shape) + FLOOR / len(LENGTHS))
+    shape = np.asarray(sum(share / sd * np.exp(-0.5 * ((metres - mean) / sd) ** 2) for share, mean, sd in MIXTURE))
+    if expected_m is not None:
+        shape = np.where((metres >= expected_m[0] - COUPLERS_M) & (metres <= expected_m[1]), shape, 0.0)
+    known = shape / shape.sum() if shape.any() else np.zeros_like(shape)
+    return np.asarray((1 - FLOOR) * known + (FLOOR if shape.any() else 1.0) / len(LENGTHS))

@@ -7,8 +7,11 @@ from scipy import ndimage
 
 from railwatch.services.detector.alignment.ground import Ground
 from railwatch.services.detector.cars import evidence
+from railwatch.services.detector.cars.fleet import fleet_of
 from railwatch.services.detector.cars.intervals import of_all
+from railwatch.services.detector.cars.lengths import length_prior
 from railwatch.services.detector.cars.looking import Weighed, look, weighed
+from railwatch.services.detector.cars.scores import Evidence, Weights
 from railwatch.services.detector.cars.segmentation import Decoded, decode
 from railwatch.services.detector.imagery.arrays import Floats, Mask
 from railwatch.services.detector.imagery.raster import Raster
@@ -92,6 +95,7 @@ class Reader:
         models: give the evidence.
         sun: its position, if known.
         cell: only what lies in it counts; all of the tile without one.
+        expected_m: the shortest and the longest car to expect at the site; any railcar without it.
     """
 
     tile: Raster
@@ -99,6 +103,7 @@ class Reader:
     models: evidence.Models
     sun: Sun | None
     cell: Cell | None
+    expected_m: tuple[float, float] | None = None
 
     def read(self, placing: Placing) -> Reading:
         """What stands along these lines."""
@@ -139,11 +144,37 @@ class Reader:
         )
         return replace(both, decoded=tuple(decoded))
 
-    def _decoded(self, reading: Reading) -> tuple[Decoded, ...]:
-        logits, disagreement = reading.weighed.logits, reading.weighed.disagreement
+    def of_its_fleet(self, reading: Reading) -> Reading:
+        """A reading whose cars have the lengths that the scene's own cars tell, and their doubt."""
         with self.ground.stages.timed("segmentation"):
-            along = evidence.by_track(logits, reading.seen, reading.ours, reading.layout, disagreement)
-            return decode(along, model_for(self.models, self.ground, reading.bare).weights)
+            along, weights = self._along(reading), self._weights(reading)
+            fleet = fleet_of(along, weights, self.expected_m)
+            decoded = decode(along, weights, fleet.prior)
+            others = decoded if fleet.other is None else decode(along, weights, fleet.other)
+        doubt = float(np.sqrt(fleet.chance * (1 - fleet.chance)))
+        decoded = tuple(
+            replace(
+                track,
+                posterior=replace(
+                    track.posterior,
+                    apart=before.posterior.apart,
+                    fleet=doubt * (other.posterior.mean - track.posterior.mean),
+                ),
+            )
+            for track, other, before in zip(decoded, others, reading.decoded, strict=True)
+        )
+        return replace(reading, decoded=decoded)
+
+    def _decoded(self, reading: Reading) -> tuple[Decoded, ...]:
+        with self.ground.stages.timed("segmentation"):
+            return decode(self._along(reading), self._weights(reading), length_prior(self.expected_m))
+
+    def _along(self, reading: Reading) -> Evidence:
+        logits, disagreement = reading.weighed.logits, reading.weighed.disagreement
+        return evidence.by_track(logits, reading.seen, reading.ours, reading.layout, disagreement)
+
+    def _weights(self, reading: Reading) -> Weights:
+        return model_for(self.models, self.ground, reading.bare).weights
 
 
 def model_for(models: evidence.Models, ground: Ground, bare: float) -> evidence.Model:

@@ -78,8 +78,14 @@ class Scores:
     alike: float
 
 
-def scores_of(evidence: Evidence, weights: Weights) -> Scores:
-    """The scores of all segments on all tracks."""
+def scores_of(evidence: Evidence, weights: Weights, prior: Doubles | None = None) -> Scores:
+    """The scores of all segments on all tracks.
+
+    Args:
+        evidence: along the tracks.
+        weights: of the field.
+        prior: (lengths,), the probability of each length of a car; that of any railcar without it.
+    """
     seen = evidence.seen
     train = np.clip(weights.train_scale * evidence.train + weights.train_bias, -MOST_EVIDENCE, MOST_EVIDENCE)
     odds = evidence.gap + weights.gap_bias
@@ -90,7 +96,7 @@ def scores_of(evidence: Evidence, weights: Weights) -> Scores:
         _spans(body, LENGTHS),
         _spans(gap, GAPS) + weights.couple,
         counted,
-        np.log(length_prior()),
+        np.log(length_prior() if prior is None else prior),
         weights.cut,
         weights.alike,
     )

@@ -38,13 +38,18 @@ class Decoded:
     posterior: Posterior
 
 
-def decode(evidence: Evidence, weights: Weights) -> tuple[Decoded, ...]:
+def decode(evidence: Evidence, weights: Weights, prior: Doubles | None = None) -> tuple[Decoded, ...]:
     """The cars on each track, and how certain their number is. A car is given only where half or more of it was seen.
 
     The number's mean and variance are derivatives of the log partition function with respect to the log-weight of a
     counted car, by central differences.
+
+    Args:
+        evidence: along the tracks.
+        weights: of the field.
+        prior: (lengths,), the probability of each length of a car; that of any railcar without it.
     """
-    scores = scores_of(evidence, weights)
+    scores = scores_of(evidence, weights, prior)
     log_z, inward = forward(scores, np.array([0.0, TILT, -TILT]))
     mean = (log_z[1] - log_z[2]) / (2 * TILT)
     variance = np.maximum((log_z[1] + log_z[2] - 2 * log_z[0]) / TILT**2, 0)
@@ -73,7 +78,7 @@ def likeliest_cars(evidence: Evidence, weights: Weights) -> list[list[tuple[int,
 def log_likelihood(evidence: Evidence, weights: Weights, cars: list[list[tuple[int, int]]]) -> Doubles:
     """(tracks,), log-probability of given cars: each track's in order, as (first sample, one past the last)."""
     scores = scores_of(evidence, weights)
-    given = [_score(scores, track, segments) for track, segments in enumerate(cars)]
+    given = [log_weight(scores, track, segments) for track, segments in enumerate(cars)]
     return np.asarray(given - forward(scores, np.zeros(1))[0][0])
 
 
@@ -85,7 +90,8 @@ def _counted(scores: Scores) -> list[list[tuple[int, int]]]:
     ]
 
 
-def _score(scores: Scores, track: int, cars: list[tuple[int, int]]) -> float:
+def log_weight(scores: Scores, track: int, cars: list[tuple[int, int]]) -> float:
+    """The sum of the scores of given cars on a track, in order, as (first sample, one past the last)."""
     total = 2 * scores.cut if cars else 0.0
     for number, (start, stop) in enumerate(cars):
         length = stop - start - SHORTEST

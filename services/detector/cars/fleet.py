@@ -1,0 +1,101 @@
+"""How long the cars of a scene are: the cars that were found tell which lengths others likely have.
+
+Rolling stock comes in few kinds at a time. What is found along all tracks of a scene is a better prior than the lengths
+that any railcar can have: a prior fitted to the data at hand (empirical Bayes: Robbins, 1956), in two turns of
+segmentation and lengths. It can confirm an error, too: where two short cars were taken for one, all others look alike.
+So a second fit begins with short cars, and the better one is taken. If the worse one is hardly worse and has another
+number of cars, this number is in doubt.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from railwatch.services.detector.cars.lengths import FLOOR, LENGTHS, SHORTEST_M, length_prior
+from railwatch.services.detector.cars.likeliest import likeliest
+from railwatch.services.detector.cars.scores import Evidence, Weights, scores_of
+from railwatch.services.detector.cars.segmentation import log_weight
+from railwatch.services.detector.imagery.arrays import Doubles
+from railwatch.services.detector.tracks.strips import SAMPLE_M
+
+# The longest car that has room twice in a car of the commonest kinds.
+SHORT_M = 9.5
+# Turns of segmentation and lengths. More of them change next to nothing.
+TURNS = 2
+# The share of what was found in the prior grows towards this with the number of cars; at so many it is half of it.
+FOUND_SHARE, FOUND_CARS = 0.7, 4
+# Cars of one kind are told to this standard deviation.
+SPREAD_M = 1.0
+# Short cars must be likelier by this log-weight to be believed.
+MARGIN = 3.0
+# Share for which a difference in log-weight counts: neighbouring samples and tracks repeat each other, as for
+# `Weights.train_scale`.
+INDEPENDENT = 0.3
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The lengths of the cars of a scene.
+
+    Attributes:
+        prior: (lengths,), the probability of each length.
+        other: the same for the fit that was not taken; None if there is none.
+        chance: probability that the other one is right.
+    """
+
+    prior: Doubles
+    other: Doubles | None = None
+    chance: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Fit:
+    prior: Doubles
+    weight: float
+    cars: list[tuple[int, int]]
+
+
+def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, float] | None = None) -> Fleet:
+    """The lengths of the cars that the evidence of a scene shows.
+
+    Args:
+        evidence: along all tracks.
+        weights: of the field.
+        expected_m: the shortest and the longest car to expect at the site; any railcar without it.
+    """
+    known = length_prior(expected_m)
+    first = _fitted(evidence, weights, known, known)
+    if expected_m is not None or not first.cars:
+        return Fleet(first.prior)
+    short = _fitted(evidence, weights, length_prior((SHORTEST_M, SHORT_M)), known)
+    if short.cars == first.cars:
+        return Fleet(first.prior)
+    best, other = (short, first) if short.weight > first.weight + MARGIN else (first, short)
+    chance = 1 / (1 + np.exp(INDEPENDENT * abs(best.weight - other.weight)))
+    return Fleet(best.prior, other.prior, float(chance))
+
+
+def _fitted(evidence: Evidence, weights: Weights, start: Doubles, known: Doubles) -> _Fit:
+    fit = _segmented(evidence, weights, start)
+    for _ in range(TURNS):
+        fit = _segmented(evidence, weights, _told_by(fit.cars, known))
+    return fit
+
+
+def _segmented(evidence: Evidence, weights: Weights, prior: Doubles) -> _Fit:
+    scores = scores_of(evidence, weights, prior)
+    found = likeliest(scores)
+    weight = sum(log_weight(scores, track, cars) for track, cars in enumerate(found))
+    return _Fit(prior, weight, [car for cars in found for car in cars])
+
+
+def _told_by(cars: list[tuple[int, int]], known: Doubles) -> Doubles:
+    """(lengths,), a mixture of what is known of railcars and of the lengths of those that were found."""
+    if not cars:
+        return known
+    metres = LENGTHS * SAMPLE_M
+    found = np.array([stop - start for start, stop in cars]) * SAMPLE_M
+    kernel = np.exp(-0.5 * ((metres - found[:, None]) / SPREAD_M) ** 2).sum(axis=0)
+    share = FOUND_SHARE * len(cars) / (len(cars) + FOUND_CARS)
+    likely = share * kernel / kernel.sum() + (1 - share) * known
+    return np.asarray((1 - FLOOR) * likely + FLOOR / len(LENGTHS))
