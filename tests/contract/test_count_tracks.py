@@ -108,3 +108,18 @@ def test_tracks_and_site_exclude_each_other(yard: Path) -> None:
     done = count(yard / "tile.tif", "--tracks", yard / "tracks.geojson", "--site", yard / "tracks.geojson")
     assert done.code == 2
     assert "either a file of tracks" in done.errors
+
+
+def test_car_lengths_may_be_said_without_a_site(tmp_path: Path) -> None:
+    write_pair(render_pair(random_scene(np.random.default_rng(3), "clear", gsd_m=2.5, size_px=160)), tmp_path)
+    pair = tmp_path / "tile.tif", "--baseline", tmp_path / "baseline.tif", "--tracks", tmp_path / "tracks.geojson"
+
+    short, long = (found(*pair, "--car-lengths", *lengths)["occupied"] for lengths in (("8", "9"), ("25", "27")))
+
+    assert short["cars_high"] > 2 * long["cars_high"] > 0
+
+
+def test_car_lengths_that_cannot_be_are_refused(yard: Path) -> None:
+    done = count(yard / "tile.tif", "--tracks", yard / "tracks.geojson", "--car-lengths", "9", "7")
+    assert done.code == 2
+    assert "the shortest length comes first" in done.errors

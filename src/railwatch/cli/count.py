@@ -57,6 +57,14 @@ def count(
             dir_okay=False,
         ),
     ] = None,
+    car_lengths: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="SHORTEST LONGEST",
+            help="The shortest and the longest car to expect, in metres, such as 7 9.5. Known lengths keep two short "
+            "cars from being taken for one. By default those of the site, or else those that the cars show.",
+        ),
+    ] = None,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -108,11 +116,13 @@ def count(
         raise typer.BadParameter("a mask belongs to one tile, and there are several", param_hint="--mask")
     if observed_at is not None and lies_ahead(observed_at, datetime.now(UTC)):
         raise typer.BadParameter("the time lies in the future", param_hint="--observed-at")
-    lines, car_lengths_m = what_to_count_on(tracks, site)
+    if car_lengths is not None and not 0 < car_lengths[0] <= car_lengths[1]:
+        raise typer.BadParameter("the shortest length comes first, and is more than 0", param_hint="--car-lengths")
+    lines, of_the_site_m = what_to_count_on(tracks, site)
     job = _Job(
         baseline=_read(baseline) if baseline else None,
         lines=lines,
-        car_lengths_m=car_lengths_m,
+        car_lengths_m=car_lengths or of_the_site_m,
         observed_at=observed_at,
         evidence=evidence,
         recall=recall,

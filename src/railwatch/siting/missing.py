@@ -23,7 +23,10 @@ def what_is_missing(read: SiteRead) -> Iterator[str]:
     if not site.events:
         yield "It has no `events`: an alert cannot say what a rise may be related to."
     if site.car_lengths_m == CAR_LENGTHS_M:
-        yield "It has no `car_lengths_m` of its own: metres under trains become a wide range of cars."
+        yield (
+            "It has no `car_lengths_m` of its own: two short cars may be taken for a long one, and metres "
+            "under trains become a wide range of cars."
+        )
     for track in site.tracks:
         if track.main:
             yield f"The main line {track.id} is counted, with the trains that pass; `count_main: false` leaves it out."
