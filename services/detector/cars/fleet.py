@@ -7,13 +7,13 @@ So a second fit begins with short cars, and the better one is taken. If the wors
 number of cars, this number is in doubt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from railwatch.services.detector.cars.lengths import FLOOR, LENGTHS, SHORTEST_M, length_prior
 from railwatch.services.detector.cars.likeliest import likeliest
-from railwatch.services.detector.cars.scores import Evidence, Weights, scores_of
+from railwatch.services.detector.cars.scores import Evidence, Scores, Weights, scores_of
 from railwatch.services.detector.cars.segmentation import log_weight
 from railwatch.services.detector.imagery.arrays import Doubles
 from railwatch.services.detector.tracks.strips import SAMPLE_M
@@ -63,11 +63,11 @@ def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, floa
         weights: of the field.
         expected_m: the shortest and the longest car to expect at the site; any railcar without it.
     """
-    known = length_prior(expected_m)
-    first = _fitted(evidence, weights, known, known)
+    scores, known = scores_of(evidence, weights), length_prior(expected_m)
+    first = _fitted(scores, known, known)
     if expected_m is not None or not first.cars:
         return Fleet(first.prior)
-    short = _fitted(evidence, weights, length_prior((SHORTEST_M, SHORT_M)), known)
+    short = _fitted(scores, length_prior((SHORTEST_M, SHORT_M)), known)
     if short.cars == first.cars:
         return Fleet(first.prior)
     best, other = (short, first) if short.weight > first.weight + MARGIN else (first, short)
@@ -75,17 +75,17 @@ def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, floa
     return Fleet(best.prior, other.prior, float(chance))
 
 
-def _fitted(evidence: Evidence, weights: Weights, start: Doubles, known: Doubles) -> _Fit:
-    fit = _segmented(evidence, weights, start)
-    for _ in range(TURNS):
-        fit = _segmented(evidence, weights, _told_by(fit.cars, known))
+def _fitted(scores: Scores, start: Doubles, known: Doubles) -> _Fit:
+    fit = _segmented(scores, start)
+    for _ in range(TURNS if fit.cars else 0):
+        fit = _segmented(scores, _told_by(fit.cars, known))
     return fit
 
 
-def _segmented(evidence: Evidence, weights: Weights, prior: Doubles) -> _Fit:
-    scores = scores_of(evidence, weights, prior)
-    found = likeliest(scores)
-    weight = sum(log_weight(scores, track, cars) for track, cars in enumerate(found))
+def _segmented(scores: Scores, prior: Doubles) -> _Fit:
+    told = replace(scores, prior=np.log(prior))
+    found = likeliest(told)
+    weight = sum(log_weight(told, track, cars) for track, cars in enumerate(found))
     return _Fit(prior, weight, [car for cars in found for car in cars])
 
 
