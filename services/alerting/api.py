@@ -81,7 +81,7 @@ def make_app(
     app.include_router(scenes_router(store, sites, reader))
     app.include_router(alerts_router(store, blobs, products, reader))
     app.include_router(acknowledgements_router(store, tokens, publish))
-    app.include_router(verdicts_router(store, archive, sites, tokens, reader, publish, alerting.public_url))
+    app.include_router(verdicts_router(store, products, sites, tokens, reader, publish))
     add_pages(app, products, blobs, reader, BaseMap(alerting.base_map, alerting.base_map_credit))
     return app
 

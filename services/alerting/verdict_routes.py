@@ -1,17 +1,15 @@
 """The HTTP API of verdicts: what people say about looks and alerts, and what that teaches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException
 
-from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.giving_verdicts import About, Said, say
-from railwatch.services.alerting.history.frames import Frame, look_of
-from railwatch.services.alerting.history.observations import tracks_by_tile
 from railwatch.services.alerting.pages.addresses import alert_path, look_path
-from railwatch.services.alerting.rule.judgement import Observation
+from railwatch.services.alerting.products.catalogue import Products
+from railwatch.services.alerting.products.looks import SiteLook
 from railwatch.services.alerting.state.records import Taught
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.verdict_views import (
@@ -27,7 +25,7 @@ from railwatch.services.alerting.verdicts.conditions import conditions_of
 from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.admission import NotAdmittedError, admitted
 from railwatch.shared.errors import NotPublishedError, NotStandingError
-from railwatch.shared.events import CountEvent, Found
+from railwatch.shared.events import Found
 from railwatch.shared.http import body_schema, json_body
 from railwatch.shared.sites import Site
 from railwatch.shared.sun import sun_position
@@ -38,43 +36,36 @@ LAST = 100
 
 def verdicts_router(
     store: Store,
-    archive: Archive,
+    products: Products,
     sites: Mapping[str, Site],
     tokens: Tokens,
     reader: Callable[..., Holder],
     publish: Callable[[str], None],
-    public_url: str,
 ) -> APIRouter:
     """Verdicts on looks and alerts.
 
     Args:
         store: where they are kept.
-        archive: the counts of looks.
+        products: the looks.
         sites: the catalogue.
         tokens: of those who may judge.
         reader: who may read.
         publish: publishes what waits of a site.
-        public_url: where alerting's pages are reached from outside.
     """
     router = APIRouter(prefix="/v1", tags=["verdicts"])
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
     Judge: TypeAlias = Annotated[Holder, Depends(admitted(tokens, Scope.VERDICT))]
-    base = public_url.rstrip("/")
+    base = products.public_url.rstrip("/")
 
     def look_at(site_id: str, scene: str, by: Holder) -> About:
         site = sites.get(site_id)
         if site is None or not by.reaches(site_id):
             raise HTTPException(404, f"There is no site {site_id!r}.")
-        look: Observation | None = store.record(site_id).history.of_scene(scene)
-        scenes = [archive.scene(site_id, one) for one in (look.scenes if look else (scene,))]
-        counts = [count for one in scenes if one for count in one.counts.values()]
-        if look is None and scenes[0] is not None:
-            # The history has forgotten the look; the archive has not.
-            look = look_of((Frame(scene, scenes[0].readings),), tracks_by_tile(site), site.car_lengths_m)
+        look = products.look(site_id, scene)
         if look is None:
-            raise HTTPException(404, f"No look of the scene {scene!r} was judged at the site {site_id!r}.")
-        found = found_of(site, look, counts)
-        return About(site, look.scenes, None, look.observed_at, found, base + look_path(site_id, look.scenes[0]))
+            raise HTTPException(404, f"There is no look of the scene {scene!r} at the site {site_id!r}.")
+        scenes = look.seen.scenes
+        return About(site, scenes, None, look.seen.observed_at, found_of(look), base + look_path(site_id, scenes[0]))
 
     def alert_at(alert: str, by: Holder) -> About:
         events = store.alert(alert)
@@ -162,24 +153,19 @@ def verdicts_router(
     return router
 
 
-def found_of(site: Site, look: Observation, counts: Sequence[CountEvent]) -> Found:
-    """What the detector says of a look.
-
-    Args:
-        site: its site.
-        look: the look.
-        counts: those of its tiles, as far as they are kept. Which cars of several frames count is not known.
-    """
-    west, south, east, north = site.polygon.bounds
-    sun = sun_position(look.observed_at, (west + east) / 2, (south + north) / 2)
-    cars = sum(len(track.cars) for count in counts for track in count.result.tracks)
+def found_of(look: SiteLook) -> Found:
+    """What the detector says of a look."""
+    west, south, east, north = look.site.polygon.bounds
+    seen = look.seen
+    sun = sun_position(seen.observed_at, (west + east) / 2, (south + north) / 2)
+    counted = bool(look.counts) and seen.count is not None
     return Found(
-        count=look.count,
-        low=look.low,
-        high=look.high,
-        cars=cars if counts and not look.frames and look.count is not None else None,
-        conditions=conditions_of(counts, sun.elevation_deg),
-        counts=tuple(sorted(count.id for count in counts)),
+        count=seen.count,
+        low=seen.low,
+        high=seen.high,
+        cars=sum(1 for _ in look.cars) if counted else None,
+        conditions=conditions_of(look.events, sun.elevation_deg),
+        counts=tuple(sorted(count.id for count in look.events)),
     )
 
 

@@ -21,12 +21,11 @@ from railwatch.services.alerting.settings import Settings, WebhookSettings
 from railwatch.services.alerting.state.keys import REBUILDING
 from railwatch.services.alerting.state.schema_version import holds_state
 from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.verdict_routes import found_of
 from railwatch.services.alerting.wiring import count_worker, now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import TransientError
-from railwatch.shared.events import AlertEvent, CountEvent, VerdictKind
+from railwatch.shared.events import AlertEvent, CountEvent, Found, VerdictKind
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
 from railwatch.shared.lease import Lease
@@ -110,7 +109,14 @@ def judge(settings: Settings, publisher: Publisher, scene: str, total: int) -> N
     store, site = Store(connect(settings.redis)), known_sites(settings).sites["tumangang"]
     look = store.record("tumangang").history.of_scene(scene)
     assert look is not None
-    about = About(site, look.scenes, None, look.observed_at, found_of(site, look, ()), "https://railwatch.example/")
+    about = About(
+        site,
+        look.scenes,
+        None,
+        look.observed_at,
+        Found(count=look.count, low=look.low, high=look.high),
+        "https://railwatch.example/",
+    )
     say(store, about, Said(VerdictKind.TOTAL, "Ada", "desk", now(), total=total))
     Announcer(store, publisher).publish("tumangang")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.counts import Occupied
-from railwatch.shared.events import ContextLag, Onset, Transition
+from railwatch.shared.events import ContextLag, Onset, Recalibrated, Transition
 
 # From this coverage on, a sentence says nothing about it.
 SEEN_WHOLE = 0.9
@@ -75,12 +75,22 @@ def sentence(
         parts = [f"{site_name}: {_seen(look)}{_too_high(look)}."]
         if look.onset:
             parts.append(_rise(look.onset, context, look.observed_at))
+    if look.recalibrated is not None and transition is not Transition.RETRACTED:
+        parts.append(f"{as_recalibrated(look.recalibrated)}.")
     if look.coverage < SEEN_WHOLE:
         parts.append(f"Only {look.coverage:.0%} of the track could be seen.")
     if look.missing_tiles:
         several = "s" if len(look.missing_tiles) > 1 else ""
         parts.append(f"Not counted in time: tile{several} {', '.join(look.missing_tiles)}.")
     return " ".join(parts)
+
+
+def as_recalibrated(recalibrated: Recalibrated) -> str:
+    """A count as people's verdicts make it: which count is which must be clear where both stand."""
+    looks = f"{recalibrated.verdicts} earlier look{'' if recalibrated.verdicts == 1 else 's'}"
+    interval = f"{number(recalibrated.low)} to {number(recalibrated.high)}"
+    known = f"by what people said of {looks} here, it is {number(recalibrated.count)} ({interval})"
+    return f"That is the detector's count; {known}"
 
 
 def _seen(look: Judgement) -> str:

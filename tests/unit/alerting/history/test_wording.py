@@ -4,7 +4,7 @@ import pytest
 
 from railwatch.services.alerting.history.wording import sentence
 from railwatch.services.alerting.rule.judgement import Judgement, State
-from railwatch.shared.events import ContextLag, Onset, Transition
+from railwatch.shared.events import ContextLag, Onset, Recalibrated, Transition
 
 OPENED_AT = datetime(2023, 9, 22, 2, tzinfo=UTC)
 MEETING = ContextLag(title="Kim-Putin meeting", at=datetime(2023, 9, 13, tzinfo=UTC), lag_days=5.1)
@@ -93,3 +93,11 @@ def test_the_end_and_the_withdrawal_of_an_alert_have_sentences() -> None:
     )
     withdrawn = "Tumangang: the alert of 22 September 2023 is withdrawn. It was wrong."
     assert in_words(ended, Transition.RETRACTED) == withdrawn
+
+
+def test_the_sentence_says_which_count_is_the_detectors_and_which_follows_from_verdicts() -> None:
+    recalibrated = Recalibrated(count=61.7, low=55.2, high=68.9, verdicts=12)
+    text = in_words(judged(recalibrated=recalibrated), context=())
+    assert "Tumangang: 70 railcars (64 to 76) on 5 October 2023, where at most 24 were expected." in text
+    assert "That is the detector's count; by what people said of 12 earlier looks here, it is 62 (55 to 69)." in text
+    assert "1 earlier look here" in in_words(judged(recalibrated=recalibrated.model_copy(update={"verdicts": 1})))
