@@ -75,7 +75,7 @@ def sentence(
         parts = [f"{site_name}: {_seen(look)}{_too_high(look)}."]
         if look.onset:
             parts.append(_rise(look.onset, context, look.observed_at))
-    if look.recalibrated is not None and transition is not Transition.RETRACTED:
+    if look.recalibrated is not None:
         parts.append(f"{as_recalibrated(look.recalibrated)}.")
     if look.coverage < SEEN_WHOLE:
         parts.append(f"Only {look.coverage:.0%} of the track could be seen.")

@@ -5,11 +5,13 @@ from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import at_most, cars, day, lag, metres, number
+from railwatch.services.alerting.pages import verdicts
 from railwatch.services.alerting.pages.acknowledgement import acknowledgement
 from railwatch.services.alerting.pages.addresses import look_path, site_path
 from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
 from railwatch.services.alerting.pages.parts import header, looks_table
 from railwatch.services.alerting.pages.timeline import legend, timeline
+from railwatch.services.alerting.pages.verdicts import recalibrated_words
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import AlertEvent, EvidenceItem, JudgedLook, Transition
@@ -57,10 +59,13 @@ def alert_page(
                 looks_table([(look, _page_of(event.site, look)) for look in looks]),
                 aria_label="Looks over time",
             ),
+            verdicts.alert_tools(event.alert),
             *(_evidence(event, item) for item in event.evidence),
             _life(events),
         ),
         description=event.sentence,
+        styles=(verdicts.STYLE,),
+        modules=(verdicts.MODULE,),
     )
 
 
@@ -86,6 +91,7 @@ def _figures(event: AlertEvent) -> Element:
         *rows(
             *_found(look),
             ("Seen on", date(look.observed_at)),
+            ("As people's verdicts make it", recalibrated_words(look.recalibrated) if look.recalibrated else None),
             ("At most expected", None if look.threshold is None else at_most(look.threshold)),
             ("Usual", None if look.expected is None else f"about {number(look.expected)}"),
             ("Chance of this if nothing changed", None if look.p_value is None else _chance(look.p_value)),

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from railwatch.services.alerting.history.wording import amount, at_most, day, metres, moment, number
+from railwatch.services.alerting.pages import verdicts
 from railwatch.services.alerting.pages.addresses import alert_path, look_path, site_path
 from railwatch.services.alerting.pages.ground import STYLES, divider, ground_map, toggle
 from railwatch.services.alerting.pages.markup import Content, date, document, el, rows
 from railwatch.services.alerting.pages.outlines import DrawnCar
 from railwatch.services.alerting.pages.parts import WORDS, found, header
+from railwatch.services.alerting.pages.verdicts import recalibrated_words
 from railwatch.services.alerting.products.kept import NoState
 from railwatch.services.alerting.products.looks import SiteLook
 from railwatch.services.alerting.rule.judgement import Judgement
@@ -58,10 +60,19 @@ def look_page(known: LookKnown) -> str:
     return document(
         f"{site.name}, {when} - Railwatch",
         header(when, (site.name, site_path(site.id))),
-        el("main", _summary(known), *_ground(known), *_by_track(known), *_tiles(known), _links(known), class_="wide"),
+        el(
+            "main",
+            _summary(known),
+            *_ground(known),
+            _verdicts(known),
+            *_by_track(known),
+            *_tiles(known),
+            _links(known),
+            class_="wide",
+        ),
         description=f"{site.name} on {when}: {found(seen) or 'nothing could be seen'}",
-        styles=STYLES,
-        modules=("look.mjs",),
+        styles=(*STYLES, verdicts.STYLE),
+        modules=("look.mjs", verdicts.MODULE),
     )
 
 
@@ -79,6 +90,7 @@ def _summary(known: LookKnown) -> Element:
             "dl",
             *rows(
                 ("Railcars", el("strong", found(seen) or "not seen")),
+                ("As people's verdicts make it", recalibrated_words(seen.recalibrated) if seen.recalibrated else None),
                 *(_judged(judgement) if judgement else ()),
                 ("Seen at", moment(seen.observed_at)),
                 ("Track seen", f"{seen.coverage:.0%}"),
@@ -160,6 +172,10 @@ def _ground(known: LookKnown) -> Iterator[Element]:
         ),
         id="car-by-car",
     )
+
+
+def _verdicts(known: LookKnown) -> Element:
+    return verdicts.look_tools(known.site.id, known.look.seen.scene)
 
 
 def _how_many(cars: Sequence[DrawnCar]) -> str:

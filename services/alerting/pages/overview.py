@@ -43,6 +43,7 @@ def overview_page(
     missed: Mapping[str, Sequence[MissedLookEvent]],
     sites: int,
     pages: Content,
+    record: Content = None,
 ) -> str:
     """The page as HTML.
 
@@ -53,13 +54,14 @@ def overview_page(
         missed: the last events of looks that should have come by now, by site.
         sites: how many sites there are on all pages.
         pages: links to the other pages.
+        record: how good alerts have been.
     """
     return document(
         "Railwatch",
         header("All sites"),
         el(
             "main",
-            el("section", el("h1", _headline(standing)), *_alerts(standing), class_="summary"),
+            el("section", el("h1", _headline(standing)), record, *_alerts(standing), class_="summary"),
             el(
                 "section",
                 el("h2", "Sites"),

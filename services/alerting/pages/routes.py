@@ -3,9 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
+from xml.etree.ElementTree import Element
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
@@ -18,6 +19,7 @@ from railwatch.services.alerting.pages.markup import el
 from railwatch.services.alerting.pages.overview import overview_page
 from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.site_routes import site_pages_router
+from railwatch.services.alerting.pages.verdicts import alert_record
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
@@ -29,6 +31,9 @@ SITES_PER_PAGE = 100
 
 # How many looks before the opening are drawn.
 LOOKS_BEFORE = 60
+
+# Alerts per site-year are counted over this time.
+YEAR = timedelta(days=365.25)
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -69,7 +74,8 @@ def _overview_router(
         standing = [event for event in store.standing() if by.reaches(event.site)]
         standing.sort(key=lambda event: event.opened_at, reverse=True)
         standing.sort(key=lambda event: event.severity is not Severity.CRITICAL)
-        page_text = overview_page(shown, statuses, standing, missed_by_site(), len(ordered), more)
+        record = _alert_record(store, sites, by, datetime.now(UTC))
+        page_text = overview_page(shown, statuses, standing, missed_by_site(), len(ordered), more, record)
         return HTMLResponse(page_text, headers=base_map.headers)
 
     @router.get("/sites.json")
@@ -83,6 +89,17 @@ def _overview_router(
         return {"base_map": base_map.tiles, "credit": base_map.credit}
 
     return router
+
+
+def _alert_record(store: Store, sites: Mapping[str, Site], by: Holder, now: datetime) -> Element | None:
+    """How good alerts were in the last year, at the sites that somebody may read."""
+    reached = [site for site in sites if by.reaches(site)]
+    began = now - YEAR
+    since = store.known_since(reached, now)
+    site_years = sum(((now - max(since[site], began)) / YEAR for site in reached), 0.0)
+    alerts = store.alerts(None, began) if by.sites is None else [a for s in reached for a in store.alerts(s, began)]
+    taught = [one for site, one in store.all_taught().items() if by.reaches(site)]
+    return alert_record(taught, len(alerts), site_years)
 
 
 def _alert_router(

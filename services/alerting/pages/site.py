@@ -12,8 +12,9 @@ from railwatch.services.alerting.pages.markup import date, document, el, rows
 from railwatch.services.alerting.pages.parts import WORDS, found, header, looks_table
 from railwatch.services.alerting.pages.strips import coverage_strip, pictures_strip
 from railwatch.services.alerting.pages.timeline import legend, timeline
+from railwatch.services.alerting.pages.verdicts import site_verdicts
 from railwatch.services.alerting.rule.judgement import Judgement
-from railwatch.services.alerting.state.records import SiteStatus
+from railwatch.services.alerting.state.records import SiteStatus, Taught
 from railwatch.shared.events import AlertEvent, CountEvent, MissedLookEvent
 from railwatch.shared.sites import Site
 
@@ -32,6 +33,7 @@ class SiteKnown:
         alerts: the last event of each of its alerts, last opened first.
         missed: the looks that should have come by now.
         newest: the counts of its newest look that was counted, by frame and tile; empty if none are kept.
+        taught: what people's verdicts teach of it; null if there are none.
     """
 
     site: Site
@@ -40,6 +42,7 @@ class SiteKnown:
     alerts: Sequence[AlertEvent]
     missed: Sequence[MissedLookEvent]
     newest: Sequence[CountEvent]
+    taught: Taught | None = None
 
     @property
     def pictured(self) -> Sequence[Judgement]:
@@ -58,6 +61,7 @@ def site_page(known: SiteKnown, now: datetime) -> str:
             _summary(known, now),
             *_history(known),
             *_ground(known),
+            site_verdicts(known.taught),
             *_time_lapse(known),
             *_alerts(known),
             *_baselines(known),

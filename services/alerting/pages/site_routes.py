@@ -44,6 +44,7 @@ def site_pages_router(products: Products, reader: Callable[..., Holder], base_ma
             alerts=tuple(store.latest_of(store.alerts(site)[:ALERTS_SHOWN])),
             missed=[event for event in store.missed_at(site) if event.stands],
             newest=counts_of_look(archive, site, counted) if counted else (),
+            taught=store.taught(site),
         )
         return HTMLResponse(site_page(known, datetime.now(UTC)), headers=base_map.headers)
 

@@ -1,5 +1,5 @@
 // The page of a look: its ground at full size, car by car. Whoever adds to the page hears of the chosen car by the event
-// `railwatch:car` of the document, whose `detail` is the car's properties, or null.
+// `railwatch:car` of the document, whose `detail` is the car's properties, or null; and of the map by `railwatch:ground`.
 
 import { $ } from "./elements.mjs";
 import { GroundMap, divide } from "./ground-map.mjs";
@@ -13,6 +13,7 @@ async function begin() {
   const buttons = [...part.querySelectorAll("#cars button")];
   let cars = new Map();
   await map.ready;
+  document.dispatchEvent(new CustomEvent("railwatch:ground", { detail: map }));
 
   const choose = (id, focus) => {
     const car = cars.get(id);
