@@ -18,11 +18,11 @@ touch dist/railwatch-9.8.7.tar.gz dist/railwatch-9.8.7-py3-none-any.whl build/sb
 KUBECTL = """#!/bin/sh
 echo "image: localhost/railwatch:9.8.7"
 """
+# It saves an OCI archive, in which the digest stands.
 PODMAN = """#!/bin/sh
-case "$1" in
-save) touch "$3" ;;
-image) echo sha256:feed ;;
-esac
+[ "$1 $2 $3 $4" = "save --format oci-archive --output" ] || exit 1
+echo '{"manifests": [{"digest": "sha256:feed"}]}' >"$HOME/index.json"
+tar --create --file "$5" --directory "$HOME" index.json
 """
 
 
@@ -67,6 +67,7 @@ def left(clone: Path) -> set[str]:
 def test_a_release_leaves_a_commit_a_tag_and_its_artefacts(clone: Path) -> None:
     done = release(clone, REGISTRY="registry.example/ours")
     assert done.returncode == 0, done.stderr
+    assert f"image.tar docker://registry.example/ours:{VERSION}" in done.stdout
     assert git("describe", "--exact-match", cwd=clone) == f"v{VERSION}"
     assert git("log", "-1", "--format=%s", cwd=clone) == f"Release {VERSION}"
     assert git("status", "--porcelain", cwd=clone) == ""
@@ -112,6 +113,17 @@ def test_a_dry_run_leaves_artefacts_and_nothing_else(clone: Path) -> None:
     done = release(clone, DRY_RUN="1")
     assert done.returncode == 0, done.stderr
     assert "SHA256SUMS" in left(clone)
+    assert git("rev-parse", "HEAD", cwd=clone) == before
+    assert git("tag", cwd=clone) == git("tag", cwd=ROOT)
+    assert git("status", "--porcelain", cwd=clone) == ""
+
+
+def test_a_release_that_fails_leaves_the_checkout_as_it_was(clone: Path) -> None:
+    before = git("rev-parse", "HEAD", cwd=clone)
+    (clone.parent / "tools" / "podman").write_text("#!/bin/sh\nexit 1\n")
+    failed = release(clone)
+    assert failed.returncode == 1
+    assert "it failed, and the checkout is as it was" in failed.stderr
     assert git("rev-parse", "HEAD", cwd=clone) == before
     assert git("tag", cwd=clone) == git("tag", cwd=ROOT)
     assert git("status", "--porcelain", cwd=clone) == ""
