@@ -12,6 +12,7 @@ from railwatch.services.alerting.products.query import BadQueryError, Cursor, Qu
 from railwatch.services.alerting.products.rows import PART, Row, alert_row, car_rows, look_row, site_row
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
+from railwatch.shared.admission import EVERYONE
 from railwatch.shared.sites import Site
 
 # Sites that one request looks through. Where few have what is asked for, a page has fewer rows than it may have.
@@ -62,6 +63,20 @@ class Products:
                 return Page(tuple(rows), last)
             rows.append(row)
         return Page(tuple(rows), None)
+
+    def rows(self, product: Product, query: Query) -> Iterator[Row]:
+        """All rows of a product that are asked for, in the order of pages, for who may read everything.
+
+        Raises:
+            TransientError: Redis or the object store does not answer.
+            UnprocessableError: the archive is damaged.
+        """
+        if product in (Product.SITES, Product.ALERTS):
+            yield from (row for _, row in self._rows(product, query, EVERYONE, None) if row is not None)
+            return
+        for site in sites_asked_for(self.sites, query):
+            for look in self.looks_of(site, query):
+                yield from self._rows_of(product, look, query)
 
     def row(self, product: Product, row_id: str, by: Holder) -> Row | None:
         """One row; null if there is none, or not for this reader."""

@@ -13,6 +13,7 @@ from railwatch.cli.capacity import capacity
 from railwatch.cli.check import check
 from railwatch.cli.count import count
 from railwatch.cli.demo import demo
+from railwatch.cli.export import export
 from railwatch.cli.listen import listen
 from railwatch.cli.proposals import confirm, propose
 from railwatch.cli.push import push
@@ -77,6 +78,7 @@ app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
 app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)
 app.command(rich_help_panel=TO_SEE)(demo)
+app.command(rich_help_panel=TO_SEE)(export)
 app.command(rich_help_panel=TO_SEE)(listen)
 app.command(rich_help_panel=TO_SEE)(replay)
 
