@@ -10,14 +10,15 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.process import SERVICES
 from railwatch.shared.settings import PREFIX, TRUSTED, ServiceSettings, authorities, existing
 from railwatch.shared.text import said
 from railwatch.shared.variables import groups_of, variable_name, variables_in, variables_of
 
 S = TypeVar("S", bound=ServiceSettings)
 
-# The variables of commands, which no service reads.
-OF_COMMANDS = tuple(f"{PREFIX}{name}_" for name in ("LISTEN", "OVERPASS", "PUSH"))
+# The variables of commands, which no service reads, and those of single services, which may share one environment.
+OF_OTHERS = tuple(f"{PREFIX}{name.upper()}_" for name in ("LISTEN", "OVERPASS", "PUSH", *SERVICES))
 
 
 def load(settings_type: type[S]) -> S:
@@ -75,7 +76,7 @@ def _sentences(settings_type: type[ServiceSettings], fault: object) -> Iterator[
 
 def _misspelt(settings_type: type[ServiceSettings]) -> Iterator[str]:
     """Variables of unknown groups whose names are close to a known one. Other variables belong to other services."""
-    groups = (*OF_COMMANDS, *(variable_name(name) + "_" for name in groups_of(settings_type)))
+    groups = (*OF_OTHERS, *(variable_name(name) + "_" for name in groups_of(settings_type)))
     for variable in sorted(os.environ):
         upper = variable.upper()
         if upper.startswith(PREFIX) and not upper.startswith(groups) and _nearest(upper, settings_type):
