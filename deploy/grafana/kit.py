@@ -10,6 +10,7 @@ from grafana_foundation_sdk.builders.dashboard import (
     DatasourceVariable,
     QueryVariable,
     Row,
+    TextBoxVariable,
     ThresholdsConfig,
 )
 from grafana_foundation_sdk.builders.prometheus import Dataquery as PrometheusQuery
@@ -53,6 +54,9 @@ _OURS = re.compile(r"\b(railwatch[_:][a-z0-9_:]+|(?:process|kube)_\w+|up|ALERTS)
 
 P = TypeVar("P")
 
+# The look that a point of a panel with time stands for: the last one until then.
+LOOK_AT_POINT = [{"title": "Open the look", "url": "${address}/sites/${site}/at/${__value.time}", "targetBlank": True}]
+
 
 def dashboard(name: str, title: str, question: str, since: str) -> Dashboard:
     """A dashboard with the question that it answers, what can be chosen, and links to the others."""
@@ -94,6 +98,16 @@ def dashboard(name: str, title: str, question: str, since: str) -> Dashboard:
         marked = AnnotationQuery().name(title_).datasource(PROMETHEUS).enable(True).icon_color(color)
         board = board.annotation(marked.target(Built(query(expr, ref=title_).build())))
     return board
+
+
+def address_of_alerting() -> TextBoxVariable:
+    """Where the reader's browser reaches alerting's pages."""
+    return (
+        TextBoxVariable("address")
+        .label("Address of alerting")
+        .description("Where your browser reaches alerting, for the pages of sites and looks.")
+        .default_value("http://127.0.0.1:8082")
+    )
 
 
 def in_namespace(expr: str) -> str:

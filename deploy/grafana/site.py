@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import (
     TextBoxVariable,
 )
 from grafana_foundation_sdk.builders.stat import Panel as Stat
-from grafana_foundation_sdk.models.dashboard import VariableRefresh
+from grafana_foundation_sdk.models.dashboard import DashboardLink, DashboardLinkType, VariableRefresh
 
 from deploy.grafana import site_looks
 from deploy.grafana.kit import (
@@ -18,12 +18,23 @@ from deploy.grafana.kit import (
     RED,
     YELLOW,
     Built,
+    address_of_alerting,
     ask,
     dashboard,
     now,
     panel,
 )
 from deploy.grafana.sites import DAY_S, FULLNESS, STATES
+
+PAGE = DashboardLink(
+    title="The site's page",
+    type_val=DashboardLinkType.LINK,
+    icon="external link",
+    tooltip="Its looks with their pictures, car by car",
+    tags=[],
+    url="${address}/sites/${site}",
+    target_blank=True,
+)
 
 
 def make() -> Dashboard:
@@ -34,6 +45,7 @@ def make() -> Dashboard:
         "Does this site have more cars than its own history makes plausible, and since when?",
         "now-1y",
     )
+    board = board.link(Built(PAGE))
     for variable in _variables():
         board = board.with_variable(variable)
     for annotation in _annotations():
@@ -56,13 +68,7 @@ def _variables() -> list[QueryVariable | TextBoxVariable]:
         )
         .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
     )
-    address = (
-        TextBoxVariable("address")
-        .label("Address of alerting")
-        .description("Where your browser reaches alerting, for what is known of a look.")
-        .default_value("http://127.0.0.1:8082")
-    )
-    return [site, address]
+    return [site, address_of_alerting()]
 
 
 def _annotations() -> list[AnnotationQuery]:

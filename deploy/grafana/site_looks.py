@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.table import Panel as Table
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models.common import TableCellHeight
 
-from deploy.grafana.kit import ALERTING, GREEN, ORANGE, RED, YELLOW, ask, look, panel
+from deploy.grafana.kit import ALERTING, GREEN, LOOK_AT_POINT, ORANGE, RED, YELLOW, ask, look, panel
 from deploy.grafana.sites import STATES
 
 HISTORY = "/v1/sites/${site}/observations?limit=500&from=${__from:date:iso}&to=${__to:date:iso}"
@@ -31,7 +31,9 @@ def _history() -> TimeSeries:
             size=(16, 12),
             source=ALERTING,
         )
-        .override_by_name("Count", look(custom__showPoints="always", custom__pointSize=7, custom__lineWidth=2))
+        .override_by_name(
+            "Count", look(custom__showPoints="always", custom__pointSize=7, custom__lineWidth=2, links=LOOK_AT_POINT)
+        )
         .override_by_name("High", look(custom__fillBelowTo="Low", custom__fillOpacity=20, custom__lineWidth=0))
         .override_by_name("Low", look(custom__lineWidth=0))
         .override_by_name("Expected", look(custom__lineStyle={"fill": "dash", "dash": [8, 8]}))
@@ -64,7 +66,7 @@ def _picture() -> Table:
 
 
 def _coverage() -> TimeSeries:
-    return panel(
+    covered = panel(
         TimeSeries(),
         "Coverage",
         "Share of the site's track length that was seen at each look. Below a limit a look is unobserved, never a low "
@@ -75,6 +77,7 @@ def _coverage() -> TimeSeries:
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
         source=ALERTING,
     )
+    return covered.override_by_name("Coverage", look(links=LOOK_AT_POINT))
 
 
 def _alerts() -> Table:
@@ -132,10 +135,15 @@ def _looks() -> Table:
             look(
                 links=[
                     {
-                        "title": "What is known of this look",
+                        "title": "Open the look",
+                        "url": "${address}/sites/${site}/looks/${__value.raw}",
+                        "targetBlank": True,
+                    },
+                    {
+                        "title": "What is known of its scene",
                         "url": "${address}/v1/sites/${site}/scenes/${__value.raw}",
                         "targetBlank": True,
-                    }
+                    },
                 ]
             ),
         )

@@ -17,6 +17,7 @@ from deploy.grafana.kit import (
     RED,
     YELLOW,
     Steps,
+    address_of_alerting,
     ask,
     dashboard,
     grown,
@@ -47,6 +48,7 @@ def make() -> Dashboard:
     board = dashboard(
         "sites", "Railwatch / Sites", "Which site has more cars than it should, and which is not seen?", "now-90d"
     )
+    board = board.with_variable(address_of_alerting())
     for built in (*_numbers(), _fleet(), _fullest(), _most_overdue()):
         board = board.with_panel(built)
     return board
@@ -123,7 +125,15 @@ def _fleet() -> Table:
         .with_transformation(
             transformation("organize", renameByName={"site": "Site", "Trend #B": "Trend", "Trend": "Trend"})
         )
-        .override_by_name("Site", look(links=[{"title": "Open", "url": "/d/railwatch-site?var-site=${__value.raw}"}]))
+        .override_by_name(
+            "Site",
+            look(
+                links=[
+                    {"title": "Its dashboard", "url": "/d/railwatch-site?var-site=${__value.raw}"},
+                    {"title": "Its page", "url": "${address}/sites/${__value.raw}", "targetBlank": True},
+                ]
+            ),
+        )
         .override_by_name("State", look(mappings=STATES, custom__cellOptions={"type": "color-background"}))
         .override_by_name("Coverage", look(unit="percentunit"))
         .override_by_name("Last clear look", look(unit="dateTimeFromNow"))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from railwatch.services.alerting import metrics
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.history.frames import Pass, awaited, look_of, usually_seen
@@ -36,6 +38,8 @@ from railwatch.shared.events import AlertEvent, CountEvent, EvidenceItem
 from railwatch.shared.sites import LEARNT_WITHIN, Site, not_known
 
 Evidence = dict[str, EvidenceItem]
+
+log = structlog.get_logger(__name__)
 
 # Sites whose tracks are kept measured. Each keeps its site unpacked, some 20 kB.
 MEASURED = 1_000
@@ -92,6 +96,7 @@ class CountHandler:
             raise
         self._archive.put(event)
         outcome = self._store.transact(site.id, lambda transaction: self._take(transaction, site, event))
+        self._tell(site, outcome)
         origin = current_lineage()
         _measure(outcome, self._clock() - (origin.arrived_at if origin else event.recorded_at))
         return outcome.events
@@ -119,7 +124,15 @@ class CountHandler:
             around = passes_around(transaction, scene, known, self._pass_span)
             return self._enter(transaction, site, scene, around, evidence=None), took
 
-        _measure(*self._store.transact(site.id, work))
+        outcome, took = self._store.transact(site.id, work)
+        self._tell(site, outcome)
+        _measure(outcome, took)
+
+    def _tell(self, site: Site, outcome: _Outcome) -> None:
+        look = outcome.judgement
+        if look is not None and not (look.archival or outcome.again):
+            page = f"{self._public_url}/sites/{site.id}/looks/{look.scene}"
+            log.info("judged", site=site.id, scene=look.scene, state=look.state, count=look.count, page_url=page)
 
     def _take(self, transaction: Transaction, site: Site, event: CountEvent) -> _Outcome:
         known = transaction.scene(event.scene)

@@ -87,8 +87,8 @@ class AboutTile(Event):
 
     @property
     def log_fields(self) -> dict[str, str]:
-        """The site and the tile."""
-        return {"site": self.site, "tile": self.tile}
+        """The site, the tile and the scene. Alerting's page of the look is `/sites/<site>/looks/<scene>`."""
+        return {"site": self.site, "tile": self.tile, "scene": self.scene}
 
     @property
     def satellite_time(self) -> datetime:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.archive.store import Archive
@@ -18,7 +19,7 @@ from railwatch.shared.health import Progress
 from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.contract.test_alert_pages import read
-from tests.support.alerting import RECORDED, count_event, frame_event, small_site
+from tests.support.alerting import RECORDED, count_event, frame_event, on_day, small_site
 
 Counted = Callable[..., TestClient]
 
@@ -92,3 +93,36 @@ def test_a_token_of_other_sites_sees_none_of_it(counted: Counted) -> None:
     assert app.get("/sites/tumangang").status_code == 404
     assert app.get("/sites/tumangang/looks/scene-1").status_code == 404
     assert app.get("/sites/unseen").status_code == 200
+
+
+def test_a_point_of_a_dashboard_leads_to_the_last_look_until_then(counted: Counted) -> None:
+    app = counted(count_event(1, 5), count_event(4, 6))
+    for day, scene in ((1, "scene-1"), (3.5, "scene-1"), (4, "scene-4"), (90, "scene-4")):
+        assert app.get(f"/sites/tumangang/at/{on_day(day).timestamp() * 1000:.0f}").url.path.endswith(f"/{scene}")
+    assert app.get(f"/sites/tumangang/at/{on_day(0).timestamp() * 1000:.0f}").status_code == 404
+
+
+def test_a_log_line_of_a_judged_look_has_its_page(counted: Counted) -> None:
+    with capture_logs() as lines:
+        counted(count_event(1, 5))
+    (judged,) = [line for line in lines if line["event"] == "judged"]
+    assert judged["page_url"] == "http://127.0.0.1/sites/tumangang/looks/scene-1"
+
+
+def test_a_look_that_redis_has_forgotten_still_has_its_page(counted: Counted, redis_settings: RedisSettings) -> None:
+    app = counted(count_event(1, 5), count_event(4, 6))
+    connect(redis_settings).flushall()
+    page = read(app, "/sites/tumangang/looks/scene-1")
+    assert "5 (3 to 7)" in page.text
+    assert "/sites/tumangang/looks/scene-4" in page.addresses
+
+
+def test_pictures_that_are_gone_are_a_problem_with_words(counted: Counted) -> None:
+    app = counted(count_event(1, 5))
+    root = "/v1/sites/tumangang/looks/scene-1"
+    for address in (f"{root}/ground.json", f"{root}/ground/5/27/11.webp", f"{root}/thumbnail.webp"):
+        answer = app.get(address)
+        assert answer.status_code == 404
+        assert "cannot be shown" in answer.json()["detail"]
+    assert app.get(f"{root}/ground/2/9/0.webp").status_code == 404
+    assert app.get("/v1/sites/tumangang/looks/never/ground.json").status_code == 404

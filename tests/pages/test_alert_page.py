@@ -19,15 +19,9 @@ from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, count_event, empty_archive, small_site
-from tests.support.chromium import Page, browser_page
+from tests.support.chromium import Page
 
 TOKEN = "a-token-of-the-duty-desk"
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with browser_page() as opened:
-        yield opened
 
 
 @pytest.fixture

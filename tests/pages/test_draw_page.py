@@ -14,15 +14,9 @@ from pydantic import SecretStr
 from railwatch.services.ingest.settings import IngestSettings
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.sites import read_site
-from tests.support.chromium import Page, browser_page
+from tests.support.chromium import Page
 from tests.support.drawing import TOKEN, Office, office
 from tests.support.tiles import COLOUR, tile_server
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with browser_page() as opened:
-        yield opened
 
 
 @pytest.fixture

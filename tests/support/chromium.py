@@ -74,9 +74,13 @@ class Page:
             time.sleep(0.02)
 
     def press(self, key: str) -> None:
-        """Press and release a key, such as `Tab` or `ArrowRight`."""
-        code = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39}[key]
-        text = {"text": "\r"} if key == "Enter" else {}  # a button is pressed by the character
+        """Press and release a key, such as `Tab`, `ArrowRight`, a space or a letter."""
+        code = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}.get(
+            key
+        )
+        code = code or ord(key.upper())
+        # A button is pressed by the character.
+        text = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
         for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException
+from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from railwatch.services.alerting.pages.addresses import look_path
@@ -47,6 +48,19 @@ def site_pages_router(products: Products, reader: Callable[..., Holder], base_ma
             taught=store.taught(site),
         )
         return HTMLResponse(site_page(known, datetime.now(UTC)), headers=base_map.headers)
+
+    @router.get("/sites/{site}/at/{ms}")
+    def look_at_a_time(site: str, ms: Annotated[int, PathParameter(ge=0, le=10**14)], by: Reader) -> Response:
+        """The last look until a time, for the points of a dashboard, which know no scenes."""
+        reached(site, by)
+        until = datetime.fromtimestamp(ms / 1000, UTC) + timedelta(seconds=1)
+        looks = store.record(site).history.judgements
+        scene = next((look.scene for look in reversed(looks) if look.observed_at <= until), None)
+        if scene is None:
+            scene = next((scene for _, scene in archive.times(site, before=until, newest_first=True)), None)
+        if scene is None:
+            raise HTTPException(404, f"The site {site!r} was not seen until then.")
+        return RedirectResponse(look_path(site, scene))
 
     @router.get("/sites/{site}/looks/{scene}")
     def one_look(site: str, scene: str, by: Reader) -> Response:

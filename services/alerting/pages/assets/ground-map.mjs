@@ -11,9 +11,11 @@ const DEEPEST = 24;
 // A width for a whole yard, and one for a car at full size.
 const byZoom = (far, near) => ["interpolate", ["linear"], ["zoom"], 15, far, 18, near];
 
+// Whoever adds to a page finds the map as `ground` of its frame.
 export class GroundMap {
   constructor(frame) {
     this.frame = frame;
+    frame.ground = this;
     this.site = frame.dataset.site;
     this.bounds = JSON.parse(frame.dataset.bounds);
     this.tracks = JSON.parse(frame.dataset.tracks);

@@ -11,8 +11,12 @@ const CALM = ["normal", "measured"];
 const kind = (site) => (site.state === "alert" ? "alert" : CALM.includes(site.state) ? "calm" : "other");
 
 export class SitesMap extends WorldMap {
+  // The one of this page, for whoever asks from outside.
+  static shown = null;
+
   constructor(container, sites, moved) {
     super(container);
+    SitesMap.shown = this;
     this.sites = sites;
     this.ready = this.ready.then(() => this.#draw(moved));
   }
