@@ -19,7 +19,7 @@ from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.centrelines import project
-from railwatch.shared.sites import Track
+from railwatch.shared.sites import CAR_LENGTHS_M, Track
 from railwatch.training.cases import middles, tracks_of
 from tests.benchmarks.afternoon import count_cars
 from tests.benchmarks.matching import MATCH_M, matches
@@ -74,8 +74,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--seen", nargs="*", default=[], help="yards that the shipped model was trained on")
+    parser.add_argument(
+        "--car-lengths",
+        type=float,
+        nargs=2,
+        default=CAR_LENGTHS_M,
+        metavar=("SHORTEST", "LONGEST"),
+        help="the lengths that the yards' sites expect",
+    )
     arguments = parser.parse_args()
-    rows = [row for folder in arguments.folders for row in counted(load(folder))]
+    lengths_m = (arguments.car_lengths[0], arguments.car_lengths[1])
+    rows = [row for folder in arguments.folders for row in counted(load(folder), lengths_m)]
     _print(HEAD)
     _print(["---"] * len(HEAD))
     for row in rows:
@@ -104,14 +113,14 @@ def load(folder: Path) -> Yard:
     return Yard(folder.name, tile, before, tracks, cars, low, high)
 
 
-def counted(yard: Yard) -> list[Row]:
+def counted(yard: Yard, car_lengths_m: tuple[float, float] = CAR_LENGTHS_M) -> list[Row]:
     """The yard as a pair, where it has a baseline, and as a single picture."""
-    rows = [_row(yard, "single", None)]
-    return rows if yard.baseline is None else [_row(yard, "pair", yard.baseline), *rows]
+    rows = [_row(yard, "single", None, car_lengths_m)]
+    return rows if yard.baseline is None else [_row(yard, "pair", yard.baseline, car_lengths_m), *rows]
 
 
-def _row(yard: Yard, mode: str, baseline: Raster | None) -> Row:
-    answer = count_tile(yard.tile, baseline, yard.tracks)
+def _row(yard: Yard, mode: str, baseline: Raster | None, car_lengths_m: tuple[float, float]) -> Row:
+    answer = count_tile(yard.tile, baseline, yard.tracks, car_lengths_m=car_lengths_m)
     found = np.array([corners.mean(axis=0) for _, _, corners in answer.outlines]).reshape(-1, 2)
     count = answer.count
     afternoon = len(count_cars(yard.tile, baseline, project(yard.tracks, yard.tile))) if baseline else None

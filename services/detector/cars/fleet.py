@@ -3,8 +3,8 @@
 Rolling stock comes in few kinds at a time. What is found along all tracks of a scene is a better prior than the lengths
 that any railcar can have: a prior fitted to the data at hand (empirical Bayes: Robbins, 1956), in two turns of
 segmentation and lengths. It can confirm an error, too: where two short cars were taken for one, all others look alike.
-So a second fit begins with short cars, and the better one is taken. If the worse one is hardly worse and has another
-number of cars, this number is in doubt.
+So a second fit begins with short cars, and the better one is taken. What was not taken, be it a fit or short cars as
+such, stays a doubt of the number, the larger the less it is worse.
 """
 
 from dataclasses import dataclass, replace
@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from railwatch.services.detector.cars.lengths import FLOOR, LENGTHS, SHORTEST_M, length_prior
-from railwatch.services.detector.cars.likeliest import likeliest
 from railwatch.services.detector.cars.scores import Evidence, Scores, Weights, scores_of
-from railwatch.services.detector.cars.segmentation import log_weight
+from railwatch.services.detector.cars.segmentation import counted, log_weight
 from railwatch.services.detector.imagery.arrays import Doubles
 from railwatch.services.detector.tracks.strips import SAMPLE_M
 
@@ -50,6 +49,8 @@ class Fleet:
 
 @dataclass(frozen=True)
 class _Fit:
+    """A prior, the cars that count under it, and their log-weight. Cars that nobody saw tell nothing."""
+
     prior: Doubles
     weight: float
     cars: list[tuple[int, int]]
@@ -64,19 +65,21 @@ def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, floa
         expected_m: the shortest and the longest car to expect at the site; any railcar without it.
     """
     scores, known = scores_of(evidence, weights), length_prior(expected_m)
-    first = _fitted(scores, known, known)
+    first = _fitted(scores, _segmented(scores, known), known)
     if expected_m is not None or not first.cars:
         return Fleet(first.prior)
-    short = _fitted(scores, length_prior((SHORTEST_M, SHORT_M)), known)
-    if short.cars == first.cars:
-        return Fleet(first.prior)
-    best, other = (short, first) if short.weight > first.weight + MARGIN else (first, short)
+    start = _segmented(scores, length_prior((SHORTEST_M, SHORT_M)))
+    short = _fitted(scores, start, known)
+    best = short if short.weight > first.weight + MARGIN else first
+    others = [fit for fit in (first, start, short) if fit.cars != best.cars]
+    if not others:
+        return Fleet(best.prior)
+    other = max(others, key=lambda fit: fit.weight)
     chance = 1 / (1 + np.exp(INDEPENDENT * abs(best.weight - other.weight)))
     return Fleet(best.prior, other.prior, float(chance))
 
 
-def _fitted(scores: Scores, start: Doubles, known: Doubles) -> _Fit:
-    fit = _segmented(scores, start)
+def _fitted(scores: Scores, fit: _Fit, known: Doubles) -> _Fit:
     for _ in range(TURNS if fit.cars else 0):
         fit = _segmented(scores, _told_by(fit.cars, known))
     return fit
@@ -84,7 +87,7 @@ def _fitted(scores: Scores, start: Doubles, known: Doubles) -> _Fit:
 
 def _segmented(scores: Scores, prior: Doubles) -> _Fit:
     told = replace(scores, prior=np.log(prior))
-    found = likeliest(told)
+    found = counted(told)
     weight = sum(log_weight(told, track, cars) for track, cars in enumerate(found))
     return _Fit(prior, weight, [car for cars in found for car in cars])
 

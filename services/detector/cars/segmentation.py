@@ -57,7 +57,7 @@ def decode(evidence: Evidence, weights: Weights, prior: Doubles | None = None) -
     entropy, samples = (_entropy(evidence.train) * evidence.seen).sum(axis=1), evidence.seen.sum(axis=1)
     disagreement = np.zeros(len(entropy)) if evidence.disagreement is None else evidence.disagreement.sum(axis=1)
     decoded = []
-    for track, cars in enumerate(_counted(scores)):
+    for track, cars in enumerate(counted(scores)):
         segments = tuple(Segment(start, stop, near.probability(track, start, stop)) for start, stop in cars)
         posterior = Posterior(
             float(mean[track]),
@@ -72,7 +72,7 @@ def decode(evidence: Evidence, weights: Weights, prior: Doubles | None = None) -
 
 def likeliest_cars(evidence: Evidence, weights: Weights) -> list[list[tuple[int, int]]]:
     """Each track's likeliest cars that count, in order, as (first sample, one past the last)."""
-    return _counted(scores_of(evidence, weights))
+    return counted(scores_of(evidence, weights))
 
 
 def log_likelihood(evidence: Evidence, weights: Weights, cars: list[list[tuple[int, int]]]) -> Doubles:
@@ -82,7 +82,7 @@ def log_likelihood(evidence: Evidence, weights: Weights, cars: list[list[tuple[i
     return np.asarray(given - forward(scores, np.zeros(1))[0][0])
 
 
-def _counted(scores: Scores) -> list[list[tuple[int, int]]]:
+def counted(scores: Scores) -> list[list[tuple[int, int]]]:
     """The cars of the likeliest segmentation that count."""
     return [
         [(start, stop) for start, stop in cars if scores.counted[track, stop, stop - start - SHORTEST]]

@@ -54,7 +54,7 @@ def test_the_lengths_that_a_site_expects_tell_two_short_cars_from_a_long_one() -
 def test_where_short_cars_are_as_likely_as_long_ones_the_number_is_in_doubt() -> None:
     clear, unclear = cut(8, 32), cut(6, 15, faint=(0, 2, 4), faintly=-1.2)
 
-    assert fleet_of(clear, WEIGHTS).chance == 0
+    assert fleet_of(clear, WEIGHTS).chance < 0.02
     assert fleet_of(unclear, WEIGHTS).chance > 0.05
 
 
