@@ -33,6 +33,7 @@ from railwatch.shared.state import connect
 from tests.support.alerting import frame_event, on_day, write_site
 from tests.support.products import SITES, World, cars_event, world
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "products.md"
 PICTURE = b"\x89PNG a picture"
 
 
@@ -103,6 +104,14 @@ def test_csv_says_what_the_api_says(made: World, tmp_path: Path, product: Produc
             text = "; ".join(value) if isinstance(value, list) else value
             text = "" if text is None else str(text).lower() if isinstance(text, bool) else str(text)
             assert row[name] == text, name
+
+
+def test_the_document_describes_every_column() -> None:
+    text = DOCUMENT.read_text()
+    for product in Product:
+        _, _, section = text.partition(f"### {product.value.capitalize()}\n")
+        rows = [line for line in section.partition("\n### ")[0].splitlines() if line.startswith("| `")]
+        assert rows == [f"| `{c.name}` | {c.kind} | {c.description} |" for c in COLUMNS[product]]
 
 
 def test_only_what_is_asked_for_is_written(made: World, tmp_path: Path) -> None:

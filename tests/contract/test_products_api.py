@@ -161,6 +161,13 @@ def test_a_box_that_is_none_is_refused(client: TestClient, box: str) -> None:
     assert (answer.status_code, "west,south,east,north" in answer.json()["detail"]) == (422, True)
 
 
+def test_any_span_of_time_can_be_asked_for(client: TestClient) -> None:
+    whole = pages(client, "/v1/looks")
+    assert pages(client, "/v1/looks?from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59Z") == whole
+    assert pages(client, "/v1/looks?from=0999-01-01T00:00:00Z") == whole
+    assert pages(client, "/v1/looks?to=0999-01-01T00:00:00Z") == []
+
+
 @pytest.mark.parametrize("form", ["json", "geojson", "csv"])
 @pytest.mark.parametrize("product", [*LISTS, "/v1/sites/tumangang/looks/scene-60"])
 def test_what_has_not_changed_is_not_sent_again(client: TestClient, product: str, form: str) -> None:

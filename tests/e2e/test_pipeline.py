@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import shapely
 from typer.testing import CliRunner
 
 from railwatch.cli import app
@@ -89,6 +90,22 @@ def judged(ingest: str, token: str, scene: str) -> dict[str, Any] | None:
     return standing["sites"][0]["at_alerting"]["judgement"] if standing["state"] == "judged" else None
 
 
+def check_cars(alerting: str, surge: Picture) -> None:
+    """The cars of a surge that was pushed are those that were drawn, at their places, in every form."""
+    asked: dict[str, str | int] = {"site": "made-up", "from": surge.look.observed_at.isoformat(), "limit": 500}
+    cars = httpx.get(f"{alerting}/v1/cars", params=asked, timeout=30).raise_for_status().json()["items"]
+    (look,) = httpx.get(f"{alerting}/v1/looks", params=asked, timeout=30).raise_for_status().json()["items"]
+    assert (look["state"], look["quality"]) == ("alert", "ok")
+    assert len(cars) == pytest.approx(look["count"], abs=2)
+    assert len(cars) == pytest.approx(surge.count, rel=0.15)
+    ground = shapely.from_geojson(json.dumps(shown()["features"][0]["geometry"]))
+    assert all(ground.contains(shapely.Point(car["lon"], car["lat"])) for car in cars)
+    features = httpx.get(f"{alerting}/v1/cars", params={**asked, "f": "geojson"}, timeout=30).json()["features"]
+    assert [feature["id"] for feature in features] == [car["id"] for car in cars]
+    baselines = {car["baseline"] for car in cars}
+    assert baselines == set(look["baselines"]) != {"none"}
+
+
 def test_a_surge_pushed_to_ingest_reaches_the_webhook_once_with_its_proof(
     tmp_path: Path, kafka_environment: dict[str, str], redis_environment: dict[str, str]
 ) -> None:
@@ -130,6 +147,7 @@ def test_a_surge_pushed_to_ingest_reaches_the_webhook_once_with_its_proof(
                 found = httpx.get(f"{shown}/pictures/{picture.sha256}", timeout=30)
                 assert found.headers["content-type"].startswith("image/")
                 assert len(found.content) == picture.size_bytes
+            check_cars(system.urls["alerting"], surge)
 
 
 def test_a_pair_that_a_provider_pushed_is_counted_against_its_baseline(

@@ -19,10 +19,17 @@ from deploy.tests.rendering import (
     selects,
 )
 from deploy.tests.strimzi import strimzi_pods
+from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.pages.addresses import alert_path, look_path, site_path
+from railwatch.services.alerting.state.store import Store
+from railwatch.shared.access import Tokens
+from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import service_app
 from railwatch.shared.process import SERVICES
+from railwatch.shared.settings import BlobSettings, RedisSettings
+from railwatch.shared.state import connect
 
 
 @every_overlay
@@ -97,6 +104,20 @@ def test_nothing_of_operation_and_no_page_of_the_interface_can_be_reached_from_o
         for hidden in operation | pages:
             inside = hidden == path["path"] if path["pathType"] == "Exact" else hidden.startswith(path["path"])
             assert not inside, f"{hidden} can be reached by {path}"
+
+
+def test_every_page_and_every_answer_of_alerting_can_be_reached_from_outside() -> None:
+    blobs = BlobStore.open(BlobSettings(url="memory://"))
+    app = make_app(Store(connect(RedisSettings(url="redis://127.0.0.1:1"))), {}, blobs, Tokens(None), Progress(), {})
+    operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
+    pages = {"/", "/assets/page.css", site_path("a"), look_path("a", "b"), alert_path("c")}
+    (ingress,) = (i for i in of_kind(overlay("production"), "Ingress") if name_of(i) == "railwatch-alerting")
+    (rule,) = ingress["spec"]["rules"]
+    exact = {path["path"] for path in rule["http"]["paths"] if path["pathType"] == "Exact"}
+    below = [path["path"].rstrip("/") for path in rule["http"]["paths"] if path["pathType"] == "Prefix"]
+    for address in (app.openapi()["paths"].keys() | pages) - operation:
+        reached = address in exact or any(f"{address}/".startswith(f"{prefix}/") for prefix in below)
+        assert reached, f"{address} cannot be reached"
 
 
 def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:

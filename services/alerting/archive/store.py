@@ -35,8 +35,6 @@ from railwatch.shared.settings import BlobSettings
 ENTERED_KEPT = 10_000
 # Scenes that are read ahead at the same time, for the time that the object store takes to answer.
 READ_AHEAD = 16
-# Times in paths have one length, so that their order is that of time.
-_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,14 @@ class Archive:
         """
         with store_errors(f"counts/{site}/times"):
             months = obstore.list_with_delimiter(self._store, f"counts/{site}/times")["common_prefixes"]
-        first, last = since and f"{since:%Y-%m}", before and f"{before:%Y-%m}"
+        first, last = since and _month(since), before and _month(before)
         for month in sorted(months, reverse=newest_first):
             name = PurePosixPath(month).name
             if (first and name < first) or (last and name > last):
                 continue
             for entry in sorted(self._listed(month), reverse=newest_first):
                 _, _, at, scene = entry.rsplit("/", 3)
-                observed_at = datetime.strptime(at, _TIME).replace(tzinfo=UTC)
+                observed_at = read_stamp(at)
                 if (since is None or observed_at >= since) and (before is None or observed_at < before):
                     yield observed_at, scene
 
@@ -155,13 +153,30 @@ class Archive:
 
 def count_path(event: CountEvent) -> str:
     """Where a count is kept. The greatest path of a tile is that of its valid count."""
-    recorded = f"{event.recorded_at:{_TIME}}"
-    return f"counts/{event.site}/scenes/{event.scene}/{event.tile}/{recorded}-{event.id}.json.zst"
+    return f"counts/{event.site}/scenes/{event.scene}/{event.tile}/{stamp(event.recorded_at)}-{event.id}.json.zst"
 
 
 def entry_path(event: CountEvent) -> str:
     """Where it is kept that the count's scene was taken at its time."""
-    return f"counts/{event.site}/times/{event.observed_at:%Y-%m}/{event.observed_at:{_TIME}}/{event.scene}"
+    return f"counts/{event.site}/times/{_month(event.observed_at)}/{stamp(event.observed_at)}/{event.scene}"
+
+
+def stamp(at: datetime) -> str:
+    """A time in UTC as it stands in paths, always of one length, so that the order of texts is that of time."""
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds").replace("-", "").replace(":", "") + "Z"
+
+
+def read_stamp(text: str) -> datetime:
+    """The inverse of `stamp`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return datetime.strptime(text, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+
+
+def _month(at: datetime) -> str:
+    return at.isoformat()[:7]
 
 
 def _at_its_time(observed_at: datetime, found: Future[ArchivedScene | None]) -> Iterator[ArchivedScene]:

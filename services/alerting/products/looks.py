@@ -6,7 +6,7 @@ Few frames are in memory at the same time, however many looks there are.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from railwatch.services.alerting.archive.store import Archive, ArchivedScene
 from railwatch.services.alerting.history.cars import CountedCar, cars_of
@@ -73,7 +73,7 @@ class Looks:
             UnprocessableError: the archive is damaged.
         """
         begin = since and self._beginning(since)
-        until = before and before + self._span
+        until = before and (before + self._span if before < _LAST - self._span else None)
         kept = deque(self._kept.history.judgements)
         shown: set[str] = set()
 
@@ -132,6 +132,9 @@ class Looks:
 
     def _only_kept(self, judgement: Judgement) -> SiteLook:
         return SiteLook(self._site, judgement, judgement, None, self._kept.alert_of(judgement))
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def _key(look: SiteLook) -> tuple[datetime, str]:

@@ -30,12 +30,19 @@ from railwatch.services.alerting.products.query import BadQueryError, Query, rea
 from railwatch.shared.access import Holder
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+# For alerting's own OpenAPI document.
+FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"application/geo+json": {}, "application/schema+json": {}, "application/vnd.oai.openapi+json": {}}
+    },
+    304: {"description": "Not changed since the answer with the tag in `If-None-Match`."},
+}
 JSON, GEOJSON = MEDIA_TYPES[Format.JSON], MEDIA_TYPES[Format.GEOJSON]
 
 
 def ogc_router(products: Products, reader: Callable[..., Holder]) -> APIRouter:
     """Everything below `/ogc`."""
-    router = APIRouter(prefix="/ogc", tags=["OGC API - Features"])
+    router = APIRouter(prefix="/ogc", tags=["OGC API - Features"], responses=FORMS)
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
     base = f"{products.public_url}/ogc"
 

@@ -10,12 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 from shapely import MultiPolygon, box
 from shapely.geometry.base import BaseGeometry
 
+from railwatch.services.alerting.archive.store import read_stamp, stamp
 from railwatch.shared.counts import UtcDatetime
 from railwatch.shared.sites import LiveSites, Site
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(UtcDatetime)
-# A time in a cursor has one form, to the microsecond.
-_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class BadQueryError(ValueError):
@@ -84,7 +83,7 @@ class Cursor:
     def __str__(self) -> str:
         if self.observed_at is None:
             return self.site
-        return f"{self.site}/{self.observed_at:{_TIME}}/{self.scene}/{self.number}"
+        return f"{self.site}/{stamp(self.observed_at)}/{self.scene}/{self.number}"
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -98,7 +97,7 @@ class Cursor:
             return cls(site)
         try:
             at, scene, number = rest.split("/")
-            return cls(site, datetime.strptime(at, _TIME).replace(tzinfo=UTC), scene, int(number))
+            return cls(site, read_stamp(at), scene, int(number))
         except ValueError:
             raise BadQueryError("`after` must be taken from the `next` of a page.") from None
 
