@@ -80,7 +80,8 @@ def ground_router(products: Products, blobs: BlobStore, reader: Callable[..., Ho
         try:
             yield
         except UnprocessableError as error:
-            raise HTTPException(404, f"The picture cannot be shown: {error.detail}") from None
+            why = "Its pixels are not kept any more." if error.reason == "blob-missing" else error.detail
+            raise HTTPException(404, f"The picture cannot be shown. {why}") from None
         finally:
             place.release()
 

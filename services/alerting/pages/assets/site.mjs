@@ -1,6 +1,6 @@
 // The page of a site: any two looks before and after on one map, and time-lapses.
 
-import { $ } from "./elements.mjs";
+import { $, el } from "./elements.mjs";
 import { GroundMap, collection, divide } from "./ground-map.mjs";
 
 const part = $("#before-after");
@@ -54,7 +54,9 @@ function lapse() {
 
 // A picture that is not kept any more leaves its frame.
 for (const image of document.querySelectorAll(".strip img")) {
-  image.addEventListener("error", () => image.replaceWith(Object.assign(document.createElement("span"), { className: "gone", textContent: "no picture kept" })));
+  const gone = () => image.replaceWith(el("span", { class: "gone" }, "no picture kept"));
+  if (image.complete && !image.naturalWidth) gone();
+  else image.addEventListener("error", gone);
 }
 
 if ($("#lapse")) lapse();
