@@ -60,6 +60,8 @@ class Calibration:
         hidden: what is added for each car's length of track that is wholly uncertain.
         familiar: entropy per sample, in nats, that one scene in twenty exceeds among those like the ones learned from.
         apart: share of the difference between a pair and its tile alone that is added, where that was asked.
+        beyond: as share of the count, what is added for each nat of entropy per sample beyond `familiar`. Chosen on 154
+            scenes of three styles: intervals of single pictures far beyond it held in four of seven without it.
     """
 
     below: float = 1.645
@@ -71,6 +73,7 @@ class Calibration:
     hidden: float = 0.0
     familiar: float = 1.0
     apart: float = 0.5
+    beyond: float = 1.0
 
     def spread(self, count: float, posterior: Posterior) -> float:
         """Standard deviation of a count's error."""
@@ -80,7 +83,9 @@ class Calibration:
         # A count of zero has no floor where the evidence leaves no car in question.
         floor = 0.0 if count == 0 and posterior.mean < 0.05 else self.floor
         away = posterior.mean - count
-        terms = (away, share * count, disagreement, hidden, floor, self.apart * posterior.apart, posterior.fleet)
+        strange = self.beyond * max(0.0, posterior.entropy_per_sample - self.familiar) * count
+        apart = self.apart * posterior.apart
+        terms = (away, share * count, disagreement, hidden, floor, apart, posterior.fleet, strange)
         return float(np.sqrt(posterior.variance + sum(term**2 for term in terms)))
 
     def interval(self, count: float, posterior: Posterior) -> tuple[float, float]:

@@ -65,3 +65,14 @@ def test_tracks_that_differ_to_opposite_sides_agree_on_the_sum() -> None:
     parts = [Posterior(5, 0.1, 0, 1000, apart=cars) for cars in (3, -3)]
 
     assert of_all(parts).apart == 0
+
+
+def test_the_interval_grows_faster_where_the_evidence_is_stranger_than_any_that_is_familiar() -> None:
+    calibration = Calibration(familiar=0.2)
+    widths = []
+    for entropy in (0.1, 0.2, 0.3, 0.4):
+        low, high = calibration.interval(50, Posterior(50, 0.0, entropy * 1000, 1000))
+        widths.append(high - low)
+
+    assert widths[2] - widths[1] > 1.5 * (widths[1] - widths[0])
+    assert widths[3] > widths[2]
