@@ -33,6 +33,8 @@ from railwatch.shared.settings import BlobSettings
 
 # Scenes whose entry by time this process wrote last. It is not written again for each of their tiles.
 ENTERED_KEPT = 10_000
+# Entries that are written at the same time.
+WRITERS = 16
 # Scenes that are read ahead at the same time, for the time that the object store takes to answer.
 READ_AHEAD = 16
 
@@ -66,6 +68,7 @@ class Archive:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._entered: set[str] = set()
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="archive")
 
     @classmethod
     def open(cls, settings: BlobSettings) -> Self:
@@ -78,11 +81,13 @@ class Archive:
 
     def put(self, event: CountEvent) -> None:
         """Keep a count. To keep it again changes nothing."""
+        entry = entry_path(event)
         with store_errors(f"counts/{event.site}"):
+            # Both at the same time: alerting waits for the object store once for each count.
+            entering = None if entry in self._entered else self._writers.submit(obstore.put, self._store, entry, b"")
             obstore.put(self._store, count_path(event), zstandard.compress(event.model_dump_json().encode()))
-            entry = entry_path(event)
-            if entry not in self._entered:
-                obstore.put(self._store, entry, b"")
+            if entering is not None:
+                entering.result()
         if len(self._entered) >= ENTERED_KEPT:
             self._entered.clear()
         self._entered.add(entry)
