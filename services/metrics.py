@@ -7,6 +7,7 @@ from railwatch.shared.process import SERVICES
 
 for _module in (
     "shared.access",
+    "shared.proxy",
     "shared.health",
     "shared.eviction",
     "shared.serving",

@@ -17,16 +17,19 @@ import secrets
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.events import Slug
+from railwatch.shared.events import Admission, Slug
 from railwatch.shared.metrics import MetricsOf
 from railwatch.shared.text import plain, said
+
+if TYPE_CHECKING:
+    from railwatch.shared.proxy import TrustedProxy
 
 # Largest file of tokens, in bytes: some thousand tokens.
 MAX_FILE_BYTES = 1024**2
@@ -53,6 +56,24 @@ class Scope(StrEnum):
     VERDICT = "verdict"
 
 
+class Role(StrEnum):
+    """A name for the scopes that a kind of person needs. Senders are programs: they get their scopes by name."""
+
+    READER = "reader"
+    ANALYST = "analyst"
+    OPERATOR = "operator"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the role is good for: each for what the one before is, and more."""
+        return _ROLES[self]
+
+
+_READER = frozenset({Scope.READ})
+_ANALYST = _READER | {Scope.ACKNOWLEDGE, Scope.VERDICT}
+_ROLES = {Role.READER: _READER, Role.ANALYST: _ANALYST, Role.OPERATOR: _ANALYST | {Scope.OPERATE, Scope.DRAW}}
+
+
 class Holder(BaseModel):
     """Who has a token, and what for.
 
@@ -72,6 +93,34 @@ class Holder(BaseModel):
         """Whether the token is valid for a site."""
         return self.sites is None or site in self.sites
 
+    @property
+    def admission(self) -> Admission:
+        """How they were let in."""
+        return Admission.TOKEN
+
+    def called(self, said: str | None) -> str | None:
+        """Who acts: the person who they say they are, or else the token's name."""
+        return said or self.name
+
+
+class SignedIn(Holder):
+    """A person whom a trusted proxy has signed in. They have no token.
+
+    Attributes:
+        person: their name or e-mail address, as the proxy gives it.
+    """
+
+    person: str
+
+    @property
+    def admission(self) -> Admission:
+        """How they were let in."""
+        return Admission.PROXY
+
+    def called(self, said: str | None) -> str | None:
+        """Who acts: the person whom the proxy has signed in, whatever they say."""
+        return self.person
+
 
 class Entry(Holder):
     """One token in the file: its holder, and the hash of the token."""
@@ -86,22 +135,30 @@ _Stamp = tuple[int, int, int, int]
 
 
 class Tokens:
-    """The tokens that are known. The file is read again when it has changed.
+    """The tokens that are known, and the proxy whose word is taken for one. The file is read again when it has changed.
 
     A file that cannot be read any more changes nothing: the tokens of before stay in force, and the log says so.
     """
 
-    def __init__(self, file: Path | None, unnamed: Sequence[SecretStr] = (), scopes: Iterable[Scope] = ()) -> None:
+    def __init__(
+        self,
+        file: Path | None,
+        unnamed: Sequence[SecretStr] = (),
+        scopes: Iterable[Scope] = (),
+        proxy: "TrustedProxy | None" = None,
+    ) -> None:
         """Reads the file.
 
         Args:
             file: the file of tokens, if there is one.
             unnamed: tokens of the simple form, without a name.
             scopes: what these are good for, at all sites.
+            proxy: whose word about signed-in persons is taken, if anyone's.
 
         Raises:
             ConfigurationError: the file cannot be read, or is wrong.
         """
+        self.proxy = proxy
         anyone = Holder(name=None, scopes=frozenset(scopes)) if unnamed else None
         self._unnamed = [(_digest(token.get_secret_value()), anyone) for token in unnamed]
         self._file = file

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from railwatch.shared.errors import MAX_DETAIL, TransientError
 from railwatch.shared.headers import WithHeaders
+from railwatch.shared.metrics import MetricsOf
 from railwatch.shared.text import plain, said
 
 log = structlog.get_logger()
@@ -21,6 +22,16 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = "10"
+
+# Methods that change nothing.
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+ACTS_REFUSED = MetricsOf(("ingest", "alerting")).counter(
+    "railwatch_acts_refused_total",
+    "Requests that would have changed something, from somebody who may not. The log says which, and who it was if that "
+    "is known.",
+    reason="`token-unknown`, `scope-missing`, `site-not-allowed` or `not-same-origin`",
+)
 
 # What every route may answer with, for the OpenAPI documents.
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -101,6 +112,8 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
         phrase = HTTPStatus(error.status_code).phrase
+        if error.status_code in (401, 403) and request.method not in SAFE_METHODS:
+            _note_refusal(request, error)
         detail = "" if error.detail == phrase else error.detail
         return problem(error.status_code, phrase, detail, error.headers, getattr(error, "reason", ""))
 
@@ -121,6 +134,13 @@ def answer_with_problems(app: FastAPI) -> None:
         )
         detail = f"What Redis holds cannot be read as {error.title}. docs/operate.md says how to make it anew."
         return problem(500, "Internal Server Error", detail, reason="state-unreadable")
+
+
+def _note_refusal(request: Request, error: StarletteHTTPException) -> None:
+    reason = getattr(error, "reason", "")
+    ACTS_REFUSED.labels(reason).inc()
+    by, path = getattr(error, "by", None), plain(request.url.path, MAX_DETAIL)
+    log.warning("act refused", method=request.method, path=path, reason=reason, by=by)
 
 
 def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:

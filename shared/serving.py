@@ -159,6 +159,7 @@ def serve(app: App, settings: HttpSettings, max_body_bytes: int | None = MAX_BOD
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # a peer is who has connected, whatever X-Forwarded-For says: see `shared.proxy`
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)

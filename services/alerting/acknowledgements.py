@@ -1,6 +1,7 @@
 """What people do with an alert that stands: they acknowledge it, or silence it for receivers.
 
-Both are transitions of the alert like any other: numbered, kept, and published with who did it and why.
+Both are transitions of the alert like any other: numbered, kept, and published with who did it and why. The record of
+the act goes with them.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.errors import NotStandingError
-from railwatch.shared.events import AlertEvent, Transition
+from railwatch.shared.events import Admission, AlertEvent, Transition
+from railwatch.shared.events.acts import act_on_alert
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,18 @@ class Act:
     """What somebody does with an alert.
 
     Attributes:
-        by: who they are, as they say.
+        by: who they are, as they or a proxy say.
         note: what they add.
-        sender: name of the token with which they do it; null if it has none.
+        sender: name of the token with which they do it; null if it has none, or if there is no token.
         at: when.
+        admission: how they were let in.
     """
 
     by: str
     note: str
     sender: str | None
     at: datetime
+    admission: Admission = Admission.TOKEN
 
     def told(self, what: str, until: str = "") -> str:
         """The act in one sentence."""
@@ -79,6 +83,7 @@ def _transition(store: Store, event: AlertEvent, act: Act, changes: dict[str, ob
         if before and _same(before, after):
             return last, False
         transaction.announce([after])
+        transaction.record_act(act_on_alert(after, act.admission))
         transaction.put_record(SiteRecord(history=transaction.record.history, alerts=_updated(alerts, after)))
         return after, True
 

@@ -43,7 +43,7 @@ from railwatch.services.alerting.views import (
     TransitionView,
 )
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import EVERYONE, NotAdmittedError, admitted, readers
+from railwatch.shared.admission import EVERYONE, admitted, check_reach, me_router, readers
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import NotPublishedError, NotStandingError, UnprocessableError
@@ -73,6 +73,7 @@ def make_app(
     reader = reader or readers(tokens, everyone=True)
     app = service_app("Railwatch alerting", __doc__ or "")
     app.include_router(health_router("alerting", progress, ready))
+    app.include_router(me_router(tokens))
     archive, span = Archive(blobs.objects), alerting.pass_span
     products = Products(store, sites, archive, span, alerting.public_url)
     app.include_router(sites_router(store, sites, products, reader))
@@ -193,13 +194,15 @@ def _known(store: Store, alert: str, by: Holder) -> list[AlertEvent]:
 
 def _to_act_on(store: Store, alert: str, by: Holder) -> AlertEvent:
     event = _known(store, alert, EVERYONE)[-1]
-    if not by.reaches(event.site):
-        raise NotAdmittedError(403, f"The token is not valid for the site {event.site!r}.", "site-not-allowed")
+    check_reach(by, event.site)
     return event
 
 
 def _act(body: Acknowledgement, by: Holder) -> Act:
-    return Act(by=body.by, note=body.note, sender=by.name, at=datetime.now(UTC))
+    who = by.called(body.by)
+    if who is None:
+        raise HTTPException(422, "Say who you are in `by`: the token has no name.")
+    return Act(by=who, note=body.note, sender=by.name, at=datetime.now(UTC), admission=by.admission)
 
 
 def _picture(events: list[AlertEvent], sha256: str) -> BlobRef | None:

@@ -11,7 +11,8 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.services.alerting.verdicts.corrected import standing
 from railwatch.services.alerting.verdicts.wording import verdict_sentence
 from railwatch.shared.errors import NotStandingError
-from railwatch.shared.events import Found, Place, VerdictEvent, VerdictKind, WhyFalse
+from railwatch.shared.events import Admission, Found, Place, VerdictEvent, VerdictKind, WhyFalse
+from railwatch.shared.events.acts import act_of_verdict
 from railwatch.shared.sites import Site
 
 # A verdict is at least so much later than each count that its site was judged by.
@@ -45,7 +46,7 @@ class About:
 
 @dataclass(frozen=True)
 class Said:
-    """What somebody says; the fields are those of `VerdictEvent`."""
+    """What somebody says, and how they were let in; the other fields are those of `VerdictEvent`."""
 
     kind: VerdictKind
     by: str
@@ -56,6 +57,7 @@ class Said:
     reason: WhyFalse | None = None
     note: str = ""
     takes_back: str | None = None
+    admission: Admission = Admission.TOKEN
 
 
 def say(store: Store, about: About, said: Said) -> VerdictEvent:
@@ -87,6 +89,7 @@ def _saying(about: About, said: Said) -> Callable[[Transaction], tuple[VerdictEv
         if same:
             return same, False
         transaction.announce_verdict(verdict)
+        transaction.record_act(act_of_verdict(verdict, said.admission))
         return verdict, True
 
     return work

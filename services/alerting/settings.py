@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.shared.base_map import TILES, TILES_PATTERN
+from railwatch.shared.proxy import ProxySettings
 from railwatch.shared.settings import (
     BlobSettings,
     Group,
@@ -197,6 +198,7 @@ class Settings(ServiceSettings):
     blobs: BlobSettings
     sites: SiteSettings
     tokens: TokenSettings = TokenSettings()
+    proxy: ProxySettings = ProxySettings()
     http: HttpSettings = HttpSettings()
     alerting: AlertingSettings = AlertingSettings()
     delivery: DeliverySettings = DeliverySettings()

@@ -23,7 +23,7 @@ from railwatch.services.alerting.verdict_views import (
 )
 from railwatch.services.alerting.verdicts.conditions import conditions_of
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import NotAdmittedError, admitted
+from railwatch.shared.admission import admitted, check_reach
 from railwatch.shared.errors import NotPublishedError, NotStandingError
 from railwatch.shared.events import Found
 from railwatch.shared.http import body_schema, json_body
@@ -75,7 +75,7 @@ def verdicts_router(
         return About(site, (), alert, events[-1].look.observed_at, None, base + alert_path(alert))
 
     def given(about: About, body: VerdictBody, by: Holder) -> None:
-        who = body.by or by.name
+        who = by.called(body.by)
         if who is None:
             raise HTTPException(422, "Say who you are in `by`: the token has no name.")
         said = Said(
@@ -88,6 +88,7 @@ def verdicts_router(
             reason=body.reason,
             note=body.note,
             takes_back=body.takes_back,
+            admission=by.admission,
         )
         try:
             verdict = say(store, about, said)
@@ -126,7 +127,7 @@ def verdicts_router(
     def post_look_verdict(
         site: str, scene: str, by: Judge, body: Annotated[LookVerdictBody, Depends(json_body(LookVerdictBody))]
     ) -> LookVerdicts:
-        _check_reach(by, site)
+        check_reach(by, site)
         about = look_at(site, scene, by)
         given(about, body, by)
         return look_verdicts(about)
@@ -145,7 +146,7 @@ def verdicts_router(
     ) -> AlertVerdicts:
         events = store.alert(alert)
         if events:
-            _check_reach(by, events[-1].site)
+            check_reach(by, events[-1].site)
         about = alert_at(alert, by)
         given(about, body, by)
         return alert_verdicts(about)
@@ -167,8 +168,3 @@ def found_of(look: SiteLook) -> Found:
         conditions=conditions_of(look.events, sun.elevation_deg),
         counts=tuple(sorted(count.id for count in look.events)),
     )
-
-
-def _check_reach(by: Holder, site: str) -> None:
-    if not by.reaches(site):
-        raise NotAdmittedError(403, f"The token is not valid for the site {site!r}.", "site-not-allowed")

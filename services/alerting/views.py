@@ -75,11 +75,14 @@ class TransitionView(Frozen):
 
 
 class Acknowledgement(BaseModel):
-    """Somebody takes care of an alert: who, and what they add."""
+    """Somebody takes care of an alert: who, and what they add.
+
+    Without `by` it is the token's name. Whom a proxy has signed in is who the proxy says, whatever `by` says.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=80)
+    by: str | None = Field(default=None, min_length=1, max_length=80)
     note: str = Field(default="", max_length=500)
 
 

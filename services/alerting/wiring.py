@@ -27,6 +27,7 @@ from railwatch.shared.events import AlertEvent, CountEvent, Miss, Notice
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
+from railwatch.shared.proxy import trusted
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import LiveSites
 
@@ -195,9 +196,9 @@ def delivery_workers(
 
 
 def known_tokens(settings: Settings) -> Tokens:
-    """The tokens of those who may read, acknowledge, judge and silence."""
-    unnamed = settings.alerting.tokens
-    return Tokens(settings.tokens.file, unnamed, (Scope.READ, Scope.ACKNOWLEDGE, Scope.VERDICT, Scope.OPERATE))
+    """The tokens of those who may read, acknowledge, judge and silence, and the proxy that signs such people in."""
+    scopes = (Scope.READ, Scope.ACKNOWLEDGE, Scope.VERDICT, Scope.OPERATE)
+    return Tokens(settings.tokens.file, settings.alerting.tokens, scopes, trusted(settings.proxy))
 
 
 def report_sites(sites: Collection[str], store: Store) -> None:

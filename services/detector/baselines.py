@@ -18,6 +18,7 @@ import redis
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent, TileEvent, derived_id
+from railwatch.shared.events.acts import act_on_baseline
 from railwatch.shared.state import key, redis_errors
 
 # How long a decision is remembered. A look that is repeated later is counted against the baseline of that day.
@@ -139,13 +140,13 @@ class Baselines:
         return sorted(map(BaselineEvent.model_validate_json, kept), key=lambda event: event.recorded_at)
 
     def publish(self, publisher: Publisher) -> None:
-        """Publishes the events that were kept.
+        """Publishes the events that were kept, each with the record of the act if a person decided it by the command.
 
         Raises:
             TransientError: Redis or Kafka is away. What was not published stays.
         """
         for event in self.unpublished():
-            publisher.publish(event)
+            publisher.publish(event, *([act_on_baseline(event)] if event.by_command else []))
             with redis_errors():
                 self._redis.hdel(_unpublished_key(), event.id)
 

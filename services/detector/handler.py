@@ -19,7 +19,7 @@ from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import BaselineRef, Quality, TileCount
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import BaselineEvent, CountEvent, TileEvent, TileRole
-from railwatch.shared.events.baselines import ITSELF
+from railwatch.shared.events.baselines import BY_INGEST, ITSELF
 from railwatch.shared.sites import Cell, Site, not_known
 
 # Intervals of fewer cars than this are wide for any detector, and stay out of the metric.
@@ -132,7 +132,7 @@ class TileHandler:
     def _take_baseline(self, event: TileEvent) -> None:
         with self.attempts.at(event.id):
             self.calculator.check(event.image)
-        baseline = self._adopt(event, "operator", f"ingest ({event.source})", "sent as a baseline")
+        baseline = self._adopt(event, "operator", f"{BY_INGEST}{event.source})", "sent as a baseline")
         self.renewals.outdated.note(event.site, event.tile, outdated=False)
         log.info("took a baseline", version=baseline.version if baseline else None, scene=event.scene)
 

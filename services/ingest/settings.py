@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from railwatch.shared.base_map import TILES, TILES_PATTERN
+from railwatch.shared.proxy import ProxySettings
 from railwatch.shared.settings import (
     BlobSettings,
     ExistingFile,
@@ -124,6 +125,7 @@ class Settings(ServiceSettings):
     sites: SiteSettings
     ingest: IngestSettings = IngestSettings()
     tokens: TokenSettings = TokenSettings()
+    proxy: ProxySettings = ProxySettings()
     http: HttpSettings = HttpSettings()
     scenes: SceneSettings = SceneSettings()
     stac: StacSettings = StacSettings()

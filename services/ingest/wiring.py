@@ -25,6 +25,7 @@ from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import connection
 from railwatch.shared.events import TileEvent
+from railwatch.shared.proxy import trusted
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import Watched
 
@@ -64,8 +65,9 @@ def make_intake(
 
 
 def senders(settings: Settings) -> Tokens:
-    """The tokens of those who may push."""
-    return Tokens(settings.tokens.file, settings.ingest.tokens, (Scope.PUSH, Scope.BASELINE))
+    """The tokens of those who may push, and the proxy that signs in people who draw."""
+    scopes = (Scope.PUSH, Scope.BASELINE)
+    return Tokens(settings.tokens.file, settings.ingest.tokens, scopes, trusted(settings.proxy))
 
 
 def sources(forms: Sequence[SourceForm], intake: Intake, client: redis.Redis) -> Iterator[Source]:

@@ -20,6 +20,7 @@ from railwatch.shared.bus.publisher import Publisher
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import Coordinates, DeadLetter, Event, Settled
+from railwatch.shared.events.acts import act_on_letter
 from railwatch.shared.settings import KafkaSettings
 
 # Seconds that Kafka has to give one record.
@@ -80,12 +81,13 @@ def retry(letter: DeadLetter, settings: KafkaSettings, publisher: Publisher, set
 
 
 def mark(letter: DeadLetter, publisher: Publisher, settled: Settled) -> None:
-    """Publish what was done with a letter.
+    """Publish what was done with a letter, and the record of this act.
 
     Raises:
         TransientError: Kafka does not answer.
     """
-    publisher.publish(letter.model_copy(update={"settled": settled}))
+    marked = letter.model_copy(update={"settled": settled})
+    publisher.publish(marked, act_on_letter(marked, site_of(letter)))
 
 
 def matches(

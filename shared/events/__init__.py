@@ -3,6 +3,7 @@
 The wire form (CloudEvents 1.0 in Kafka's binary mode) is made by `shared.bus.codec`.
 """
 
+from railwatch.shared.events.acts import ActEvent, ActKind, Admission, Outcome
 from railwatch.shared.events.alerts import (
     STANDING,
     AlertEvent,
@@ -28,12 +29,15 @@ from railwatch.shared.events.verdicts import Found, Place, VerdictEvent, Verdict
 # Every event by its CloudEvents type.
 EVENT_TYPES: dict[str, type[Event]] = {
     model.TYPE: model
-    for model in (TileEvent, CountEvent, BaselineEvent, AlertEvent, MissedLookEvent, VerdictEvent, DeadLetter)
+    for model in (TileEvent, CountEvent, BaselineEvent, AlertEvent, MissedLookEvent, VerdictEvent, ActEvent, DeadLetter)
 }
 
 __all__ = [
     "EVENT_TYPES",
     "STANDING",
+    "ActEvent",
+    "ActKind",
+    "Admission",
     "AlertEvent",
     "BaselineChange",
     "BaselineEvent",
@@ -50,6 +54,7 @@ __all__ = [
     "MissedLookEvent",
     "Notice",
     "Onset",
+    "Outcome",
     "Place",
     "Recalibrated",
     "Settled",

@@ -10,6 +10,8 @@ from railwatch.shared.events.base import Event, Slug, derived_id
 
 # Who decides if no person does.
 ITSELF = "railwatch"
+# How what a sender or a source decides begins: it sent a baseline to ingest.
+BY_INGEST = "ingest ("
 
 
 class BaselineChange(StrEnum):
@@ -50,6 +52,11 @@ class BaselineEvent(Event):
     measured: BaselineMeasure | None = None
     before: BaselineMeasure | None = None
     considered: tuple[str, ...] = ()
+
+    @property
+    def by_command(self) -> bool:
+        """Whether a person decided, by the command: not Railwatch, and not who sent a baseline to ingest."""
+        return self.by != ITSELF and not self.by.startswith(BY_INGEST)
 
     @property
     def id(self) -> str:

@@ -28,6 +28,7 @@ IDS = {
     "railwatch.alert.v1": "0896e14f8ab64b099b9766e19033d1a3",
     "railwatch.missed-look.v1": "b5e6b3030080781f05d586920a919237",
     "railwatch.verdict.v1": "51a12ab5c8a7097024a00bd0dfd014e1",
+    "railwatch.act.v1": "1b1577c460d666141a3eeb0214b461a8",
     "railwatch.dead-letter.v1": "56f01fe2f2d0fbdecd104968c3a726d2",
 }
 SOURCES = {
@@ -37,6 +38,7 @@ SOURCES = {
     "railwatch.alert.v1": "/railwatch/alerting",
     "railwatch.missed-look.v1": "/railwatch/alerting",
     "railwatch.verdict.v1": "/railwatch/alerting",
+    "railwatch.act.v1": "/railwatch/alerting",
     "railwatch.dead-letter.v1": "/railwatch/detector",
 }
 

@@ -19,7 +19,7 @@ from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.access import Scope, Tokens, new_entry
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Car, TrackCount
-from railwatch.shared.events import VerdictEvent
+from railwatch.shared.events import ActEvent, VerdictEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import BlobSettings, RedisSettings
 from railwatch.shared.state import connect
@@ -112,8 +112,10 @@ def test_a_verdict_carries_the_name_of_the_token_and_is_published(
         "ada says that the look of 4 March 2023 at Tumangang has 9 railcars: two behind the shed"
     )
     assert published == ["tumangang"]
-    event = store.outbox("tumangang")[-1]
+    event, act = store.outbox("tumangang")[-2:]
     assert isinstance(event, VerdictEvent)
+    assert isinstance(act, ActEvent)
+    assert (act.act, act.by, act.sender, act.admission, act.event) == ("verdict", "ada", "ada", "token", event.id)
     assert event.recorded_at >= before
     assert (event.id, event.scene, event.total) == (told["id"], "scene-3", 9)
     assert event.page_url == "https://railwatch.example/sites/tumangang/looks/scene-3"

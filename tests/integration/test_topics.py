@@ -21,6 +21,7 @@ def test_missing_topics_are_made_and_present_ones_left_alone(kafka_settings: Kaf
         "railwatch.baselines.v1",
         "railwatch.alerts.v1",
         "railwatch.verdicts.v1",
+        "railwatch.acts.v1",
         "railwatch.dead-letters.v1",
     }
     assert made_again == []

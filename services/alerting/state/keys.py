@@ -1,6 +1,6 @@
 """The names under which alerting keeps its state in Redis. `alerting.state.store` describes what they hold."""
 
-from railwatch.shared.events import AlertEvent, Event, Miss, MissedLookEvent, VerdictEvent
+from railwatch.shared.events import ActEvent, AlertEvent, Event, Miss, MissedLookEvent, VerdictEvent
 from railwatch.shared.state import key
 
 DEADLINES = key("alerting", "deadlines")
@@ -17,7 +17,9 @@ PROGRESS = key("alerting", "progress")
 REBUILDING = key("alerting", "rebuilding")
 SCHEMA_VERSION_KEY = key("alerting", "schema-version")
 
-_ANNOUNCED: dict[str, type[Event]] = {event.TYPE: event for event in (AlertEvent, MissedLookEvent, VerdictEvent)}
+_ANNOUNCED: dict[str, type[Event]] = {
+    event.TYPE: event for event in (AlertEvent, MissedLookEvent, VerdictEvent, ActEvent)
+}
 
 
 def site_key(kind: str, site: str) -> str:

@@ -37,7 +37,16 @@ from railwatch.services.alerting.state.records import (
     read_verdicts,
     record_text,
 )
-from railwatch.shared.events import AlertEvent, Event, EvidenceItem, Miss, MissedLookEvent, Transition, VerdictEvent
+from railwatch.shared.events import (
+    ActEvent,
+    AlertEvent,
+    Event,
+    EvidenceItem,
+    Miss,
+    MissedLookEvent,
+    Transition,
+    VerdictEvent,
+)
 from railwatch.shared.lease import Lease
 
 # A site's newest scenes whose evidence is kept for transitions to come.
@@ -172,6 +181,10 @@ class Transaction:
         self._stage(self._pipe.append, verdicts_key(self.site), event_lines([verdict]))
         self._teach((*self.verdicts, verdict))
         self._put_out([verdict])
+
+    def record_act(self, act: ActEvent) -> None:
+        """Put the record of what somebody did into the site's outbox. It is kept nowhere else."""
+        self._put_out([act])
 
     def keep_verdicts(self, verdicts: Sequence[VerdictEvent]) -> None:
         """Keep these verdicts in place of those that are held, and what they teach."""

@@ -24,7 +24,7 @@ from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.metadata import is_stac_item, parse_json, read_metadata
 from railwatch.services.ingest.scenes.receipts import Receipt
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import admitted
+from railwatch.shared.admission import admitted, me_router
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress, health_router
@@ -51,6 +51,7 @@ def make_app(
     app = service_app("Railwatch ingest", openapi.DESCRIPTION)
     app.include_router(scenes_router(intake, tokens))
     app.include_router(standing_router(intake.standings, alerting, tokens))
+    app.include_router(me_router(tokens))
     app.include_router(health_router("ingest", progress, ready))
 
     @app.exception_handler(UnprocessableError)

@@ -27,7 +27,8 @@ from railwatch.services.ingest.settings import SceneSettings
 from railwatch.shared.access import Holder
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import DeadLetter
+from railwatch.shared.events import ActEvent, DeadLetter, TileRole
+from railwatch.shared.events.acts import act_of_push
 from railwatch.shared.masks import MaskFile, open_masks
 from railwatch.shared.sites import Watched
 from railwatch.shared.text import plain
@@ -183,7 +184,7 @@ class Intake:
             )
         events = [event for found in new for event in found.events]
         if events:
-            self.publish(*events)
+            self.publish(*events, *_acts(new, arrival))
             metrics.TILES_PUBLISHED.labels(source=arrival.source).inc(len(events))
         for event in events:
             log.info("tile published", event_id=event.id, site=event.site, tile=event.tile, scene=event.scene)
@@ -217,3 +218,11 @@ class Intake:
             f"The scene shows longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}, "
             f"which holds no track of the {len(self.sites.sites)} sites; check its CRS and the sites' files.",
         )
+
+
+def _acts(new: Sequence[Covered], arrival: Arrival) -> list[ActEvent]:
+    """The records of what a sender did, by site: a baseline changes what later scenes are counted against."""
+    sender = arrival.sender
+    if sender is None or arrival.metadata.role is not TileRole.BASELINE:
+        return []
+    return [act_of_push(found.events, sender.name, sender.admission) for found in new]

@@ -8,6 +8,7 @@ import typer
 
 from railwatch.cli import at_home, baseline, config, dead_letters, services, site
 from railwatch.cli.alerts import alerts
+from railwatch.cli.audit import audit
 from railwatch.cli.backfill import backfill
 from railwatch.cli.capacity import capacity
 from railwatch.cli.check import check
@@ -74,6 +75,7 @@ app.command(rich_help_panel=ON_SYSTEM)(rebuild)
 app.command(rich_help_panel=ON_SYSTEM)(recount)
 app.command(rich_help_panel=ON_SYSTEM)(backfill)
 app.command(rich_help_panel=ON_SYSTEM)(capacity)
+app.command(rich_help_panel=ON_SYSTEM)(audit)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
 app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)

@@ -1,6 +1,7 @@
 """`railwatch recount`: count a site's looks again, with a preview of what would change."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from railwatch.cli.person import act_by
 from railwatch.cli.terminal import cell, complain
 from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
@@ -53,6 +55,7 @@ def recount(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count here, print what would change, and publish nothing.")
     ] = False,
+    by: Annotated[str, typer.Option(help="Who orders it: goes on record. The user who runs it, if not given.")] = "",
 ) -> None:
     """Count a site's looks again, by the time at which they were taken, with the detector as it is now.
 
@@ -62,7 +65,9 @@ def recount(
     """
     from railwatch.services.detector.settings import Settings
     from railwatch.shared.bus import Publisher
+    from railwatch.shared.bus.recording import recorded
     from railwatch.shared.environment import load
+    from railwatch.shared.events import ActKind
 
     check_span(since, until)
     settings = load(Settings)
@@ -72,9 +77,10 @@ def recount(
     if dry_run:
         _print(previews(settings, site, tiles), len(tiles))
         return
-    publisher = Publisher(settings.kafka)
-    publisher.publish(*tiles)
-    publisher.close()
+    detail = f"{len(tiles)} tiles of {tiles[0].observed_at:%Y-%m-%d} to {tiles[-1].observed_at:%Y-%m-%d}"
+    act = act_by(by, ActKind.RECOUNT, site, site, detail)
+    with closing(Publisher(settings.kafka)) as publisher, recorded(publisher.publish, act):
+        publisher.publish(*tiles)
     typer.echo(f"{len(tiles)} tiles of {site} are published again. The detector counts them in their order.")
 
 

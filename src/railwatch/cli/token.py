@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from railwatch.shared.access import Scope
+from railwatch.shared.access import Role, Scope
 
 token = typer.Typer(help="Make tokens for those who push scenes, read, acknowledge or operate.", no_args_is_help=True)
 
@@ -19,7 +19,16 @@ def of_tokens() -> None:
 @token.command()
 def new(
     name: Annotated[str, typer.Argument(help="Who gets the token. Events say this name.", show_default=False)],
-    scope: Annotated[list[Scope], typer.Option(help="What the token is good for; several times for several.")],
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What the token is good for; several times for several.")
+    ] = None,
+    role: Annotated[
+        Role | None,
+        typer.Option(
+            help="A short form of scopes. reader: read. analyst: read, acknowledge, verdict. operator: these, and "
+            "operate, draw. With --scope, both count."
+        ),
+    ] = None,
     file: Annotated[
         Path, typer.Option(envvar="RAILWATCH_TOKENS_FILE", show_envvar=True, help="The file of tokens.")
     ] = Path("tokens.yaml"),
@@ -31,8 +40,11 @@ def new(
     from railwatch.shared.access import new_entry, read_entries
     from railwatch.shared.errors import ConfigurationError
 
+    scopes = {*(scope or ()), *(role.scopes if role else ())}
+    if not scopes:
+        raise typer.BadParameter("say what the token is good for", param_hint="--scope or --role")
     try:
-        secret, entry = new_entry(name, scope, site or ())
+        secret, entry = new_entry(name, scopes, site or ())
     except ValueError:
         raise ConfigurationError("A name and a site have letters, digits, dots, hyphens and underscores.") from None
     if file.exists():

@@ -32,7 +32,7 @@ def counts_router(shelf: Shelf, tokens: Tokens, intake: Intake) -> APIRouter:
     async def post_first_count(
         request: Request,
         site: Slug,
-        by: Annotated[Holder, Depends(admitted(tokens, Scope.DRAW))],
+        by: Annotated[Holder, Depends(admitted(tokens, Scope.DRAW, files=True))],
         at: Annotated[UtcDatetime | None, Query(description="When the picture was taken, RFC 3339.")] = None,
     ) -> FirstCount:
         """Send the draft as JSON to count on the site's pictures of a time, or with a `file` as multipart."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.scenes.pictures import TilePicture
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import admitted
+from railwatch.shared.admission import admitted, check_reach
 from railwatch.shared.counts import Frozen, UtcDatetime
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 from railwatch.shared.events import Slug
@@ -76,10 +76,9 @@ def known_pictures(shelf: Shelf, site: str, by: Holder, intake: Intake) -> list[
     """The last pictures of each cell of a site; none if the site's files cannot be used, or are not saved yet.
 
     Raises:
-        RefusedError: the token does not reach the site.
+        NotAdmittedError: they do not reach the site.
     """
-    if not by.reaches(site):
-        raise RefusedError(403, f"The token is not valid for the site {site!r}.", "site-not-allowed")
+    check_reach(by, site)
     if (file := shelf.file_of(site)) is None:
         return []
     try:

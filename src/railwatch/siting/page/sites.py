@@ -1,6 +1,7 @@
 """The page's API for sites: list, read, save, and take lines from a map's extract."""
 
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import admitted
+from railwatch.shared.admission import admitted, check_reach
+from railwatch.shared.bus.recording import recorded
 from railwatch.shared.counts import Frozen
 from railwatch.shared.errors import ConfigurationError
-from railwatch.shared.events import Slug
+from railwatch.shared.events import ActEvent, ActKind, Slug
 from railwatch.shared.sites import CAR_LENGTHS_M, LiveSites, read_tracks
 from railwatch.siting.files import ATTRIBUTION, box_of
 from railwatch.siting.layout import lay_out
@@ -59,7 +61,7 @@ def sites_router(sites: LiveSites, shelf: Shelf, tokens: Tokens, intake: Intake)
 
     @router.get("/sites/{site}", summary="A site as it can be drawn")
     def get_site(site: Slug, by: Annotated[Holder, draws], response: Response) -> Draft:
-        _reached(site, by)
+        check_reach(by, site)
         unknown = RefusedError(404, f"There is no site {site}.", "site-unknown")
         if (file := shelf.file_of(site)) is None:
             raise unknown
@@ -82,15 +84,20 @@ def sites_router(sites: LiveSites, shelf: Shelf, tokens: Tokens, intake: Intake)
         if_match: Annotated[str | None, Header()] = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Draft:
-        _reached(site, by)
+        check_reach(by, site)
         if (if_match is None) == (if_none_match != "*"):
             raise RefusedError(428, "Send If-Match with the ETag that was read, or If-None-Match: *.", "no-version")
         draft = await read_body(request, Draft)
         if why := shelf.why_read_only():
             raise RefusedError(409, why, "sites-read-only")
         version = if_match.strip('"') if if_match else None
+
+        def save() -> str:
+            with recorded(intake.publish, _saving(site, draft, by)):
+                return save_draft(shelf, site, draft, version)
+
         try:
-            saved = await to_thread.run_sync(save_draft, shelf, site, draft, version)
+            saved = await to_thread.run_sync(save)
         except ChangedMeanwhileError:
             raise RefusedError(
                 412, f"Somebody has changed the site {site} since it was read; load it again.", "site-changed"
@@ -119,9 +126,20 @@ def sites_router(sites: LiveSites, shelf: Shelf, tokens: Tokens, intake: Intake)
     return router
 
 
-def _reached(site: str, by: Holder) -> None:
-    if not by.reaches(site):
-        raise RefusedError(403, f"The token is not valid for the site {site!r}.", "site-not-allowed")
+def _saving(site: str, draft: Draft, by: Holder) -> ActEvent:
+    present = datetime.now(UTC)
+    return ActEvent(
+        recorded_at=present,
+        act=ActKind.SITE_SAVE,
+        at=present,
+        by=by.called(None),
+        sender=by.name,
+        admission=by.admission,
+        door="ingest",
+        site=site,
+        about=site,
+        detail=f"{draft.name}, {len(draft.tracks)} tracks",
+    )
 
 
 def _laid_out(received: Path, suffix: str, bbox: str) -> Lines:
