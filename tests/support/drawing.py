@@ -77,7 +77,7 @@ def office(
     path.write_bytes(picture)
     intake = desk.intake()
     intake.take(path, read_metadata({"observed_at": OBSERVED_AT}, datetime.now(UTC)), "directory")
-    app = desk.app()
     known = tokens or Tokens(None, [SecretStr(TOKEN)], [Scope.DRAW])
+    app = desk.app(known)
     add_page(app, live, settings or IngestSettings(), known, intake)
     return Office(desk, app, sites, path, bucket)

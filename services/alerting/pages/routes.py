@@ -85,7 +85,7 @@ def _overview_router(
         return {"columns": COLUMNS, "rows": listed(reached, statuses, missed_by_site())}
 
     @router.get("/map.json")
-    def map_settings() -> dict[str, str | None]:
+    def map_settings(by: Reader) -> dict[str, str | None]:
         return {"base_map": base_map.tiles, "credit": base_map.credit}
 
     return router
