@@ -42,6 +42,7 @@ def test_what_is_secret_is_known_by_its_type() -> None:
         "RAILWATCH_INGEST_ALERTING_TOKEN",
         "RAILWATCH_INGEST_TOKENS",
         "RAILWATCH_KAFKA_SASL_PASSWORD",
+        "RAILWATCH_PROXY_SECRET",
         "RAILWATCH_REDIS_PASSWORD",
         "RAILWATCH_STAC_TOKEN",
         "RAILWATCH_WEBHOOK_SECRETS",
