@@ -79,7 +79,7 @@ format: $(READY) ## Format the code and fix what the linter can fix
 IMAGERY ?= $(wildcard ../shared/imagery)
 
 .PHONY: bench
-bench: bench-accuracy bench-alerts bench-baselines bench-registration bench-speed ## Run all benchmarks; each prints tables
+bench: bench-accuracy bench-alerts bench-baselines bench-recalibration bench-registration bench-speed ## Run all benchmarks; each prints tables
 
 .PHONY: bench-accuracy
 bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and condition (IMAGERY=... names real yards)
@@ -94,6 +94,10 @@ bench-accuracy: $(READY) ## Measure the accuracy of counts, by data set and cond
 bench-alerts: $(READY) ## Measure false alarms and delays of alerts beside other rules, and the cost of an observation
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alerts
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.alert_cost
+
+.PHONY: bench-recalibration
+bench-recalibration: $(READY) ## Measure how often intervals hold the truth after 0 to 50 verdicts at a site
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.recalibration
 
 .PHONY: bench-baselines
 bench-baselines: $(READY) ## Measure counts over a year at a yard that is never empty, by baseline

@@ -18,7 +18,7 @@ def make() -> Dashboard:
     board = dashboard(
         "quality", "Railwatch / Detector quality", "Can the counts be trusted, over all sites?", "now-28d"
     )
-    return _rejections(_registration(_recall(_counts(board))))
+    return _rejections(_registration(_verdicts(_recall(_counts(board)))))
 
 
 def _counts(board: Dashboard) -> Dashboard:
@@ -70,6 +70,28 @@ def _recall(board: Dashboard) -> Dashboard:
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
     )
     return section(board, "Recall", recall, lowest)
+
+
+def _verdicts(board: Dashboard) -> Dashboard:
+    right, false = (f'railwatch_alerts_judged{{verdict="{verdict}"}}' for verdict in ("right", "false"))
+    alerts = panel(
+        TimeSeries(),
+        "Precision of alerts",
+        "Of the alerts that people judged right or false, the share that is right. Empty until somebody has.",
+        "percentunit",
+        query(f"max({right}) / (max({right}) + max({false}))", "right"),
+        size=(12, 8),
+    )
+    cars = panel(
+        BarGauge(),
+        "Sites with the most false cars",
+        "Precision by people's verdicts, for the sites that have any: the upper end of its 90 % interval.",
+        "percentunit",
+        now('bottomk(10, max by (site) (railwatch_site_precision{condition="all", bound="high"}))', "{{site}}"),
+        size=(12, 8),
+        steps=((None, RED), (0.8, YELLOW), (0.95, GREEN)),
+    )
+    return section(board, "Verdicts of people", alerts, cars)
 
 
 def _registration(board: Dashboard) -> Dashboard:

@@ -6,6 +6,7 @@ from typing import Any
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.archive.store import Archive
+from railwatch.services.alerting.delivery.deliver import Delivery
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.healing import keep_whole
 from railwatch.services.alerting.set_back import is_set_back
@@ -19,6 +20,7 @@ from railwatch.services.alerting.wiring import (
     delivery_workers,
     known_tokens,
     make_deliveries,
+    make_second_looks,
     run_together,
 )
 from railwatch.shared.admission import readers
@@ -58,7 +60,10 @@ def run() -> None:
     progress = Slowest()
 
     counts = count_worker(settings, sites, client, store, archive, incarnation, announcer, publisher, progress.loop())
-    deliveries = make_deliveries(settings, client, store, incarnation)
+    deliveries: dict[str, Delivery[Any]] = {
+        **make_deliveries(settings, client, store, incarnation),
+        **make_second_looks(settings, client, store),
+    }
     workers: list[Worker[Any]] = [counts, *delivery_workers(settings, deliveries, incarnation, publisher, progress)]
     needs = {
         "kafka": counts.ready,

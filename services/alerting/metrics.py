@@ -9,6 +9,8 @@ from railwatch.shared.metrics import MINUTES, MetricsOf
 _OWN = MetricsOf(("alerting",))
 
 _SITE = "the site's id"
+_CONDITION = "`all` looks, or those with a remark, such as `low-sun`, `snow` or `no-baseline`; `clear` if none"
+_BOUND = "`at`: the mean of what is known; `low` and `high`: the ends of its 90 % interval"
 _RECEIVER = "the receiver's name in the settings"
 
 OBSERVATIONS = _OWN.counter(
@@ -51,6 +53,28 @@ SITE_OVERDUE_SECONDS = _OWN.gauge(
     "How long the next look at the site is overdue; 0 if it is not. Every replica reports all sites: take the maximum.",
     site=_SITE,
     miss="`look`: no look came, and a provider may have stopped; `clear-look`: the site was hidden on all looks",
+)
+SITE_PRECISION = _OWN.gauge(
+    "railwatch_site_precision",
+    "Share of the cars drawn at a site that are cars, by people's verdicts; absent where nobody judged a whole look. "
+    "Every replica reports all sites: take the maximum.",
+    site=_SITE,
+    condition=_CONDITION,
+    bound=_BOUND,
+)
+SITE_RECALL = _OWN.gauge(
+    "railwatch_site_recall",
+    "Share of the cars standing at a site that were drawn, by people's verdicts; absent where nobody judged a whole "
+    "look. Every replica reports all sites: take the maximum.",
+    site=_SITE,
+    condition=_CONDITION,
+    bound=_BOUND,
+)
+ALERTS_JUDGED = _OWN.gauge(
+    "railwatch_alerts_judged",
+    "Alerts that people judged, by their last verdict on each; absent while there is none. Every replica reports all "
+    "sites: take the maximum.",
+    verdict="`right`, `false` or `unclear`",
 )
 VERDICTS = _OWN.counter(
     "railwatch_verdicts_total",

@@ -190,6 +190,26 @@ class WebhookSettings(Group):
         return self
 
 
+class SecondLookSettings(Group):
+    """Webhooks that hear of requests for a second look, of colleagues or of tasking: `RAILWATCH_SECOND_LOOK_*`.
+
+    Attributes:
+        urls: address by receiver name, `tasking=https://tasking.example/hooks/railwatch`. Each gets a CloudEvent.
+        secrets: the secret that signs the requests, by receiver name, as for `RAILWATCH_WEBHOOK_SECRETS`.
+    """
+
+    urls: Annotated[dict[ReceiverName, HttpUrl], ByName] = Field(default={}, description=URLS_BY_NAME)
+    secrets: Annotated[dict[ReceiverName, WebhookSecret], ByName] = Field(
+        default={}, description="name=secret[,name=secret] of at least 16 characters each"
+    )
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        for name in self.urls.keys() ^ self.secrets.keys():
+            raise ValueError(f"{name!r} needs an address in URLS and a secret in SECRETS: every request must be signed")
+        return self
+
+
 class Settings(ServiceSettings):
     """All settings of alerting."""
 
@@ -204,6 +224,7 @@ class Settings(ServiceSettings):
     delivery: DeliverySettings = DeliverySettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     webhook: WebhookSettings = WebhookSettings()
+    second_look: SecondLookSettings = SecondLookSettings()
 
     @model_validator(mode="after")
     def _receivers_are_distinct(self) -> Self:

@@ -13,17 +13,19 @@ from railwatch.services.alerting import metrics
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.delivery.deliver import Delivery
-from railwatch.services.alerting.delivery.receivers import receivers
-from railwatch.services.alerting.groups import GROUP, group_to
+from railwatch.services.alerting.delivery.receivers import receivers, second_look_receivers
+from railwatch.services.alerting.groups import GROUP, group_of_second_looks, group_to
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.missed_looks import announce_missed_looks
 from railwatch.services.alerting.set_back import note_progress
 from railwatch.services.alerting.settings import Settings
+from railwatch.services.alerting.state.records import Taught
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.verdicts.tallies import AlertTally
 from railwatch.shared.access import Scope, Tokens
 from railwatch.shared.bus import Publisher, RetryPolicy, Timer, Worker
 from railwatch.shared.errors import DependencyAwayError
-from railwatch.shared.events import AlertEvent, CountEvent, Miss, Notice
+from railwatch.shared.events import AlertEvent, CountEvent, Miss, Notice, VerdictEvent
 from railwatch.shared.eviction import watch_eviction
 from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation
@@ -123,6 +125,7 @@ def count_worker(
             announce_missed_looks(store, sites, alerting.first_wait, alerting.public_url, now())
         watched = set(sites)
         report_sites(watched, store)
+        report_taught({site: taught for site, taught in store.all_taught().items() if site in watched})
         metrics.forget_sites(reported - watched)
         reported.clear()
         reported.update(watched)
@@ -147,16 +150,26 @@ def count_worker(
 
 def make_deliveries(
     settings: Settings, client: redis.Redis, store: Store, incarnation: Incarnation
-) -> dict[str, Delivery]:
+) -> dict[str, Delivery[Notice]]:
     """The deliveries to all receivers, by consumer group. Each receiver has a group of its own."""
     return {
-        group_to(receiver.name): Delivery(receiver, client, store, settings.delivery.give_up_after, now)
+        group_to(receiver.name): Delivery(receiver, client, store, settings.delivery.give_up_after, now, Notice)
         for receiver in receivers(settings, store, incarnation.require, now)
     }
 
 
+def make_second_looks(settings: Settings, client: redis.Redis, store: Store) -> dict[str, Delivery[VerdictEvent]]:
+    """The deliveries of requests for a second look, by consumer group. A receiver may hear of alerts, too."""
+    return {
+        group_of_second_looks(receiver.name): Delivery(
+            receiver, client, store, settings.delivery.give_up_after, now, VerdictEvent
+        )
+        for receiver in second_look_receivers(settings, now)
+    }
+
+
 def begin_deliveries(
-    deliveries: Mapping[str, Delivery], kafka: KafkaSettings, progress: Progress, stop: threading.Event
+    deliveries: Mapping[str, Delivery[Any]], kafka: KafkaSettings, progress: Progress, stop: threading.Event
 ) -> None:
     """Let the receivers begin that are new. Before, no count may be handled: they would miss what follows from it."""
     for group, delivery in deliveries.items():
@@ -172,19 +185,19 @@ def begin_deliveries(
 
 def delivery_workers(
     settings: Settings,
-    deliveries: Mapping[str, Delivery],
+    deliveries: Mapping[str, Delivery[Any]],
     incarnation: Incarnation,
     publisher: Publisher,
     progress: Slowest,
-) -> Iterator[Worker[Notice]]:
-    """Events about alerts and missed looks in, requests to receivers out: in order by site, for each receiver."""
+) -> Iterator[Worker[Any]]:
+    """What receivers hear of in, requests to them out: in order by site, for each receiver."""
     rules = settings.delivery
     for group, delivery in deliveries.items():
         yield Worker(
             service="alerting",
             kafka=settings.kafka,
             group=group,
-            consumes=Notice,
+            consumes=delivery.consumes,
             handle=incarnation.guarded(delivery.handle),
             publisher=publisher,
             progress=progress.loop(),
@@ -216,6 +229,21 @@ def report_sites(sites: Collection[str], store: Store) -> None:
         metrics.SITE_CLEAR_LOOK.labels(site).set(status.judged.observed_at.timestamp())
         if status.judged.threshold is not None:
             metrics.SITE_THRESHOLD.labels(site).set(status.judged.threshold)
+
+
+def report_taught(taught: Mapping[str, Taught]) -> None:
+    """Report what people's verdicts teach, by site. What no verdict tells of any more ends."""
+    for gauge in (metrics.SITE_PRECISION, metrics.SITE_RECALL, metrics.ALERTS_JUDGED):
+        gauge.clear()
+    for site, one in taught.items():
+        for tally in one.cars:
+            for gauge, share in ((metrics.SITE_PRECISION, tally.precision), (metrics.SITE_RECALL, tally.recall)):
+                for bound, value in share.model_dump().items() if share else ():
+                    gauge.labels(site, tally.condition, bound).set(value)
+    judged = sum((one.alerts for one in taught.values()), AlertTally())
+    if judged.right + judged.false + judged.unclear:
+        for verdict in ("right", "false", "unclear"):
+            metrics.ALERTS_JUDGED.labels(verdict).set(getattr(judged, verdict))
 
 
 def run_together(workers: Sequence[Worker[Any]], stop: threading.Event) -> None:

@@ -24,6 +24,7 @@ from railwatch.services.alerting.delivery.formats import cloudevent
 from railwatch.services.alerting.delivery.post import Poster
 from railwatch.services.alerting.delivery.receivers import webhook
 from railwatch.services.alerting.state.store import Store
+from railwatch.shared.events import Notice
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import alert_event
@@ -67,7 +68,7 @@ def main() -> None:
     with embedded_redis() as environment, receiver() as url:
         client = connect(RedisSettings(url=environment["RAILWATCH_REDIS_URL"]))
         desk = webhook(Poster(), "desk", url, SecretStr("a secret of the desk"), "cloudevents", 5.0, now)
-        delivery = Delivery(desk, client, Store(client), timedelta(hours=6), now)
+        delivery = Delivery(desk, client, Store(client), timedelta(hours=6), now, Notice)
 
         def cost_ms(first: int, number: int) -> float:
             events = [alert_event(alert=f"{first + one:032x}", recorded_at=now()) for one in range(number)]

@@ -42,16 +42,18 @@ def desk() -> Iterator[ReceiverLog]:
 
 
 @pytest.fixture
-def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery:
+def delivery(redis_client: redis.Redis, desk: ReceiverLog, clock: Clock) -> Delivery[Notice]:
     to_desk = webhook(Poster(), "desk", desk.url, SECRET, "cloudevents", 2.0, clock)
-    return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock)
+    return Delivery(to_desk, redis_client, Store(redis_client), timedelta(hours=6), clock, Notice)
 
 
 def metric(name: str, **labels: str) -> float:
     return registry("alerting").get_sample_value(name, {"receiver": "desk", **labels}) or 0.0
 
 
-def test_a_transition_arrives_signed_and_with_its_id(delivery: Delivery, desk: ReceiverLog, clock: Clock) -> None:
+def test_a_transition_arrives_signed_and_with_its_id(
+    delivery: Delivery[Notice], desk: ReceiverLog, clock: Clock
+) -> None:
     event = alert_event(recorded_at=T0)
     delivery.handle(event)
     (request,) = desk.requests
@@ -68,19 +70,19 @@ def test_a_secret_in_base64_stands_for_its_bytes(desk: ReceiverLog, clock: Clock
     assert desk.requests[0].is_signed_with(key, clock())
 
 
-def test_a_transition_that_was_delivered_is_not_sent_again(delivery: Delivery, desk: ReceiverLog) -> None:
+def test_a_transition_that_was_delivered_is_not_sent_again(delivery: Delivery[Notice], desk: ReceiverLog) -> None:
     for _ in range(3):
         delivery.handle(alert_event(recorded_at=T0))
     assert len(desk.requests) == 1
 
 
-def test_each_transition_of_an_alert_is_sent(delivery: Delivery, desk: ReceiverLog) -> None:
+def test_each_transition_of_an_alert_is_sent(delivery: Delivery[Notice], desk: ReceiverLog) -> None:
     for sequence, transition in enumerate((Transition.OPENED, Transition.UPDATED, Transition.RESOLVED), 1):
         delivery.handle(alert_event(transition, sequence=sequence, recorded_at=T0))
     assert [request.json["data"]["transition"] for request in desk.requests] == ["opened", "updated", "resolved"]
 
 
-def test_a_receiver_that_fails_gets_it_when_it_is_back(delivery: Delivery, desk: ReceiverLog) -> None:
+def test_a_receiver_that_fails_gets_it_when_it_is_back(delivery: Delivery[Notice], desk: ReceiverLog) -> None:
     desk.statuses += [500, 503]
     event = alert_event(recorded_at=T0)
     for _ in range(2):
@@ -93,7 +95,7 @@ def test_a_receiver_that_fails_gets_it_when_it_is_back(delivery: Delivery, desk:
 
 
 def test_the_time_until_a_receiver_takes_it_is_measured_with_all_attempts(
-    delivery: Delivery, desk: ReceiverLog, clock: Clock
+    delivery: Delivery[Notice], desk: ReceiverLog, clock: Clock
 ) -> None:
     def late() -> float:
         return metric("railwatch_delivery_seconds_count") - metric("railwatch_delivery_seconds_bucket", le="300.0")
@@ -109,7 +111,7 @@ def test_the_time_until_a_receiver_takes_it_is_measured_with_all_attempts(
 
 
 def test_what_a_receiver_would_not_take_for_too_long_is_given_up(
-    delivery: Delivery, desk: ReceiverLog, clock: Clock
+    delivery: Delivery[Notice], desk: ReceiverLog, clock: Clock
 ) -> None:
     desk.statuses += [500, 500]
     event = alert_event(recorded_at=T0)
@@ -122,7 +124,7 @@ def test_what_a_receiver_would_not_take_for_too_long_is_given_up(
     assert "500" in refusal.value.detail
 
 
-def test_what_a_receiver_refuses_is_given_up_at_once(delivery: Delivery, desk: ReceiverLog) -> None:
+def test_what_a_receiver_refuses_is_given_up_at_once(delivery: Delivery[Notice], desk: ReceiverLog) -> None:
     desk.statuses.append(422)
     with pytest.raises(UnprocessableError) as refusal:
         delivery.handle(alert_event(recorded_at=T0))
@@ -131,7 +133,7 @@ def test_what_a_receiver_refuses_is_given_up_at_once(delivery: Delivery, desk: R
 
 
 def test_what_was_sent_but_could_not_be_noted_is_not_sent_again(
-    delivery: Delivery, desk: ReceiverLog, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    delivery: Delivery[Notice], desk: ReceiverLog, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuses(*_: object, **__: object) -> None:
         raise redis.ConnectionError
@@ -146,7 +148,7 @@ def test_what_was_sent_but_could_not_be_noted_is_not_sent_again(
 
 
 def test_a_topic_replayed_after_months_notifies_nobody_and_says_so(
-    delivery: Delivery, desk: ReceiverLog, clock: Clock
+    delivery: Delivery[Notice], desk: ReceiverLog, clock: Clock
 ) -> None:
     delivery.handle(alert_event(recorded_at=T0))
     clock.turn(days=90)
@@ -156,7 +158,7 @@ def test_a_topic_replayed_after_months_notifies_nobody_and_says_so(
 
 
 def test_receivers_hear_nothing_of_a_silenced_alert_until_its_time(
-    delivery: Delivery, desk: ReceiverLog, redis_client: redis.Redis, clock: Clock
+    delivery: Delivery[Notice], desk: ReceiverLog, redis_client: redis.Redis, clock: Clock
 ) -> None:
     silenced = alert_event(Transition.SILENCED, sequence=2, recorded_at=T0).model_copy(
         update={"until": T0 + timedelta(hours=1), "by": "Ada"}
@@ -172,7 +174,7 @@ def test_receivers_hear_nothing_of_a_silenced_alert_until_its_time(
 
 
 def test_a_missed_look_arrives_signed_once_and_so_does_its_end(
-    delivery: Delivery, desk: ReceiverLog, clock: Clock
+    delivery: Delivery[Notice], desk: ReceiverLog, clock: Clock
 ) -> None:
     missed = missed_look(recorded_at=T0)
     seen_again = missed_look(Transition.RESOLVED, sequence=2, recorded_at=T0)
@@ -183,7 +185,9 @@ def test_a_missed_look_arrives_signed_once_and_so_does_its_end(
     assert all(request.is_signed_with(SECRET.get_secret_value().encode(), clock()) for request in desk.requests)
 
 
-def test_a_missed_look_that_a_receiver_refuses_is_given_up_by_name(delivery: Delivery, desk: ReceiverLog) -> None:
+def test_a_missed_look_that_a_receiver_refuses_is_given_up_by_name(
+    delivery: Delivery[Notice], desk: ReceiverLog
+) -> None:
     desk.statuses.append(400)
     with pytest.raises(UnprocessableError) as refusal:
         delivery.handle(missed_look(recorded_at=T0))
@@ -196,7 +200,7 @@ def test_a_receiver_is_not_blamed_for_a_redis_that_is_away(redis_client: redis.R
         raise DependencyAwayError("Redis does not answer: TimeoutError.")
 
     away = Receiver("away", send)
-    delivery = Delivery(away, redis_client, Store(redis_client), timedelta(hours=6), clock)
+    delivery = Delivery(away, redis_client, Store(redis_client), timedelta(hours=6), clock, Notice)
     clock.turn(days=1)
     with pytest.raises(DependencyAwayError):
         delivery.handle(alert_event(recorded_at=T0))

@@ -17,7 +17,7 @@ from railwatch.services.alerting.delivery.receivers import Alertmanager
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.bus.timers import Timer, Timers
-from railwatch.shared.events import Transition
+from railwatch.shared.events import Notice, Transition
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
@@ -141,7 +141,7 @@ def test_what_alertmanager_refuses_together_it_gets_apart_and_only_the_alert_at_
     minute = timedelta(minutes=1)
     alertmanager = Alertmanager(Poster(), desk.url, None, store, whole, minute, 2.0, clock)
     main = Receiver("desk", alertmanager.send, Timer(minute, alertmanager.remind))
-    timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock).timers())
+    timers = Timers(Delivery(main, redis_client, store, timedelta(hours=6), clock, Notice).timers())
     with capture_logs() as lines:
         timers.run_due(0)
 

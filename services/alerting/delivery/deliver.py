@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Generic, TypeVar
 
 import redis
 import structlog
@@ -20,7 +21,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import DependencyAwayError, RailwatchError, TransientError, UnprocessableError
-from railwatch.shared.events import Event, Notice, Transition
+from railwatch.shared.events import Event, Notice, Transition, VerdictEvent, VerdictKind
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.state import key, redis_errors
 
@@ -30,23 +31,27 @@ REMEMBER = timedelta(days=30)
 log = structlog.get_logger(__name__)
 
 
+# What receivers are told of: steps of alerts and missed looks, and requests for a second look.
+Told = TypeVar("Told", bound=Notice | VerdictEvent)
+
+
 @dataclass(frozen=True)
-class Receiver:
+class Receiver(Generic[Told]):
     """Someone outside who hears of alerts.
 
     Attributes:
         name: names the receiver in settings, metrics and dead letters.
-        send: sends one transition. It raises `TransientError` or `UnprocessableError` if the receiver did not take it.
+        send: sends one event. It raises `TransientError` or `UnprocessableError` if the receiver did not take it.
         reminder: for a receiver that must hear again and again of what stands. Its `run` raises the same errors. An
             `UnprocessableError` says what the receiver refused. All the rest it took.
     """
 
     name: str
-    send: Callable[[Notice], None]
+    send: Callable[[Told], None]
     reminder: Timer | None = None
 
 
-class Delivery:
+class Delivery(Generic[Told]):
     """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`, after `begin`.
 
     Args:
@@ -55,22 +60,26 @@ class Delivery:
         store: what is known of alerts.
         give_up_after: age at which a transition that the receiver does not take is given up.
         clock: the present.
+        consumes: what it hears of. Of verdicts, these are the requests for a second look.
     """
 
     def __init__(
         self,
-        receiver: Receiver,
+        receiver: Receiver[Told],
         client: redis.Redis,
         store: Store,
         give_up_after: timedelta,
         clock: Callable[[], datetime],
+        consumes: type[Told],
     ) -> None:
         self._receiver = receiver
         self._redis = client
         self._store = store
         self._give_up_after = give_up_after
         self._clock = clock
-        self._since = key("alerting", "receiver-since", receiver.name)
+        self.consumes = consumes
+        of = () if consumes is Notice else (consumes.TYPE,)
+        self._since = key("alerting", "receiver-since", receiver.name, *of)
         self._sent: set[str] = set()  # what Redis could not note yet
         for outcome in ("delivered", "failed", "given-up"):
             metrics.DELIVERIES.labels(receiver.name, outcome)  # a rate needs to see the counter begin at 0
@@ -87,12 +96,12 @@ class Delivery:
         """
         with redis_errors():
             noted = self._redis.get(self._since)
-            began = begin_group(kafka, group, Notice, datetime.fromisoformat(str(noted)) if noted else None)
+            began = begin_group(kafka, group, self.consumes, datetime.fromisoformat(str(noted)) if noted else None)
             if not noted:
                 since = self._clock() - (timedelta() if began else REMEMBER)
                 self._redis.set(self._since, since.isoformat())
 
-    def handle(self, event: Notice) -> Sequence[Event]:
+    def handle(self, event: Told) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
 
         Raises:
@@ -101,9 +110,11 @@ class Delivery:
             UnprocessableError: `undelivered-<receiver>`: the receiver will not take it, or did not take it for too
                 long.
         """
+        if isinstance(event, VerdictEvent) and event.kind is not VerdictKind.SECOND_LOOK:
+            return ()
         if event.recorded_at < self._clock() - REMEMBER:
             raise self._undelivered(event, f"it is more than {REMEMBER.days} days old and may have been sent before")
-        if event.transition is not Transition.SILENCED and self._silenced(event):
+        if isinstance(event, Notice) and event.transition is not Transition.SILENCED and self._silenced(event):
             return self._done("silenced")
         sent = delivered_key(self._receiver.name, event)
         if event.id not in self._sent:
@@ -118,7 +129,7 @@ class Delivery:
         self._sent.discard(event.id)
         return self._done("delivered")
 
-    def _send(self, event: Notice) -> None:
+    def _send(self, event: Told) -> None:
         try:
             with self._health():
                 self._receiver.send(event)
@@ -161,11 +172,11 @@ class Delivery:
         until = self._store.silenced_until(event.about)
         return until is not None and self._clock() < until
 
-    def _undelivered(self, event: Notice, why: str) -> UnprocessableError:
+    def _undelivered(self, event: Told, why: str) -> UnprocessableError:
         self._done("given-up")
         return UnprocessableError(
             f"undelivered-{self._receiver.name}",
-            f"{self._receiver.name} did not take {event.TYPE} {event.about}, {event.transition}: {why}",
+            f"{self._receiver.name} did not take {event.TYPE} {event.about}, {_step(event)}: {why}",
         )
 
     def _done(self, outcome: str) -> Sequence[Event]:
@@ -173,6 +184,10 @@ class Delivery:
         return ()
 
 
-def delivered_key(receiver: str, event: Notice) -> str:
+def _step(event: Notice | VerdictEvent) -> str:
+    return event.transition.value if isinstance(event, Notice) else event.kind.value
+
+
+def delivered_key(receiver: str, event: Notice | VerdictEvent) -> str:
     """The name of the key that notes that a receiver was sent an event."""
     return key("alerting", "delivered", receiver, event.id)

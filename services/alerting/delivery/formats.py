@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from railwatch.shared.bus.codec import CONTENT_TYPE, context_attributes
-from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
+from railwatch.shared.events import AlertEvent, Event, MissedLookEvent, Notice, Severity
 
 ALERT_NAME = "RailcarSurge"
 MISSED_NAME = "SiteNotSeen"
@@ -60,7 +60,7 @@ def alertmanager_webhook(event: Notice, receiver: str) -> dict[str, Any]:
     }
 
 
-def cloudevent(event: Notice) -> dict[str, Any]:
+def cloudevent(event: Event) -> dict[str, Any]:
     """The event as CloudEvents 1.0 in structured JSON."""
     return {
         **context_attributes(event),

@@ -16,7 +16,7 @@ from railwatch.services.alerting.settings import Settings, WebhookFormat
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.bus import Timer
 from railwatch.shared.errors import DependencyAwayError, UnprocessableError
-from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity
+from railwatch.shared.events import AlertEvent, MissedLookEvent, Notice, Severity, VerdictEvent
 
 # After this many lost reminders Alertmanager takes a standing alert as resolved.
 REMINDERS_MISSED = 4
@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 def receivers(
     settings: Settings, store: Store, require_state: Callable[[], object], clock: Clock
-) -> Iterator[Receiver]:
-    """All receivers of the settings.
+) -> Iterator[Receiver[Notice]]:
+    """All receivers of alerts and missed looks.
 
     Args:
         settings: they name the receivers.
@@ -142,7 +142,7 @@ def webhook(
     format_: WebhookFormat,
     timeout_s: float,
     clock: Clock,
-) -> Receiver:
+) -> Receiver[Notice]:
     """A webhook: each transition is one signed POST."""
 
     def send(event: Notice) -> None:
@@ -150,12 +150,39 @@ def webhook(
             content, media_type = alertmanager_webhook(event, name), "application/json"
         else:
             content, media_type = cloudevent(event), "application/cloudevents+json"
-        body = json.dumps(content)
-        headers = {
-            "Content-Type": f"{media_type}; charset=utf-8",
-            "User-Agent": "Railwatch",
-            **signed_headers(secret.get_secret_value(), event.id, body, clock()),
-        }
-        poster.post(url, body.encode(), headers, timeout_s)
+        _post_signed(poster, url, secret, event.id, content, media_type, timeout_s, clock)
 
     return Receiver(name, send)
+
+
+def second_look_receivers(settings: Settings, clock: Clock) -> Iterator[Receiver[VerdictEvent]]:
+    """All receivers of requests for a second look: each request is one signed POST of a CloudEvent."""
+    poster, timeout_s, rules = Poster(), settings.delivery.timeout_s, settings.second_look
+
+    def receiver(name: str, url: str) -> Receiver[VerdictEvent]:
+        def send(event: VerdictEvent) -> None:
+            media_type = "application/cloudevents+json"
+            _post_signed(poster, url, rules.secrets[name], event.id, cloudevent(event), media_type, timeout_s, clock)
+
+        return Receiver(name, send)
+
+    return (receiver(name, url) for name, url in rules.urls.items())
+
+
+def _post_signed(
+    poster: Poster,
+    url: str,
+    secret: SecretStr,
+    event_id: str,
+    content: dict[str, Any],
+    media_type: str,
+    timeout_s: float,
+    clock: Clock,
+) -> None:
+    body = json.dumps(content)
+    headers = {
+        "Content-Type": f"{media_type}; charset=utf-8",
+        "User-Agent": "Railwatch",
+        **signed_headers(secret.get_secret_value(), event_id, body, clock()),
+    }
+    poster.post(url, body.encode(), headers, timeout_s)

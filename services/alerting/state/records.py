@@ -79,6 +79,27 @@ class SiteStatus(Frozen):
                 yield Missed(miss=miss, due_at=due_at, last_at=self.seen[miss])
 
 
+class SiteShare(Frozen):
+    """What a site's verdicts teach of its later counts, in short.
+
+    Attributes:
+        share: how many true cars there are for each that is counted, beside the bias.
+        bias: cars to add to every count.
+        width: how many times as wide as the detector's the intervals are.
+        looks: how many looks with a true count this was learned from.
+    """
+
+    share: float
+    bias: float
+    width: float
+    looks: int
+
+    @classmethod
+    def of(cls, learned: Learned) -> Self:
+        """What was learned, without what it was learned from."""
+        return cls(share=learned.share, bias=learned.bias, width=learned.width, looks=len(learned.counts))
+
+
 class Taught(Frozen):
     """What people's verdicts teach of a site.
 
@@ -92,16 +113,17 @@ class Taught(Frozen):
     verdicts: int
     cars: tuple[Tally, ...]
     alerts: AlertTally
-    learned: Learned | None
+    learned: SiteShare | None
 
     @classmethod
     def by(cls, verdicts: Sequence[VerdictEvent]) -> Self:
         """What these verdicts teach."""
+        learned = learned_at(verdicts)
         return cls(
             verdicts=len(verdicts),
             cars=tallies(verdicts),
             alerts=alert_tally(verdicts),
-            learned=learned_at(verdicts),
+            learned=SiteShare.of(learned) if learned else None,
         )
 
 

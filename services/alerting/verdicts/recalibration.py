@@ -4,7 +4,8 @@ Of the cars that the detector counts at a site, a share is true, and some number
 there: true = bias + share * count. Both are updated from looks whose true count people have said. The prior is that the
 detector is right, and it has the weight of `PRIOR_LOOKS` looks for each of the two. The errors that are left, in half
 widths of the detector's interval, say how wide the interval must be. Their prior is what the interval promises, with
-the weight of `PRIOR_ERRORS` errors.
+the weight of `PRIOR_ERRORS` errors. Errors of counts unlike the one at hand count little: what is known of eight cars
+says nothing about sixty.
 
 So a few verdicts move an interval a little, and many replace what the detector believes of its own errors.
 
@@ -15,6 +16,8 @@ References:
         Journal of the American Statistical Association 84, 881-896: one look that went wrong does not bend the line.
     Ferguson, T. S. (1973). A Bayesian analysis of some nonparametric problems. Annals of Statistics 1, 209-230: the
         distribution of the errors as a Dirichlet process, whose predictive is a mixture of prior and errors seen.
+    Vovk, V., Gammerman, A. and Shafer, G. (2005). Algorithmic Learning in a Random World. Springer: why the quantile of
+        n errors is taken as if there were one more.
 """
 
 from collections.abc import Sequence
@@ -35,6 +38,9 @@ PRIOR_ERRORS = 8.0
 NEWEST_LOOKS = 200
 # The half width of an interval is taken to be at least this, in cars: a true count is a whole number.
 LEAST_HALF = 0.5
+# Two counts are alike where they differ by no more than `ALIKE`, in natural logarithms, after `ALIKE_CARS` were added
+# to both. Beyond it, what one says of the other fades.
+ALIKE, FADES, ALIKE_CARS = 0.5, 0.2, 3.0
 # Degrees of freedom of the errors, which makes outliers weigh less; and how often their weights are found again.
 FREEDOM = 4.0
 ROUNDS = 12
@@ -60,24 +66,35 @@ class Learned:
     Attributes:
         bias: cars to add to every count.
         share: how many true cars there are for each that is counted, beside the bias.
-        width: by what the half widths of an interval are to be multiplied.
-        looks: how many looks this was learned from.
+        counts: of the looks that this was learned from.
+        errors: what is left of the error of each, in half widths of the detector's interval.
     """
 
     bias: float
     share: float
-    width: float
-    looks: int
+    counts: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @property
+    def width(self) -> float:
+        """How many times as wide as the detector's the intervals are, all counts together."""
+        return _width(np.array(self.errors), np.ones(len(self.errors)))
 
     def interval(self, count: float, low: float, high: float) -> Recalibrated:
-        """The count and its interval as they are at this site."""
+        """The count and its interval as they are at this site.
+
+        The errors of counts like this one say how wide the interval is. Where few like it were judged, it stays as wide
+        as the detector says.
+        """
         middle = max(0.0, self.bias + self.share * count)
         below, above = _halves(np.array([count]), np.array([low]), np.array([high]))
+        apart = np.log((np.array(self.counts) + ALIKE_CARS) / (count + ALIKE_CARS))
+        width = _width(np.array(self.errors), np.exp(-0.5 * (np.maximum(np.abs(apart) - ALIKE, 0) / FADES) ** 2))
         return Recalibrated(
             count=round(middle, 2),
-            low=round(max(0.0, middle - self.width * float(below[0])), 2),
-            high=round(middle + self.width * float(above[0]), 2),
-            verdicts=self.looks,
+            low=round(max(0.0, middle - width * float(below[0])), 2),
+            high=round(middle + width * float(above[0]), 2),
+            verdicts=len(self.counts),
         )
 
 
@@ -111,8 +128,8 @@ def learn(lessons: Sequence[Lesson]) -> Learned | None:
     return Learned(
         bias=float(change[0]),
         share=1 + float(change[1]),
-        width=_width(np.abs(apart) / np.where(apart > 0, above, below)),
-        looks=len(newest),
+        counts=tuple(count.tolist()),
+        errors=tuple((np.abs(apart) / np.where(apart > 0, above, below)).tolist()),
     )
 
 
@@ -120,17 +137,25 @@ def _halves(count: Array, low: Array, high: Array) -> tuple[Array, Array]:
     return np.maximum(count - low, LEAST_HALF), np.maximum(high - count, LEAST_HALF)
 
 
-def _width(errors: Array) -> float:
+def _width(errors: Array, weights: Array) -> float:
     """The quantile of the errors' predictive distribution: the prior's, and the errors that were seen.
 
     Args:
         errors: (n,), absolute, in half widths: as many as the interval promises are at most 1.
+        weights: (n,), what each counts for, at most 1.
     """
-    seen = np.sort(errors)
+    order = np.argsort(errors)
+    seen = errors[order]
+    weighed = np.concatenate([[0.0], np.cumsum(weights[order])])
+
+    # The next error is one more, and not among those that were seen.
+    all_known = PRIOR_ERRORS + weighed[-1]
+    with_next = all_known + weighed[-1] / all_known
 
     def below(width: float) -> float:
         promised = 2 * ndtr(width * HALF_SD) - 1
-        return float(PRIOR_ERRORS * promised + np.searchsorted(seen, width, side="right")) / (PRIOR_ERRORS + len(seen))
+        known = weighed[np.searchsorted(seen, width, side="right")]
+        return float(min(1.0, (PRIOR_ERRORS * promised + known) / with_next))
 
     low, high = 0.0, max(10.0, 2 * float(seen[-1]))
     for _ in range(60):

@@ -108,6 +108,15 @@ def test_one_look_that_went_wrong_does_not_bend_the_others() -> None:
     assert upset.share == pytest.approx(calm.share, abs=0.03)
 
 
+def test_where_few_counts_like_it_were_judged_an_interval_grows_no_narrower() -> None:
+    small = [Lesson(float(c), c - 2.0, c + 2.0, float(c)) for c in range(6, 14)] * 5
+    learned = learn(small)
+    assert learned is not None
+    near, far = learned.interval(10, 8, 12), learned.interval(60, 50, 70)
+    assert near.high - near.low < 3
+    assert far.high - far.low > 18
+
+
 def observation(counted_at_min: float, count: float = 10.0) -> Observation:
     return Observation(
         scene="scene-99",
