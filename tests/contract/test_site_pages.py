@@ -1,6 +1,6 @@
 """The pages of sites and of looks, as HTML."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,16 +9,19 @@ from structlog.testing import capture_logs
 
 from railwatch.services.alerting.api import make_app
 from railwatch.services.alerting.archive.store import Archive
+from railwatch.services.alerting.ground import lapse
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
+from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import CountEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import BlobSettings, RedisSettings
+from railwatch.shared.sites import Site
 from railwatch.shared.state import connect
-from tests.contract.test_alert_pages import read
+from tests.contract.test_alert_pages import HOSTILE, read
 from tests.support.alerting import RECORDED, count_event, frame_event, on_day, small_site
 
 Counted = Callable[..., TestClient]
@@ -28,12 +31,12 @@ Counted = Callable[..., TestClient]
 def counted(redis_settings: RedisSettings) -> Counted:
     """An app that has taken counts in."""
 
-    def with_counts(*events: CountEvent, reader: Holder | None = None) -> TestClient:
+    def with_counts(*events: CountEvent, reader: Holder | None = None, sites: Sequence[Site] = ()) -> TestClient:
         store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
-        sites = {"tumangang": small_site(), "unseen": small_site("unseen")}
+        known = {site.id: site for site in sites or (small_site(), small_site("unseen"))}
         handler = CountHandler(
             store,
-            sites,
+            known,
             Rule(),
             timedelta(minutes=15),
             timedelta(minutes=10),
@@ -44,7 +47,7 @@ def counted(redis_settings: RedisSettings) -> Counted:
         for event in events:
             handler.handle(event)
         admitted = (lambda: reader) if reader else None
-        return TestClient(make_app(store, sites, blobs, Tokens(None), Progress(), {}, admitted))
+        return TestClient(make_app(store, known, blobs, Tokens(None), Progress(), {}, admitted))
 
     return with_counts
 
@@ -91,7 +94,12 @@ def test_a_token_of_other_sites_sees_none_of_it(counted: Counted) -> None:
     stranger = Holder(name="stranger", scopes=frozenset({Scope.READ}), sites=frozenset({"unseen"}))
     app = counted(count_event(1, 5), reader=stranger)
     assert app.get("/sites/tumangang").status_code == 404
+    for below in ("", "/ground.json", "/ground/5/27/11.webp", "/cars.geojson", "/thumbnail.webp"):
+        assert app.get(f"/v1/sites/tumangang/looks/scene-1{below}").status_code == 404
     assert app.get("/sites/tumangang/looks/scene-1").status_code == 404
+    assert app.get("/sites/tumangang/at/1700000000000").status_code == 404
+    assert app.get("/v1/sites/tumangang/time-lapse.gif").status_code == 404
+    assert [row[0] for row in app.get("/sites.json").json()["rows"]] == ["unseen"]
     assert app.get("/sites/unseen").status_code == 200
 
 
@@ -126,3 +134,35 @@ def test_pictures_that_are_gone_are_a_problem_with_words(counted: Counted) -> No
         assert "cannot be shown" in answer.json()["detail"]
     assert app.get(f"{root}/ground/2/9/0.webp").status_code == 404
     assert app.get("/v1/sites/tumangang/looks/never/ground.json").status_code == 404
+
+
+def test_what_comes_from_outside_stays_text(counted: Counted) -> None:
+    track = small_site().tracks[0].model_copy(update={"id": HOSTILE})
+    hostile = small_site().model_copy(update={"name": HOSTILE, "tracks": (track,)})
+    app = counted(count_event(1, 5), sites=[hostile])
+    for address in ("/", "/sites/tumangang", "/sites/tumangang/looks/scene-1"):
+        page = read(app, address)
+        assert page.tags.count("script") == sum(link.endswith((".js", ".mjs")) for link in page.addresses)
+        assert HOSTILE in page.text
+
+
+def test_one_time_lapse_is_made_at_a_time(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = counted(count_event(1, 5))
+    meanwhile = []
+
+    def slowly(*_: object) -> bytes:
+        meanwhile.append(app.get("/v1/sites/tumangang/time-lapse.webp"))
+        return b"made"
+
+    monkeypatch.setattr(lapse, "time_lapse", slowly)
+    assert app.get("/v1/sites/tumangang/time-lapse.gif").content == b"made"
+    assert (meanwhile[0].status_code, meanwhile[0].headers["retry-after"]) == (503, "5")
+    assert app.get("/v1/sites/tumangang/time-lapse.gif").status_code == 200
+
+
+def test_the_base_map_of_the_operator_is_let_load_and_nothing_else(redis_settings: RedisSettings) -> None:
+    settings = AlertingSettings(base_map="https://tiles.example/{z}/{x}/{y}.png", base_map_credit="Example")
+    store, blobs = Store(connect(redis_settings)), BlobStore.open(BlobSettings(url="memory://"))
+    app = TestClient(make_app(store, {}, blobs, Tokens(None), Progress(), {}, alerting=settings))
+    assert app.get("/").headers["content-security-policy"].count("https://") == 2
+    assert app.get("/map.json").json() == {"base_map": settings.base_map, "credit": "Example"}
