@@ -119,7 +119,7 @@ document.addEventListener("keydown", (event) => {
   if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
   byKey.get(event.key.toLowerCase())?.click();
 });
-for (const name of KEPT) form.elements[name].value = sessionStorage.getItem(`railwatch:${name}`) ?? "";
+for (const name of KEPT.filter((name) => !form.elements[name].disabled)) form.elements[name].value = sessionStorage.getItem(`railwatch:${name}`) ?? "";
 document.addEventListener("railwatch:car", ({ detail }) => {
   chosen = detail;
   said.textContent = "";

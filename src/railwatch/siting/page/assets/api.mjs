@@ -1,4 +1,4 @@
-// Requests with the token, and what is said to the person meanwhile and after.
+// Requests with the token, if there is one, and what is said to the person meanwhile and after.
 
 const output = document.getElementById("said");
 
@@ -11,7 +11,8 @@ export const api = {
   token: "", // kept in memory only
 
   async send(method, path, body, headers = {}) {
-    const answer = await fetch(path, { method, body, headers: { ...headers, Authorization: `Bearer ${this.token}` } });
+    const token = this.token && { Authorization: `Bearer ${this.token}` };
+    const answer = await fetch(path, { method, body, headers: { ...headers, ...token } });
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({}));
     throw new Error(problem.detail ?? `The service answers ${answer.status}.`);
