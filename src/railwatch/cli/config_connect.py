@@ -1,10 +1,10 @@
 """Whether the servers that settings name answer, each asked once as the service would."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import obstore
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
@@ -13,13 +13,14 @@ from railwatch.shared.blobs import PROBE, BlobStore
 from railwatch.shared.bus.client import connection
 from railwatch.shared.errors import RailwatchError, TransientError
 from railwatch.shared.events import EVENT_TYPES
+from railwatch.shared.objects import store_errors
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings
 from railwatch.shared.sites import LiveSites
 from railwatch.shared.sites.live import site_folder
 from railwatch.shared.state import PROBE_KEPT_S, connect, key, redis_errors
 
-# Alerting only reads the pictures.
-READS_ONLY = "alerting"
+# Alerting keeps the archive of counts in the object store, and lists it.
+LISTS = "alerting"
 
 
 def answers(whole: Mapping[str, Any]) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def answers(whole: Mapping[str, Any]) -> Iterator[Finding]:
         questions: dict[str, Callable[[], str]] = {
             "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": partial(_kafka, settings.kafka),
             "RAILWATCH_REDIS_URL": partial(_redis, settings.redis),
-            "RAILWATCH_BLOBS_URL": partial(_blobs, settings.blobs, writes=service != READS_ONLY),
+            "RAILWATCH_BLOBS_URL": partial(_blobs, settings.blobs, lists=service == LISTS),
         }
         if str(settings.sites.dir).startswith("s3://"):
             questions["RAILWATCH_SITES_DIR"] = partial(_bucket, settings)
@@ -64,13 +65,14 @@ def _redis(settings: RedisSettings) -> str:
     return "answers, and takes a write"
 
 
-def _blobs(settings: BlobSettings, writes: bool) -> str:
+def _blobs(settings: BlobSettings, lists: bool) -> str:
     store = BlobStore.open(settings)
-    if writes:
-        store.put(PROBE, "text/plain")
+    store.put(PROBE, "text/plain")
+    if not lists:
         return "answers, and takes a write"
-    store.holds(hashlib.sha256(PROBE).hexdigest())
-    return "answers"
+    with store_errors("counts"):
+        obstore.list_with_delimiter(store.objects, "counts")
+    return "answers, takes a write, and lists what it holds"
 
 
 def _bucket(settings: Any) -> str:
