@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 from rasterio.io import MemoryFile
 
 from deploy.tests.running.stack import Stack
@@ -63,11 +64,20 @@ def image_of(stack: Stack, look: TileEvent) -> bytes:
 
 def turned(image: bytes) -> bytes:
     """The image upside down with the same georeference: it shows another place."""
+    return _with(image, lambda pixels: pixels[:, ::-1, ::-1])
+
+
+def clouded(image: bytes) -> bytes:
+    """The image as one cloud: nothing can be counted."""
+    return _with(image, lambda pixels: np.full_like(pixels, pixels.max()))
+
+
+def _with(image: bytes, change: Callable[[Any], Any]) -> bytes:
     with MemoryFile(image) as file, file.open() as source:
         profile, pixels = source.profile, source.read()
     with MemoryFile() as file:
         with file.open(**profile) as target:
-            target.write(pixels[:, ::-1, ::-1])
+            target.write(change(pixels))
         return bytes(file.read())
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.running.looks import bury_something
+from deploy.tests.running.looks import bury_something, clouded, image_of, newest_look, push
 from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
 from railwatch.shared.events import MissedLookEvent
@@ -45,6 +46,8 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def test_every_query_of_a_dashboard_returns_data(stack: Stack) -> None:
     bury_something(stack)
+    look = newest_look(stack)
+    push(stack, clouded(image_of(stack, look)), "clouded", look.observed_at - timedelta(days=1)).raise_for_status()
     for where, expr in expressions():
         filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE).replace("$namespace", ".*")
         if not where.startswith("Railwatch") and not any(name in filled for name in SILENT_WHEN_WELL[1:]):
@@ -104,12 +107,14 @@ def test_operators_learn_that_a_site_should_have_been_seen(stack: Stack) -> None
     eventually(lambda: stack.notified("operators", "SiteNotSeen"), "the operators get the alert")
     assert {alert["labels"]["site"] for alert in stack.posted("SiteNotSeen")} == {UNSEEN}
     assert not stack.notified("analysts", "SiteNotSeen")
-    missed = [event for event in stack.desk.taken["/railwatch"] if event["type"] == MissedLookEvent.TYPE]
-    assert [(event["data"]["site"], event["data"]["transition"]) for event in missed] == [(UNSEEN, "opened")]
+    missed = [event["data"] for event in stack.desk.taken["/railwatch"] if event["type"] == MissedLookEvent.TYPE]
+    # Where the machine is slow, the other site's first look is missed as well, until it comes.
+    assert [event["transition"] for event in missed if event["site"] == UNSEEN] == ["opened"]
 
 
 def test_nothing_else_was_wrong_until_now(stack: Stack) -> None:
-    assert stack.firing() <= {"RailwatchDeadLetters", "RailwatchWatchdog"}
+    # The episode's baseline is one that an operator chose, and its looks give a better one.
+    assert stack.firing() <= {"RailwatchDeadLetters", "RailwatchBaselineOutdated", "RailwatchWatchdog"}
     eventually(lambda: stack.notified("watchdog", "RailwatchWatchdog"), "whoever waits for a sign of life gets it")
 
 
