@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,8 +18,9 @@ from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import CountEvent
 
-# The most frames, and the longest side of the ground in them, pixels.
+# The most frames, the most bytes of tiles that are read for them, and the longest side of the ground in them, pixels.
 MOST_FRAMES = 60
+MOST_BYTES = 10**9
 LONGEST_PX: dict[Kind, int] = {"webp": 960, "gif": 640}
 # A GIF has few colours; more than these cost time and bytes, and show no more.
 GIF_COLOURS = 128
@@ -28,6 +29,9 @@ SHOWN_MS, LAST_MS = 600, 2500
 TEXT_PX, BAND_PX = 18, 30
 PAPER, INK, ABOVE = (24, 26, 30), (255, 255, 255), (255, 138, 128)
 NOTHING = np.array([60, 60, 60], dtype=np.uint8)
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,21 @@ class Frame:
 
 def chosen(looks: Sequence[Judgement], most: int = MOST_FRAMES) -> list[Judgement]:
     """The looks of a time-lapse, oldest first: those that showed something, evenly thinned out, with the last one."""
-    seen = [look for look in looks if look.count is not None or look.occupied is not None]
-    if len(seen) <= most:
-        return seen
-    places = np.linspace(0, len(seen) - 1, most).round().astype(int)
-    return [seen[place] for place in places]
+    return thinned([look for look in looks if look.count is not None or look.occupied is not None], most)
+
+
+def affordable(frames: Sequence[Frame], most_bytes: int = MOST_BYTES) -> list[Frame]:
+    """The frames, evenly thinned out if their tiles are large."""
+    size = sum(count.image.size_bytes for frame in frames for count in frame.counts)
+    return thinned(frames, max(2, len(frames) * most_bytes // max(size, most_bytes)))
+
+
+def thinned(all_of_them: Sequence[T], most: int) -> list[T]:
+    """So many of them at most, evenly chosen, with the first and the last."""
+    if len(all_of_them) <= most:
+        return list(all_of_them)
+    places = np.linspace(0, len(all_of_them) - 1, most).round().astype(int)
+    return [all_of_them[place] for place in places]
 
 
 def time_lapse(frames: Sequence[Frame], bounds: Bounds, get: Callable[[BlobRef], bytes], kind: Kind) -> bytes:

@@ -25,14 +25,18 @@ Colours = NDArray[np.uint8]
 
 # What is drawn black and white, as shares of the pixels, and how much the dark is raised.
 DARK, BRIGHT, RAISED = 0.005, 0.997, 0.8
-# The contrast of a tile is judged from about this many pixels on a side.
-ENOUGH_PX = 500
+# Colours by light, from black to white.
+TONES = np.rint(255 * np.linspace(0, 1, 4096) ** RAISED).astype(np.uint8)
+# The contrast of a tile is judged from so many patches of it in each direction, and pixels on a side of each.
+PATCHES, PATCH_PX = 8, 64
 # Rows that are made into colours at a time, to keep memory low.
-ROWS = 512
+ROWS = 256
 # A level that is smaller than this has none above it.
 SMALLEST_PX = 256
 # GDAL's cache of decoded blocks, which is not needed again, in MB.
 GDAL_CACHE_MB = 32
+# Contrasts that are remembered.
+CONTRASTS = 1000
 MERCATOR = CRS.from_epsg(3857)
 
 
@@ -69,16 +73,13 @@ class Contrast:
 
     def colours(self, values: NDArray[np.float32]) -> Colours:
         """Values as colours."""
-        light = np.clip((values - self.dark) / max(self.bright - self.dark, 1e-6), 0, 1)
-        return np.asarray(np.rint(255 * light**RAISED), dtype=np.uint8)
+        light = (values - np.float32(self.dark)) * np.float32(len(TONES) / max(self.bright - self.dark, 1e-6))
+        return TONES[np.clip(light, 0, len(TONES) - 1, out=light).astype(np.uint16)]
 
 
 def contrast_of(data: bytes) -> Contrast:
     """The contrast in which a GeoTIFF shows its ground well."""
-    with _opened(data) as dataset:
-        shape = min(dataset.height, ENOUGH_PX), min(dataset.width, ENOUGH_PX)
-        values, shown = _read(dataset, None, shape)
-    seen = values[:, shown > 0]
+    seen = np.concatenate(list(_patches(data)), axis=1)
     return Contrast(*(float(share) for share in np.quantile(seen, [DARK, BRIGHT]))) if seen.size else Contrast(0, 1)
 
 
@@ -95,8 +96,7 @@ def sheet_of(data: bytes, contrast: Contrast, longest_px: int | None = None) -> 
     """
     with _opened(data) as dataset:
         rows, cols = dataset.shape
-        if rows * cols > MAX_TILE_PIXELS:
-            raise UnprocessableError("picture-too-large", f"The tile has {rows} x {cols} pixels.")
+        _check_size(rows, cols)
         crs, transform = dataset.crs, dataset.transform
         west, south, east, north = transform_bounds(crs, MERCATOR, *dataset.bounds)
         if longest_px is None or max(rows, cols) <= longest_px:
@@ -108,13 +108,19 @@ def sheet_of(data: bytes, contrast: Contrast, longest_px: int | None = None) -> 
         else:
             scale = longest_px / max(rows, cols)
             shape = max(1, round(rows * scale)), max(1, round(cols * scale))
-            values, shown = _read(dataset, None, shape)
+            values, shown = _read(dataset, Window(0, 0, cols, rows), shape)
             whole = np.concatenate([contrast.colours(values), shown[None]])
             transform = transform * Affine.scale(cols / shape[1], rows / shape[0])
     levels = [whole]
     while longest_px is None and min(levels[-1].shape[1:]) >= 2 * SMALLEST_PX:
         levels.append(_halved(levels[-1]))
     return Sheet(tuple(levels), transform, crs, (east - west) / whole.shape[2], (west, south, east, north))
+
+
+def bytes_of_sheet(data: bytes) -> int:
+    """What a GeoTIFF's sheet takes in memory, with all levels."""
+    with _opened(data) as dataset:
+        return int(4 * dataset.height * dataset.width * 4 / 3)
 
 
 class Sheets:
@@ -141,25 +147,27 @@ class Sheets:
             DependencyAwayError: the object store is away.
         """
         with self._turn:
-            contrast = self._contrast(like)
+            data = None
+            if like.sha256 not in self._contrasts:
+                data = self._blobs.get(like)
+                self._contrasts[like.sha256] = contrast_of(data)
+                if len(self._contrasts) > CONTRASTS:
+                    self._contrasts.popitem(last=False)
+            contrast = self._contrasts[like.sha256]
             key = image.sha256, contrast
             if key not in self._sheets:
-                self._sheets[key] = sheet_of(self._blobs.get(image), contrast)
-                while len(self._sheets) > 1 and self._held > self._max_bytes:
+                if data is None or like != image:
+                    data = self._blobs.get(image)
+                needed = bytes_of_sheet(data)
+                while self._sheets and self._held + needed > self._max_bytes:
                     self._sheets.popitem(last=False)
+                self._sheets[key] = sheet_of(data, contrast)
             self._sheets.move_to_end(key)
             return self._sheets[key]
 
     @property
     def _held(self) -> int:
         return sum(sheet.bytes_held for sheet in self._sheets.values())
-
-    def _contrast(self, image: BlobRef) -> Contrast:
-        if image.sha256 not in self._contrasts:
-            self._contrasts[image.sha256] = contrast_of(self._blobs.get(image))
-            if len(self._contrasts) > 1000:
-                self._contrasts.popitem(last=False)
-        return self._contrasts[image.sha256]
 
 
 @contextmanager
@@ -174,7 +182,24 @@ def _opened(data: bytes) -> Iterator[DatasetReader]:
             yield dataset
 
 
-def _read(dataset: DatasetReader, window: Window | None, shape: tuple[int, int]) -> tuple[NDArray[np.float32], Colours]:
+def _patches(data: bytes) -> Iterator[NDArray[np.float32]]:
+    """Values (3, n) of pixels that show something, from all over a GeoTIFF."""
+    with _opened(data) as dataset:
+        rows, cols = dataset.shape
+        _check_size(rows, cols)
+        for top in np.linspace(0, max(rows - PATCH_PX, 0), PATCHES).astype(int):
+            for left in np.linspace(0, max(cols - PATCH_PX, 0), PATCHES).astype(int):
+                part = Window(int(left), int(top), min(PATCH_PX, cols), min(PATCH_PX, rows))
+                values, shown = _read(dataset, part, (part.height, part.width))
+                yield values[:, shown > 0]
+
+
+def _check_size(rows: int, cols: int) -> None:
+    if rows * cols > MAX_TILE_PIXELS:
+        raise UnprocessableError("picture-too-large", f"The tile has {rows} x {cols} pixels.")
+
+
+def _read(dataset: DatasetReader, window: Window, shape: tuple[int, int]) -> tuple[NDArray[np.float32], Colours]:
     """Red, green and blue (3, rows, cols), and where the picture shows something (rows, cols): 255, or 0."""
     bands = _colour_bands(dataset)
     values = dataset.read(bands, window=window, out_shape=(len(bands), *shape), resampling=Resampling.average)
@@ -196,5 +221,11 @@ def _colour_bands(dataset: DatasetReader) -> list[int]:
 
 def _halved(level: Colours) -> Colours:
     rows, cols = level.shape[1] // 2 * 2, level.shape[2] // 2 * 2
-    parts = [level[:, row:rows:2, col:cols:2].astype(np.uint16) for row in (0, 1) for col in (0, 1)]
-    return np.asarray((sum(parts[1:], parts[0]) + 2) // 4, dtype=np.uint8)
+    half = np.empty((4, rows // 2, cols // 2), np.uint8)
+    for band, target in zip(level, half, strict=True):
+        total = np.full(target.shape, 2, np.uint16)
+        for row in (0, 1):
+            for col in (0, 1):
+                total += band[row:rows:2, col:cols:2]
+        np.right_shift(total, 2, out=target, casting="unsafe")
+    return half

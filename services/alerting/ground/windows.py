@@ -8,12 +8,15 @@ import numpy as np
 from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.transform import from_bounds
-from rasterio.warp import reproject
+from rasterio.warp import reproject, transform_bounds
 
 from railwatch.services.alerting.ground.mercator import HALF_WORLD_M, TILE_PX, Bounds
 from railwatch.services.alerting.ground.sheets import MERCATOR, Colours, Sheet
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.events import CountEvent
+
+# Pixels beyond a window that are read for it, for what lies between pixels.
+AROUND_PX = 4
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,34 @@ def _warped(one: Placed, bounds: Bounds, shape: tuple[int, int], metres_per_px: 
     sheet = one.sheet
     coarser = math.floor(math.log2(max(metres_per_px / sheet.metres_per_px, 1.0)) + 0.3)
     number = min(coarser, len(sheet.levels) - 1)
-    level = sheet.levels[number]
+    transform = Affine.translation(*one.moved) * sheet.transform * Affine.scale(2**number)
     found = np.zeros((4, *shape), np.uint8)
+    rows, cols = _needed(transform, sheet, bounds, sheet.levels[number].shape[1:])
+    part = sheet.levels[number][:, rows, cols]
+    if not part.size:
+        return found
     reproject(
-        level,
+        np.ascontiguousarray(part),
         found,
-        src_transform=Affine.translation(*one.moved) * sheet.transform * Affine.scale(2**number),
+        src_transform=transform * Affine.translation(cols.start, rows.start),
         src_crs=sheet.crs,
         dst_transform=from_bounds(*bounds, shape[1], shape[0]),
         dst_crs=MERCATOR,
         resampling=Resampling.bilinear,
     )
     return found
+
+
+def _needed(transform: Affine, sheet: Sheet, bounds: Bounds, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of a level that a window shows, with some around them."""
+    west, south, east, north = transform_bounds(MERCATOR, sheet.crs, *bounds)
+    corners = np.array([~transform * place for place in ((west, south), (west, north), (east, south), (east, north))])
+    first, last = np.floor(corners.min(axis=0)).astype(int) - AROUND_PX, np.ceil(corners.max(axis=0)).astype(int)
+    cols, rows = (
+        slice(max(0, int(begin)), max(0, min(size, int(end) + AROUND_PX)))
+        for begin, end, size in zip(first, last, (shape[1], shape[0]), strict=True)
+    )
+    return rows, cols
 
 
 def _shift(tile: Sheet, count: CountEvent, sign: float) -> tuple[float, float]:

@@ -144,7 +144,7 @@ def ground_router(products: Products, blobs: BlobStore, reader: Callable[..., Ho
         from_: Annotated[UtcDatetime | None, Query(alias="from", description="Not before this time.")] = None,
         to: Annotated[UtcDatetime | None, Query(description="Before this time.")] = None,
     ) -> Response:
-        from railwatch.services.alerting.ground.lapse import Frame, chosen, time_lapse
+        from railwatch.services.alerting.ground.lapse import Frame, affordable, chosen, time_lapse
 
         found = known(site, by)
         looks = [
@@ -160,6 +160,7 @@ def ground_router(products: Products, blobs: BlobStore, reader: Callable[..., Ho
             ]
             if not frames:
                 raise HTTPException(404, f"Between these times, nothing was seen of the site {site!r}.")
+            frames = affordable(frames)
             data = time_lapse(frames, widened(found.lines.bounds, AROUND_M), blobs.get, kind)
         name = f"{site}-{frames[0].look.observed_at:%Y%m%d}-{frames[-1].look.observed_at:%Y%m%d}.{kind}"
         headers = {**SOON, "Content-Disposition": f'inline; filename="{name}"'}

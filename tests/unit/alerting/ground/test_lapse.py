@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from railwatch.services.alerting.ground.choices import Kind
-from railwatch.services.alerting.ground.lapse import MOST_FRAMES, Frame, chosen, time_lapse
+from railwatch.services.alerting.ground.lapse import MOST_FRAMES, Frame, affordable, chosen, time_lapse
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.settings import BlobSettings
 from tests.support.alerting import count_event, judged
@@ -39,3 +39,10 @@ def test_many_looks_are_thinned_out_and_the_hidden_ones_left_out() -> None:
     assert (shown[0], shown[-1]) == (looks[0], looks[-1])
     assert all(look.count is not None for look in shown)
     assert chosen(looks[:3]) == looks[:3]
+
+
+def test_of_large_tiles_fewer_frames_are_made() -> None:
+    frames = [Frame(judged(day, 5.0), [count_event(day, 5)]) for day in range(10)]
+    assert affordable(frames, 1_000_000) == frames
+    assert affordable(frames, 500) == [frames[0], frames[2], frames[4], frames[7], frames[9]]
+    assert affordable(frames, 1) == [frames[0], frames[-1]]
