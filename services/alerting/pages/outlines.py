@@ -55,7 +55,7 @@ def drawn_cars(look: SiteLook) -> list[DrawnCar]:
             track=found.track,
             number=found.number - before[id(found.event)][found.number] + 1,
             car=found.car,
-            outline=_outline(crs, lines.get(found.track), found.car),
+            outline=outline_of(crs, lines.get(found.track), found.car),
         )
         for found in look.cars
     ]
@@ -69,7 +69,14 @@ def _cars_before(event: CountEvent) -> Iterator[int]:
         before += len(track.cars)
 
 
-def _outline(crs: str, line: shapely.LineString | None, car: Car) -> Ring:
+def outline_of(crs: str, line: shapely.LineString | None, car: Car) -> Ring:
+    """The corners of a car, longitude and latitude, the first again at the end.
+
+    Args:
+        crs: the CRS of the line, in metres.
+        line: the car's track; null where the site has none.
+        car: the car.
+    """
     x, y = (float(value) for value in from_lon_lat(crs, np.array(car.lon), np.array(car.lat)))
     along = _direction(line, x, y) * car.length_m / 2
     across = np.array([-along[1], along[0]]) / car.length_m * CAR_WIDTH_M

@@ -26,6 +26,7 @@ from railwatch.cli.token import token
 from railwatch.cli.topics import topics
 from railwatch.cli.up import up
 from railwatch.cli.variables import TRACEBACK, ServiceCommand
+from railwatch.cli.verdicts import model, verdicts
 from railwatch.cli.version import told_at_once
 from railwatch.shared.errors import RailwatchError
 
@@ -79,6 +80,8 @@ app.command(rich_help_panel=ON_SYSTEM)(audit)
 app.add_typer(token, name="token", rich_help_panel=ON_SYSTEM)
 app.add_typer(baseline.app, rich_help_panel=ON_SYSTEM)
 app.add_typer(dead_letters.app, rich_help_panel=ON_SYSTEM)
+app.add_typer(verdicts, name="verdicts", rich_help_panel=ON_SYSTEM)
+app.add_typer(model, name="model", rich_help_panel=ON_SYSTEM)
 app.command(rich_help_panel=TO_SEE)(demo)
 app.command(rich_help_panel=TO_SEE)(export)
 app.command(rich_help_panel=TO_SEE)(listen)

@@ -1,0 +1,226 @@
+"""A labelled set from people's verdicts: the tiles of looks whose every car is known, and a polygon for each true car.
+
+Each tile is a folder as `make train` and the benchmarks take real yards: `tile.tif`, `baseline.tif`, `tracks.geojson`,
+`cars.geojson` and `truth.json`. Beside the folders of `train/` and of `held-out/` lie `coco.json` and `cars.geojson` of
+all of them. A site is held out as a whole, and always on the same side: by the checksum of its id.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from railwatch.services.alerting.pages.outlines import Ring, drawn_cars, outline_of
+from railwatch.services.alerting.products.catalogue import Products
+from railwatch.services.alerting.products.looks import SiteLook
+from railwatch.services.alerting.verdicts.corrected import SAME_M, by_look, corrected, metres_apart
+from railwatch.services.detector.imagery.geotiff import read_raster
+from railwatch.shared.blobs import BlobStore
+from railwatch.shared.counts import Car
+from railwatch.shared.errors import ConfigurationError, UnprocessableError
+from railwatch.shared.events import CountEvent, Place, VerdictEvent, VerdictKind
+from railwatch.shared.geography import from_lon_lat, shape_from_lon_lat
+from railwatch.shared.sites import Site
+
+TRAIN, HELD_OUT = "train", "held-out"
+LICENCE = "Pictures belong to their providers; the labels are yours."
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A tile with its true cars as rings of longitude and latitude."""
+
+    site: Site
+    count: CountEvent
+    cars: tuple[Ring, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.site.id}--{self.count.scene}--{self.count.tile}"
+
+
+def side_of(site: str, held_out: float) -> str:
+    """On which side a site is: `train` or `held-out`, as its id alone says."""
+    place = int.from_bytes(hashlib.sha256(site.encode()).digest()[:8], "big") / 2**64
+    return HELD_OUT if place < held_out else TRAIN
+
+
+def write_labelled(products: Products, blobs: BlobStore, output: Path, held_out: float) -> dict[str, int]:
+    """Write the set; returns how many tiles each side has, and how many were left out, by reason.
+
+    Args:
+        products: the looks.
+        blobs: their pictures.
+        output: a folder that is not there yet, or is empty.
+        held_out: share of the sites that are held out.
+
+    Raises:
+        ConfigurationError: the folder is not empty.
+        TransientError: Redis or the object store does not answer.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise ConfigurationError(f"{output} is not empty; name a folder that is not there.")
+    written: Counter[str] = Counter({TRAIN: 0, HELD_OUT: 0})
+    documents: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+        side: (_empty_coco(), []) for side in (TRAIN, HELD_OUT)
+    }
+    for labelled in _all(products, written):
+        side = side_of(labelled.site.id, held_out)
+        folder = output / side / labelled.name
+        try:
+            _write_tile(labelled, blobs, folder)
+        except UnprocessableError:
+            shutil.rmtree(folder)
+            written["without its pictures"] += 1
+            continue
+        coco, features = documents[side]
+        _add(coco, features, labelled, folder)
+        written[side] += 1
+    for side, (coco, features) in documents.items():
+        if coco["images"]:
+            _write(output / side / "coco.json", coco)
+            _write(output / side / "cars.geojson", _collection(features))
+    return dict(written)
+
+
+def _all(products: Products, left_out: Counter[str]) -> Iterator[Labelled]:
+    for site_id, site in sorted(products.sites.items()):
+        for scene, held in by_look(products.store.verdicts(site_id)).items():
+            if not corrected(held).explained:
+                left_out["not judged as a whole"] += 1
+                continue
+            look = products.look(site_id, scene)
+            if look is None or not look.counts:
+                left_out["without its counts"] += 1
+            elif len({count.scene for count in look.events}) > 1:
+                left_out["of several frames"] += 1
+            elif sorted(count.id for count in look.events) != sorted(_judged_counts(held)):
+                left_out["counted again since"] += 1
+            else:
+                yield from _of_look(site, look, held, left_out)
+
+
+def _judged_counts(held: Sequence[VerdictEvent]) -> tuple[str, ...]:
+    decided = corrected(held).decided
+    return decided.found.counts if decided and decided.found else ()
+
+
+def _of_look(site: Site, look: SiteLook, held: Sequence[VerdictEvent], left_out: Counter[str]) -> Iterator[Labelled]:
+    crs = site.cells()[0].crs
+    lines = {track.id: shape_from_lon_lat(crs, track.line) for track in site.tracks}
+    places = {kind: [verdict.places for verdict in held if verdict.kind is kind] for kind in VerdictKind}
+    false = [place for (place,) in places[VerdictKind.NOT_A_CAR]]
+    two = [place for (place,) in places[VerdictKind.TWO_CARS]]
+    drawn = [car for car in drawn_cars(look) if not _near(car.car, false)]
+    by_tile: dict[str, list[Ring]] = {count.tile: [] for count in look.events}
+    joined = places[VerdictKind.ONE_CAR]
+    for car in drawn:
+        if _near(car.car, two):
+            by_tile[car.tile] += _halves(car.outline)
+        elif not any(_near(car.car, pair) for pair in joined):
+            by_tile[car.tile].append(car.outline)
+    for pair in joined:
+        both = [car for car in drawn if _near(car.car, pair)]
+        if both:
+            hull = shapely.MultiPoint([at for car in both for at in car.outline]).minimum_rotated_rectangle
+            by_tile[both[0].tile].append(tuple((float(x), float(y)) for x, y in hull.exterior.coords))
+    length_m = float(np.median([car.car.length_m for car in drawn])) if drawn else float(np.mean(site.car_lengths_m))
+    for (place,) in places[VerdictKind.MISSED_CAR]:
+        x, y = (float(value) for value in from_lon_lat(crs, np.array(place.lon), np.array(place.lat)))
+        line = min(lines.values(), key=lambda one: one.distance(shapely.Point(x, y)))
+        tile = next(
+            (cell.id for cell in site.cells() if shapely.box(*cell.bounds_m).contains(shapely.Point(x, y))), None
+        )
+        if tile in by_tile:
+            missed = Car(lon=place.lon, lat=place.lat, length_m=length_m, probability=1.0)
+            by_tile[tile].append(outline_of(crs, line, missed))
+    for count in look.events:
+        if count.baseline is None:
+            left_out["without a baseline"] += 1
+        elif count.result.count is not None:
+            yield Labelled(site, count, tuple(by_tile[count.tile]))
+
+
+def _near(car: Car, places: Sequence[Place]) -> bool:
+    here = Place(lon=car.lon, lat=car.lat)
+    return any(metres_apart(here, place) < SAME_M for place in places)
+
+
+def _halves(ring: Ring) -> list[Ring]:
+    """A car's ring cut across its length: its corners go along one side and back along the other."""
+    a, b, c, d = (np.array(corner) for corner in ring[:4])
+    side, other = (a + b) / 2, (c + d) / 2
+    quads = ([a, side, other, d], [side, b, c, other])
+    return [tuple((float(x), float(y)) for x, y in (*quad, quad[0])) for quad in quads]
+
+
+def _write_tile(labelled: Labelled, blobs: BlobStore, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    count = labelled.count
+    (folder / "tile.tif").write_bytes(blobs.get(count.image))
+    if count.baseline:
+        (folder / "baseline.tif").write_bytes(blobs.get(count.baseline.image))
+    tracks = [_feature("LineString", track.coordinates, {"track": track.id}) for track in labelled.site.tracks]
+    _write(folder / "tracks.geojson", _collection(tracks))
+    _write(folder / "cars.geojson", _collection([_feature("Polygon", [ring], {}) for ring in labelled.cars]))
+    number = len(labelled.cars)
+    truth = {"count": number, "low": number, "high": number, "site": labelled.site.id, "scene": count.scene}
+    _write(folder / "truth.json", truth | {"tile": count.tile, "observed_at": count.observed_at.isoformat()})
+
+
+def _empty_coco() -> dict[str, Any]:
+    info = {"description": "Railcars as people's verdicts left them (Railwatch)", "rights": LICENCE}
+    return {"info": info, "images": [], "annotations": [], "categories": [{"id": 1, "name": "railcar"}]}
+
+
+def _add(coco: dict[str, Any], features: list[dict[str, Any]], labelled: Labelled, folder: Path) -> None:
+    raster = read_raster(folder / "tile.tif")
+    rows, cols = raster.shape
+    image = len(coco["images"]) + 1
+    coco["images"].append(
+        {
+            "id": image,
+            "file_name": f"{folder.name}/tile.tif",
+            "width": cols,
+            "height": rows,
+            "date_captured": labelled.count.observed_at.isoformat(),
+        }
+    )
+    for ring in labelled.cars:
+        # COCO counts from the corner of the first pixel, `to_pixels` from its middle.
+        points = raster.to_pixels(np.array(ring[:4])) + 0.5
+        left, top = points.min(axis=0)
+        wide, high = points.max(axis=0) - (left, top)
+        coco["annotations"].append(
+            {
+                "id": len(coco["annotations"]) + 1,
+                "image_id": image,
+                "category_id": 1,
+                "segmentation": [[round(float(value), 2) for value in points.ravel()]],
+                "bbox": [round(float(value), 2) for value in (left, top, wide, high)],
+                "area": round(float(shapely.Polygon(points).area), 2),
+                "iscrowd": 0,
+            }
+        )
+        about = {"site": labelled.site.id, "scene": labelled.count.scene, "tile": labelled.count.tile}
+        features.append(_feature("Polygon", [ring], about))
+
+
+def _feature(kind: str, coordinates: object, about: dict[str, str]) -> dict[str, Any]:
+    return {"type": "Feature", "properties": about, "geometry": {"type": kind, "coordinates": coordinates}}
+
+
+def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
