@@ -24,7 +24,16 @@ from railwatch.services.alerting.pages.addresses import alert_path, look_path, s
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Tokens
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, TileEvent
+from railwatch.shared.events import (
+    EVENT_TYPES,
+    ActEvent,
+    AlertEvent,
+    BaselineEvent,
+    CountEvent,
+    DeadLetter,
+    TileEvent,
+    VerdictEvent,
+)
 from railwatch.shared.health import Progress, health_router
 from railwatch.shared.http import service_app
 from railwatch.shared.process import SERVICES
@@ -110,7 +119,7 @@ def test_every_page_and_every_answer_of_alerting_can_be_reached_from_outside() -
     blobs = BlobStore.open(BlobSettings(url="memory://"))
     app = make_app(Store(connect(RedisSettings(url="redis://127.0.0.1:1"))), {}, blobs, Tokens(None), Progress(), {})
     operation = {route.path for route in health_router("alerting", Progress(), {}).routes}  # type: ignore[attr-defined]
-    pages = {"/", "/assets/page.css", site_path("a"), look_path("a", "b"), alert_path("c")}
+    pages = {"/", "/assets/page.css", "/sites.json", "/map.json", site_path("a"), look_path("a", "b"), alert_path("c")}
     (ingress,) = (i for i in of_kind(overlay("production"), "Ingress") if name_of(i) == "railwatch-alerting")
     (rule,) = ingress["spec"]["rules"]
     exact = {path["path"] for path in rule["http"]["paths"] if path["pathType"] == "Exact"}
@@ -130,9 +139,10 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
         }
         for user in of_kind(overlay("production"), "KafkaUser")
     }
-    buries = ("topic", DeadLetter.TOPIC, "Write")
+    # Who may write to the log of acts may not read it.
+    records, buries = ("topic", ActEvent.TOPIC, "Write"), ("topic", DeadLetter.TOPIC, "Write")
     assert may == {
-        "kafka-ingest": {("topic", TileEvent.TOPIC, "Write"), buries},
+        "kafka-ingest": {("topic", TileEvent.TOPIC, "Write"), records, buries},
         "kafka-detector": {
             ("topic", TileEvent.TOPIC, "Read"),
             ("group", "railwatch-detector", "Read"),
@@ -140,6 +150,7 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
             ("topic", BaselineEvent.TOPIC, "Write"),
             ("topic", BaselineEvent.TOPIC, "Read"),
             ("topic", CountEvent.TOPIC, "Read"),
+            records,
             buries,
         },
         "kafka-alerting": {
@@ -147,6 +158,9 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
             ("group", "railwatch-alerting", "Read"),
             ("topic", AlertEvent.TOPIC, "Write"),
             ("topic", AlertEvent.TOPIC, "Read"),
+            ("topic", VerdictEvent.TOPIC, "Write"),
+            ("topic", VerdictEvent.TOPIC, "Read"),
+            records,
             buries,
         },
         "kafka-scaler": set(),
@@ -158,7 +172,7 @@ def test_each_kafka_user_may_do_what_its_service_does_and_no_more() -> None:
         },
     }
     topics = {name_of(topic) for topic in of_kind(overlay("production"), "KafkaTopic")}
-    assert topics == {event.TOPIC for event in (TileEvent, CountEvent, BaselineEvent, AlertEvent, DeadLetter)}
+    assert topics == {event.TOPIC for event in EVENT_TYPES.values()}
 
 
 def test_each_service_is_a_user_of_redis_whose_rights_are_shipped() -> None:
