@@ -31,7 +31,7 @@ def test_a_rebuild_is_a_job_with_the_settings_of_its_deployment(service: str, tm
     kubernetes_validate.validate(job, VERSIONS[-1], strict=True)
     (container,) = job["spec"]["template"]["spec"]["containers"]
     (served,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["args"] == ["rebuild", service]
+    assert container["args"] == ["rebuild", service, "--by", "night-shift"], "who ordered it goes on record"
     assert [container[key] for key in ("env", "envFrom", "image")] == [
         served[key] for key in ("env", "envFrom", "image")
     ]
