@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from railwatch.shared.access import Scope, Tokens, new_entry
+from railwatch.shared.events import ActEvent
 from tests.support.geotiff import SITE_YAML, write_site
 from tests.support.ingest import TOKEN, Desk, desk_over
 from tests.support.pushing import METADATA, push, sender
@@ -49,6 +50,22 @@ def test_the_events_say_who_pushed(desk: Desk, named: Named) -> None:
     assert desk.tiles[0].sender == "maxar"
     assert pushed(desk, named(Scope.PUSH), {"observed_at": "yesterday"}).status_code == 422
     assert desk.dead_letters[0].sender == "maxar"
+
+
+def test_a_baseline_that_is_pushed_is_in_the_log_of_acts_once_and_a_look_is_not(desk: Desk, named: Named) -> None:
+    known = named(Scope.PUSH, Scope.BASELINE)
+    assert pushed(desk, known, {**METADATA, "role": "baseline"}).status_code == 201
+    assert pushed(desk, known, {**METADATA, "role": "baseline"}).status_code == 200
+    assert pushed(desk, known, {**METADATA, "scene": "a-look"}).status_code == 201
+    (act,) = [event for event in desk.published if isinstance(event, ActEvent)]
+    assert (act.act, act.by, act.sender, act.admission, act.door) == (
+        "baseline-push",
+        "maxar",
+        "maxar",
+        "token",
+        "ingest",
+    )
+    assert (act.site, act.about, act.event) == ("yard", desk.tiles[0].scene, desk.tiles[0].id)
 
 
 @pytest.mark.parametrize(
