@@ -18,15 +18,26 @@ from railwatch.services.alerting.history.lifecycle import record_of
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
+from railwatch.services.detector.baselines import Baselines
 from railwatch.shared.access import Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.letters import mark
 from railwatch.shared.bus.recording import recorded
 from railwatch.shared.errors import NotPublishedError, RailwatchError
-from railwatch.shared.events import ActEvent, ActKind, AlertEvent, DeadLetter, Event, Settled
+from railwatch.shared.events import (
+    ActEvent,
+    ActKind,
+    AlertEvent,
+    BaselineChange,
+    BaselineEvent,
+    DeadLetter,
+    Event,
+    Settled,
+)
 from railwatch.shared.health import Progress
 from railwatch.shared.proxy import ProxySettings, trusted
+from railwatch.shared.schemas import example_path
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings
 from railwatch.shared.state import connect
 from tests.support.alerting import RECORDED, alert_event, small_site
@@ -150,3 +161,32 @@ def test_a_dead_letter_that_is_dropped_is_in_the_log(kafka_settings: KafkaSettin
     (act,) = read_acts(kafka_settings)
     assert (act.act, act.by, act.admission, act.about) == ("dead-letter-drop", "ada", "command", letter.id)
     assert act.detail == "no-tiff: A test."
+
+
+@pytest.mark.parametrize(
+    ("change", "by", "recorded_as"),
+    [
+        (BaselineChange.SET, "ada", [("baseline-set", "done")]),
+        (BaselineChange.RENEWED, "ada", [("baseline-rebuild", "done")]),
+        (BaselineChange.KEPT, "ada", [("baseline-rebuild", "failed")]),
+        (BaselineChange.FORGOTTEN, "ada", [("baseline-forget", "done")]),
+        (BaselineChange.RENEWED, "railwatch", []),
+        (BaselineChange.SET, "ingest (api)", []),
+    ],
+)
+def test_what_a_person_decides_about_a_baseline_is_in_the_log_and_what_the_detector_does_itself_is_not(
+    kafka_settings: KafkaSettings,
+    redis_settings: RedisSettings,
+    change: BaselineChange,
+    by: str,
+    recorded_as: list[tuple[str, str]],
+) -> None:
+    example = BaselineEvent.model_validate_json(example_path(BaselineEvent.TYPE).read_bytes())
+    baselines, publisher = Baselines(connect(redis_settings)), Publisher(kafka_settings)
+    event = example.model_copy(update={"change": change, "by": by, "why": "A test."})
+    baselines.tell(event)
+    baselines.publish(publisher)
+    publisher.close()
+    acts = read_acts(kafka_settings)
+    assert [(act.act, act.outcome) for act in acts] == recorded_as
+    assert all((act.by, act.admission, act.event) == ("ada", "command", event.id) for act in acts)
