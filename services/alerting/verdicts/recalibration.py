@@ -20,12 +20,13 @@ References:
         n errors is taken as if there were one more.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import erf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from railwatch.shared.events import Recalibrated
 
@@ -145,20 +146,18 @@ def _width(errors: Array, weights: Array) -> float:
         weights: (n,), what each counts for, at most 1.
     """
     order = np.argsort(errors)
-    seen = errors[order]
-    weighed = np.concatenate([[0.0], np.cumsum(weights[order])])
-
+    seen = errors[order].tolist()
+    weighed = [0.0, *np.cumsum(weights[order]).tolist()]
     # The next error is one more, and not among those that were seen.
     all_known = PRIOR_ERRORS + weighed[-1]
     with_next = all_known + weighed[-1] / all_known
 
     def below(width: float) -> float:
-        promised = 2 * ndtr(width * HALF_SD) - 1
-        known = weighed[np.searchsorted(seen, width, side="right")]
-        return float(min(1.0, (PRIOR_ERRORS * promised + known) / with_next))
+        promised = erf(width * HALF_SD / sqrt(2))
+        return (PRIOR_ERRORS * promised + weighed[bisect_right(seen, width)]) / with_next
 
-    low, high = 0.0, max(10.0, 2 * float(seen[-1]))
-    for _ in range(60):
+    low, high = 0.0, max(10.0, 2 * seen[-1])
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (low, middle) if below(middle) >= LEVEL else (middle, high)
-    return high
+    return float(high)
