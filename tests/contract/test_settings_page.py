@@ -44,6 +44,7 @@ def test_what_is_secret_is_known_by_its_type() -> None:
         "RAILWATCH_KAFKA_SASL_PASSWORD",
         "RAILWATCH_PROXY_SECRET",
         "RAILWATCH_REDIS_PASSWORD",
+        "RAILWATCH_SECOND_LOOK_SECRETS",
         "RAILWATCH_STAC_TOKEN",
         "RAILWATCH_WEBHOOK_SECRETS",
     }
