@@ -146,8 +146,8 @@ def _width(errors: Array, weights: Array) -> float:
         weights: (n,), what each counts for, at most 1.
     """
     order = np.argsort(errors)
-    seen = errors[order].tolist()
-    weighed = [0.0, *np.cumsum(weights[order]).tolist()]
+    seen: list[float] = errors[order].tolist()
+    weighed: list[float] = [0.0, *np.cumsum(weights[order]).tolist()]
     # The next error is one more, and not among those that were seen.
     all_known = PRIOR_ERRORS + weighed[-1]
     with_next = all_known + weighed[-1] / all_known
