@@ -86,12 +86,15 @@ class TopicView:
         self.records: list[Any] = []
 
     def events(self) -> list[Any]:
-        """The events so far, one per record, duplicates included: all that the broker had when this was called."""
+        """The events so far, one per record, duplicates included: all that the broker had when this was called.
+
+        What has no headers is no event, and is left out.
+        """
         ends = self._consumer.end_offsets(self._partitions)
         while (fetched := self._consumer.poll(100)) or any(self._consumer.position(p) < ends[p] for p in ends):
             for records in fetched.values():
                 self.records.extend(records)
-        return [decode(record.headers, record.value) for record in self.records]
+        return [decode(record.headers, record.value) for record in self.records if record.headers]
 
     def ids(self) -> set[str]:
         """The events so far, each once."""
