@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from railwatch.services.alerting.history.wording import amount, at_most, day, metres, number
+from railwatch.services.alerting.history.wording import at_most, day, number
 from railwatch.services.alerting.pages.addresses import alert_path, look_path
 from railwatch.services.alerting.pages.ground import STYLES, choice, divider, ground_map, toggle
 from railwatch.services.alerting.pages.markup import date, document, el, rows
 from railwatch.services.alerting.pages.parts import WORDS, found, header, looks_table
+from railwatch.services.alerting.pages.site_tables import baselines, tracks
 from railwatch.services.alerting.pages.strips import coverage_strip, pictures_strip
 from railwatch.services.alerting.pages.timeline import legend, timeline
 from railwatch.services.alerting.pages.verdicts import site_verdicts
@@ -64,8 +65,8 @@ def site_page(known: SiteKnown, now: datetime) -> str:
             site_verdicts(known.taught),
             *_time_lapse(known),
             *_alerts(known),
-            *_baselines(known),
-            _tracks(known),
+            *baselines(known.newest),
+            tracks(site, known.newest),
             _links(site),
             class_="wide",
         ),
@@ -204,52 +205,6 @@ def _alert(event: AlertEvent) -> Element:
             href=alert_path(event.alert),
         ),
         class_=state if event.stands else "over",
-    )
-
-
-def _baselines(known: SiteKnown) -> Iterator[Element]:
-    if not known.newest:
-        return
-    titles = ("Tile", "Version", "Origin", "Seen on", "Merged from", "Quality of the last count", "Track seen")
-    body = []
-    for count in known.newest:
-        base = count.baseline
-        said = (
-            (str(base.version), base.origin, date(base.observed_at), f"{len(base.looks)} looks" if base.looks else "")
-            if base
-            else ("none", "", "", "")
-        )
-        quality = ", ".join((count.result.quality.value, *count.result.reasons))
-        cells = (*said, quality, f"{count.result.coverage:.0%}")
-        body.append(el("tr", el("th", count.tile, scope="row"), *(el("td", cell) for cell in cells)))
-    yield _table("Baselines", titles, body)
-
-
-def _tracks(known: SiteKnown) -> Element:
-    site = known.site
-    counted = {track.track: track for count in known.newest for track in count.result.tracks if len(site.cells()) == 1}
-    titles = ("Track", "Length", "Kind", *(("Railcars last", "90 % interval") if counted else ()))
-    body = []
-    for track in site.tracks:
-        last = counted.get(track.id)
-        cells = [amount(None, track.length_m), "main line" if track.main else "siding"]
-        if counted and last and last.occupied:
-            cells += ["", metres(last.occupied)]
-        elif counted and last and last.count is not None:
-            cells += [number(last.count), f"{number(last.low)} to {number(last.high)}"]
-        elif counted:
-            cells += ["not seen", ""]
-        body.append(el("tr", el("th", track.id, scope="row"), *(el("td", cell) for cell in cells)))
-    several = "tracks" if len(site.tracks) > 1 else "track"
-    return _table(f"{len(site.tracks)} {several}, {site.track_length_m / 1000:.1f} km", titles, body)
-
-
-def _table(title: str, titles: Sequence[str], body: Sequence[Element]) -> Element:
-    table = el("table", el("thead", el("tr", *(el("th", t, scope="col") for t in titles))), el("tbody", *body))
-    return el(
-        "section",
-        el("h2", title),
-        el("div", table, class_="scroll", tabindex=0, role="region", aria_label=title),
     )
 
 
