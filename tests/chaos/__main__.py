@@ -38,6 +38,8 @@ APART = "CHAOS_APART"
 IMPS = 3
 # All must come to rest at the end. If nothing happens for so long, it never will.
 NOTHING_FOR_S = 120.0
+# Where logs and topics are kept if a promise is broken: nobody can tell why without them.
+BROKEN_KEPT = "build/chaos"
 # When a short run makes no more faults, in seconds since it began, and how many there may be. Then there is a minute
 # left of the four that it may take.
 SHORT_S, SHORT_INJECTIONS = 170.0, 60
@@ -90,10 +92,12 @@ def main() -> None:
             first = FIRST if asked.short else ()
             ends_at_s = SHORT_S if asked.short else 60 * asked.minutes if asked.minutes else float("inf")
             broken = run(world, faults, seed, injections, asked.pause, first, ends_at_s)
-            if asked.keep:
+            keep = asked.keep or (BROKEN_KEPT if any(broken.values()) and not asked.bug else None)
+            if keep:
                 world.topics.write(Path(directory) / "topics.jsonl")
-        if asked.keep:
-            shutil.copytree(directory, asked.keep, ignore=shutil.ignore_patterns("kafka"), dirs_exist_ok=True)
+        if keep:
+            shutil.copytree(directory, keep, ignore=shutil.ignore_patterns("kafka"), dirs_exist_ok=True)
+            print(f"logs and topics are in {keep}")
     print(world.timeline.table())
     print(f"\nseed {seed}: {len(world.timeline.injections)} injections, {world.timeline.now_s:.0f} s")
     for name, sentences in broken.items():
@@ -213,7 +217,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two looks of each of three senders")
     parser.add_argument("--only", nargs="*", help="faults whose names contain one of these words")
     parser.add_argument("--bug", choices=sorted(bugs.BUGS), help="a bug that must be caught")
-    parser.add_argument("--keep", help="a directory for the logs, and all that the topics hold")
+    parser.add_argument(
+        "--keep",
+        help=f"a directory for the logs, and all that the topics hold; by default {BROKEN_KEPT} if a promise is broken",
+    )
     return parser.parse_args()
 
 

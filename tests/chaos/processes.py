@@ -213,5 +213,6 @@ class Fleet:
 
     def _note(self, slot: Slot, code: int) -> None:
         if code not in (0, -signal.SIGKILL, -signal.SIGTERM):  # SIGTERM may come before a service can handle it
-            self.failed.append(f"{slot.name} ended by itself with {code}")
+            last_words = slot.log.read_text(errors="replace").strip().splitlines()[-1:]
+            self.failed.append(f"{slot.name} ended by itself with {code}: {''.join(last_words)[:500]}")
             self.timeline.tell(self.failed[-1])
