@@ -27,7 +27,7 @@ def given() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("RAILWATCH_")}
 
 
-@pytest.mark.parametrize("command", ["recount", "backfill", "dead-letters", "baseline", "push"])
+@pytest.mark.parametrize("command", ["recount", "backfill", "dead-letters", "baseline", "push", "audit", "verdicts"])
 def test_a_command_finds_it_and_says_so(folder: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with written(folder, VARIABLES):
         at_home.find(command)

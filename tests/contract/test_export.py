@@ -131,6 +131,8 @@ def test_a_file_that_is_there_is_kept_and_one_that_fails_is_not_left_half(
     assert output.read_text() == "mine"
     with pytest.raises(ConfigurationError, match="is there already"):
         export_stac(made.products, made.blobs, tmp_path, Query())
+    with pytest.raises(ConfigurationError, match="There is no folder"):
+        export_tables(made.products, tmp_path / "nowhere/a.csv", FileFormat.CSV, [Product.LOOKS], Query())
     monkeypatch.setattr("railwatch.services.alerting.products.catalogue.look_row", lambda *_: 1 / 0)
     for form in ("csv", "parquet", "gpkg"):
         with pytest.raises(ZeroDivisionError):

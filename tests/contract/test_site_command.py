@@ -157,6 +157,11 @@ def test_a_site_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "There is no site nowhere" in str(run("site", "show", "nowhere", "--sites", tmp_path).exception)
 
 
+def test_a_site_whose_file_is_no_yaml_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("id: [")
+    assert "broken.yaml:2: not valid YAML" in str(run("site", "show", "broken", "--sites", tmp_path).exception)
+
+
 def test_check_says_that_ingest_would_take_a_scene(tmp_path: Path) -> None:
     write_test_site(tmp_path)
     (tmp_path / "scene.tif").write_bytes(NoiseScene().geotiff())

@@ -60,6 +60,8 @@ def export_tables(
     """Write a file, as `run`. It has its name when it is whole, and not before."""
     if output.exists():
         raise ConfigurationError(f"{output} is there already; name a file that is not, or delete it.")
+    if not output.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {output.parent}; make it first.")
     part = output.with_name(f"{output.stem}.part{output.suffix}")
     part.unlink(missing_ok=True)
     try:

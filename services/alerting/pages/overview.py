@@ -66,7 +66,7 @@ def overview_page(
                 "section",
                 el("h2", "Sites"),
                 _choices(),
-                el("output", f"{sites:,} sites", id="shown", role="status"),
+                el("output", f"{sites:,} site{'s' if sites != 1 else ''}", id="shown", role="status"),
                 el(
                     "div",
                     el("div", _table(places, statuses, missed), pages, class_="list"),

@@ -8,7 +8,7 @@ from rich.console import Console
 from railwatch.demo.environment import FILE, environment_of
 
 # Commands that work on a running system.
-FIND_IT = frozenset({"backfill", "baseline", "dead-letters", "export", "push", "recount"})
+FIND_IT = frozenset({"audit", "backfill", "baseline", "dead-letters", "export", "push", "recount", "verdicts"})
 DATA = Path("railwatch-data")
 
 

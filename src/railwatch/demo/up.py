@@ -71,6 +71,7 @@ def _for_commands(data: Path, settings: Mapping[str, str], system: System) -> di
         "RAILWATCH_BLOBS_URL": (data / "store").resolve().as_uri(),
         "RAILWATCH_TOKENS_FILE": str((data / "tokens.yaml").resolve()),
         **settings,
+        "RAILWATCH_ALERTING_PUBLIC_URL": system.urls["alerting"],
         "RAILWATCH_PUSH_URL": system.urls["ingest"],
         "RAILWATCH_PUSH_TOKEN": system.token,
     }

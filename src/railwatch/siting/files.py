@@ -151,6 +151,8 @@ def find_site(directory: Path, site: str) -> Path:
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a folder.")
     found = [path for path in site_files(directory) if _id_in(path) == site]
+    # A file that is no YAML has no id. Whoever reads it says what is wrong with it.
+    found += [path for path in site_files(directory) if path.stem == site and _id_in(path) is None]
     if not found:
         raise ConfigurationError(f"There is no site {site} in {directory}.")
     return found[0]

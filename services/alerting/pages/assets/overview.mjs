@@ -101,8 +101,8 @@ function compare(one, other) {
 
 function draw() {
   const all = chosen.length === sites.length;
-  const many = numbers.format(sites.length);
-  $("#shown").textContent = all ? `${many} sites` : `${numbers.format(chosen.length)} of ${many} sites`;
+  const many = `${numbers.format(sites.length)} site${sites.length === 1 ? "" : "s"}`;
+  $("#shown").textContent = all ? many : `${numbers.format(chosen.length)} of ${many}`;
   body.replaceChildren(...chosen.slice(0, rows).map(row));
   for (const head of heads) {
     const by = head.dataset.sort === order.by;

@@ -91,7 +91,8 @@ function show(found) {
 }
 
 function ofLook({ found, false: wrong, missed, true: total, explained }) {
-  const whole = (count) => Math.round(count);
+  // A half goes to the even number, as everywhere else on the page.
+  const whole = (count) => (count % 1 === 0.5 ? 2 * Math.round(count / 2) : Math.round(count));
   const detector = found.count === null ? "The detector has no count." : `Detector: ${whole(found.count)} (${whole(found.low)} to ${whole(found.high)}).`;
   const marked = wrong || missed ? ` Marked: ${wrong} false, ${missed} missed.` : "";
   if (total === null) return `${detector}${marked} People: no total yet.`;
