@@ -289,3 +289,5 @@ def test_the_command_exports_with_the_settings_of_alerting(
     for wrong in (["a.txt"], ["a.csv", "looks", "cars"], ["a", "cars", "--format", "stac"], ["a.csv", "--bbox", "1,2"]):
         assert run(*wrong)[0] == 2, wrong
     assert run(str(tmp_path / "one.csv"), "--from", "2023-03-02", "--to", "2023-03-03")[1].endswith("1 looks\n")
+    assert run(str(tmp_path / "none.csv"), "--site", "nowhere")[0] == 1
+    assert not (tmp_path / "none.csv").exists()

@@ -36,15 +36,18 @@ def run(output: Path, form: FileFormat, wanted: Sequence[Product], query: Query)
         query: which rows.
 
     Raises:
-        ConfigurationError: the output is there, or a package is not installed.
+        ConfigurationError: there is no such site, the output is there, or a package is not installed.
         TransientError: Redis or the object store does not answer.
         UnprocessableError: the archive is damaged.
     """
     settings = load(Settings)
+    sites = known_sites(settings).sites
+    if query.site is not None and query.site not in sites:
+        raise ConfigurationError(f"There is no site {query.site} in {settings.sites.dir}.")
     blobs = BlobStore.open(settings.blobs)
     products = Products(
         store=Store(connect(settings.redis)),
-        sites=known_sites(settings).sites,
+        sites=sites,
         archive=Archive(blobs.objects),
         span=settings.alerting.pass_span,
         public_url=settings.alerting.public_url,

@@ -8,7 +8,9 @@ from rich.console import Console
 from railwatch.demo.environment import FILE, environment_of
 
 # Commands that work on a running system.
-FIND_IT = frozenset({"audit", "backfill", "baseline", "dead-letters", "export", "push", "recount", "verdicts"})
+FIND_IT = frozenset(
+    {"audit", "backfill", "baseline", "dead-letters", "export", "listen", "push", "recount", "verdicts"}
+)
 DATA = Path("railwatch-data")
 
 
