@@ -80,8 +80,9 @@ def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, floa
 
 
 def _fitted(scores: Scores, fit: _Fit, known: Doubles) -> _Fit:
-    for _ in range(TURNS if fit.cars else 0):
-        fit = _segmented(scores, _told_by(fit.cars, known))
+    for _ in range(TURNS):
+        if fit.cars:
+            fit = _segmented(scores, _told_by(fit.cars, known))
     return fit
 
 
@@ -93,9 +94,7 @@ def _segmented(scores: Scores, prior: Doubles) -> _Fit:
 
 
 def _told_by(cars: list[tuple[int, int]], known: Doubles) -> Doubles:
-    """(lengths,), a mixture of what is known of railcars and of the lengths of those that were found."""
-    if not cars:
-        return known
+    """(lengths,), a mixture of what is known of railcars and of the lengths of those that were found, at least one."""
     metres = LENGTHS * SAMPLE_M
     found = np.array([stop - start for start, stop in cars]) * SAMPLE_M
     kernel = np.exp(-0.5 * ((metres - found[:, None]) / SPREAD_M) ** 2).sum(axis=0)

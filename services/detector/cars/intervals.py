@@ -29,7 +29,8 @@ class Posterior:
         samples: how many samples of track were seen.
         disagreement: of the two networks on a train, in probability, summed over samples.
         apart: how many more cars the tile shows without its baseline; 0 where that was not asked.
-        fleet: standard deviation of the number because the lengths of the scene's cars are in doubt.
+        fleet: standard deviation of the number because the lengths of the scene's cars are in doubt; negative where
+            other lengths make fewer cars, so that tracks may cancel.
     """
 
     mean: float

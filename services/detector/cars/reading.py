@@ -145,7 +145,12 @@ class Reader:
         return replace(both, decoded=tuple(decoded))
 
     def of_its_fleet(self, reading: Reading) -> Reading:
-        """A reading whose cars have the lengths that the scene's own cars tell, and their doubt."""
+        """A reading whose cars have the lengths that the scene's own cars tell, and their doubt.
+
+        Where no car was found, none tells anything.
+        """
+        if not reading.cars:
+            return reading
         with self.ground.stages.timed("segmentation"):
             along, weights = self._along(reading), self._weights(reading)
             fleet = fleet_of(along, weights, self.expected_m)
