@@ -15,7 +15,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.errors import NotStandingError
 from railwatch.shared.events import Admission, AlertEvent, Transition
-from railwatch.shared.events.acts import act_on_alert
+from railwatch.shared.events.acts import act_at_alerting
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _transition(store: Store, event: AlertEvent, act: Act, changes: dict[str, ob
         if before and _same(before, after):
             return last, False
         transaction.announce([after])
-        transaction.record_act(act_on_alert(after, act.admission))
+        transaction.record_act(act_at_alerting(after, act.admission))
         transaction.put_record(SiteRecord(history=transaction.record.history, alerts=_updated(alerts, after)))
         return after, True
 

@@ -12,7 +12,7 @@ from railwatch.services.alerting.verdicts.corrected import standing
 from railwatch.services.alerting.verdicts.wording import verdict_sentence
 from railwatch.shared.errors import NotStandingError
 from railwatch.shared.events import Admission, Found, Place, VerdictEvent, VerdictKind, WhyFalse
-from railwatch.shared.events.acts import act_of_verdict
+from railwatch.shared.events.acts import act_at_alerting
 from railwatch.shared.sites import Site
 
 # A verdict is at least so much later than each count that its site was judged by.
@@ -89,7 +89,7 @@ def _saying(about: About, said: Said) -> Callable[[Transaction], tuple[VerdictEv
         if same:
             return same, False
         transaction.announce_verdict(verdict)
-        transaction.record_act(act_of_verdict(verdict, said.admission))
+        transaction.record_act(act_at_alerting(verdict, said.admission))
         return verdict, True
 
     return work

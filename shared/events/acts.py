@@ -121,37 +121,31 @@ _OF_BASELINES = {
 }
 
 
-def act_on_alert(event: AlertEvent, admission: Admission) -> ActEvent:
-    """The record of an acknowledgement or a silence."""
+def act_at_alerting(event: AlertEvent | VerdictEvent, admission: Admission) -> ActEvent:
+    """The record of what a person did at alerting: of the step of an alert, or of the verdict, that says it.
+
+    Args:
+        event: an acknowledgement, a silence, or a verdict.
+        admission: how the person was let in.
+    """
+    if isinstance(event, AlertEvent):
+        act = ActKind.SILENCE if event.transition is Transition.SILENCED else ActKind.ACKNOWLEDGE
+        about, detail = event.alert, event.reason
+    else:
+        act = _OF_VERDICTS.get(event.kind, ActKind.VERDICT)
+        about, detail = event.about, event.sentence
     return ActEvent(
         recorded_at=event.recorded_at,
-        act=ActKind.SILENCE if event.transition is Transition.SILENCED else ActKind.ACKNOWLEDGE,
+        act=act,
         at=event.recorded_at,
         by=event.by,
         sender=event.sender,
         admission=admission,
         door="alerting",
         site=event.site,
-        about=event.alert,
-        detail=event.reason,
+        about=about,
+        detail=detail,
         event=event.id,
-    )
-
-
-def act_of_verdict(verdict: VerdictEvent, admission: Admission) -> ActEvent:
-    """The record of a verdict, of one that was taken back, or of a request for a second look."""
-    return ActEvent(
-        recorded_at=verdict.recorded_at,
-        act=_OF_VERDICTS.get(verdict.kind, ActKind.VERDICT),
-        at=verdict.recorded_at,
-        by=verdict.by,
-        sender=verdict.sender,
-        admission=admission,
-        door="alerting",
-        site=verdict.site,
-        about=verdict.about,
-        detail=verdict.sentence,
-        event=verdict.id,
     )
 
 

@@ -22,7 +22,7 @@ from railwatch.shared.bus.lineage import Lineage, lineage
 from railwatch.shared.counts import RecallCheck
 from railwatch.shared.errors import DependencyAwayError, NotStandingError, UnprocessableError
 from railwatch.shared.events import Admission, AlertEvent, CountEvent, Transition
-from railwatch.shared.events.acts import act_on_alert
+from railwatch.shared.events.acts import act_at_alerting
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
@@ -336,7 +336,7 @@ def test_the_same_counts_in_any_order_and_however_often_give_the_same_history(
 def test_a_silenced_alert_goes_on_with_its_life(handler: CountHandler, store: Store, clock: Clock) -> None:
     (opened,) = handle(handler, *QUIET, SURGE[0])
     silenced = silence(store, opened, Act("Ada", "", None, clock()), clock() + timedelta(days=1))
-    assert store.outbox("tumangang") == [opened, silenced, act_on_alert(silenced, Admission.TOKEN)]
+    assert store.outbox("tumangang") == [opened, silenced, act_at_alerting(silenced, Admission.TOKEN)]
     assert store.silenced_until(opened.alert) == clock() + timedelta(days=1)
     assert (silenced.sequence, silenced.look, silenced.evidence) == (2, opened.look, opened.evidence)
     updated, resolved = handle(handler, SURGE[1], *CALM)
