@@ -30,13 +30,12 @@ REMEMBER = timedelta(days=30)
 
 log = structlog.get_logger(__name__)
 
-
 # What receivers are told of: steps of alerts and missed looks, and requests for a second look.
-Told = TypeVar("Told", bound=Notice | VerdictEvent)
+Heard = TypeVar("Heard", bound=Notice | VerdictEvent)
 
 
 @dataclass(frozen=True)
-class Receiver(Generic[Told]):
+class Receiver(Generic[Heard]):
     """Someone outside who hears of alerts.
 
     Attributes:
@@ -47,11 +46,11 @@ class Receiver(Generic[Told]):
     """
 
     name: str
-    send: Callable[[Told], None]
+    send: Callable[[Heard], None]
     reminder: Timer | None = None
 
 
-class Delivery(Generic[Told]):
+class Delivery(Generic[Heard]):
     """Delivers transitions to one receiver; `handle` and `timers` are for a `Worker`, after `begin`.
 
     Args:
@@ -65,12 +64,12 @@ class Delivery(Generic[Told]):
 
     def __init__(
         self,
-        receiver: Receiver[Told],
+        receiver: Receiver[Heard],
         client: redis.Redis,
         store: Store,
         give_up_after: timedelta,
         clock: Callable[[], datetime],
-        consumes: type[Told],
+        consumes: type[Heard],
     ) -> None:
         self._receiver = receiver
         self._redis = client
@@ -101,7 +100,7 @@ class Delivery(Generic[Told]):
                 since = self._clock() - (timedelta() if began else REMEMBER)
                 self._redis.set(self._since, since.isoformat())
 
-    def handle(self, event: Told) -> Sequence[Event]:
+    def handle(self, event: Heard) -> Sequence[Event]:
         """Deliver one transition, unless the receiver had it.
 
         Raises:
@@ -129,7 +128,7 @@ class Delivery(Generic[Told]):
         self._sent.discard(event.id)
         return self._done("delivered")
 
-    def _send(self, event: Told) -> None:
+    def _send(self, event: Heard) -> None:
         try:
             with self._health():
                 self._receiver.send(event)
@@ -172,7 +171,7 @@ class Delivery(Generic[Told]):
         until = self._store.silenced_until(event.about)
         return until is not None and self._clock() < until
 
-    def _undelivered(self, event: Told, why: str) -> UnprocessableError:
+    def _undelivered(self, event: Heard, why: str) -> UnprocessableError:
         self._done("given-up")
         return UnprocessableError(
             f"undelivered-{self._receiver.name}",
