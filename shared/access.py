@@ -160,7 +160,7 @@ class Tokens:
         """
         self.proxy = proxy
         anyone = Holder(name=None, scopes=frozenset(scopes)) if unnamed else None
-        self._unnamed = [(_digest(token.get_secret_value()), anyone) for token in unnamed]
+        self._unnamed = [(digest_of(token.get_secret_value()), anyone) for token in unnamed]
         self._file = file
         self._stamp = _stamp(file) if file else None
         self._named = _by_digest(read_entries(file)) if file else []
@@ -169,7 +169,7 @@ class Tokens:
     def holder(self, token: str) -> Holder | None:
         """Who has this token; null if nobody has. It compares all hashes, so its duration reveals nothing."""
         self._refresh()
-        given = _digest(token)
+        given = digest_of(token)
         found = [holder for digest, holder in (*self._unnamed, *self._named) if hmac.compare_digest(digest, given)]
         return found[0] if found else None
 
@@ -218,7 +218,7 @@ def new_entry(name: str, scopes: Iterable[Scope], sites: Collection[str]) -> tup
         ValueError: the name or a site is not a valid id, or there is no scope.
     """
     token = MARK + secrets.token_urlsafe(32)
-    fields = {"name": name, "sha256": _digest(token).hex(), "scopes": sorted({scope.value for scope in scopes})}
+    fields = {"name": name, "sha256": digest_of(token).hex(), "scopes": sorted({scope.value for scope in scopes})}
     valid_for = {"sites": sorted(set(sites))} if sites else {}
     Entry.model_validate({**fields, **valid_for})
     return token, yaml.safe_dump([{**fields, **valid_for}], sort_keys=False, default_flow_style=None, width=120)
@@ -228,8 +228,9 @@ def _by_digest(entries: Iterable[Entry]) -> list[tuple[bytes, Entry]]:
     return [(bytes.fromhex(entry.sha256), entry) for entry in entries]
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def digest_of(secret: str) -> bytes:
+    """The SHA-256 of a secret. Digests have one length, so that to compare them reveals nothing of it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def _stamp(file: Path) -> _Stamp | None:

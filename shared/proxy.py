@@ -5,7 +5,6 @@ operator has said where the proxy is, or which secret it shows. From anywhere el
 and are counted.
 """
 
-import hashlib
 import hmac
 import time
 from collections.abc import Collection
@@ -17,7 +16,7 @@ import structlog
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from railwatch.shared.access import Role, Scope, SignedIn
+from railwatch.shared.access import Role, Scope, SignedIn, digest_of
 from railwatch.shared.events import Slug
 from railwatch.shared.metrics import MetricsOf
 from railwatch.shared.settings import Group, Separated
@@ -168,7 +167,7 @@ class TrustedProxy:
             return "address"
         shown = _all(request.headers, self.settings.secret_header)
         if secret and not (
-            len(shown) == 1 and hmac.compare_digest(_digest(shown[0]), _digest(secret.get_secret_value()))
+            len(shown) == 1 and hmac.compare_digest(digest_of(shown[0]), digest_of(secret.get_secret_value()))
         ):
             return "secret"
         return None
@@ -207,7 +206,3 @@ def _within(peer: str, networks: Collection[IPv4Network | IPv6Network]) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in network for network in networks)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
