@@ -16,10 +16,10 @@ def decider(named: str) -> str:
     Raises:
         ConfigurationError: no name was given, and the user has none, as in a pod.
     """
-    try:
-        return named or getpass.getuser()
-    except (KeyError, OSError):
-        raise ConfigurationError("Say who decides, with --by NAME: the user who runs this has no name.") from None
+    name = named or known_user()
+    if name is None:
+        raise ConfigurationError("Say who decides, with --by NAME: the user who runs this has no name.")
+    return name
 
 
 def known_user() -> str | None:
