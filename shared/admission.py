@@ -107,6 +107,22 @@ def check_reach(by: Holder, site: str) -> None:
         raise NotAdmittedError(403, detail, "site-not-allowed", by=by.called(None))
 
 
+def actor(by: Holder, said: str | None) -> str:
+    """Who acts: the name that goes on record.
+
+    Args:
+        by: who was admitted.
+        said: the name that they give; null if none.
+
+    Raises:
+        HTTPException: 422, neither they nor their token has a name.
+    """
+    who = by.called(said)
+    if who is None:
+        raise HTTPException(422, "Say who you are in `by`: the token has no name.")
+    return who
+
+
 def _holder(
     tokens: Tokens,
     request: Request,

@@ -43,7 +43,7 @@ from railwatch.services.alerting.views import (
     TransitionView,
 )
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import EVERYONE, admitted, check_reach, me_router, readers
+from railwatch.shared.admission import EVERYONE, actor, admitted, check_reach, me_router, readers
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import NotPublishedError, NotStandingError, UnprocessableError
@@ -199,10 +199,7 @@ def _to_act_on(store: Store, alert: str, by: Holder) -> AlertEvent:
 
 
 def _act(body: Acknowledgement, by: Holder) -> Act:
-    who = by.called(body.by)
-    if who is None:
-        raise HTTPException(422, "Say who you are in `by`: the token has no name.")
-    return Act(by=who, note=body.note, sender=by.name, at=datetime.now(UTC), admission=by.admission)
+    return Act(by=actor(by, body.by), note=body.note, sender=by.name, at=datetime.now(UTC), admission=by.admission)
 
 
 def _picture(events: list[AlertEvent], sha256: str) -> BlobRef | None:

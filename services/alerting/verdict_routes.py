@@ -23,7 +23,7 @@ from railwatch.services.alerting.verdict_views import (
 )
 from railwatch.services.alerting.verdicts.conditions import conditions_of
 from railwatch.shared.access import Holder, Scope, Tokens
-from railwatch.shared.admission import admitted, check_reach
+from railwatch.shared.admission import EVERYONE, actor, admitted, check_reach
 from railwatch.shared.errors import NotPublishedError, NotStandingError
 from railwatch.shared.events import Found
 from railwatch.shared.http import body_schema, json_body
@@ -75,12 +75,9 @@ def verdicts_router(
         return About(site, (), alert, events[-1].look.observed_at, None, base + alert_path(alert))
 
     def given(about: About, body: VerdictBody, by: Holder) -> None:
-        who = by.called(body.by)
-        if who is None:
-            raise HTTPException(422, "Say who you are in `by`: the token has no name.")
         said = Said(
             kind=body.kind,
-            by=who,
+            by=actor(by, body.by),
             sender=by.name,
             at=datetime.now(UTC),
             places=body.places,
@@ -144,10 +141,8 @@ def verdicts_router(
     def post_alert_verdict(
         alert: str, by: Judge, body: Annotated[AlertVerdictBody, Depends(json_body(AlertVerdictBody))]
     ) -> AlertVerdicts:
-        events = store.alert(alert)
-        if events:
-            check_reach(by, events[-1].site)
-        about = alert_at(alert, by)
+        about = alert_at(alert, EVERYONE)
+        check_reach(by, about.site.id)
         given(about, body, by)
         return alert_verdicts(about)
 
