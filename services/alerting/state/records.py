@@ -151,14 +151,9 @@ def record_text(record: SiteRecord) -> str:
     return record.model_dump_json(exclude=_WITHOUT_JUDGEMENTS, exclude_defaults=True)
 
 
-def judgement_lines(judgements: Iterable[Judgement]) -> str:
-    """Judgements as Redis holds them: one line of JSON each, so that later ones can be appended."""
-    return "".join(judgement.model_dump_json(exclude_defaults=True) + "\n" for judgement in judgements)
-
-
-def event_lines(verdicts: Iterable[VerdictEvent]) -> str:
-    """Verdicts as Redis holds them: one line of JSON each, so that later ones can be appended."""
-    return "".join(verdict.model_dump_json(exclude_defaults=True) + "\n" for verdict in verdicts)
+def as_lines(kept: Iterable[Judgement | VerdictEvent]) -> str:
+    """Judgements or verdicts as Redis holds them: one line of JSON each, so that later ones can be appended."""
+    return "".join(one.model_dump_json(exclude_defaults=True) + "\n" for one in kept)
 
 
 def read_verdicts(lines: str | None) -> tuple[VerdictEvent, ...]:

@@ -1,32 +1,6 @@
 """What alerting remembers about each site, in Redis: its history, its scenes, its alerts, and what it announced.
 
-| key, after `railwatch:alerting:` | type | holds |
-| --- | --- | --- |
-| `judgements:<site>` | string | the judged history, oldest first: one line of JSON per look (`Judgement`) |
-| `record:<site>` | string | the rest of the history, and what was last announced of each alert (`SiteRecord`) |
-| `scenes:<site>` | hash | by scene, the last recorded reading of each tile (`SceneRecord`) |
-| `evidence:<site>` | hash | by scene, pictures and provenance by tile, of the newest scenes |
-| `waiting:<site>` | set | the scenes that wait for tiles, or for other frames of their pass |
-| `deadlines` | sorted set | `<site>/<scene>` of these, by the end of their wait |
-| `outbox:<site>` | list | events to publish, in order: each its type and its body |
-| `unpublished` | set | the sites that have such events |
-| `publishing:<site>` | string | who publishes them at the moment |
-| `silenced` | hash | by alert id, the end of its silence |
-| `known-since` | hash | by site, when it entered the catalogue |
-| `missed` | hash | by `<site>/<kind>`, the last event about missed looks |
-| `sites` | hash | by site, how it stands (`SiteStatus`) |
-| `verdicts:<site>` | string | what people said of its looks and alerts: one line of JSON each (`VerdictEvent`) |
-| `taught` | hash | by site with verdicts, what they teach (`Taught`) |
-| `alert:<id>` | hash | by sequence number, the alert's events |
-| `latest` | hash | by alert id, its last event |
-| `alerts` and `alerts:<site>` | sorted set | alert ids, by the time at which they opened |
-| `standing` | set | ids of the alerts that stand |
-| `progress` | hash | by `<topic>/<partition>`, an offset: the state holds all that comes of the records before it |
-| `rebuilding` | string | who rebuilds all this at the moment |
-| `schema-version` | string | the version of all this (`railwatch.services.alerting.state.schema_version`) |
-| `incarnation` | hash | the mark by which services see that state was lost (`railwatch.shared.incarnation`) |
-
-`redis-cli get railwatch:alerting:judgements:<site>` shows a site's history.
+`alerting.state.keys` says under which keys.
 
 All that one count changes is written in one transaction, or none of it (WATCH, MULTI, EXEC). While a consumer group
 rebalances, two processes may handle a site at the same time: they do not lose each other's work.

@@ -1,4 +1,4 @@
-"""One change of one site's state in Redis. `alerting.state.store` describes the keys."""
+"""One change of one site's state in Redis. `alerting.state.keys` describes the keys."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
@@ -31,8 +31,7 @@ from railwatch.services.alerting.state.records import (
     SiteRecord,
     SiteStatus,
     Taught,
-    event_lines,
-    judgement_lines,
+    as_lines,
     read_record,
     read_verdicts,
     record_text,
@@ -141,9 +140,9 @@ class Transaction:
             self._stage(self._pipe.set, text_key, text)
         held, judgements = self.record.history.judgements, record.history.judgements
         if judgements[: len(held)] == held:
-            self._stage(self._pipe.append, lines_key, judgement_lines(judgements[len(held) :]))
+            self._stage(self._pipe.append, lines_key, as_lines(judgements[len(held) :]))
         else:
-            self._stage(self._pipe.set, lines_key, judgement_lines(judgements))
+            self._stage(self._pipe.set, lines_key, as_lines(judgements))
         forgotten = self.record.history.scenes.union(entered) - record.history.scenes
         scenes = [judgement.scenes for judgement in judgements[-2 * EVIDENCE_SCENES :]]
         newest, passed = chain(*scenes[-EVIDENCE_SCENES:]), chain(*scenes[:-EVIDENCE_SCENES])
@@ -178,7 +177,7 @@ class Transaction:
 
     def announce_verdict(self, verdict: VerdictEvent) -> None:
         """Keep a verdict and what all of them teach, and put it into the site's outbox until it is published."""
-        self._stage(self._pipe.append, verdicts_key(self.site), event_lines([verdict]))
+        self._stage(self._pipe.append, verdicts_key(self.site), as_lines([verdict]))
         self._teach((*self.verdicts, verdict))
         self._put_out([verdict])
 
@@ -188,7 +187,7 @@ class Transaction:
 
     def keep_verdicts(self, verdicts: Sequence[VerdictEvent]) -> None:
         """Keep these verdicts in place of those that are held, and what they teach."""
-        self._stage(self._pipe.set, verdicts_key(self.site), event_lines(verdicts))
+        self._stage(self._pipe.set, verdicts_key(self.site), as_lines(verdicts))
         self._teach(verdicts)
 
     def keep(self, event: AlertEvent) -> None:
