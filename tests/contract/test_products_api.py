@@ -209,7 +209,8 @@ def test_a_look_is_found_by_any_of_its_scenes_with_its_cars_and_counts(client: T
     assert (count["id"], count["result"]["count"]) == (SURGE[0].id, 40.0)
     geojson = client.get("/v1/sites/tumangang/looks/scene-60?f=geojson").json()
     assert (len(geojson["features"]), geojson["look"]["properties"]["count"]) == (40, 40.0)
-    assert client.get("/v1/sites/tumangang/looks/nothing").status_code == 404
+    for nothing in ("nothing", "%2E%2E", "scene%00-60", "x" * 400):
+        assert client.get(f"/v1/sites/tumangang/looks/{nothing}").status_code == 404, nothing
     assert client.get("/v1/sites/nowhere/looks/scene-60").status_code == 404
 
 

@@ -155,6 +155,7 @@ def test_the_links_lead_through_all_items_once(client: TestClient, limit: int, p
     [
         "limit=0",
         "limit=many",
+        f"limit={'9' * 5000}",
         "bbox=1,2,3",
         "datetime=yesterday",
         "datetime=2023-10-05",
@@ -169,12 +170,32 @@ def test_what_cannot_be_understood_is_refused_with_400(client: TestClient, wrong
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
+def test_a_parameter_that_is_not_known_is_refused_everywhere(client: TestClient) -> None:
+    paths = client.get("/ogc/api").json()["paths"]
+    assert len(paths) > 4
+    for path in paths:
+        answer = client.get(f"/ogc{path.replace('{item}', 'najin')}?colour=red")
+        assert (answer.status_code, "'colour'" in answer.json()["detail"]) == (400, True), path
+
+
 def test_a_limit_above_the_largest_is_taken_as_the_largest(client: TestClient) -> None:
     assert client.get("/ogc/collections/looks/items?limit=1000000").status_code == 200
 
 
 @pytest.mark.parametrize(
-    "path", ["nothing", "nothing/items", "looks/items/najin:scene-999", "cars/items/x", "sites/items/x"]
+    "path",
+    [
+        "nothing",
+        "nothing/items",
+        "looks/items/najin:scene-999",
+        "looks/items/najin:",
+        "looks/items/najin:..",
+        "looks/items/najin:scene%00-3",
+        "cars/items/x",
+        "cars/items/najin:.:r0c0:0",
+        "sites/items/x",
+        "sites/items/najin:x",
+    ],
 )
 def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
     assert client.get(f"/ogc/collections/{path}").status_code == 404

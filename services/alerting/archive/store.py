@@ -22,12 +22,12 @@ from typing import Self
 import obstore
 import zstandard
 from obstore.store import ObjectStore
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from railwatch.services.alerting.history.observations import TileReading, reading
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import CountEvent
+from railwatch.shared.events import CountEvent, Slug
 from railwatch.shared.objects import store_errors
 from railwatch.shared.settings import BlobSettings
 
@@ -37,6 +37,8 @@ ENTERED_KEPT = 10_000
 WRITERS = 16
 # Scenes that are read ahead at the same time, for the time that the object store takes to answer.
 READ_AHEAD = 16
+
+_SCENE: TypeAdapter[str] = TypeAdapter(Slug)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ class Archive:
         yield from self._listed(f"counts/{site}")
 
     def scene(self, site: str, scene: str) -> ArchivedScene | None:
-        """The valid counts of a scene; null if there is none."""
+        """The valid counts of a scene; null if there is none, or if its name cannot be that of a scene."""
+        if not _is_scene(scene):
+            return None
         newest: dict[str, str] = {}
         for path in self._listed(f"counts/{site}/scenes/{scene}"):
             tile = PurePosixPath(path).parent.name
@@ -182,6 +186,15 @@ def read_stamp(text: str) -> datetime:
 
 def _month(at: datetime) -> str:
     return at.isoformat()[:7]
+
+
+def _is_scene(text: str) -> bool:
+    """Whether a text may be the id of a scene. Any other would lead elsewhere in the store, or nowhere."""
+    try:
+        _SCENE.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _at_its_time(observed_at: datetime, found: Future[ArchivedScene | None]) -> Iterator[ArchivedScene]:

@@ -84,10 +84,10 @@ class Products:
         if product is Product.ALERTS:
             events = [event for event in self.store.latest_of([row_id]) if by.reaches(event.site)]
             return alert_row(events[0], self.sites.get(events[0].site)) if events else None
+        if product is Product.SITES:
+            return self._site(row_id) if by.reaches(row_id) else None
         if not by.reaches(site):
             return None
-        if product is Product.SITES:
-            return self._site(site)
         look = self.look(site, rest.partition(PART)[0])
         if look is None:
             return None

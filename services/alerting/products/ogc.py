@@ -5,6 +5,7 @@ and `/v1` is ours. Both read the same rows. All links are absolute and begin wit
 request calls its `Host`.
 """
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -78,6 +79,7 @@ def ogc_router(products: Products, reader: Callable[..., Holder]) -> APIRouter:
 
     @router.get("/api", summary="The OpenAPI 3.0 document")
     def document(request: Request, by: Reader) -> Response:
+        _known(request)
         return answer(request, openapi_document(base), DOCUMENT_TYPE)
 
     @router.get("/conformance", summary="What this conforms to")
@@ -175,6 +177,6 @@ def _query(parameters: dict[str, str]) -> Query:
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise BadQueryError("`limit` must be a number of at least 1.")
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
+        raise BadQueryError("`limit` must be a number of at least 1, and of no more than 18 digits.")
     return min(int(text), MAX_LIMIT)

@@ -50,6 +50,13 @@ def test_a_count_is_found_by_its_scene_as_it_was_published(store: ObjectStore) -
     assert (archive.scene("wide", "scene-5"), archive.scene("tumangang", "scene-3")) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../times", "a\0b", "scene-3/r0c0", "x" * 400])
+def test_a_name_that_cannot_be_that_of_a_scene_leads_nowhere(store: ObjectStore, name: str) -> None:
+    archive = Archive(store)
+    archive.put(count(3))
+    assert archive.scene("wide", name) is None
+
+
 def test_scenes_come_in_order_of_time_across_months_and_years(store: ObjectStore) -> None:
     archive, days = Archive(store), list(range(0, 700, 9))
     for day in reversed(days):
