@@ -1,6 +1,6 @@
 """The HTTP API of alerting: sites, their observations, and alerts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
@@ -11,23 +11,12 @@ from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.pages.ground_routes import FOREVER, PICTURES
 from railwatch.services.alerting.pages.policy import BaseMap
 from railwatch.services.alerting.pages.routes import add_pages
-from railwatch.services.alerting.products.answers import (
-    OTHER_FORMS,
-    After,
-    Bbox,
-    Form,
-    From,
-    Limit,
-    To,
-    ground_of,
-    page_answer,
-    wanted,
-)
+from railwatch.services.alerting.products.answers import OTHER_FORMS, Asked, OnlySite
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.columns import Product
 from railwatch.services.alerting.products.ogc import ogc_router
-from railwatch.services.alerting.products.query import BadQueryError, Query
 from railwatch.services.alerting.products.routes import looks_router
+from railwatch.services.alerting.products.rows import Row
 from railwatch.services.alerting.scenes import scenes_router
 from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.sites import sites_router
@@ -92,30 +81,13 @@ def alerts_router(store: Store, blobs: BlobStore, products: Products, reader: Ca
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
+    def views(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        events = store.latest_of([row.id for row in rows])
+        return [AlertView.of(event).model_dump(mode="json", by_alias=True) for event in events]
+
     @router.get("", summary="Alerts of all sites, or of one", response_model=AlertPage, responses=OTHER_FORMS)
-    def list_alerts(
-        request: Request,
-        by: Reader,
-        site: str | None = None,
-        state: AlertState | None = None,
-        bbox: Bbox = None,
-        from_: From = None,
-        to: To = None,
-        limit: Limit = 100,
-        after: After = None,
-        f: Form = None,
-    ) -> Response:
-        query = Query(ground_of(bbox), from_, to, site, state)
-        try:
-            page = products.page(Product.ALERTS, query, by, after, limit)
-        except BadQueryError as error:
-            raise HTTPException(404, str(error)) from None
-
-        def items() -> list[dict[str, Any]]:
-            events = store.latest_of([row.id for row in page.rows])
-            return [AlertView.of(event).model_dump(mode="json", by_alias=True) for event in events]
-
-        return page_answer(request, Product.ALERTS, page, wanted(request, f), items)
+    def list_alerts(asked: Asked, by: Reader, site: OnlySite = None, state: AlertState | None = None) -> Response:
+        return asked.answer(products, Product.ALERTS, by, site=site, state=state, items=views)
 
     @router.get("/{alert}", summary="One alert")
     def get_alert(alert: str, by: Reader) -> AlertDetail:

@@ -1,28 +1,15 @@
 """The HTTP API of alerting: sites and their observations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi import Query as Parameter
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from railwatch.services.alerting.products.answers import (
-    OTHER_FORMS,
-    After,
-    Bbox,
-    Form,
-    From,
-    Limit,
-    To,
-    ground_of,
-    next_address,
-    page_answer,
-    wanted,
-)
+from railwatch.services.alerting.products.answers import OTHER_FORMS, Asked, From, Limit, To, next_address
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.columns import Product
-from railwatch.services.alerting.products.query import Query
+from railwatch.services.alerting.products.rows import Row
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.views import ObservationPage, SitePage, SiteView
@@ -44,27 +31,15 @@ def sites_router(
             raise HTTPException(404, f"There is no site {site!r}.")
         return found
 
+    def views(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        statuses, missed = store.statuses(), store.missed()
+        shown = (site for row in rows if (site := sites.get(row.id)) is not None)
+        found = (SiteView.of(site, statuses.get(site.id), missed.get(site.id, ())) for site in shown)
+        return [view.model_dump(mode="json", by_alias=True) for view in found]
+
     @router.get("", summary="All sites", response_model=SitePage, responses=OTHER_FORMS)
-    def list_sites(
-        request: Request,
-        by: Reader,
-        state: State | None = None,
-        bbox: Bbox = None,
-        from_: From = None,
-        to: To = None,
-        limit: Limit = 100,
-        after: After = None,
-        f: Form = None,
-    ) -> Response:
-        page = products.page(Product.SITES, Query(ground_of(bbox), from_, to, state=state), by, after, limit)
-        shown = [site for row in page.rows if (site := sites.get(row.id)) is not None]
-
-        def items() -> list[dict[str, Any]]:
-            statuses, missed = store.statuses(), store.missed()
-            views = (SiteView.of(site, statuses.get(site.id), missed.get(site.id, ())) for site in shown)
-            return [view.model_dump(mode="json", by_alias=True) for view in views]
-
-        return page_answer(request, Product.SITES, page, wanted(request, f), items)
+    def list_sites(asked: Asked, by: Reader, state: State | None = None) -> Response:
+        return asked.answer(products, Product.SITES, by, state=state, items=views)
 
     @router.get("/{site}", summary="One site")
     def get_site(site: str, by: Reader) -> SiteView:
@@ -76,7 +51,7 @@ def sites_router(
         site: str,
         by: Reader,
         limit: Limit = 100,
-        after: Annotated[UtcDatetime | None, Parameter(description="`observed_at` of the last item before.")] = None,
+        after: Annotated[UtcDatetime | None, Query(description="`observed_at` of the last item before.")] = None,
         from_: From = None,
         to: To = None,
     ) -> ObservationPage:

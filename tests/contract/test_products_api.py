@@ -145,6 +145,35 @@ def test_the_forms_agree_on_what_lies_in_a_box(client: TestClient, product: str)
     assert nowhere["features"] == []
 
 
+@pytest.mark.parametrize(("product", "limit"), [("/v1/sites", 1), ("/v1/looks", 11), ("/v1/cars", 60)])
+def test_every_form_says_where_the_next_page_is(client: TestClient, product: str, limit: int) -> None:
+    whole = [row["id"] for row in client.get(f"{product}?limit=500&f=geojson").json()["features"]]
+    for form in ("json", "geojson", "csv"):
+        found: list[str] = []
+        address: str | None = f"{product}?limit={limit}&f={form}"
+        while address:
+            answer = client.get(address)
+            address = answer.links.get("next", {}).get("url")
+            if form == "csv":
+                found += [row["id"] for row in csv_rows(answer.text)]
+            elif form == "geojson":
+                found += [feature["id"] for feature in answer.json()["features"]]
+                assert [link["href"] for link in answer.json()["links"]] == [address] * bool(address)
+            else:
+                found += [item["id"] for item in answer.json()["items"]]
+                assert answer.json()["next"] == address
+        assert found == whole, form
+    assert len(whole) > limit
+
+
+@pytest.mark.parametrize("form", ["json", "geojson", "csv"])
+@pytest.mark.parametrize("product", LISTS)
+def test_a_place_to_go_on_that_there_is_not_is_refused(client: TestClient, product: str, form: str) -> None:
+    answer = client.get(f"{product}?after=a/b&f={form}")
+    assert answer.status_code == (404 if product == "/v1/alerts" else 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_small_box_holds_the_cars_that_stand_in_it(client: TestClient) -> None:
     car = SURGE[0].result.tracks[0].cars[10]
     box = f"{car.lon - 1e-5},{car.lat - 1e-5},{car.lon + 1e-5},{car.lat + 1e-5}"

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlencode
 
-from fastapi import HTTPException, Query, Request, Response
-from shapely.geometry.base import BaseGeometry
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Query as Parameter
 
-from railwatch.services.alerting.products.catalogue import Page
+from railwatch.services.alerting.products.catalogue import Page, Products
 from railwatch.services.alerting.products.columns import Product
 from railwatch.services.alerting.products.formats import (
     MEDIA_TYPES,
@@ -19,19 +20,15 @@ from railwatch.services.alerting.products.formats import (
     collection,
     properties,
 )
-from railwatch.services.alerting.products.query import BadQueryError, read_bbox
+from railwatch.services.alerting.products.query import BadQueryError, NoSuchAlertError, Query, read_bbox
+from railwatch.services.alerting.products.rows import Row
+from railwatch.shared.access import Holder
 from railwatch.shared.counts import UtcDatetime
 
-Limit = Annotated[int, Query(ge=1, le=500, description="Largest number of items.")]
-After = Annotated[str | None, Query(description="The last item of the page before. `next` contains it.")]
-From = Annotated[UtcDatetime | None, Query(alias="from", description="Not before this time, RFC 3339.")]
-To = Annotated[UtcDatetime | None, Query(description="Before this time, RFC 3339.")]
-Bbox = Annotated[
-    str | None,
-    Query(description="west,south,east,north in degrees: only what touches this box, `130.5,42.3,130.7,42.5`."),
-]
-OnlySite = Annotated[str | None, Query(description="Only of this site.")]
-Form = Annotated[Format | None, Query(alias="f", description="The form of the answer; by default, as `Accept` says.")]
+Limit = Annotated[int, Parameter(ge=1, le=500, description="Largest number of items.")]
+From = Annotated[UtcDatetime | None, Parameter(alias="from", description="Not before this time, RFC 3339.")]
+To = Annotated[UtcDatetime | None, Parameter(description="Before this time, RFC 3339.")]
+OnlySite = Annotated[str | None, Parameter(description="Only of this site.")]
 
 # For the OpenAPI documents: the forms beside JSON.
 OTHER_FORMS: dict[int | str, dict[str, Any]] = {
@@ -42,40 +39,94 @@ OTHER_FORMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def ground_of(bbox: str | None) -> BaseGeometry | None:
-    """The ground of a parameter `bbox`; it is refused with 422 if it is no box."""
+def _wanted_form(
+    request: Request,
+    f: Annotated[Format | None, Parameter(description="The form of the answer; by default, as `Accept` says.")] = None,
+) -> Format:
+    return f or accepted(request.headers.get("accept", ""))
+
+
+# The form that a request wants: what it says by `f`, or by its header.
+Form: TypeAlias = Annotated[Format, Depends(_wanted_form)]
+
+
+@dataclass(frozen=True)
+class PageAsked:
+    """What all lists can be asked for: a page of what lies on some ground and in some time, in some form."""
+
+    request: Request
+    query: Query
+    limit: int
+    after: str | None
+    form: Format
+
+    def answer(
+        self,
+        products: Products,
+        product: Product,
+        by: Holder,
+        *,
+        site: str | None = None,
+        state: str | None = None,
+        items: Callable[[Sequence[Row]], list[dict[str, Any]]] | None = None,
+    ) -> Response:
+        """The page. It is refused with 422, or 404, if there is no such place to go on.
+
+        Args:
+            products: where the rows come from.
+            product: what is asked for.
+            by: who asks.
+            site: of this site; null for all.
+            state: in this state; null for any.
+            items: what plain JSON has in place of the columns of these rows.
+        """
+        query = replace(self.query, site=site, state=state)
+        try:
+            page = products.page(product, query, by, self.after, self.limit)
+        except NoSuchAlertError as error:
+            raise HTTPException(404, str(error)) from None
+        except BadQueryError as error:
+            raise HTTPException(422, str(error)) from None
+        address = next_address(self.request, page.next)
+        headers = {"Link": f'<{address}>; rel="next"'} if address else {}
+        return tagged(self.request, self._body(product, page, address, items), MEDIA_TYPES[self.form], headers)
+
+    def _body(
+        self,
+        product: Product,
+        page: Page,
+        address: str | None,
+        items: Callable[[Sequence[Row]], list[dict[str, Any]]] | None,
+    ) -> bytes:
+        if self.form is Format.CSV:
+            return as_csv(product, page.rows)
+        if self.form is Format.GEOJSON:
+            links = [{"rel": "next", "href": address, "type": MEDIA_TYPES[self.form]}] if address else []
+            return collection(product, page.rows, {"links": links})
+        found = items(page.rows) if items else [properties(product, row) for row in page.rows]
+        return as_json({"next": address, "items": found})
+
+
+def _page_asked(
+    request: Request,
+    form: Form,
+    bbox: Annotated[
+        str | None,
+        Parameter(description="west,south,east,north in degrees: only what touches this box, `130.5,42.3,130.7,42.5`."),
+    ] = None,
+    from_: From = None,
+    to: To = None,
+    limit: Limit = 100,
+    after: Annotated[str | None, Parameter(description="The last item of the page before. `next` contains it.")] = None,
+) -> PageAsked:
     try:
-        return read_bbox(bbox) if bbox else None
+        ground = read_bbox(bbox) if bbox else None
     except BadQueryError as error:
         raise HTTPException(422, str(error)) from None
+    return PageAsked(request, Query(ground, from_, to), limit, after, form)
 
 
-def wanted(request: Request, form: Format | None) -> Format:
-    """The form that a request wants: what it says by `f`, or by its header."""
-    return form or accepted(request.headers.get("accept", ""))
-
-
-def page_answer(
-    request: Request, product: Product, page: Page, form: Format, items: Callable[[], Sequence[Any]] | None = None
-) -> Response:
-    """A page in its form.
-
-    Args:
-        request: what was asked.
-        product: what it was asked of.
-        page: the rows.
-        form: the form.
-        items: what plain JSON has in place of the columns of each row.
-    """
-    address = next_address(request, page.next)
-    headers = {"Link": f'<{address}>; rel="next"'} if address else {}
-    if form is Format.CSV:
-        return tagged(request, as_csv(product, page.rows), MEDIA_TYPES[form], headers)
-    if form is Format.GEOJSON:
-        links = [{"rel": "next", "href": address, "type": MEDIA_TYPES[form]}] if address else []
-        return tagged(request, collection(product, page.rows, {"links": links}), MEDIA_TYPES[form], headers)
-    found = items() if items else [properties(product, row) for row in page.rows]
-    return tagged(request, as_json({"next": address, "items": found}), MEDIA_TYPES[form], headers)
+Asked: TypeAlias = Annotated[PageAsked, Depends(_page_asked)]
 
 
 def tagged(request: Request, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:

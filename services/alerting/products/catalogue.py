@@ -8,7 +8,7 @@ from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.products.columns import Product
 from railwatch.services.alerting.products.kept import kept_of
 from railwatch.services.alerting.products.looks import Looks, SiteLook
-from railwatch.services.alerting.products.query import BadQueryError, Cursor, Query, sites_asked_for
+from railwatch.services.alerting.products.query import Cursor, NoSuchAlertError, Query, sites_asked_for
 from railwatch.services.alerting.products.rows import PART, Row, alert_row, car_rows, look_row, site_row
 from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
@@ -157,7 +157,7 @@ class Products:
         ids = self.store.alerts(query.site, query.since, query.before)
         if after is not None:
             if after not in ids:
-                raise BadQueryError(f"There is no alert {after!r} to go on after.")
+                raise NoSuchAlertError(f"There is no alert {after!r} to go on after.")
             ids = ids[ids.index(after) + 1 :]
         for event in self.store.latest_of(ids):
             row = alert_row(event, self.sites.get(event.site))

@@ -21,6 +21,10 @@ class BadQueryError(ValueError):
     """A parameter that cannot be understood; its message says what would be right."""
 
 
+class NoSuchAlertError(BadQueryError):
+    """There is no such alert to go on after."""
+
+
 @dataclass(frozen=True)
 class Query:
     """What is asked for.

@@ -7,17 +7,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from railwatch.services.alerting.products.answers import (
     OTHER_FORMS,
-    After,
-    Bbox,
+    Asked,
     Form,
-    From,
-    Limit,
     OnlySite,
-    To,
-    ground_of,
-    page_answer,
     tagged,
-    wanted,
 )
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.columns import Product
@@ -30,7 +23,6 @@ from railwatch.services.alerting.products.formats import (
     feature,
     properties,
 )
-from railwatch.services.alerting.products.query import BadQueryError, Query
 from railwatch.services.alerting.products.rows import car_rows, look_row
 from railwatch.services.alerting.rule.judgement import State
 from railwatch.shared.access import Holder
@@ -41,55 +33,22 @@ def looks_router(products: Products, reader: Callable[..., Holder]) -> APIRouter
     router = APIRouter(prefix="/v1", tags=["looks"])
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
-    def page(
-        request: Request, product: Product, query: Query, by: Holder, after: str | None, limit: int, form: Format | None
-    ) -> Response:
-        try:
-            found = products.page(product, query, by, after, limit)
-        except BadQueryError as error:
-            raise HTTPException(422, str(error)) from None
-        return page_answer(request, product, found, wanted(request, form))
-
     @router.get("/looks", summary="Looks at all sites, or at one, by site and time", responses=OTHER_FORMS)
-    def list_looks(
-        request: Request,
-        by: Reader,
-        site: OnlySite = None,
-        state: State | None = None,
-        bbox: Bbox = None,
-        from_: From = None,
-        to: To = None,
-        limit: Limit = 100,
-        after: After = None,
-        f: Form = None,
-    ) -> Response:
-        query = Query(ground_of(bbox), from_, to, site, state)
-        return page(request, Product.LOOKS, query, by, after, limit, f)
+    def list_looks(asked: Asked, by: Reader, site: OnlySite = None, state: State | None = None) -> Response:
+        return asked.answer(products, Product.LOOKS, by, site=site, state=state)
 
     @router.get("/cars", summary="Railcars that were counted, by site and time", responses=OTHER_FORMS)
-    def list_cars(
-        request: Request,
-        by: Reader,
-        site: OnlySite = None,
-        state: State | None = None,
-        bbox: Bbox = None,
-        from_: From = None,
-        to: To = None,
-        limit: Limit = 100,
-        after: After = None,
-        f: Form = None,
-    ) -> Response:
-        query = Query(ground_of(bbox), from_, to, site, state)
-        return page(request, Product.CARS, query, by, after, limit, f)
+    def list_cars(asked: Asked, by: Reader, site: OnlySite = None, state: State | None = None) -> Response:
+        return asked.answer(products, Product.CARS, by, site=site, state=state)
 
     @router.get(
         "/sites/{site}/looks/{scene}", summary="The look that a scene belongs to, with its cars", responses=OTHER_FORMS
     )
-    def get_look(request: Request, site: str, scene: str, by: Reader, f: Form = None) -> Response:
+    def get_look(request: Request, site: str, scene: str, by: Reader, form: Form) -> Response:
         look = products.look(site, scene) if by.reaches(site) else None
         if look is None:
             raise HTTPException(404, f"There is no look of the scene {scene!r} at the site {site!r}.")
-        row, cars, form = look_row(look, products.public_url), list(car_rows(look)), wanted(request, f)
+        row, cars = look_row(look, products.public_url), list(car_rows(look))
         if form is Format.CSV:
             return tagged(request, as_csv(Product.CARS, cars), MEDIA_TYPES[form])
         if form is Format.GEOJSON:
