@@ -19,8 +19,8 @@ from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.training import held_out
 from railwatch.training.cases import Case, rendered_case
+from railwatch.training.matching import MATCH_M, matches
 from tests.benchmarks.afternoon import count_cars
-from tests.benchmarks.matching import MATCH_M, matches
 
 FIRST_SEED = 900_000
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")

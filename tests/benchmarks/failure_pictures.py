@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from railwatch.services.detector.counting import count_tile
-from tests.benchmarks.matching import MATCH_M
+from railwatch.training.matching import MATCH_M
 from tests.benchmarks.real_yards import Yard, load
 
 ORANGE, PURPLE = "#E69F00", "#CC79A7"

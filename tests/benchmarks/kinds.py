@@ -15,7 +15,7 @@ from railwatch.services.detector.counting import count_tile
 from railwatch.shared.counts import CarKind
 from railwatch.training import held_out
 from railwatch.training.cases import Case
-from tests.benchmarks.matching import MATCH_M
+from railwatch.training.matching import MATCH_M
 
 FIRST_SEED = 955_000
 # What the renderer's vehicles look like from above.

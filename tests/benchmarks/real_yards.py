@@ -21,8 +21,8 @@ from railwatch.services.detector.imagery.raster import Raster
 from railwatch.services.detector.tracks.centrelines import project
 from railwatch.shared.sites import CAR_LENGTHS_M, Track
 from railwatch.training.cases import middles, tracks_of
+from railwatch.training.matching import MATCH_M, matches
 from tests.benchmarks.afternoon import count_cars
-from tests.benchmarks.matching import MATCH_M, matches
 
 HEAD = ("yard", "mode", "cars", "count", "hits", "misses", "false", "interval", "holds", "remarks", "afternoon")
 

@@ -19,7 +19,7 @@ from railwatch.training.held_out.pair import Pair, as_case
 from railwatch.training.held_out.site import Site, build
 from railwatch.training.held_out.styles import STYLES
 from railwatch.training.held_out.trains import timetable
-from tests.benchmarks.matching import MATCH_M, matches
+from railwatch.training.matching import MATCH_M, matches
 
 # Nothing else uses these seeds.
 FIRST_SEED = 970_000

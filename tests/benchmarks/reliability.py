@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from railwatch.services.detector.counting import count_tile
 from railwatch.training import held_out
 from railwatch.training.cases import Case, rendered_case
+from railwatch.training.matching import MATCH_M
 from tests.benchmarks.accuracy import ASKED
-from tests.benchmarks.matching import MATCH_M
 from tests.benchmarks.real_yards import load
 
 FIRST_SEED = 950_000

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import shapely
 
 from railwatch.services.detector.cars.evidence import MODEL_FILE, Models, load_models
 from railwatch.services.detector.counting import count_tile
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.shared.errors import ConfigurationError
-from railwatch.training.cases import tracks_of
+from railwatch.training.cases import middles, tracks_of
+from railwatch.training.matching import MATCH_M, matches
 
-# A found car is a true one where its middle lies this near to its own, metres.
-MATCH_M = 5.0
 # The new model must be better with at least this probability, by drawing sites anew.
 SURE = 0.9
 DRAWS = 2000
@@ -129,25 +127,11 @@ def _counted(folder: Path, models: Models) -> tuple[int, Found]:
     """How many cars a tile has, and what a model makes of it."""
     tile, baseline = read_raster(folder / "tile.tif"), folder / "baseline.tif"
     tracks = tracks_of(json.loads((folder / "tracks.geojson").read_text(encoding="utf-8"))["features"])
-    polygons = shapely.from_geojson((folder / "cars.geojson").read_text(encoding="utf-8"))
-    centres = [(ring.centroid.x, ring.centroid.y) for ring in shapely.get_parts(polygons)]
-    true = tile.to_pixels(np.array(centres)) if centres else np.empty((0, 2))
+    features = json.loads((folder / "cars.geojson").read_text(encoding="utf-8"))["features"]
+    true = middles(tile, [feature["geometry"]["coordinates"][0][:4] for feature in features])
     counted = count_tile(tile, read_raster(baseline) if baseline.exists() else None, tracks, models=models)
-    middles = np.array([corners.mean(axis=0) for _, _, corners in counted.outlines]).reshape(-1, 2)
-    hits = _hits(middles, true, MATCH_M / tile.gsd_m)
+    found = np.array([corners.mean(axis=0) for _, _, corners in counted.outlines]).reshape(-1, 2)
+    hits = matches(found, true, MATCH_M / tile.gsd_m)
     low, high = counted.count.low, counted.count.high
     holds = low is not None and high is not None and low <= len(true) <= high
-    return len(true), Found(len(true) - hits, len(middles) - hits, holds)
-
-
-def _hits(found: np.ndarray, true: np.ndarray, within_px: float) -> int:
-    """Pairs of middles no farther apart than this, nearest first, each used once."""
-    if not len(found) or not len(true):
-        return 0
-    apart = np.hypot(*(found[:, None] - true[None]).transpose(2, 0, 1))
-    hits = 0
-    while apart.size and float(apart.min()) <= within_px:
-        one, other = np.unravel_index(int(apart.argmin()), apart.shape)
-        apart = np.delete(np.delete(apart, one, axis=0), other, axis=1)
-        hits += 1
-    return hits
+    return len(true), Found(len(true) - hits, len(found) - hits, holds)
