@@ -2,39 +2,33 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from typer.testing import CliRunner
 
 from railwatch.cli import app
-from railwatch.services.alerting.archive.store import Archive
-from railwatch.services.alerting.giving_verdicts import About, Said, say
-from railwatch.services.alerting.handler import CountHandler
-from railwatch.services.alerting.pages.outlines import drawn_cars
+from railwatch.services.alerting.giving_verdicts import Said
 from railwatch.services.alerting.products.catalogue import Products
-from railwatch.services.alerting.rule.judgement import Rule
-from railwatch.services.alerting.state.store import Store
-from railwatch.services.alerting.verdict_routes import found_of
-from railwatch.services.detector.cars.evidence import load_models
-from railwatch.services.detector.counting import count_tile
+from railwatch.services.detector.cars.evidence import MODEL_FILE, load_models
 from railwatch.services.detector.imagery.geotiff import read_raster
+from railwatch.services.detector.result import rejected
 from railwatch.shared.blobs import BlobStore
-from railwatch.shared.counts import BaselineRef
-from railwatch.shared.events import CountEvent, Place, VerdictKind, WhyFalse
-from railwatch.shared.settings import BlobSettings, RedisSettings
-from railwatch.shared.sites import Site
-from railwatch.shared.state import connect
+from railwatch.shared.counts import TileCount
+from railwatch.shared.events import VerdictKind
+from railwatch.shared.settings import RedisSettings
 from railwatch.training import held_out
 from railwatch.training.compare import Comparison, Found, compare
 from railwatch.training.examples import real_scene
 from railwatch.training.held_out import Pair
 from railwatch.training.labelled import HELD_OUT, TRAIN, side_of, write_labelled
+from tests.support.judged import AT, cars_in, counts_of, judge, judge_as_a_whole, site_of, taken_in
 
-AT = datetime(2024, 5, 1, 3, tzinfo=UTC)
+# Half of the rendered yard's side and some more: it has four cells then, each of which shows the whole yard.
+QUARTER_M = 50.0
 
 
 @pytest.fixture(scope="module")
@@ -42,60 +36,17 @@ def pair() -> Pair:
     return held_out.make("american", 5, 360)
 
 
-def site_of(pair: Pair) -> Site:
-    corners = pair.lonlat(np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) * pair.site.size_m)
-    return Site(
-        id="yard",
-        name="Yard",
-        area=tuple((lon, lat) for lon, lat in corners),
-        tracks=held_out.as_case(pair).tracks,
-        tile_size_m=3000,
-    )
+@pytest.fixture(scope="module")
+def counts(pair: Pair) -> dict[str, TileCount]:
+    return counts_of(pair, site_of(pair))
 
 
 @pytest.fixture
-def judged(pair: Pair, redis_settings: RedisSettings) -> tuple[Products, BlobStore, int]:
+def judged(pair: Pair, counts: dict[str, TileCount], redis_settings: RedisSettings) -> tuple[Products, BlobStore, int]:
     """A look that was counted and judged as a whole: one car is a shadow, and one was missed."""
-    blobs, store = BlobStore.open(BlobSettings(url="memory://")), Store(connect(redis_settings))
-    case, site = held_out.as_case(pair), site_of(pair)
-    minute, archive = timedelta(minutes=1), Archive(blobs.objects)
-    baseline = BaselineRef(
-        id="baseline-1",
-        version=1,
-        image=blobs.put(held_out.geotiff(pair, pair.baseline), "image/tiff"),
-        observed_at=AT - timedelta(days=9),
-        scene="before",
-        origin="operator",
-    )
-    (cell,) = site.cells()
-    count = CountEvent(
-        recorded_at=AT,
-        site=site.id,
-        tile=cell.id,
-        scene="now",
-        tiles_in_scene=(cell.id,),
-        observed_at=AT,
-        result=count_tile(case.tile, case.baseline, case.tracks, sun=case.sun, cell=cell).count,
-        image=blobs.put(held_out.geotiff(pair, pair.tile), "image/tiff"),
-        baseline=baseline,
-    )
-    sites = {site.id: site}
-    CountHandler(store, sites, Rule(), minute, minute, "http://127.0.0.1", lambda: AT, archive).handle(count)
-    products = Products(store, sites, archive, minute, "http://127.0.0.1")
-    look = products.look(site.id, "now")
-    assert look is not None
-    about = About(site, look.seen.scenes, None, AT, found_of(look), "http://127.0.0.1/")
-    cars = drawn_cars(look)
-    shadow = Place(lon=cars[0].car.lon, lat=cars[0].car.lat)
-    track = site.tracks[0].coordinates
-    missed = Place(lon=track[len(track) // 2][0], lat=track[len(track) // 2][1])
-    for said in (
-        Said(VerdictKind.NOT_A_CAR, "Ada", None, AT, places=(shadow,), reason=WhyFalse.SHADOW),
-        Said(VerdictKind.MISSED_CAR, "Ada", None, AT, places=(missed,)),
-        Said(VerdictKind.RIGHT, "Ada", None, AT),
-    ):
-        say(store, about, said)
-    return products, blobs, len(cars)
+    products, blobs = taken_in(pair, site_of(pair), counts, redis_settings)
+    judge_as_a_whole(products)
+    return products, blobs, len(cars_in(products))
 
 
 def read(path: Path) -> Any:
@@ -140,12 +91,63 @@ def test_what_is_not_known_car_by_car_is_left_out_and_said(
     judged: tuple[Products, BlobStore, int], tmp_path: Path
 ) -> None:
     products, blobs, _ = judged
-    look = products.look("yard", "now")
-    assert look is not None
-    about = About(look.site, look.seen.scenes, None, AT, found_of(look), "http://127.0.0.1/")
-    say(products.store, about, Said(VerdictKind.TOTAL, "Ada", None, AT, total=99))
+    judge(products, Said(VerdictKind.TOTAL, "Ada", None, AT, total=99))
     written = write_labelled(products, blobs, tmp_path / "set", held_out=0.0)
     assert written == {TRAIN: 0, HELD_OUT: 0, "not judged as a whole": 1}
+
+
+@pytest.fixture(scope="module")
+def counts_of_quarters(pair: Pair) -> dict[str, TileCount]:
+    return counts_of(pair, site_of(pair, QUARTER_M))
+
+
+def labelled(
+    pair: Pair, counts: dict[str, TileCount], redis_settings: RedisSettings, folder: Path
+) -> tuple[dict[str, int], Products]:
+    products, blobs = taken_in(pair, site_of(pair, QUARTER_M), counts, redis_settings)
+    judge(products, Said(VerdictKind.RIGHT, "Ada", None, AT))
+    return write_labelled(products, blobs, folder, held_out=0.0), products
+
+
+def test_a_car_in_the_margin_of_a_tile_is_a_car_on_its_picture_too(
+    pair: Pair, counts_of_quarters: dict[str, TileCount], redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    written, products = labelled(pair, counts_of_quarters, redis_settings, tmp_path / "set")
+    assert len(counts_of_quarters) > 1
+    assert written == {TRAIN: len(counts_of_quarters), HELD_OUT: 0}
+    cars = cars_in(products)
+    assert len({car.tile for car in cars}) > 1
+    cells = {cell.id: cell for cell in site_of(pair, QUARTER_M).cells()}
+    for folder in filter(Path.is_dir, (tmp_path / "set" / TRAIN).iterdir()):
+        truth = read(folder / "truth.json")
+        shown = cells[truth["tile"]].tile_polygon
+        there = sum(shown.contains(shapely.Point(car.car.lon, car.car.lat)) for car in cars)
+        assert truth["count"] == len(read(folder / "cars.geojson")["features"]) == there
+        assert there > sum(car.tile == truth["tile"] for car in cars)
+
+
+def test_a_tile_beside_one_without_a_count_is_left_out_since_its_margin_is_not_known(
+    pair: Pair, counts_of_quarters: dict[str, TileCount], redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    hidden, *others = counts_of_quarters
+    counts = counts_of_quarters | {hidden: rejected("clouds", ("coverage-too-low",))}
+    written, _ = labelled(pair, counts, redis_settings, tmp_path / "set")
+    assert written == {
+        TRAIN: 0,
+        HELD_OUT: 0,
+        "without a count": 1,
+        "beside a tile without a count": len(others),
+    }
+
+
+def test_a_tile_that_was_counted_without_its_baseline_is_left_out(
+    pair: Pair, counts: dict[str, TileCount], redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    alone = {tile: count.model_copy(update={"reasons": ("no-baseline",)}) for tile, count in counts.items()}
+    products, blobs = taken_in(pair, site_of(pair), alone, redis_settings)
+    judge(products, Said(VerdictKind.RIGHT, "Ada", None, AT))
+    written = write_labelled(products, blobs, tmp_path / "set", held_out=0.0)
+    assert written == {TRAIN: 0, HELD_OUT: 0, "without a baseline": 1}
 
 
 def test_the_present_model_is_not_better_than_itself(pair: Pair, tmp_path: Path) -> None:
@@ -176,8 +178,6 @@ def test_a_new_model_is_used_only_where_it_is_better_for_sure() -> None:
 def test_a_model_that_is_not_better_is_refused_with_exit_code_1(pair: Pair, tmp_path: Path) -> None:
     for number in range(3):
         held_out.write(pair, tmp_path / "tiles" / f"yard-{number}")
-    from railwatch.services.detector.cars.evidence import MODEL_FILE
-
     answer = CliRunner().invoke(app, ["model", "compare", str(MODEL_FILE.parent), str(tmp_path / "tiles")])
     assert answer.exit_code == 1
     assert "does not replace the present one" in str(answer.exception)

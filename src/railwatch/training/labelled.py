@@ -3,6 +3,9 @@
 Each tile is a folder as `make train` and the benchmarks take real yards: `tile.tif`, `baseline.tif`, `tracks.geojson`,
 `cars.geojson` and `truth.json`. Beside the folders of `train/` and of `held-out/` lie `coco.json` and `cars.geojson` of
 all of them. A site is held out as a whole, and always on the same side: by the checksum of its id.
+
+A picture shows its cell and a margin around it. Cars in the margin are counted on the tile beside, but they are cars on
+this picture, too: all that learns from it or is judged by it looks at the whole picture.
 """
 
 import hashlib
@@ -35,7 +38,7 @@ LICENCE = "Pictures belong to their providers; the labels are yours."
 
 @dataclass(frozen=True)
 class Labelled:
-    """A tile with its true cars as rings of longitude and latitude."""
+    """A tile with the true cars on its picture as rings of longitude and latitude."""
 
     site: Site
     count: CountEvent
@@ -114,39 +117,51 @@ def _judged_counts(held: Sequence[VerdictEvent]) -> tuple[str, ...]:
 
 
 def _of_look(site: Site, look: SiteLook, held: Sequence[VerdictEvent], left_out: Counter[str]) -> Iterator[Labelled]:
-    crs = site.cells()[0].crs
-    lines = {track.id: shape_from_lon_lat(crs, track.line) for track in site.tracks}
+    """Its tiles, each with all cars that its picture shows: in its cell, and in the margin beside it."""
+    cells = {cell.id: cell for cell in site.cells()}
+    counted = {count.tile for count in look.events if count.result.count is not None}
+    cars = _true_cars(site, look, held)
+    for count in look.events:
+        if count.tile not in cells:
+            left_out["of another grid"] += 1
+            continue
+        shown = cells[count.tile].tile_polygon
+        if count.tile not in counted:
+            left_out["without a count"] += 1
+        elif count.baseline is None or "no-baseline" in count.result.reasons:
+            left_out["without a baseline"] += 1
+        elif any(cell.id not in counted and shown.intersects(cell.polygon) for cell in cells.values()):
+            left_out["beside a tile without a count"] += 1
+        else:
+            yield Labelled(site, count, tuple(ring for ring in cars if shown.contains(shapely.Polygon(ring).centroid)))
+
+
+def _true_cars(site: Site, look: SiteLook, held: Sequence[VerdictEvent]) -> list[Ring]:
+    """The cars of a look as the verdicts on it leave them."""
     places = {kind: [verdict.places for verdict in held if verdict.kind is kind] for kind in VerdictKind}
     false = [place for (place,) in places[VerdictKind.NOT_A_CAR]]
     two = [place for (place,) in places[VerdictKind.TWO_CARS]]
-    drawn = [car for car in drawn_cars(look) if not _near(car.car, false)]
-    by_tile: dict[str, list[Ring]] = {count.tile: [] for count in look.events}
     joined = places[VerdictKind.ONE_CAR]
+    drawn = [car for car in drawn_cars(look) if not _near(car.car, false)]
+    cars: list[Ring] = []
     for car in drawn:
         if _near(car.car, two):
-            by_tile[car.tile] += _halves(car.outline)
+            cars += _halves(car.outline)
         elif not any(_near(car.car, pair) for pair in joined):
-            by_tile[car.tile].append(car.outline)
+            cars.append(car.outline)
     for pair in joined:
         both = [car for car in drawn if _near(car.car, pair)]
         if both:
             hull = shapely.MultiPoint([at for car in both for at in car.outline]).minimum_rotated_rectangle
-            by_tile[both[0].tile].append(tuple((float(x), float(y)) for x, y in hull.exterior.coords))
+            cars.append(tuple((float(x), float(y)) for x, y in hull.exterior.coords))
+    crs = site.cells()[0].crs
+    lines = [shape_from_lon_lat(crs, track.line) for track in site.tracks]
     length_m = float(np.median([car.car.length_m for car in drawn])) if drawn else float(np.mean(site.car_lengths_m))
     for (place,) in places[VerdictKind.MISSED_CAR]:
         x, y = (float(value) for value in from_lon_lat(crs, np.array(place.lon), np.array(place.lat)))
-        line = min(lines.values(), key=lambda one: one.distance(shapely.Point(x, y)))
-        tile = next(
-            (cell.id for cell in site.cells() if shapely.box(*cell.bounds_m).contains(shapely.Point(x, y))), None
-        )
-        if tile in by_tile:
-            missed = Car(lon=place.lon, lat=place.lat, length_m=length_m, probability=1.0)
-            by_tile[tile].append(outline_of(crs, line, missed))
-    for count in look.events:
-        if count.baseline is None:
-            left_out["without a baseline"] += 1
-        elif count.result.count is not None:
-            yield Labelled(site, count, tuple(by_tile[count.tile]))
+        line = min(lines, key=lambda one: one.distance(shapely.Point(x, y)))
+        cars.append(outline_of(crs, line, Car(lon=place.lon, lat=place.lat, length_m=length_m, probability=1.0)))
+    return cars
 
 
 def _near(car: Car, places: Sequence[Place]) -> bool:
