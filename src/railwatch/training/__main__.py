@@ -7,6 +7,7 @@ same arguments give the same model.
 import argparse
 import json
 import pickle
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
@@ -18,7 +19,7 @@ from railwatch.render import CONDITIONS, random_scene, render_pair
 from railwatch.services.detector.cars.evidence import MODEL_FILE
 from railwatch.shared.errors import TileRejectedError
 from railwatch.training.cases import Case, rendered_case
-from railwatch.training.examples import Strips, real_scene, rendered_scene, strips_of
+from railwatch.training.examples import Scene, Strips, real_scene, rendered_scene, strips_of
 from railwatch.training.model import Recipe, make_model, write_model
 
 ASKED = tuple(condition for condition in CONDITIONS if condition != "any")
@@ -48,7 +49,7 @@ def main() -> None:
     arguments.cache.mkdir(parents=True, exist_ok=True)
     seeds = range(arguments.seed, arguments.seed + arguments.scenes)
     others = range(arguments.seed + LAST_SCENE, arguments.seed + LAST_SCENE + arguments.cases)
-    real = [real_scene(folder) for folder in arguments.real]
+    real = [scene for scene in map(_real_scene, arguments.real) if scene is not None]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         gathered = pool.map(partial(_rendered_strips, arguments.cache), seeds)
         rendered = [strips for strips in gathered if strips is not None]
@@ -56,6 +57,19 @@ def main() -> None:
         models, made = make_model(rendered, real, _cases(pool, others), recipe)
     write_model(arguments.out, models, made)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer
+
+
+def _real_scene(folder: Path) -> Scene | None:
+    """A real scene; None, and a line that says why, where the pair is rejected or counted without its baseline."""
+    try:
+        scene = real_scene(folder)
+        why = None if scene.ground.baseline is not None else ", ".join(scene.ground.reasons)
+    except TileRejectedError as error:
+        why = error.reason
+    if why is not None:
+        print(f"{folder} is left out: {why}", file=sys.stderr)  # noqa: T201 - for who trains
+        return None
+    return scene
 
 
 def _rendered_strips(cache: Path, seed: int) -> tuple[Strips, ...] | None:

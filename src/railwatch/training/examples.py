@@ -131,7 +131,11 @@ def rendered_scene(pair: RenderedPair, name: str) -> Scene:
 
 
 def real_scene(folder: Path) -> Scene:
-    """A scene from a folder of `tile.tif`, `baseline.tif`, `tracks.geojson` and `cars.geojson`, a polygon a car."""
+    """A scene from a folder of `tile.tif`, `baseline.tif`, `tracks.geojson` and `cars.geojson`, a polygon a car.
+
+    Raises:
+        TileRejectedError: the pair cannot be counted.
+    """
     tile, baseline = read_raster(folder / "tile.tif"), read_raster(folder / "baseline.tif")
     lines = project(load_tracks(folder / "tracks.geojson"), tile)
     cars = shapely.from_geojson((folder / "cars.geojson").read_text(encoding="utf-8"))
