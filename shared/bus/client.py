@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import kafka
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from railwatch.shared.settings import KafkaSettings
@@ -87,12 +87,26 @@ def set_fetch_wait(consumer: KafkaConsumer, wait_ms: int) -> None:
 def keep_joining(consumer: KafkaConsumer) -> None:
     """Have a consumer join its group for certain. Call it when the group revokes its partitions.
 
-    The leader of a group begins a rebalance when a topic or a partition is added. As soon as it has assigned the
-    partitions, kafka-python 3.0 sees no more reason to join. If the poll has ended by then, no later poll completes the
-    join, and the consumer waits for ever. If it is asked to join, it remembers that until it has joined.
+    As soon as the leader of a group has assigned the partitions, kafka-python 3.0 sees no more reason to join. If the
+    poll has ended by then, no later poll completes the join, and the consumer waits for ever. That goes for the first
+    join and for each later one. If it is asked to join, it remembers that until it has joined.
     """
     if kafka.__version__.startswith(FORGETFUL_VERSIONS):
         consumer._coordinator.request_rejoin()
+
+
+class JoinsForCertain(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What each consumer that subscribes to a topic needs as its listener, see `keep_joining`."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """The group begins to rebalance, or this member joins it for the first time."""
+        keep_joining(self._consumer)
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """These are the partitions from now on."""
 
 
 def make_producer(settings: KafkaSettings) -> KafkaProducer:

@@ -3,15 +3,15 @@
 from typing import Any
 
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
-from railwatch.shared.bus.client import keep_joining
+from railwatch.shared.bus.client import JoinsForCertain
 from railwatch.shared.bus.inflight import Inflight
 
 log = structlog.get_logger(__name__)
 
 
-class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+class Rebalance(JoinsForCertain):
     """Notes what happens to the partitions. It is called inside `poll`, where committing is not allowed.
 
     In a rebalance every partition is revoked, and most come back at once. kafka-python then goes on where it was. So
@@ -22,7 +22,7 @@ class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
+        super().__init__(consumer)
         self.under_way = False
         self._lost: set[TopicPartition] = set()
         self._assigned: set[TopicPartition] | None = None
@@ -30,7 +30,7 @@ class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """The group begins to rebalance."""
         self.under_way = True
-        keep_joining(self._consumer)
+        super().on_partitions_revoked(revoked)
 
     def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
         """The group has excluded this member. Another member may have the partitions by now."""

@@ -1,6 +1,7 @@
 """A fault of kafka-python that the bus works around: how it shows, and whether it is still there."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import kafka
 import pytest
@@ -8,7 +9,9 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.structs import MemberState
 
 from railwatch.embedded import embedded_broker
-from railwatch.shared.bus.client import FORGETFUL_VERSIONS, keep_joining, make_admin, make_consumer
+from railwatch.shared.bus.client import FORGETFUL_VERSIONS, JoinsForCertain, keep_joining, make_admin, make_consumer
+from railwatch.shared.events import CountEvent
+from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import eventually, kafka_settings_of
 
 TOPIC = "growing"
@@ -63,6 +66,14 @@ def joins_again_after_partitions_were_added(revoked: Callable[[KafkaConsumer], o
 
 def test_a_consumer_that_keeps_joining_joins_again_when_partitions_are_added() -> None:
     assert joins_again_after_partitions_were_added(keep_joining)
+
+
+def test_a_consumer_whose_polls_are_far_shorter_than_the_join_joins_its_group(kafka_settings: KafkaSettings) -> None:
+    """Apache Kafka showed it: without the listener, eleven of twelve members waited for ever."""
+    with closing(make_consumer(kafka_settings, "in-haste")) as consumer:
+        consumer.subscribe([kafka_settings.prefix + CountEvent.TOPIC], listener=JoinsForCertain(consumer))
+
+        eventually(lambda: consumer.poll(5) or consumer.assignment(), "it has joined the group")
 
 
 def test_kafka_python_by_itself_forgets_to_join_again() -> None:

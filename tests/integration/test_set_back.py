@@ -18,7 +18,7 @@ from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus import Publisher
-from railwatch.shared.bus.client import make_consumer
+from railwatch.shared.bus.client import JoinsForCertain, make_consumer
 from railwatch.shared.bus.offsets import begin_group
 from railwatch.shared.errors import DependencyAwayError
 from railwatch.shared.events import AlertEvent, CountEvent, Found, VerdictKind
@@ -72,7 +72,7 @@ class Alerting:
             return
         consumer = make_consumer(self.settings.kafka, GROUP)
         topic = self.settings.kafka.prefix + CountEvent.TOPIC
-        consumer.subscribe([topic])
+        consumer.subscribe([topic], listener=JoinsForCertain(consumer))
         while not consumer.assignment():
             consumer.poll(100)
         while consumer.poll(300):

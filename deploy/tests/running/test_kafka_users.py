@@ -6,7 +6,7 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthori
 from pydantic import SecretStr
 
 from deploy.tests.running.secured import KAFKA_USERS, PASSWORD, Secured
-from railwatch.shared.bus.client import make_consumer, make_producer
+from railwatch.shared.bus.client import JoinsForCertain, make_consumer, make_producer
 from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, DeadLetter, Event, TileEvent
 from tests.support.bus import eventually
 
@@ -78,10 +78,9 @@ def _can_write(secured: Secured, user: str, event: type[Event]) -> bool:
 
 def _can_read(secured: Secured, user: str, group: str, event: type[Event]) -> bool:
     consumer = make_consumer(secured.kafka_settings(user), group)
-    consumer.subscribe([event.TOPIC])
+    consumer.subscribe([event.TOPIC], listener=JoinsForCertain(consumer))
     try:
-        # A poll shorter than the join may leave kafka-python 3.0.12 waiting for ever; see the worker's listener.
-        eventually(lambda: consumer.poll(5_000) is not None and consumer.assignment(), f"{user} joins {group}")
+        eventually(lambda: consumer.poll(500) is not None and consumer.assignment(), f"{user} joins {group}")
     except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
         return False
     finally:

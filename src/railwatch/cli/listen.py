@@ -94,7 +94,7 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
     """
     from kafka import KafkaConsumer, TopicPartition
 
-    from railwatch.shared.bus.client import connection, make_consumer
+    from railwatch.shared.bus.client import JoinsForCertain, connection, make_consumer
     from railwatch.shared.bus.codec import decode_record
     from railwatch.shared.bus.unreadable import pass_over_unreadable
     from railwatch.shared.errors import UnprocessableError
@@ -102,7 +102,7 @@ def notices(settings: KafkaSettings, from_beginning: bool, group: str) -> Iterat
     topic = settings.prefix + Notice.TOPIC
     if group:
         consumer = make_consumer(settings, group)
-        consumer.subscribe([topic])
+        consumer.subscribe([topic], listener=JoinsForCertain(consumer))
     else:
         consumer = KafkaConsumer(**connection(settings), enable_auto_commit=False, allow_auto_create_topics=False)
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
