@@ -1,9 +1,10 @@
 """Whether the alerts are right: those of the same counts, judged in order by a process that never failed.
 
 A look is judged when all its tiles are counted. One that lacks a tile is judged with those that it has, when alerting
-has waited long enough for the rest. Then it enters the history late, after looks that are newer. What is promised of it
-is less: it ends no alert, a rise that only such looks show need not have one, and an alert that ended does not stand
-again because of them unless the newest look is itself too high.
+has waited long enough for the rest. Then it enters the history late, after looks that are newer. So does a look whose
+count came after those of a newer one, because its pixels were lost and pushed again. What is promised of a late look is
+less: it ends no alert, a rise that only such looks show need not have one, and an alert that ended does not stand again
+because of them unless the newest look is itself too high.
 """
 
 from collections import defaultdict
@@ -41,28 +42,34 @@ class Seen:
         look: what it shows.
         whole: whether all its tiles are counted.
         first_at: when the first count was recorded.
+        late: whether it became whole after a newer look, or never did.
     """
 
     look: Observation
     whole: bool
     first_at: datetime
+    late: bool
 
 
 def looks_of(counts: Sequence[CountEvent], site: Site) -> list[Seen]:
-    """The looks at a site that its counts tell, in the order of time."""
+    """The looks at a site that its counts, in the order in which they came, tell; in the order of time."""
     tracks_m = tracks_by_tile(site)
     scenes: dict[str, dict[str, TileReading]] = defaultdict(dict)
-    for count in counts:
-        scenes[count.scene] = merge(scenes[count.scene], count.tile, reading(count))
-    seen = [
-        Seen(
-            observe(scene, readings, tracks_m, site.car_lengths_m),
-            complete(readings),
-            min(one.recorded_at for one in readings.values()),
-        )
-        for scene, readings in scenes.items()
-    ]
-    return sorted(seen, key=lambda one: one.look.observed_at)
+    whole_after: dict[str, int] = {}
+    for number, count in enumerate(counts):
+        readings = scenes[count.scene] = merge(scenes[count.scene], count.tile, reading(count))
+        if complete(readings):
+            whole_after.setdefault(count.scene, number)
+    looks = {scene: observe(scene, readings, tracks_m, site.car_lengths_m) for scene, readings in scenes.items()}
+    newest_first = sorted(looks.values(), key=lambda look: look.observed_at, reverse=True)
+    seen: list[Seen] = []
+    newer_whole_after = len(counts)
+    for look in newest_first:
+        number = whole_after.get(look.scene, len(counts))
+        first_at = min(one.recorded_at for one in scenes[look.scene].values())
+        seen.append(Seen(look, look.scene in whole_after, first_at, late=number >= newer_whole_after))
+        newer_whole_after = min(newer_whole_after, number)
+    return seen[::-1]
 
 
 def broken(site: str, seen: Sequence[Seen], steps: Sequence[AlertEvent], now: datetime) -> list[str]:
@@ -97,7 +104,7 @@ def _histories(seen: Sequence[Seen], now: datetime) -> Iterator[list[tuple[Seen,
 
 def _faults(site: str, looks: Sequence[tuple[Seen, Judgement]], told: Sequence[AlertEvent]) -> Iterator[str]:
     of_alerts = [(one, judgement) for one, judgement in looks if judgement.opened_at]
-    late = not all(one.whole for one, _ in looks)
+    late = any(one.late for one, _ in looks)
     for opened_at, group in groupby(of_alerts, key=lambda pair: pair[1].opened_at):
         run = list(group)
         first, last = run[0][1], run[-1][1]
@@ -107,7 +114,7 @@ def _faults(site: str, looks: Sequence[tuple[Seen, Judgement]], told: Sequence[A
         standing = last is looks[-1][1] and last.transition is not Transition.RESOLVED
         if len(within) > 1:
             yield f"{rise} has {len(within)} alerts"
-        elif not within and any(one.whole and _raised(judgement) for one, judgement in run):
+        elif not within and any(_raised(judgement) and not one.late for one, judgement in run):
             yield f"{rise} has no alert"
         elif within and within[0].stands and not standing:
             yield f"{rise}: the alert should not stand, and was last {within[0].transition}"

@@ -4,10 +4,9 @@ No log, no metric and no Redis is read. Each check is a function that gives a se
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import TypeVar
 
 from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, Notice, TileEvent
@@ -18,6 +17,8 @@ from tests.chaos.topics import Topics
 from tests.chaos.traffic import Traffic
 
 E = TypeVar("E", bound=Event)
+# The topic, partition and offset of a record.
+Place = tuple[str, int, int]
 
 # What a store that has lost pixels is allowed to cost.
 LOST_PIXELS = frozenset({"blob-missing"})
@@ -91,9 +92,9 @@ def each_effect_is_once(seen: Evidence) -> Iterator[str]:
 
 def keys_are_in_order(seen: Evidence) -> Iterator[str]:
     """What is new comes in order: the counts of a tile as its tiles did, the steps of an alert by their numbers."""
-    for what, events in _by_key(seen.topics.events(TileEvent), lambda tile: f"{tile.site}/{tile.tile}").items():
-        wanted = [(event.scene, event.tile) for event in events]
-        yield from _out_of_order(f"counts of {what}", wanted, _first_counts(seen.topics, what))
+    letters = _letters_by_place(seen.topics)
+    for what, places in _tile_places(seen.topics, letters).items():
+        yield from (f"counts of {what}: {one}" for one in out_of_order(places, _first_counts(seen.topics, what)))
     for alert, steps in _by_key(seen.topics.events(Notice), lambda notice: notice.about).items():
         numbers = [step.sequence for step in steps]
         if numbers != list(range(1, len(numbers) + 1)):
@@ -163,17 +164,47 @@ def _by_key(events: Iterable[E], key: Callable[[E], str]) -> dict[str, list[E]]:
     return {name: list(each.values()) for name, each in found.items()}
 
 
-def _first_counts(topics: Topics, tile: str) -> list[tuple[str, str]]:
+def _first_counts(topics: Topics, tile: str) -> list[str]:
     counts = (event for event in topics.events(CountEvent) if f"{event.site}/{event.tile}" == tile)
-    return list(dict.fromkeys((count.scene, count.tile) for count in counts))
+    return list(dict.fromkeys(count.scene for count in counts))
 
 
-def _out_of_order(what: str, wanted: list[tuple[str, str]], found: list[tuple[str, str]]) -> Iterator[str]:
-    place = {each: index for index, each in enumerate(dict.fromkeys(wanted))}
-    known = [each for each in found if each in place]
-    for before, after in pairwise(known):
-        if place[before] > place[after]:
-            yield f"{what}: {before[0]} came before {after[0]}"
+def _tile_places(topics: Topics, letters: Mapping[Place, DeadLetter]) -> dict[str, dict[str, list[int]]]:
+    """For each tile of a site and each scene, from which of the tile's records its count may follow, in order.
+
+    It is the first one that is no dead letter. If there are dead letters before it, the count may follow from one of
+    these as well: the record may have come a second time, after its pixels were lost.
+    """
+    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    settled: set[tuple[str, str]] = set()
+    for record in topics.records(TileEvent.TOPIC):
+        event = record.event
+        if not isinstance(event, TileEvent):
+            continue
+        tile = f"{event.site}/{event.tile}"
+        if (tile, event.scene) not in settled:
+            found[tile][event.scene].append(record.offset)
+        if (record.topic, record.partition, record.offset) not in letters:
+            settled.add((tile, event.scene))
+    return found
+
+
+def out_of_order(places: Mapping[str, Sequence[int]], found: Iterable[str]) -> Iterator[str]:
+    """A sentence for each count that came after that of a later record of its tile.
+
+    Args:
+        places: the offsets that the count of a scene may follow from, in order, at least one.
+        found: the scenes as their counts came first.
+    """
+    before, reached = "", -1
+    for scene in found:
+        if scene not in places:
+            continue
+        later = [place for place in places[scene] if place > reached]
+        if later:
+            before, reached = scene, later[0]
+        else:
+            yield f"{before} came before {scene}"
 
 
 def _first(steps: Iterable[Taken]) -> Iterable[Taken]:
@@ -184,10 +215,10 @@ def _first(steps: Iterable[Taken]) -> Iterable[Taken]:
     return found.values()
 
 
-def _letters_by_place(topics: Topics) -> dict[tuple[str, int, int], DeadLetter]:
+def _letters_by_place(topics: Topics) -> dict[Place, DeadLetter]:
     return {place: letter for letter in topics.events(DeadLetter) if (place := _place(letter)) is not None}
 
 
-def _place(letter: DeadLetter) -> tuple[str, int, int] | None:
+def _place(letter: DeadLetter) -> Place | None:
     at = letter.original
     return (at.topic, at.partition, at.offset) if at else None

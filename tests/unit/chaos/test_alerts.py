@@ -54,6 +54,12 @@ def test_the_alerts_of_a_process_that_never_failed_are_right(after: list[Look]) 
     assert said(looks, told(looks)) == []
 
 
+def test_a_rise_whose_counts_came_after_those_of_a_newer_look_need_have_no_alert() -> None:
+    counted = [*QUIET, (14, (1, 1)), *RISE]
+    assert said(counted, told(counted)) == []
+    assert said(counted, []) == []
+
+
 def test_a_rise_without_an_alert_is_found() -> None:
     (sentence,) = said([*QUIET, *RISE], [])
     assert sentence == "tumangang: the rise from 2023-03-13 to 2023-03-14 has no alert"
