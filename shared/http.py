@@ -7,13 +7,17 @@ from typing import Any, TypeVar
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import Receive, Scope, Send
 
+from railwatch.shared.accept import wants_page
 from railwatch.shared.errors import MAX_DETAIL, TransientError
 from railwatch.shared.headers import WithHeaders
 from railwatch.shared.metrics import MetricsOf
+from railwatch.shared.problem_page import problem_page
 from railwatch.shared.text import plain, said
 
 log = structlog.get_logger()
@@ -69,10 +73,30 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+class ProblemDetails(JSONResponse):
+    """Problem details (RFC 9457); for a person with a browser, a page that says the same."""
+
+    media_type = PROBLEM_TYPE
+
+    def __init__(self, body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> None:
+        self._said = {**headers, "Vary": "Accept"}
+        self._title, self._detail = body["title"], body.get("detail", "")
+        super().__init__(body, status, self._said)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if not wants_page(Headers(scope=scope).get("accept", "")):
+            await super().__call__(scope, receive, send)
+            return
+        home = getattr(scope["app"].state, "home", None) if "app" in scope else None
+        text, headers = problem_page(self.status_code, self._title, self._detail, self._said, scope["path"], home)
+        await HTMLResponse(text, self.status_code, {**self._said, **headers})(scope, receive, send)
+
+
 def problem(
     status: int, title: str, detail: str = "", headers: Mapping[str, str] | None = None, reason: str = ""
-) -> JSONResponse:
-    """Problem details (RFC 9457).
+) -> ProblemDetails:
+    """Problem details (RFC 9457), or the page of them.
 
     Args:
         status: the HTTP status.
@@ -83,7 +107,7 @@ def problem(
     """
     body = {"type": f"urn:railwatch:problem:{reason}" if reason else "about:blank", "title": title, "status": status}
     members = {"detail": detail, "reason": reason}
-    return JSONResponse(body | {name: text for name, text in members.items() if text}, status, headers, PROBLEM_TYPE)
+    return ProblemDetails(body | {name: text for name, text in members.items() if text}, status, headers or {})
 
 
 def service_app(title: str, description: str) -> FastAPI:
@@ -110,7 +134,7 @@ def answer_with_problems(app: FastAPI) -> None:
     """Have the app answer every error with problem details."""
 
     @app.exception_handler(StarletteHTTPException)
-    def http_error(request: Request, error: StarletteHTTPException) -> JSONResponse:
+    def http_error(request: Request, error: StarletteHTTPException) -> ProblemDetails:
         phrase = HTTPStatus(error.status_code).phrase
         if error.status_code in (401, 403) and request.method not in SAFE_METHODS:
             _note_refusal(request, error)
@@ -118,22 +142,26 @@ def answer_with_problems(app: FastAPI) -> None:
         return problem(error.status_code, phrase, detail, error.headers, getattr(error, "reason", ""))
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    def invalid(request: Request, error: RequestValidationError) -> ProblemDetails:
         faults = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {said(fault['msg'])}" for fault in error.errors())
         return problem(422, "Unprocessable Content", "; ".join(faults))
 
     @app.exception_handler(TransientError)
-    def away(request: Request, error: TransientError) -> JSONResponse:
+    def away(request: Request, error: TransientError) -> ProblemDetails:
         return problem(503, "Service Unavailable", str(error), {"Retry-After": RETRY_AFTER_S})
 
     # Requests are checked by FastAPI, whose error is another one. What is left is what Redis holds.
     @app.exception_handler(ValidationError)
-    def unreadable(request: Request, error: ValidationError) -> JSONResponse:
+    def unreadable(request: Request, error: ValidationError) -> ProblemDetails:
         log.error(
             "state cannot be read", path=request.url.path, model=error.title, detail=plain(str(error), MAX_DETAIL)
         )
         detail = f"What Redis holds cannot be read as {error.title}. docs/operate.md says how to make it anew."
         return problem(500, "Internal Server Error", detail, reason="state-unreadable")
+
+    @app.exception_handler(Exception)
+    def failed(request: Request, error: Exception) -> ProblemDetails:
+        return problem(500, "Internal Server Error")
 
 
 def _note_refusal(request: Request, error: StarletteHTTPException) -> None:

@@ -51,6 +51,14 @@ def test_a_page_has_no_serious_fault(page: Page, url: str, path: str, form: Form
 
 
 @in_all_forms
+@pytest.mark.parametrize("path", ["/sites/nowhere", "/nothing"])
+def test_the_page_of_what_was_not_found_has_no_serious_fault(page: Page, url: str, path: str, form: Form) -> None:
+    page.show(url + path, width=form.width, height=form.height, dark=form.dark)
+    assert page.evaluate("document.documentElement.scrollWidth") == form.width
+    assert serious_faults(page) == []
+
+
+@in_all_forms
 def test_the_page_of_an_alert_has_no_serious_fault(page: Page, url: str, form: Form) -> None:
     page.show(url + "/")
     address = page.evaluate("document.querySelector('.alerts a').href")

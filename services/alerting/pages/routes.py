@@ -25,6 +25,7 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.shared.access import Holder
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Severity
+from railwatch.shared.problem_page import Home
 from railwatch.shared.sites import Site
 
 SITES_PER_PAGE = 100
@@ -42,6 +43,7 @@ def add_pages(
     app: FastAPI, products: Products, blobs: BlobStore, reader: Callable[..., Holder], base_map: BaseMap
 ) -> None:
     """Serve the pages."""
+    app.state.home = Home("/", "All sites")
     app.mount("/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
     store, sites = products.store, products.sites
     app.include_router(_overview_router(store, sites, reader, base_map))

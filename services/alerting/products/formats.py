@@ -12,6 +12,7 @@ import shapely
 
 from railwatch.services.alerting.products.columns import COLUMNS, Column, Product
 from railwatch.services.alerting.products.rows import Row
+from railwatch.shared.accept import weights
 
 # About 0.1 m.
 DEGREES_DIGITS = 6
@@ -37,17 +38,8 @@ MEDIA_TYPES = {
 def accepted(accept: str) -> Format:
     """The form that a header `Accept` prefers; JSON if it names none of them."""
     named = {text.partition(";")[0]: form for form, text in MEDIA_TYPES.items()}
-    best, best_weight = Format.JSON, 0.0
-    for part in accept.split(","):
-        name, *parameters = (text.strip().lower() for text in part.split(";"))
-        weights = [text.removeprefix("q=") for text in parameters if text.startswith("q=")]
-        try:
-            weight = float(weights[0]) if weights else 1.0
-        except ValueError:
-            continue
-        if name in named and weight > best_weight:
-            best, best_weight = named[name], weight
-    return best
+    wanted = {name: weight for name, weight in weights(accept).items() if name in named and weight > 0.0}
+    return named[max(wanted, key=wanted.__getitem__)] if wanted else Format.JSON
 
 
 def properties(product: Product, row: Row) -> dict[str, Any]:

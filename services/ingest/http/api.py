@@ -28,7 +28,7 @@ from railwatch.shared.admission import admitted, me_router
 from railwatch.shared.errors import TransientError, UnprocessableError
 from railwatch.shared.events import derived_id
 from railwatch.shared.health import Progress, health_router
-from railwatch.shared.http import problem, service_app
+from railwatch.shared.http import service_app
 from railwatch.shared.masks import MaskFile, meaning_of
 
 SOURCE = "api"
@@ -76,10 +76,6 @@ def make_app(
     def hung_up(request: Request, error: ClientDisconnect) -> Response:
         log.info("sender hung up", source=SOURCE)
         return Response(status_code=400)
-
-    @app.exception_handler(Exception)
-    def failed(request: Request, error: Exception) -> Response:
-        return problem(500, "Internal Server Error")
 
     return app
 

@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-from fastapi.responses import JSONResponse
-
-from railwatch.shared.http import RETRY_AFTER_S, problem
+from railwatch.shared.http import RETRY_AFTER_S, ProblemDetails, problem
 
 
 class Problem(NamedTuple):
@@ -50,13 +48,13 @@ PROBLEMS = {
 }
 
 
-def problem_response(reason: str, detail: str) -> JSONResponse:
+def problem_response(reason: str, detail: str) -> ProblemDetails:
     """Problem details (RFC 9457) for a scene that is refused."""
     status, title = PROBLEMS[reason]
     return problem(status, title, detail, reason=reason)
 
 
-def unavailable_response(detail: str) -> JSONResponse:
+def unavailable_response(detail: str) -> ProblemDetails:
     """Problem details (RFC 9457) for a fault that may pass: the sender should try again."""
     headers = {"Retry-After": RETRY_AFTER_S}
     return problem(503, "Railwatch cannot take the scene now", detail, headers, "unavailable")

@@ -13,6 +13,7 @@ from railwatch.services.ingest.scenes.intake import Intake
 from railwatch.services.ingest.settings import IngestSettings
 from railwatch.shared.access import Tokens
 from railwatch.shared.base_map import map_policy
+from railwatch.shared.problem_page import Home
 from railwatch.shared.sites import LiveSites
 from railwatch.siting.page.counts import counts_router
 from railwatch.siting.page.pictures import pictures_router
@@ -32,6 +33,7 @@ def add_page(app: FastAPI, sites: LiveSites, settings: IngestSettings, tokens: T
         tokens: the tokens that are known.
         intake: has the pictures.
     """
+    app.state.home = Home("/draw", "Draw a site")
     app.mount("/draw/assets", StaticFiles(directory=ASSETS, packages=[("railwatch.shared", "assets")]))
     app.include_router(_page(settings.base_map, settings.base_map_credit))
     shelf = shelf_of(sites)
