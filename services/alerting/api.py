@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
@@ -22,6 +23,7 @@ from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.sites import sites_router
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.verdict_routes import verdicts_router
+from railwatch.services.alerting.verdicts.corrected import judged_alerts
 from railwatch.services.alerting.views import (
     Acknowledgement,
     AlertDetail,
@@ -82,8 +84,10 @@ def alerts_router(store: Store, blobs: BlobStore, products: Products, reader: Ca
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
     def views(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        judged_at = cache(lambda site: judged_alerts(store.verdicts(site)))
         events = store.latest_of([row.id for row in rows])
-        return [AlertView.of(event).model_dump(mode="json", by_alias=True) for event in events]
+        found = (AlertView.of(event, judged_at(event.site).get(event.alert)) for event in events)
+        return [view.model_dump(mode="json", by_alias=True) for view in found]
 
     @router.get("", summary="Alerts of all sites, or of one", response_model=AlertPage, responses=OTHER_FORMS)
     def list_alerts(asked: Asked, by: Reader, site: OnlySite = None, state: AlertState | None = None) -> Response:
@@ -93,7 +97,7 @@ def alerts_router(store: Store, blobs: BlobStore, products: Products, reader: Ca
     def get_alert(alert: str, by: Reader) -> AlertDetail:
         events = _known(store, alert, by)
         transitions = tuple(TransitionView.model_validate(event, from_attributes=True) for event in events)
-        return AlertDetail(alert=AlertView.of(events[-1]), event=events[-1], transitions=transitions)
+        return AlertDetail(alert=_view(store, events[-1]), event=events[-1], transitions=transitions)
 
     @router.get("/{alert}/pictures/{sha256}", summary="A picture behind an alert", response_class=Response)
     def get_picture(request: Request, alert: str, sha256: str, by: Reader) -> Response:
@@ -124,7 +128,7 @@ def acknowledgements_router(store: Store, tokens: Tokens, publish: Callable[[str
         publish(after.site)
         if after not in store.alert(after.alert):
             raise NotPublishedError("The state was lost in between, and the act with it; do it again.")
-        return AlertView.of(after)
+        return _view(store, after)
 
     @router.post(
         "/{alert}/acknowledge",
@@ -162,6 +166,10 @@ def _known(store: Store, alert: str, by: Holder) -> list[AlertEvent]:
     if not events or not by.reaches(events[-1].site):
         raise HTTPException(404, f"There is no alert {alert!r}.")
     return events
+
+
+def _view(store: Store, event: AlertEvent) -> AlertView:
+    return AlertView.of(event, judged_alerts(store.verdicts(event.site)).get(event.alert))
 
 
 def _to_act_on(store: Store, alert: str, by: Holder) -> AlertEvent:

@@ -10,7 +10,17 @@ from railwatch.services.alerting.products.rows import alert_state, picture_url
 from railwatch.services.alerting.rule.judgement import Judgement, Observation
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import Frozen, UtcDatetime
-from railwatch.shared.events import AlertEvent, JudgedLook, MissedLookEvent, Onset, Severity, Transition
+from railwatch.shared.events import (
+    AlertEvent,
+    JudgedLook,
+    MissedLookEvent,
+    Onset,
+    Severity,
+    Transition,
+    VerdictEvent,
+    VerdictKind,
+    WhyFalse,
+)
 from railwatch.shared.sites import ContextEvent, Site
 
 AlertState = Literal["standing", "resolved", "retracted"]
@@ -38,7 +48,8 @@ class SiteView(Frozen):
 class AlertView(Frozen):
     """An alert as it stands after its last transition.
 
-    `picture_url` shows a tile of the look with each counted car drawn; null if there is no such picture.
+    `picture_url` shows a tile of the look with each counted car drawn; null if there is no such picture. `verdict` is
+    the last word of people on the alert, and `verdict_reason` because of what it is false; null if there is none.
     """
 
     alert: str
@@ -53,11 +64,15 @@ class AlertView(Frozen):
     sentence: str
     page_url: str
     picture_url: str | None
+    verdict: VerdictKind | None = None
+    verdict_reason: WhyFalse | None = None
 
     @classmethod
-    def of(cls, event: AlertEvent) -> Self:
-        """An alert after its last event."""
-        return cls.model_validate({**dict(event), "state": alert_state(event), "picture_url": picture_url(event)})
+    def of(cls, event: AlertEvent, verdict: VerdictEvent | None) -> Self:
+        """An alert after its last event, with the verdict on it that holds."""
+        view = {**dict(event), "state": alert_state(event), "picture_url": picture_url(event)}
+        said = {"verdict": verdict.kind, "verdict_reason": verdict.reason} if verdict else {}
+        return cls.model_validate(view | said)
 
 
 class TransitionView(Frozen):

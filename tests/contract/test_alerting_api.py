@@ -148,7 +148,7 @@ def test_a_picture_is_where_alerting_is_reached_whatever_its_path_is_called(pict
         tile="r0c0", scene="s", image=image, baseline=None, pictures={"cars": picture_ref}, algorithm="a"
     )
     page = {"page_url": f"https://ops.example/alerts/alerts/{LATER}", "evidence": (item,)}
-    view = AlertView.of(alert_event(alert=LATER).model_copy(update=page))
+    view = AlertView.of(alert_event(alert=LATER).model_copy(update=page), None)
     assert view.picture_url == f"https://ops.example/alerts/v1/alerts/{LATER}/pictures/{picture_ref.sha256}"
 
 

@@ -11,6 +11,7 @@ import shapely
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
 
 from railwatch.embedded import embedded_redis
 from railwatch.services.alerting.api import make_app
@@ -266,3 +267,13 @@ def test_a_text_that_a_spreadsheet_would_run_is_quoted(redis_settings: RedisSett
     made.take([cars_event(1, 3).model_copy(update={"remarks": ('=HYPERLINK("http://example.org")',)})])
     (row,) = csv_rows(client_of(made).get("/v1/looks?f=csv").text)
     assert row["remarks"] == '\'=HYPERLINK("http://example.org")'
+
+
+@pytest.mark.parametrize("product", ["looks", "cars"])
+def test_what_is_answered_is_what_the_document_of_the_api_describes(client: TestClient, product: str) -> None:
+    described = client.get("/openapi.json").json()["paths"][f"/v1/{product}"]["get"]["responses"]["200"]["content"]
+    schema = described["application/json"]["schema"]
+    page = client.get(f"/v1/{product}?limit=500").json()
+    assert page["items"]
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(page)
+    assert list(page["items"][0]) == list(schema["properties"]["items"]["items"]["properties"])

@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi import Query as Parameter
 
 from railwatch.services.alerting.products.catalogue import Page, Products
-from railwatch.services.alerting.products.columns import Product
+from railwatch.services.alerting.products.columns import Product, property_schemas
 from railwatch.services.alerting.products.formats import (
     MEDIA_TYPES,
     Format,
@@ -37,6 +37,22 @@ OTHER_FORMS: dict[int | str, dict[str, Any]] = {
     },
     304: {"description": "Not changed since the answer with the tag in `If-None-Match`."},
 }
+
+
+def list_forms(product: Product) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI documents: what a list of rows answers, in all its forms."""
+    properties = {
+        name: {
+            "anyOf": [{key: schema[key] for key in schema if key != "description"}, {"type": "null"}],
+            "description": schema["description"],
+        }
+        for name, schema in property_schemas(product).items()
+    }
+    items = {"type": "array", "items": {"type": "object", "required": list(properties), "properties": properties}}
+    address = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    page = {"type": "object", "required": ["next", "items"], "properties": {"next": address, "items": items}}
+    forms = {**OTHER_FORMS[200]["content"], "application/json": {"schema": page}}
+    return {**OTHER_FORMS, 200: {"content": forms}}
 
 
 def _wanted_form(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.products.columns import Product
@@ -11,8 +12,10 @@ from railwatch.services.alerting.products.looks import Looks, SiteLook
 from railwatch.services.alerting.products.query import Cursor, NoSuchAlertError, Query, sites_asked_for
 from railwatch.services.alerting.products.rows import PART, Row, alert_row, car_rows, look_row, site_row
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.verdicts.corrected import judged_alerts
 from railwatch.shared.access import Holder
 from railwatch.shared.admission import EVERYONE
+from railwatch.shared.events import AlertEvent, VerdictEvent
 from railwatch.shared.sites import Site
 
 # Sites that one request looks through. Where few have what is asked for, a page has fewer rows than it may have.
@@ -83,7 +86,7 @@ class Products:
         site, _, rest = row_id.partition(PART)
         if product is Product.ALERTS:
             events = [event for event in self.store.latest_of([row_id]) if by.reaches(event.site)]
-            return alert_row(events[0], self.sites.get(events[0].site)) if events else None
+            return self._alert(events[0]) if events else None
         if product is Product.SITES:
             return self._site(row_id) if by.reaches(row_id) else None
         if not by.reaches(site):
@@ -159,7 +162,14 @@ class Products:
             if after not in ids:
                 raise NoSuchAlertError(f"There is no alert {after!r} to go on after.")
             ids = ids[ids.index(after) + 1 :]
+        judged_at = cache(self._judged_at)
         for event in self.store.latest_of(ids):
-            row = alert_row(event, self.sites.get(event.site))
+            row = alert_row(event, self.sites.get(event.site), judged_at(event.site).get(event.alert))
             if by.reaches(event.site) and query.state in (None, row.values["state"]) and query.touches(row.geometry):
                 yield event.alert, row
+
+    def _alert(self, event: AlertEvent) -> Row:
+        return alert_row(event, self.sites.get(event.site), self._judged_at(event.site).get(event.alert))
+
+    def _judged_at(self, site: str) -> dict[str, VerdictEvent]:
+        return judged_alerts(self.store.verdicts(site))

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["text", "number", "integer", "boolean", "time", "texts"]
 
@@ -34,7 +34,10 @@ class Column:
     description: str
 
 
-def _columns(*described: tuple[str, Kind, str]) -> tuple[Column, ...]:
+_Described = tuple[str, Kind, str]
+
+
+def _columns(*described: _Described) -> tuple[Column, ...]:
     return tuple(Column(*one) for one in described)
 
 
@@ -49,9 +52,22 @@ _NUMBERS = _columns(
     ("occupied_high_m", "number", "upper end of its 90 % interval"),
     ("cars_low", "number", "railcars on `occupied_low_m` if all are the longest that the site expects"),
     ("cars_high", "number", "railcars on `occupied_high_m` if all are the shortest"),
+    (
+        "recalibrated_count",
+        "number",
+        "the count as people's earlier verdicts at the site make it; null where none is known",
+    ),
+    ("recalibrated_low", "number", "lower end of its 90 % interval"),
+    ("recalibrated_high", "number", "upper end of its 90 % interval"),
+    ("recalibrated_looks", "integer", "how many looks with a true count it was learned from"),
     ("expected", "number", "what the site's history predicts"),
     ("threshold", "number", "upper prediction bound; null while learning"),
     ("p_value", "number", "how likely so high a count is if nothing had changed"),
+)
+_VERDICT_REASON: _Described = (
+    "verdict_reason",
+    "text",
+    "because of what: `shadow`, `snow`, `building`, `wagon-body` or `other`",
 )
 _PROVENANCE = _columns(
     ("scenes", "texts", "ids of the scenes behind the numbers"),
@@ -59,6 +75,15 @@ _PROVENANCE = _columns(
     ("baselines", "texts", "ids and versions of the baselines, `ID@VERSION`; `none` where a tile was counted alone"),
     ("images", "texts", "SHA-256 of each tile that was counted"),
 )
+
+_TYPES: dict[Kind, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "boolean": {"type": "boolean"},
+    "time": {"type": "string", "format": "date-time"},
+    "texts": {"type": "array", "items": {"type": "string"}},
+}
 
 COLUMNS: dict[Product, tuple[Column, ...]] = {
     Product.SITES: (
@@ -103,6 +128,8 @@ COLUMNS: dict[Product, tuple[Column, ...]] = {
         *_columns(
             ("events", "texts", "ids of its count events"),
             ("remarks", "texts", "what ingest left out of its scenes, or took in another way, each a sentence"),
+            ("true_count", "integer", "railcars that people say there are; null until somebody says so"),
+            ("verdicts", "integer", "how many verdicts of people on it stand; to ask for a second look is none"),
             ("page_url", "text", "its page"),
         ),
     ),
@@ -134,6 +161,13 @@ COLUMNS: dict[Product, tuple[Column, ...]] = {
             ("image", "text", "SHA-256 of the tile that was counted"),
             ("event", "text", "id of the count event"),
             ("recorded_at", "time", "when the count was recorded"),
+            (
+                "verdict",
+                "text",
+                "what people say of it: `right`, `not-a-car`, `one-car` (with another drawn one) or `two-cars`; "
+                "null until somebody does",
+            ),
+            _VERDICT_REASON,
         ),
     ),
     Product.ALERTS: (
@@ -156,9 +190,16 @@ COLUMNS: dict[Product, tuple[Column, ...]] = {
         *_columns(("missing_tiles", "texts", "tiles that were not counted in time")),
         *_PROVENANCE,
         *_columns(
+            ("verdict", "text", "what people say of it, the last word: `right`, `false` or `unclear`"),
+            _VERDICT_REASON,
             ("sentence", "text", "the alert in one sentence for a person"),
             ("page_url", "text", "its page"),
             ("picture_url", "text", "a picture of a tile with each counted car drawn"),
         ),
     ),
 }
+
+
+def property_schemas(product: Product) -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each column of a product, by name; that it may be null is left out."""
+    return {column.name: {**_TYPES[column.kind], "description": column.description} for column in COLUMNS[product]}

@@ -1,6 +1,6 @@
 """What Redis keeps of a site's looks, to put beside what the archive has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,8 @@ from railwatch.services.alerting.history.history import History
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.services.alerting.state.records import SiteRecord
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.verdicts.corrected import by_look
+from railwatch.shared.events import VerdictEvent
 
 
 class NoState(StrEnum):
@@ -32,11 +34,13 @@ class Kept:
         history: the looks.
         alerts: by the time at which they opened, the ids of the alerts.
         waiting: scenes that wait for more of their pass. They are no look yet.
+        verdicts: what people said at the site, in order.
     """
 
     history: History
     alerts: tuple[tuple[datetime, str], ...]
     waiting: frozenset[str]
+    verdicts: tuple[VerdictEvent, ...] = ()
 
     def judgement(self, scenes: Sequence[str]) -> Judgement | None:
         """The judgement of the look that one of these scenes belongs to; null if there is none."""
@@ -53,6 +57,15 @@ class Kept:
     def _by_scene(self) -> dict[str, Judgement]:
         return {scene: look for look in self.history.judgements for scene in look.scenes}
 
+    @cached_property
+    def _verdicts_by_scene(self) -> dict[str, list[VerdictEvent]]:
+        return by_look(self.verdicts)
+
+    def verdicts_on(self, scenes: Iterable[str]) -> tuple[VerdictEvent, ...]:
+        """What people say of the look of these scenes: the verdicts that stand, in order."""
+        by_scene = self._verdicts_by_scene
+        return tuple(verdict for scene in scenes for verdict in by_scene.get(scene, ()))
+
     def alert_of(self, judgement: Judgement | None) -> str | None:
         """Id of the alert that a look belongs to; null if there is none."""
         opened_at = judgement.opened_at if judgement else None
@@ -62,8 +75,8 @@ class Kept:
 def kept_of(store: Store, site: str) -> Kept:
     """What Redis keeps of a site's looks."""
 
-    def read(record: SiteRecord, waiting: set[str]) -> Kept:
+    def read(record: SiteRecord, waiting: set[str], verdicts: tuple[VerdictEvent, ...]) -> Kept:
         alerts = tuple((alert.opened_at, alert.alert) for alert in record.alerts)
-        return Kept(record.history, alerts, frozenset(waiting))
+        return Kept(record.history, alerts, frozenset(waiting), verdicts)
 
-    return store.transact(site, lambda transaction: read(transaction.record, transaction.waiting()))
+    return store.transact(site, lambda held: read(held.record, held.waiting(), held.verdicts))

@@ -14,7 +14,7 @@ from railwatch.services.alerting.history.frames import Frame, Pass, look_of, pas
 from railwatch.services.alerting.history.observations import tracks_by_tile
 from railwatch.services.alerting.products.kept import Kept, NoState
 from railwatch.services.alerting.rule.judgement import Judgement, Observation
-from railwatch.shared.events import CountEvent
+from railwatch.shared.events import CountEvent, VerdictEvent
 from railwatch.shared.sites import Site
 
 
@@ -30,6 +30,7 @@ class SiteLook:
         alert: id of the alert that it belongs to; null if there is none.
         frames: its pass; empty if the archive lacks its counts.
         counts: the counts behind it, by scene and tile.
+        verdicts: what people say of it: their verdicts that stand, in order.
     """
 
     site: Site
@@ -39,6 +40,7 @@ class SiteLook:
     alert: str | None
     frames: Pass = ()
     counts: Mapping[str, Mapping[str, CountEvent]] | None = None
+    verdicts: tuple[VerdictEvent, ...] = ()
 
     @property
     def events(self) -> list[CountEvent]:
@@ -128,10 +130,12 @@ class Looks:
             alert=self._kept.alert_of(judgement),
             frames=frames,
             counts={scene.scene: scene.counts for scene in scenes},
+            verdicts=self._kept.verdicts_on(names),
         )
 
     def _only_kept(self, judgement: Judgement) -> SiteLook:
-        return SiteLook(self._site, judgement, judgement, None, self._kept.alert_of(judgement))
+        alert, verdicts = self._kept.alert_of(judgement), self._kept.verdicts_on(judgement.scenes)
+        return SiteLook(self._site, judgement, judgement, None, alert, verdicts=verdicts)
 
 
 _LAST = datetime.max.replace(tzinfo=UTC)

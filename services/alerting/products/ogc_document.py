@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from railwatch.services.alerting.products.columns import COLUMNS, Column, Kind, Product
+from railwatch.services.alerting.products.columns import Product, property_schemas
 
 DOCUMENT_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA_TYPE = "application/schema+json"
@@ -18,14 +18,6 @@ DESCRIPTIONS = {
     Product.ALERTS: "Alerts as they stand after their last step. Their time is that of the look that opened them.",
 }
 _GEOMETRY = {product: "Point" if product is Product.CARS else "Polygon" for product in Product}
-_TYPES: dict[Kind, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
-    "boolean": {"type": "boolean"},
-    "time": {"type": "string", "format": "date-time"},
-    "texts": {"type": "array", "items": {"type": "string"}},
-}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "bbox": {
         "description": "west,south,east,north in degrees: only what touches this box.",
@@ -66,7 +58,7 @@ def json_schema(product: Product, address: str) -> dict[str, Any]:
         "$id": address,
         "title": product.value,
         "type": "object",
-        "properties": {"geometry": geometry, **_properties(COLUMNS[product])},
+        "properties": {"geometry": geometry, **property_schemas(product)},
     }
 
 
@@ -101,12 +93,8 @@ def openapi_document(address: str) -> dict[str, Any]:
     }
 
 
-def _properties(columns: tuple[Column, ...]) -> dict[str, Any]:
-    return {column.name: {**_TYPES[column.kind], "description": column.description} for column in columns}
-
-
 def _feature(product: Product) -> dict[str, Any]:
-    nullable = {name: {**one, "nullable": True} for name, one in _properties(COLUMNS[product]).items()}
+    nullable = {name: {**one, "nullable": True} for name, one in property_schemas(product).items()}
     return {
         "type": "object",
         "required": ["type", "geometry", "properties"],

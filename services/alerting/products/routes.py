@@ -10,6 +10,7 @@ from railwatch.services.alerting.products.answers import (
     Asked,
     Form,
     OnlySite,
+    list_forms,
     tagged,
 )
 from railwatch.services.alerting.products.catalogue import Products
@@ -33,11 +34,13 @@ def looks_router(products: Products, reader: Callable[..., Holder]) -> APIRouter
     router = APIRouter(prefix="/v1", tags=["looks"])
     Reader: TypeAlias = Annotated[Holder, Depends(reader)]
 
-    @router.get("/looks", summary="Looks at all sites, or at one, by site and time", responses=OTHER_FORMS)
+    @router.get(
+        "/looks", summary="Looks at all sites, or at one, by site and time", responses=list_forms(Product.LOOKS)
+    )
     def list_looks(asked: Asked, by: Reader, site: OnlySite = None, state: State | None = None) -> Response:
         return asked.answer(products, Product.LOOKS, by, site=site, state=state)
 
-    @router.get("/cars", summary="Railcars that were counted, by site and time", responses=OTHER_FORMS)
+    @router.get("/cars", summary="Railcars that were counted, by site and time", responses=list_forms(Product.CARS))
     def list_cars(asked: Asked, by: Reader, site: OnlySite = None, state: State | None = None) -> Response:
         return asked.answer(products, Product.CARS, by, site=site, state=state)
 

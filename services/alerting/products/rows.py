@@ -9,9 +9,10 @@ from shapely.geometry.base import BaseGeometry
 
 from railwatch.services.alerting.history.cars import CountedCar
 from railwatch.services.alerting.products.looks import SiteLook
+from railwatch.services.alerting.products.said import Said, said_of_alert, said_of_cars, said_of_look
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.counts import BaselineRef, Quality
-from railwatch.shared.events import AlertEvent, CountEvent, JudgedLook, Look, MissedLookEvent
+from railwatch.shared.events import AlertEvent, CountEvent, JudgedLook, Look, MissedLookEvent, VerdictEvent
 from railwatch.shared.sites import Site
 
 # Between the parts of an id. No part of one has it.
@@ -87,6 +88,7 @@ def look_row(look: SiteLook, public_url: str) -> Row:
         **_provenance((event.result.algorithm, event.baseline, event.image.sha256) for event in events),
         "events": [event.id for event in events],
         "remarks": list(seen.remarks),
+        **said_of_look(look.verdicts),
         "page_url": f"{public_url}/sites/{look.site.id}/looks/{seen.scene}",
     }
     return Row(look.site.polygon, _known(values))
@@ -94,11 +96,12 @@ def look_row(look: SiteLook, public_url: str) -> Row:
 
 def car_rows(look: SiteLook) -> Iterator[Row]:
     """The cars of a look, each once."""
+    said = said_of_cars(look)
     for found in look.cars:
-        yield _car_row(look, found)
+        yield _car_row(look, found, said(found))
 
 
-def _car_row(look: SiteLook, found: CountedCar) -> Row:
+def _car_row(look: SiteLook, found: CountedCar, said: Said) -> Row:
     event, car = found.event, found.car
     values = {
         "id": car_id(event, found.number),
@@ -128,6 +131,7 @@ def _car_row(look: SiteLook, found: CountedCar) -> Row:
         "image": event.image.sha256,
         "event": event.id,
         "recorded_at": event.recorded_at,
+        **said,
     }
     return Row(Point(car.lon, car.lat), _known(values))
 
@@ -149,8 +153,8 @@ def picture_url(event: AlertEvent) -> str | None:
     return f"{public_url}/v1/alerts/{event.alert}/pictures/{drawn.sha256}" if drawn else None
 
 
-def alert_row(event: AlertEvent, site: Site | None) -> Row:
-    """An alert after its last event."""
+def alert_row(event: AlertEvent, site: Site | None, verdict: VerdictEvent | None) -> Row:
+    """An alert after its last event, with the verdict on it that holds."""
     onset = event.onset
     values = {
         "id": event.alert,
@@ -170,6 +174,7 @@ def alert_row(event: AlertEvent, site: Site | None) -> Row:
         "missing_tiles": list(event.missing_tiles),
         "scenes": _each(item.scene for item in event.evidence),
         **_provenance((item.algorithm, item.baseline, item.image.sha256) for item in event.evidence),
+        **said_of_alert(verdict),
         "sentence": event.sentence,
         "page_url": event.page_url,
         "picture_url": picture_url(event),
@@ -188,6 +193,13 @@ def _numbers(look: Look) -> dict[str, Any]:
             "occupied_high_m": look.occupied.high_m,
             "cars_low": look.occupied.cars_low,
             "cars_high": look.occupied.cars_high,
+        }
+    if look.recalibrated is not None:
+        values |= {
+            "recalibrated_count": look.recalibrated.count,
+            "recalibrated_low": look.recalibrated.low,
+            "recalibrated_high": look.recalibrated.high,
+            "recalibrated_looks": look.recalibrated.verdicts,
         }
     return values
 

@@ -71,6 +71,11 @@ def corrected(held: Sequence[VerdictEvent]) -> Corrected:
     return Corrected(drawn, false, missed, true, decided)
 
 
+def judged_alerts(verdicts: Iterable[VerdictEvent]) -> dict[str, VerdictEvent]:
+    """The verdict that holds on each alert, by alert; those that nobody judged are left out."""
+    return {alert: last for alert, held in by_alert(verdicts).items() if (last := judged(held))}
+
+
 def judged(held: Iterable[VerdictEvent]) -> VerdictEvent | None:
     """The last verdict that stands on an alert, of those that judge it."""
     judging = (VerdictKind.RIGHT, VerdictKind.FALSE, VerdictKind.UNCLEAR)
@@ -99,6 +104,12 @@ def _marks(held: Iterable[VerdictEvent], kind: VerdictKind) -> int:
 def _same(one: tuple[Place, ...], other: tuple[Place, ...]) -> bool:
     """Whether two marks name the same cars, in whatever order."""
     return all(any(metres_apart(here, there) < SAME_M for there in other) for here in one)
+
+
+def is_near(lon: float, lat: float, places: Iterable[Place]) -> bool:
+    """Whether a car, by its middle, is one of those at some places."""
+    here = Place(lon=lon, lat=lat)
+    return any(metres_apart(here, place) < SAME_M for place in places)
 
 
 def metres_apart(one: Place, other: Place) -> float:

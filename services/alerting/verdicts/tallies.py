@@ -22,7 +22,7 @@ from pydantic import Field, computed_field
 from scipy.special import betaincinv, gammaincinv
 
 from railwatch.services.alerting.verdicts.conditions import CONDITIONS
-from railwatch.services.alerting.verdicts.corrected import Corrected, by_alert, by_look, corrected, judged
+from railwatch.services.alerting.verdicts.corrected import Corrected, by_look, corrected, judged_alerts
 from railwatch.shared.counts import Frozen
 from railwatch.shared.events import VerdictEvent, VerdictKind
 
@@ -129,7 +129,7 @@ def tallies(verdicts: Iterable[VerdictEvent]) -> tuple[Tally, ...]:
 
 def alert_tally(verdicts: Iterable[VerdictEvent]) -> AlertTally:
     """What the verdicts of a site say of its alerts."""
-    last = [verdict.kind for held in by_alert(verdicts).values() if (verdict := judged(held))]
+    last = [verdict.kind for verdict in judged_alerts(verdicts).values()]
     return AlertTally(
         right=last.count(VerdictKind.RIGHT),
         false=last.count(VerdictKind.FALSE),

@@ -23,7 +23,7 @@ import shapely
 from railwatch.services.alerting.pages.outlines import Ring, drawn_cars, outline_of
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.looks import SiteLook
-from railwatch.services.alerting.verdicts.corrected import SAME_M, by_look, corrected, metres_apart
+from railwatch.services.alerting.verdicts.corrected import by_look, corrected, is_near
 from railwatch.services.detector.imagery.geotiff import read_raster
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import Car
@@ -165,8 +165,7 @@ def _true_cars(site: Site, look: SiteLook, held: Sequence[VerdictEvent]) -> list
 
 
 def _near(car: Car, places: Sequence[Place]) -> bool:
-    here = Place(lon=car.lon, lat=car.lat)
-    return any(metres_apart(here, place) < SAME_M for place in places)
+    return is_near(car.lon, car.lat, places)
 
 
 def _halves(ring: Ring) -> list[Ring]:
