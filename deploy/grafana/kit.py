@@ -54,8 +54,17 @@ _OURS = re.compile(r"\b(railwatch[_:][a-z0-9_:]+|(?:process|kube)_\w+|up|ALERTS)
 
 P = TypeVar("P")
 
-# The look that a point of a panel with time stands for: the last one until then.
-LOOK_AT_POINT = [{"title": "Open the look", "url": "${address}/sites/${site}/at/${__value.time}", "targetBlank": True}]
+
+def _look(site: str, until: str) -> list[dict[str, Any]]:
+    """A link to the page of a site's last look until some time."""
+    return [{"title": "Open the look", "url": f"${{address}}/sites/{site}/at/{until}", "targetBlank": True}]
+
+
+# The look that a point of a panel with time stands for, and the newest one of the dashboard's time.
+LOOK_AT_POINT = _look("${site}", "${__value.time}")
+NEWEST_LOOK = _look("${site}", "${__to}")
+# The same of the site that a bar stands for.
+NEWEST_LOOK_AT_BAR = _look("${__field.labels.site}", "${__to}")
 
 
 def dashboard(name: str, title: str, question: str, since: str) -> Dashboard:
@@ -128,6 +137,7 @@ def panel(
     size: tuple[int, int] = (8, 8),
     steps: Steps = PLAIN,
     source: DataSourceRef = PROMETHEUS,
+    links: list[dict[str, Any]] | None = None,
 ) -> P:
     """A panel of some kind, with all that a reader needs to understand it.
 
@@ -140,6 +150,7 @@ def panel(
         size: width in columns of 24, and height in rows.
         steps: the value from which on each colour holds; the first has none.
         source: the data source.
+        links: where each of its values leads.
     """
     built = (
         cast("Any", kind)
@@ -153,6 +164,8 @@ def panel(
     built = built.thresholds(
         ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(v, c) for v, c in steps])
     )
+    if links:
+        built = built.data_links([Built(link) for link in links])
     for target in targets:
         built = built.with_target(target)
     return cast("P", built)

@@ -7,7 +7,20 @@ from grafana_foundation_sdk.builders.bargauge import Panel as BarGauge
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 
-from deploy.grafana.kit import GREEN, RED, YELLOW, dashboard, grown, now, panel, quantiles, query, section
+from deploy.grafana.kit import (
+    GREEN,
+    NEWEST_LOOK_AT_BAR,
+    RED,
+    YELLOW,
+    address_of_alerting,
+    dashboard,
+    grown,
+    now,
+    panel,
+    quantiles,
+    query,
+    section,
+)
 
 # Long enough to hold looks at a site that is seen once a week.
 WINDOW = "7d"
@@ -18,6 +31,7 @@ def make() -> Dashboard:
     board = dashboard(
         "quality", "Railwatch / Detector quality", "Can the counts be trusted, over all sites?", "now-28d"
     )
+    board = board.with_variable(address_of_alerting())
     return _rejections(_registration(_verdicts(_recall(_counts(board)))))
 
 
@@ -68,6 +82,7 @@ def _recall(board: Dashboard) -> Dashboard:
         now(f"bottomk(10, sum by (site) ({found}) / (sum by (site) ({painted}) >= 12))", "{{site}}"),
         size=(12, 8),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
+        links=NEWEST_LOOK_AT_BAR,
     )
     return section(board, "Recall", recall, lowest)
 
@@ -90,6 +105,7 @@ def _verdicts(board: Dashboard) -> Dashboard:
         now('bottomk(10, max by (site) (railwatch_site_precision{condition="all", bound="high"}))', "{{site}}"),
         size=(12, 8),
         steps=((None, RED), (0.8, YELLOW), (0.95, GREEN)),
+        links=NEWEST_LOOK_AT_BAR,
     )
     return section(board, "Verdicts of people", alerts, cars)
 
@@ -118,6 +134,7 @@ def _registration(board: Dashboard) -> Dashboard:
         "short",
         now("topk(10, max by (site) (railwatch_site_unregistered_looks))", "{{site}}"),
         steps=((None, GREEN), (1, YELLOW), (3, RED)),
+        links=NEWEST_LOOK_AT_BAR,
     )
     return section(board, "Registration", reliability, shift, failing)
 

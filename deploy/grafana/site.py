@@ -14,6 +14,7 @@ from deploy.grafana.kit import (
     ALERTING,
     BLUE,
     GREEN,
+    NEWEST_LOOK,
     PROMETHEUS,
     RED,
     YELLOW,
@@ -96,6 +97,7 @@ def _present() -> list[Stat]:
             "short",
             now('max(railwatch_site_count{site="$site"})'),
             size=(4, 4),
+            links=NEWEST_LOOK,
         ),
         panel(
             Stat(),
@@ -104,6 +106,7 @@ def _present() -> list[Stat]:
             "short",
             now('max(railwatch_site_threshold{site="$site"})'),
             size=(4, 4),
+            links=NEWEST_LOOK,
         ),
         panel(
             Stat(),
@@ -112,6 +115,7 @@ def _present() -> list[Stat]:
             "percentunit",
             now('max(railwatch_site_count{site="$site"}) / max(railwatch_site_threshold{site="$site"})'),
             size=(4, 4),
+            links=NEWEST_LOOK,
             steps=FULLNESS,
         ),
         panel(
@@ -121,6 +125,7 @@ def _present() -> list[Stat]:
             "string",
             ask(last, "", ("status.state", "State", "string")),
             size=(4, 4),
+            links=NEWEST_LOOK,
             source=ALERTING,
         )
         .mappings(STATES)
@@ -132,6 +137,7 @@ def _present() -> list[Stat]:
             "s",
             now('time() - max(railwatch_site_last_clear_look_timestamp_seconds{site="$site"})'),
             size=(4, 4),
+            links=NEWEST_LOOK,
             steps=((None, GREEN), (14 * DAY_S, YELLOW), (30 * DAY_S, RED)),
         ),
         panel(
@@ -141,6 +147,7 @@ def _present() -> list[Stat]:
             "short",
             now('max(railwatch_site_unregistered_looks{site="$site"})'),
             size=(4, 4),
+            links=NEWEST_LOOK,
             steps=((None, GREEN), (1, YELLOW), (3, RED)),
         ),
     ]

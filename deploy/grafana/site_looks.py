@@ -30,10 +30,9 @@ def _history() -> TimeSeries:
             ask(HISTORY, "items", OBSERVED, *JUDGED),
             size=(16, 12),
             source=ALERTING,
+            links=LOOK_AT_POINT,
         )
-        .override_by_name(
-            "Count", look(custom__showPoints="always", custom__pointSize=7, custom__lineWidth=2, links=LOOK_AT_POINT)
-        )
+        .override_by_name("Count", look(custom__showPoints="always", custom__pointSize=7, custom__lineWidth=2))
         .override_by_name("High", look(custom__fillBelowTo="Low", custom__fillOpacity=20, custom__lineWidth=0))
         .override_by_name("Low", look(custom__lineWidth=0))
         .override_by_name("Expected", look(custom__lineStyle={"fill": "dash", "dash": [8, 8]}))
@@ -66,7 +65,7 @@ def _picture() -> Table:
 
 
 def _coverage() -> TimeSeries:
-    covered = panel(
+    return panel(
         TimeSeries(),
         "Coverage",
         "Share of the site's track length that was seen at each look. Below a limit a look is unobserved, never a low "
@@ -76,8 +75,8 @@ def _coverage() -> TimeSeries:
         size=(12, 8),
         steps=((None, RED), (0.5, YELLOW), (0.8, GREEN)),
         source=ALERTING,
+        links=LOOK_AT_POINT,
     )
-    return covered.override_by_name("Coverage", look(links=LOOK_AT_POINT))
 
 
 def _alerts() -> Table:

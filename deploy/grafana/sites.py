@@ -13,6 +13,7 @@ from deploy.grafana.kit import (
     BLUE,
     GREEN,
     MIXED,
+    NEWEST_LOOK_AT_BAR,
     ORANGE,
     RED,
     YELLOW,
@@ -151,6 +152,7 @@ def _fullest() -> BarGauge:
         now("topk(10, max by (site) (railwatch_site_count) / max by (site) (railwatch_site_threshold))", "{{site}}"),
         size=(12, 9),
         steps=FULLNESS,
+        links=NEWEST_LOOK_AT_BAR,
     )
 
 
@@ -164,4 +166,5 @@ def _most_overdue() -> BarGauge:
         now("topk(10, max by (site, miss) (railwatch_site_look_overdue_seconds))", "{{site}}: {{miss}}"),
         size=(12, 9),
         steps=((None, GREEN), (1, YELLOW), (14 * DAY_S, RED)),
+        links=NEWEST_LOOK_AT_BAR,
     )

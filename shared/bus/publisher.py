@@ -5,12 +5,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from railwatch.shared.bus import metrics
 from railwatch.shared.bus.client import DELIVERY_TIMEOUT_MS, make_producer
-from railwatch.shared.bus.codec import encode
+from railwatch.shared.bus.codec import Message, encode
 from railwatch.shared.bus.lineage import current_lineage
+from railwatch.shared.bus.topics import is_missing
 from railwatch.shared.errors import NotPublishedError, UnprocessableError
 from railwatch.shared.events import DeadLetter, Event
 from railwatch.shared.settings import KafkaSettings
@@ -37,7 +38,8 @@ class Publisher:
         derived from its content.
 
         Raises:
-            NotPublishedError: the broker did not acknowledge all of them in time. Some may have been written.
+            NotPublishedError: the broker did not acknowledge all of them in time, or has no such topic. Some may have
+                been written.
             UnprocessableError: `event-too-large`.
         """
         if not events:
@@ -46,10 +48,7 @@ class Publisher:
         producer: Any = None
         try:
             producer = self._connected()
-            futures = [
-                producer.send(self._settings.prefix + message.topic, message.value, message.key, message.headers)
-                for message in messages
-            ]
+            futures = [self._sent(producer, message) for message in messages]
             for future in futures:
                 future.get(DELIVERY_TIMEOUT_MS / 1000 + 1)
         except (MessageSizeTooLargeError, RecordListTooLargeError):
@@ -69,6 +68,15 @@ class Publisher:
         if producer is not None:
             with suppress(KafkaError):
                 producer.close(timeout=1)
+
+    def _sent(self, producer: Any, message: Message) -> Any:
+        topic = self._settings.prefix + message.topic
+        try:
+            return producer.send(topic, message.value, message.key, message.headers)
+        except KafkaTimeoutError:  # says the same of a broker that is away and of a topic that is not there
+            if is_missing(self._settings, topic):
+                raise NotPublishedError(f"There is no topic {topic} in Kafka.") from None
+            raise
 
     def _connected(self) -> Any:
         with self._lock:

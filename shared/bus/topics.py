@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from railwatch.shared.bus.client import make_admin
+from railwatch.shared.bus.client import connection, make_admin
 from railwatch.shared.errors import TransientError
 from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.settings import KafkaSettings
@@ -67,3 +68,17 @@ def ensure_topics(settings: KafkaSettings, plan: TopicPlan) -> list[str]:
     finally:
         admin.close()
     return made
+
+
+def is_missing(settings: KafkaSettings, topic: str) -> bool:
+    """Whether Kafka answers that there is no such topic. False if it does not answer."""
+    try:
+        consumer = KafkaConsumer(**connection(settings), enable_auto_commit=False, allow_auto_create_topics=False)
+    except (KafkaError, OSError):
+        return False
+    try:
+        return not consumer.partitions_for_topic(topic)
+    except (KafkaError, OSError):
+        return False
+    finally:
+        consumer.close()

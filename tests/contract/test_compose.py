@@ -1,48 +1,37 @@
 """deploy/compose, as far as it can be seen without running containers."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from typer.testing import CliRunner
 
-import railwatch.services.alerting.settings
-import railwatch.services.detector.settings
-import railwatch.services.ingest.settings
 from railwatch.cli import app
-from railwatch.shared.environment import load
-from railwatch.shared.settings import PREFIX, ServiceSettings
+from railwatch.shared.process import SERVICES
+from railwatch.shared.settings import PREFIX
 from railwatch.shared.sites import load_sites
-
-COMPOSE = Path(__file__).parents[2] / "deploy" / "compose"
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "ingest": railwatch.services.ingest.settings.Settings,
-    "detector": railwatch.services.detector.settings.Settings,
-    "alerting": railwatch.services.alerting.settings.Settings,
-}
+from tests.support.compose import COMPOSE_DIRECTORY, composed
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    pairs = (line.split("=", 1) for line in (COMPOSE / ".env").read_text().splitlines() if "=" in line)
-    given = dict(pairs)
-    text = (COMPOSE / "compose.yaml").read_text()
-    filled = re.sub(
-        r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", lambda found: given.get(found[1]) or found[2] or f"<{found[1]}>", text
-    )
-    parsed: dict[str, Any] = yaml.safe_load(filled)
-    return parsed
+    return composed()
 
 
-@pytest.mark.parametrize("service", SETTINGS)
-def test_a_service_starts_with_what_it_is_given(
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_can_start_with_what_it_is_given(
     compose: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in compose["services"][service]["environment"].items():
+    given = compose["services"][service]
+    mounted = {
+        target: str(COMPOSE_DIRECTORY / source) for source, target, *_ in (m.split(":") for m in given["volumes"])
+    }
+    for name, value in given["environment"].items():
         assert name.startswith(PREFIX)
-        monkeypatch.setenv(name, str(value))
-    load(SETTINGS[service])
+        monkeypatch.setenv(name, mounted.get(value, str(value)))
+    told = CliRunner().invoke(app, ["config", "check", f"--service={service}"])
+    assert told.exit_code == 0, told.stdout
+    assert f"No fault, no warnings: {service} can start." in told.stdout
 
 
 def test_commands_are_those_of_railwatch(compose: dict[str, Any]) -> None:
@@ -72,12 +61,12 @@ def test_mounts_exist_and_volumes_are_named(compose: dict[str, Any]) -> None:
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
             if source.startswith("."):
-                assert (COMPOSE / source).exists(), source
+                assert (COMPOSE_DIRECTORY / source).exists(), source
             else:
                 assert source in compose["volumes"]
 
 
 def test_the_shipped_site_is_valid_and_the_only_one() -> None:
-    catalogue = load_sites(COMPOSE.parent / "sites" / "files")
+    catalogue = load_sites(COMPOSE_DIRECTORY.parent / "sites" / "files")
     assert catalogue.faults == ()
     assert set(catalogue.sites) == {"tumangang"}

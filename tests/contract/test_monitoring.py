@@ -105,3 +105,14 @@ def test_every_variable_that_is_used_is_declared(path: Path) -> None:
     declared = {variable["name"] for variable in json.loads(text)["templating"]["list"]}
     used = {name for name in re.findall(r"\$\{?([A-Za-z_]+)", text) if not name.startswith("__")}
     assert used <= declared
+
+
+@each_dashboard
+def test_every_panel_about_single_sites_leads_to_pages_of_looks_or_alerts(path: Path) -> None:
+    for panel in json.loads(path.read_text())["panels"]:
+        asked = json.dumps(panel.get("targets", ()))
+        if re.search(r"\{\{site|\$\{?site\b|/v1/sites", asked):
+            links = re.findall(r'"url": "([^"]+)"', json.dumps(panel["fieldConfig"]))
+            assert any("/sites/$" in link or link in ("${__data.fields.Page}", "${__value.raw}") for link in links), (
+                panel["title"]
+            )

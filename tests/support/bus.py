@@ -63,10 +63,11 @@ def count_of(event: TileEvent) -> CountEvent:
 
 def eventually(condition: Callable[[], Any], what: str) -> None:
     """Wait until the condition holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, pause_s = time.monotonic() + PATIENCE_S, 0.02
     while not condition():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.25)  # asking costs the services time, too
 
 
 class TopicView:

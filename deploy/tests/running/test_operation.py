@@ -30,7 +30,9 @@ def test_redis_is_lost_and_made_anew_from_the_topics(stack: Stack) -> None:
     with redis.Redis.from_url(stopped["alerting"]["RAILWATCH_REDIS_URL"]) as client:
         client.flushall()
     for service, environment in stopped.items():
-        subprocess.run([*RAILWATCH, "rebuild", service], env=environment, check=True, capture_output=True)
+        command = [*RAILWATCH, "rebuild", service]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
     for service, environment in stopped.items():
         stack.start(service, environment)
     assert what_is_known(stack) == before

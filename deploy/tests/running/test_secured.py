@@ -64,7 +64,9 @@ def test_a_scene_goes_from_a_stac_api_to_a_webhook_and_state_is_rebuilt(secured:
         eventually(lambda: len(told) >= 2, "the desk learns that the site was seen")
 
     for service in ("detector", "alerting"):
-        subprocess.run([*commands[service][0], "rebuild", service], check=True, capture_output=True)
+        command = [*commands[service][0], "rebuild", service]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
     assert {event["type"] for event in told} == {MissedLookEvent.TYPE}
     assert [event["data"]["transition"] for event in told] == ["opened", "resolved"]
     assert datetime.fromisoformat(told[1]["data"]["seen_at"]) == look.at
