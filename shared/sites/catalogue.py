@@ -96,6 +96,10 @@ class PackedSites(Mapping[str, Site]):
         ids = {**before._packed, **self._packed}
         return [site for site in ids if self._packed.get(site) is not before._packed.get(site)]
 
+    def bounds_of(self, site: str) -> tuple[float, float, float, float]:
+        """West, south, east and north of a site's area. It is not unpacked for that."""
+        return self._packed[site].bounds
+
     def near(self, ground: BaseGeometry) -> list[str]:
         """The ids of those whose area's bounds touch a shape in longitude and latitude."""
         ids = list(self._packed)

@@ -4,23 +4,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import shapely
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from railwatch.embedded import embedded_redis, free_port
 from railwatch.services.alerting.api import make_app
+from railwatch.services.alerting.products import extent
 from railwatch.services.alerting.products.columns import COLUMNS, Product
 from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.shared.access import Holder, Scope, Tokens
+from railwatch.shared.admission import EVERYONE
 from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import HttpSettings, RedisSettings
 from railwatch.shared.state import connect
-from tests.support.products import AWAY, PUBLIC_URL, World, cars_event, world
+from tests.support.products import AWAY, PUBLIC_URL, World, cars_event, place, world
 
 COUNTS = [
     *(cars_event(3 * look, 6 + look % 3) for look in range(18)),
@@ -235,3 +239,59 @@ def test_items_that_have_not_changed_are_not_sent_again(client: TestClient) -> N
     path = "/ogc/collections/cars/items"
     tag = client.get(path).headers["etag"]
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_each_collection_says_where_and_when_its_items_are(client: TestClient) -> None:
+    for one in client.get("/ogc/collections").json()["collections"]:
+        assert client.get(linked(one, "self")).json()["extent"] == one["extent"]
+        (box,) = one["extent"]["spatial"]["bbox"]
+        ((first, last),) = one["extent"]["temporal"]["interval"]
+        items = features(client, f"/ogc/collections/{one['id']}/items?limit=1000")
+        ground = shapely.union_all([shapely.geometry.shape(item["geometry"]) for item in items])
+        assert shapely.box(*box).covers(ground), one["id"]
+        assert ground.hausdorff_distance(shapely.box(*box)) < 1.5 * AWAY, one["id"]
+        # Each item lies in the interval, and there are items at both of its ends.
+        path = f"/ogc/collections/{one['id']}/items?limit=1000&datetime="
+        dated = [item["id"] for item in items if item["id"] != "unseen"]
+        assert [item["id"] for item in features(client, f"{path}{first}/{last}")] == dated
+        assert features(client, f"{path}{first}")
+        assert features(client, f"{path}{last}")
+
+
+def test_the_extent_is_that_of_what_the_reader_may_see(made: World) -> None:
+    guest = client_of(made, Holder(name="guest", scopes=frozenset({Scope.READ}), sites=frozenset({"najin"})))
+    extents = {one["id"]: one["extent"] for one in guest.get("/ogc/collections").json()["collections"]}
+    assert extents["alerts"] == {"spatial": extents["looks"]["spatial"]}, "no alert of another site shows its time"
+    for found in extents.values():
+        assert found["spatial"]["bbox"][0][2] < 130 + AWAY
+    assert extents["looks"]["temporal"]["interval"] == [["2023-03-01T02:00:00Z", "2023-03-25T02:00:00Z"]]
+    nobody = client_of(made, Holder(name="guest", scopes=frozenset({Scope.READ}), sites=frozenset({"nowhere"})))
+    assert [one["extent"] for one in nobody.get("/ogc/collections").json()["collections"]] == [{}] * 4
+
+
+def test_the_first_time_is_left_open_where_too_many_sites_would_have_to_be_looked_through(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extent, "SITES_AT_ONCE", 1)
+    ((first, last),) = client.get("/ogc/collections/looks").json()["extent"]["temporal"]["interval"]
+    assert (first, last) == (None, "2023-04-30T02:00:00Z")
+
+
+def test_cars_of_a_site_that_lies_askew_to_the_grid_of_its_zone_lie_in_the_extent(made: World) -> None:
+    sites = {"far": place("far", 131.99 - 130.6)}
+    cells = sites["far"].cells()
+    products = replace(made.products, sites=sites)
+    made.store.transact("far", lambda held: held.put_status(made.store.statuses()["najin"]))
+    bounds = extent.Extents(products, EVERYONE).of(Product.CARS).bounds
+    assert bounds is not None
+    assert shapely.box(*bounds).covers(shapely.union_all([cell.polygon for cell in cells]))
+    assert not shapely.box(*sites["far"].polygon.bounds).covers(shapely.union_all([cell.polygon for cell in cells]))
+
+
+def test_the_document_says_of_each_parameter_of_the_standard_how_it_is_written(client: TestClient) -> None:
+    parameters = client.get("/ogc/api").json()["paths"]["/collections/looks/items"]["get"]["parameters"]
+    found = {one["name"]: one for one in parameters}
+    for name, kind in (("bbox", "array"), ("datetime", "string"), ("limit", "integer")):
+        one = found[name]
+        assert (one["in"], one["required"], one["style"], one["explode"]) == ("query", False, "form", False)
+        assert one["schema"]["type"] == kind

@@ -12,7 +12,7 @@ passed over.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,6 +128,12 @@ class Archive:
                 observed_at = read_stamp(at)
                 if (since is None or observed_at >= since) and (before is None or observed_at < before):
                     yield observed_at, scene
+
+    def first_times(self, sites: Sequence[str]) -> dict[str, datetime]:
+        """When the first scene of each of these sites was taken; those without scenes are left out."""
+        with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="archive") as readers:
+            found = readers.map(lambda site: next(self.times(site), None), sites)
+            return {site: first[0] for site, first in zip(sites, found, strict=True) if first}
 
     def scenes(
         self, site: str, since: datetime | None = None, before: datetime | None = None, *, newest_first: bool = False

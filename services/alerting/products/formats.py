@@ -44,7 +44,7 @@ def accepted(accept: str) -> Format:
 
 def properties(product: Product, row: Row) -> dict[str, Any]:
     """All columns of a row, as JSON has them."""
-    return {column.name: _plain(row.values.get(column.name)) for column in COLUMNS[product]}
+    return {column.name: plain(row.values.get(column.name)) for column in COLUMNS[product]}
 
 
 def feature(product: Product, row: Row) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
@@ -103,8 +104,8 @@ def _cell(value: Any) -> str | float | None:
         value = BETWEEN.join(value)
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"
-    plain: str | float | None = _plain(value)
-    return plain
+    shown: str | float | None = plain(value)
+    return shown
 
 
 def _geometry(row: Row) -> Any:

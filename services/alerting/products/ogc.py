@@ -15,22 +15,24 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from railwatch.services.alerting.products.answers import tagged
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.columns import Product
+from railwatch.services.alerting.products.extent import Extents
 from railwatch.services.alerting.products.formats import MEDIA_TYPES, Format, as_json, collection, feature
 from railwatch.services.alerting.products.ogc_document import (
     CONFORMANCE,
+    CRS84,
     DEFAULT_LIMIT,
     DESCRIPTIONS,
     DOCUMENT_TYPE,
     ITEM_PARAMETERS,
     MAX_LIMIT,
     SCHEMA_TYPE,
+    extent_document,
     json_schema,
     openapi_document,
 )
 from railwatch.services.alerting.products.query import BadQueryError, Query, read_bbox, read_datetime
 from railwatch.shared.access import Holder
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # For alerting's own OpenAPI document.
 FORMS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -50,7 +52,7 @@ def ogc_router(products: Products, reader: Callable[..., Holder]) -> APIRouter:
     def answer(request: Request, value: Any, media_type: str = JSON) -> Response:
         return tagged(request, as_json(value), media_type)
 
-    def described(product: Product) -> dict[str, Any]:
+    def described(product: Product, extents: Extents) -> dict[str, Any]:
         address = f"{base}/collections/{product}"
         return {
             "id": product.value,
@@ -58,6 +60,7 @@ def ogc_router(products: Products, reader: Callable[..., Holder]) -> APIRouter:
             "description": DESCRIPTIONS[product],
             "itemType": "feature",
             "crs": [CRS84],
+            "extent": extent_document(extents.of(product)),
             "links": [
                 _link("self", address, JSON, product.value),
                 _link("items", f"{address}/items", GEOJSON, f"Items of {product}"),
@@ -91,12 +94,13 @@ def ogc_router(products: Products, reader: Callable[..., Holder]) -> APIRouter:
     def collections(request: Request, by: Reader) -> Response:
         _known(request)
         links = [_link("self", f"{base}/collections", JSON, "The collections")]
-        return answer(request, {"links": links, "collections": [described(product) for product in Product]})
+        extents = Extents(products, by)
+        return answer(request, {"links": links, "collections": [described(product, extents) for product in Product]})
 
     @router.get("/collections/{product}", summary="One collection")
     def one_collection(request: Request, product: str, by: Reader) -> Response:
         _known(request)
-        return answer(request, described(_product(product)))
+        return answer(request, described(_product(product), Extents(products, by)))
 
     @router.get("/collections/{product}/schema", summary="The JSON Schema of a collection's properties")
     def schema(request: Request, product: str, by: Reader) -> Response:

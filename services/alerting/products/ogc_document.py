@@ -3,7 +3,11 @@
 from typing import Any
 
 from railwatch.services.alerting.products.columns import Product, property_schemas
+from railwatch.services.alerting.products.extent import Extent
+from railwatch.services.alerting.products.formats import plain
 
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 DOCUMENT_TYPE = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA_TYPE = "application/schema+json"
 CONFORMANCE = tuple(
@@ -18,20 +22,23 @@ DESCRIPTIONS = {
     Product.ALERTS: "Alerts as they stand after their last step. Their time is that of the look that opened them.",
 }
 _GEOMETRY = {product: "Point" if product is Product.CARS else "Polygon" for product in Product}
+# How the standard has lists in parameters, and says it of `bbox`, `datetime` and `limit` alike.
+_FORM = {"style": "form", "explode": False}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "bbox": {
         "description": "west,south,east,north in degrees: only what touches this box.",
         "schema": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
-        "style": "form",
-        "explode": False,
+        **_FORM,
     },
     "datetime": {
         "description": "A time, or an interval `FROM/TO` with `..` for an open end; both ends belong to it. RFC 3339.",
         "schema": {"type": "string"},
+        **_FORM,
     },
     "limit": {
         "description": "Largest number of items.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        **_FORM,
     },
     "after": {"description": "Where the page before ended; `next` contains it.", "schema": {"type": "string"}},
     "site": {"description": "Only of this site.", "schema": {"type": "string"}},
@@ -43,6 +50,17 @@ ITEM_PARAMETERS = frozenset(_PARAMETERS)
 _ANY = {"description": "The answer.", "content": {"application/json": {"schema": {"type": "object"}}}}
 _SCHEMA = {"description": "The answer.", "content": {SCHEMA_TYPE: {"schema": {"type": "object"}}}}
 _WRONG = {"description": "What is asked cannot be understood.", "content": {"application/problem+json": {}}}
+
+
+def extent_document(extent: Extent) -> dict[str, Any]:
+    """An extent as a collection has it, without what is not known; an end of time that is not known is null."""
+    document: dict[str, Any] = {}
+    if extent.bounds is not None:
+        document["spatial"] = {"bbox": [list(extent.bounds)], "crs": CRS84}
+    if extent.last is not None:
+        interval = [plain(extent.first), plain(extent.last)]
+        document["temporal"] = {"interval": [interval], "trs": GREGORIAN}
+    return document
 
 
 def json_schema(product: Product, address: str) -> dict[str, Any]:

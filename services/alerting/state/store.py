@@ -8,7 +8,7 @@ rebalances, two processes may handle a site at the same time: they do not lose e
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import redis
@@ -144,6 +144,16 @@ class Store:
         highest = f"({before.timestamp()}" if before else "+inf"
         with redis_errors():
             return list(self._redis.zrevrangebyscore(name, highest, since.timestamp() if since else "-inf"))
+
+    def alerts_opened(self, sites: Collection[str] | None = None) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last alert opened, of some sites or of all; null if there is none."""
+        names = [ALERTS] if sites is None else [site_key("alerts", site) for site in sites]
+        with redis_errors(), self._redis.pipeline() as questions:
+            for name in names:
+                questions.zrange(name, 0, 0, withscores=True).zrange(name, -1, -1, withscores=True)
+            found = [at for answer in questions.execute() for _, at in answer]
+        opened = [datetime.fromtimestamp(at, UTC) for at in found]
+        return min(opened, default=None), max(opened, default=None)
 
     def alert(self, alert: str) -> list[AlertEvent]:
         """The events of an alert that are kept, in order; empty if there is no such alert."""
