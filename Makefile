@@ -174,7 +174,7 @@ check-deploy: $(READY) ## Check manifests, rules, routes and dashboards without 
 	$(BIN)/pytest deploy/tests/static
 
 .PHONY: test-deploy
-test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka and Redis (needs Java, Maven and redis-server)
+test-deploy: check-deploy ## Run what is in deploy/ on Apache Kafka, Redis and nginx (needs Java, Maven and redis-server)
 	tests/kafka/fetch
 	$(BIN)/pytest deploy/tests/running
 
