@@ -14,7 +14,9 @@ from itertools import chain
 from typing import Any, Literal
 
 import redis
+from obstore.store import ObjectStore
 
+from railwatch.shared.baseline_versions import keep_version
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent, TileEvent, derived_id
@@ -139,13 +141,16 @@ class Baselines:
             kept: list[str] = self._redis.hvals(_unpublished_key())
         return sorted(map(BaselineEvent.model_validate_json, kept), key=lambda event: event.recorded_at)
 
-    def publish(self, publisher: Publisher) -> None:
+    def publish(self, publisher: Publisher, objects: ObjectStore) -> None:
         """Publishes the events that were kept, each with the record of the act if a person decided it by the command.
 
+        What changes a version is in the object store before, for the pages.
+
         Raises:
-            TransientError: Redis or Kafka is away. What was not published stays.
+            TransientError: Redis, Kafka or the object store is away. What was not published stays.
         """
         for event in self.unpublished():
+            keep_version(objects, event)
             publisher.publish(event, *([act_on_baseline(event)] if event.by_command else []))
             with redis_errors():
                 self._redis.hdel(_unpublished_key(), event.id)

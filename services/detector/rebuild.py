@@ -1,7 +1,8 @@
 """Rebuilding the detector's state in Redis from the topics: `railwatch rebuild`.
 
 Events say what became of each baseline. Each count says what it was counted against and whether it became a baseline.
-The looks that were kept for composites are the last good ones that were counted. Stop the detector before a rebuild.
+The looks that were kept for composites are the last good ones that were counted. What became of baselines is put into
+the object store where that lacks it, for the pages. Stop the detector before a rebuild.
 
 Counts are read some hundred at a time, and none is kept: what stays in memory is the baselines of all tiles, and the
 last good looks of the tiles of one partition.
@@ -26,6 +27,8 @@ from railwatch.services.detector.kept_looks import KeptLooks
 from railwatch.services.detector.noted import OutdatedBaselines
 from railwatch.services.detector.renewal import OPERATOR_STANDS
 from railwatch.services.detector.settings import Settings
+from railwatch.shared.baseline_versions import keeping_versions
+from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.environment import load
@@ -128,7 +131,8 @@ def rebuild_baselines(
     baselines, kept, outdated = Baselines(client), KeptLooks(client), OutdatedBaselines(client)
     cells = {(site.id, cell.id): cell for site in known_sites(settings).sites.values() for cell in site.cells()}
     tiles: dict[Place, _Known] = defaultdict(_Known)
-    for event in chain.from_iterable(read_topic(settings.kafka, BaselineEvent)):
+    changes = chain.from_iterable(read_topic(settings.kafka, BaselineEvent))
+    for event in keeping_versions(BlobStore.open(settings.blobs).objects, changes):
         tiles[event.site, event.tile].change(event)
 
     def restored(places: Iterable[Place]) -> Iterator[RebuiltBaselines]:

@@ -76,7 +76,7 @@ def tile_worker(
 
     def tell() -> None:
         incarnation.require()
-        renewals.baselines.publish(publisher)
+        renewals.baselines.publish(publisher, blobs.objects)
 
     return Worker(
         service="detector",

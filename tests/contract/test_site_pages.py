@@ -14,6 +14,7 @@ from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.settings import AlertingSettings
 from railwatch.services.alerting.state.store import Store
+from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.access import Holder, Scope, Tokens
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.events import CountEvent
@@ -123,6 +124,33 @@ def test_a_look_that_redis_has_forgotten_still_has_its_page(counted: Counted, re
     page = read(app, "/sites/tumangang/looks/scene-1")
     assert "5 (3 to 7)" in page.text
     assert "/sites/tumangang/looks/scene-4" in page.addresses
+
+
+def test_a_look_without_a_judgement_says_that_its_threshold_is_not_known(
+    counted: Counted, redis_settings: RedisSettings
+) -> None:
+    app = counted(count_event(1, 5), count_event(4, 6))
+    store, client = Store(connect(redis_settings)), connect(redis_settings)
+
+    def forget(transaction: Transaction) -> None:
+        record = transaction.record
+        newest = record.history.judgements[-1:]
+        changes = {"judgements": newest, "horizon": newest[0].observed_at}
+        transaction.put_record(record.model_copy(update={"history": record.history.model_copy(update=changes)}))
+
+    store.transact("tumangang", forget)
+    page = read(app, "/sites/tumangang/looks/scene-1").text
+    for words in (
+        "judgement not kept",
+        "5 (3 to 7)",
+        "the threshold and whether it had a part in an alert are not known",
+    ):
+        assert words in page, words
+    look = app.get("/v1/sites/tumangang/looks/scene-1").json()["look"]
+    assert (look["count"], look["no_state"]) == (5, "forgotten")
+    assert {look[name] for name in ("state", "expected", "threshold", "p_value", "alert")} == {None}
+    client.flushall()
+    assert "not judged yet" in read(app, "/sites/tumangang/looks/scene-1").text
 
 
 def test_pictures_that_are_gone_are_a_problem_with_words(counted: Counted) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from obstore.store import MemoryStore
 from typer.testing import CliRunner, Result
 
 from railwatch.cli import app as command
@@ -185,7 +186,7 @@ def test_what_a_person_decides_about_a_baseline_is_in_the_log_and_what_the_detec
     baselines, publisher = Baselines(connect(redis_settings)), Publisher(kafka_settings)
     event = example.model_copy(update={"change": change, "by": by, "why": "A test."})
     baselines.tell(event)
-    baselines.publish(publisher)
+    baselines.publish(publisher, MemoryStore())
     publisher.close()
     acts = read_acts(kafka_settings)
     assert [(act.act, act.outcome) for act in acts] == recorded_as

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 import redis
 from obstore.store import MemoryStore
@@ -17,6 +18,7 @@ from railwatch.services.detector.rebuild import rebuild_baselines
 from railwatch.services.detector.renewal import Decision, Renewals, renewals_over
 from railwatch.services.detector.settings import Settings
 from railwatch.services.detector.work import DiedError, KeptGround
+from railwatch.shared.baseline_versions import kept_versions
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
@@ -255,15 +257,19 @@ def test_a_rebuild_gives_the_same_state(installation: Settings) -> None:
     handler, publisher = handler_over({"yard": yard()[0].site}, renewals, client), Publisher(installation.kafka)
     for number in range(4):
         publisher.publish(tile_of(blobs, number), *handler.handle(tile_of(blobs, number)))
-    renewals.baselines.publish(publisher)
+    renewals.baselines.publish(publisher, blobs.objects)
     publisher.close()
-    before = state(client)
+    before, shown = state(client), kept_versions(blobs.objects, "yard")
     assert any("kept-looks" in name for name in before)
+    assert [(event.version, event.why) for event in shown][:1] == [(1, "first-good-look")]
     client.flushall()
+    for path in [found["path"] for chunk in obstore.list(blobs.objects, "baselines") for found in chunk]:
+        obstore.delete(blobs.objects, path)
 
     list(rebuild_baselines(installation))
 
     assert state(client) == before
+    assert kept_versions(blobs.objects, "yard") == shown, "the pages have what they had"
 
 
 def state(client: Any) -> dict[str, object]:

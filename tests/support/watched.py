@@ -21,9 +21,11 @@ from railwatch.services.alerting.rule.judgement import Rule
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.detector.composites.looks import StandingCar
 from railwatch.shared.access import Scope, Tokens
+from railwatch.shared.baseline_versions import keep_version
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef, Car, CarKind, Quality, Registration, TileCount, TrackCount
-from railwatch.shared.events import CountEvent
+from railwatch.shared.events import BaselineChange, BaselineEvent, CountEvent
+from railwatch.shared.events.baselines import ITSELF
 from railwatch.shared.health import Progress
 from railwatch.shared.serving import serve
 from railwatch.shared.settings import BlobSettings, HttpSettings, RedisSettings
@@ -71,6 +73,8 @@ def watched(redis: RedisSettings, others: int = 0, *, alert: bool = True) -> Wat
     )  # fmt: skip
     for event in counts_of_yard(blobs):
         handler.handle(event)
+        if event.baseline:
+            keep_version(blobs.objects, became(event.baseline, event.baseline.observed_at))
     if alert:
         for look in range(20):
             handler.handle(count_event(3 * look, 6 + (look * 7) % 5))
@@ -81,6 +85,14 @@ def watched(redis: RedisSettings, others: int = 0, *, alert: bool = True) -> Wat
     return Watched(make_app(store, known, blobs, tokens, Progress(), {}), store, blobs, sites)
 
 
+def became(ref: BaselineRef, at: datetime, tile: str = "r0c0", why: str = "first-good-look") -> BaselineEvent:
+    """The event that a tile of the yard has a baseline."""
+    change = BaselineChange.SET if ref.version == 1 else BaselineChange.RENEWED
+    return BaselineEvent(
+        recorded_at=at, site="yard", tile=tile, change=change, version=ref.version, baseline=ref, by=ITSELF, why=why
+    )
+
+
 def counts_of_yard(blobs: BlobStore) -> list[CountEvent]:
     """What a perfect detector counts at the yard, with the tile's picture as evidence."""
     _, looks = yard()
@@ -89,7 +101,7 @@ def counts_of_yard(blobs: BlobStore) -> list[CountEvent]:
     for scene, look in zip(SCENES, looks, strict=True):
         at, image = look.picture.look.observed_at, blobs.put(look.file, "image/tiff")
         cars = cars_in(look)
-        picture = blobs.put(_jpeg(look.picture.pixels), "image/jpeg")
+        picture = blobs.put(jpeg(look.picture.pixels), "image/jpeg")
         found.append(
             CountEvent(
                 recorded_at=at + timedelta(hours=3),
@@ -106,7 +118,7 @@ def counts_of_yard(blobs: BlobStore) -> list[CountEvent]:
                     coverage=1.0,
                     quality=Quality.OK,
                     registration=Registration(dx_px=1.5, dy_px=-0.5, rotation_deg=0.0, reliability=0.9),
-                    tracks=_by_track(cars),
+                    tracks=by_track(cars),
                     algorithm="perfect 1",
                 ),
                 image=image,
@@ -120,7 +132,8 @@ def counts_of_yard(blobs: BlobStore) -> list[CountEvent]:
     return found
 
 
-def _by_track(cars: tuple[StandingCar, ...]) -> tuple[TrackCount, ...]:
+def by_track(cars: tuple[StandingCar, ...], length_m: float = 150.0) -> tuple[TrackCount, ...]:
+    """The counts of tracks with cars, all of one length in the tile."""
     tracks = sorted({car.track for car in cars})
     return tuple(
         TrackCount(
@@ -128,7 +141,7 @@ def _by_track(cars: tuple[StandingCar, ...]) -> tuple[TrackCount, ...]:
             count=len(here),
             low=len(here) - 1,
             high=len(here) + 1,
-            length_m=150.0,
+            length_m=length_m,
             occupied_m=sum(car.length_m for car in here),
             cars=tuple(
                 Car(lon=car.lon, lat=car.lat, length_m=car.length_m, probability=0.97, kind=CarKind.TANK,
@@ -141,7 +154,8 @@ def _by_track(cars: tuple[StandingCar, ...]) -> tuple[TrackCount, ...]:
     )  # fmt: skip
 
 
-def _jpeg(pixels: NDArray[Any]) -> bytes:
+def jpeg(pixels: NDArray[Any]) -> bytes:
+    """A picture for evidence."""
     made = io.BytesIO()
     Image.fromarray(pixels[:3].transpose(1, 2, 0).astype(np.uint8)).save(made, "JPEG")
     return made.getvalue()

@@ -68,7 +68,7 @@ class Archive:
     """
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+        self.objects = store
         self._entered: set[str] = set()
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="archive")
 
@@ -86,8 +86,8 @@ class Archive:
         entry = entry_path(event)
         with store_errors(f"counts/{event.site}"):
             # Both at the same time: alerting waits for the object store once for each count.
-            entering = None if entry in self._entered else self._writers.submit(obstore.put, self._store, entry, b"")
-            obstore.put(self._store, count_path(event), zstandard.compress(event.model_dump_json().encode()))
+            entering = None if entry in self._entered else self._writers.submit(obstore.put, self.objects, entry, b"")
+            obstore.put(self.objects, count_path(event), zstandard.compress(event.model_dump_json().encode()))
             if entering is not None:
                 entering.result()
         if len(self._entered) >= ENTERED_KEPT:
@@ -117,7 +117,7 @@ class Archive:
         A scene whose time was corrected stands at both times. A month's entries are in memory at once.
         """
         with store_errors(f"counts/{site}/times"):
-            months = obstore.list_with_delimiter(self._store, f"counts/{site}/times")["common_prefixes"]
+            months = obstore.list_with_delimiter(self.objects, f"counts/{site}/times")["common_prefixes"]
         first, last = since and _month(since), before and _month(before)
         for month in sorted(months, reverse=newest_first):
             name = PurePosixPath(month).name
@@ -154,12 +154,12 @@ class Archive:
 
     def _listed(self, prefix: str) -> Iterator[str]:
         with store_errors(prefix):
-            for chunk in obstore.list(self._store, prefix, chunk_size=1000):
+            for chunk in obstore.list(self.objects, prefix, chunk_size=1000):
                 yield from (found["path"] for found in chunk)
 
     def _read(self, path: str) -> CountEvent:
         with store_errors(path):
-            data = bytes(obstore.get(self._store, path).bytes())
+            data = bytes(obstore.get(self.objects, path).bytes())
         try:
             return CountEvent.model_validate_json(zstandard.decompress(data))
         except (zstandard.ZstdError, ValidationError):

@@ -19,11 +19,18 @@ from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.shared.events import CountEvent
 from railwatch.shared.sites import Site
 
-# What the page says of a look without a judgement.
+# What the page says of a look without a judgement, in short and as a sentence.
 NOT_JUDGED = {
-    NoState.FORGOTTEN: "judgement not kept",
-    NoState.OTHER_SHOWN: "another delivery was judged",
-    NoState.NOT_JUDGED: "not judged yet",
+    NoState.FORGOTTEN: (
+        "judgement not kept",
+        "Judgements are kept of a site's newest looks only, and this one is older. Its count is as it was; what was "
+        "expected then, the threshold and whether it had a part in an alert are not known here any more.",
+    ),
+    NoState.OTHER_SHOWN: (
+        "another delivery was judged",
+        "Another delivery shows the same instant, and was judged in place of this one.",
+    ),
+    NoState.NOT_JUDGED: ("not judged yet", "This look has not been compared with the site's history yet."),
 }
 
 
@@ -79,20 +86,20 @@ def look_page(known: LookKnown) -> str:
 
 def _summary(known: LookKnown) -> Element:
     seen, judgement, counts = known.look.seen, known.look.judgement, known.look.events
-    state = NOT_JUDGED[known.look.no_state] if known.look.no_state else ""
+    state, reason = NOT_JUDGED[known.look.no_state] if known.look.no_state else ("", "")
     if judgement:
-        state = WORDS[judgement.state]
+        state, reason = WORDS[judgement.state], judgement.reason
     return el(
         "section",
         el("p", state, class_=f"state {judgement.state if judgement else 'unobserved'}"),
         el("h1", f"{known.site.name}, {day(seen.observed_at)}"),
-        el("p", judgement.reason, class_="sentence") if judgement and judgement.reason else None,
+        el("p", reason, class_="sentence") if reason else None,
         el(
             "dl",
             *rows(
                 ("Railcars", el("strong", found(seen) or "not seen")),
                 ("As people's verdicts make it", recalibrated_words(seen.recalibrated) if seen.recalibrated else None),
-                *(_judged(judgement) if judgement else ()),
+                *(_judged(judgement) if judgement else (("At most expected", state),)),
                 ("Seen at", moment(seen.observed_at)),
                 ("Track seen", f"{seen.coverage:.0%}"),
                 ("Quality", _quality(counts)),

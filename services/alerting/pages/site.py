@@ -10,13 +10,13 @@ from railwatch.services.alerting.pages.addresses import alert_path, look_path
 from railwatch.services.alerting.pages.ground import STYLES, choice, divider, ground_map, toggle
 from railwatch.services.alerting.pages.markup import date, document, el, rows
 from railwatch.services.alerting.pages.parts import WORDS, found, header, looks_table
-from railwatch.services.alerting.pages.site_tables import baselines, tracks
+from railwatch.services.alerting.pages.site_tables import baselines, tracks, versions
 from railwatch.services.alerting.pages.strips import coverage_strip, pictures_strip
 from railwatch.services.alerting.pages.timeline import legend, timeline
 from railwatch.services.alerting.pages.verdicts import site_verdicts
 from railwatch.services.alerting.rule.judgement import Judgement
 from railwatch.services.alerting.state.records import SiteStatus, Taught
-from railwatch.shared.events import AlertEvent, CountEvent, MissedLookEvent
+from railwatch.shared.events import AlertEvent, BaselineEvent, CountEvent, MissedLookEvent
 from railwatch.shared.sites import Site
 
 # What a time-lapse may begin with: so many looks before the last.
@@ -34,6 +34,7 @@ class SiteKnown:
         alerts: the last event of each of its alerts, last opened first.
         missed: the looks that should have come by now.
         newest: the counts of its newest look that was counted, by frame and tile; empty if none are kept.
+        versions: what became of its baselines, oldest first.
         taught: what people's verdicts teach of it; null if there are none.
     """
 
@@ -43,6 +44,7 @@ class SiteKnown:
     alerts: Sequence[AlertEvent]
     missed: Sequence[MissedLookEvent]
     newest: Sequence[CountEvent]
+    versions: Sequence[BaselineEvent] = ()
     taught: Taught | None = None
 
     @property
@@ -66,6 +68,7 @@ def site_page(known: SiteKnown, now: datetime) -> str:
             *_time_lapse(known),
             *_alerts(known),
             *baselines(known.newest),
+            *versions(known.versions, known.newest),
             tracks(site, known.newest),
             _links(site),
             class_="wide",

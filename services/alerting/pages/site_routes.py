@@ -17,6 +17,7 @@ from railwatch.services.alerting.pages.site import SiteKnown, site_page
 from railwatch.services.alerting.products.catalogue import Products
 from railwatch.services.alerting.products.looks import SiteLook
 from railwatch.shared.access import Holder
+from railwatch.shared.baseline_versions import kept_versions
 from railwatch.shared.sites import Site
 
 ALERTS_SHOWN = 50
@@ -45,6 +46,7 @@ def site_pages_router(products: Products, reader: Callable[..., Holder], base_ma
             alerts=tuple(store.latest_of(store.alerts(site)[:ALERTS_SHOWN])),
             missed=[event for event in store.missed_at(site) if event.stands],
             newest=counts_of_look(archive, site, counted) if counted else (),
+            versions=kept_versions(archive.objects, site),
             taught=store.taught(site),
         )
         return HTMLResponse(site_page(known, datetime.now(UTC)), headers=base_map.headers)

@@ -61,7 +61,7 @@ _NUMBERS = _columns(
     ("recalibrated_high", "number", "upper end of its 90 % interval"),
     ("recalibrated_looks", "integer", "how many looks with a true count it was learned from"),
     ("expected", "number", "what the site's history predicts"),
-    ("threshold", "number", "upper prediction bound; null while learning"),
+    ("threshold", "number", "upper prediction bound; null while learning, and for a look without a `state`"),
     ("p_value", "number", "how likely so high a count is if nothing had changed"),
 )
 _VERDICT_REASON: _Described = (
@@ -120,7 +120,7 @@ COLUMNS: dict[Product, tuple[Column, ...]] = {
             ("missing_tiles", "texts", "tiles that were not counted"),
             ("state", "text", "how the site stands after this look"),
             ("no_state", "text", "why there is no state: `forgotten`, `other-shown` or `not-judged`"),
-            ("alert", "text", "id of the alert that it belongs to"),
+            ("alert", "text", "id of the alert that it belongs to; null if there is none, or no `state`"),
             ("archival", "boolean", "whether it came after a later one, or from an archive"),
             ("counted_at", "time", "when the last of its counts was recorded"),
         ),

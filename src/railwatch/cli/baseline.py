@@ -145,7 +145,7 @@ def _opened(site: str, tile: str) -> Iterator["Baseline"]:
     yield Baseline(renewals, sites[site], cell, Answering(blobs.get, settings.detector.max_pixels))
     publisher = Publisher(settings.kafka)
     try:
-        renewals.baselines.publish(publisher)
+        renewals.baselines.publish(publisher, blobs.objects)
     finally:
         publisher.close()
 
