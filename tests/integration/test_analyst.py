@@ -39,6 +39,12 @@ class Analyst:
         found = self.client.get("/v1/sites/tumangang/observations", params={"limit": 200}).raise_for_status().json()
         return next((one for one in found["items"] if one["scene"] == scene), {})
 
+    def row(self, product: str, row_id: str) -> dict[str, Any]:
+        """A row of a product, as QGIS has it."""
+        found = self.client.get(f"/ogc/collections/{product}/items/{row_id}").raise_for_status().json()
+        properties: dict[str, Any] = found["properties"]
+        return properties
+
     def say(self, path: str, **verdict: Any) -> dict[str, Any]:
         answer = self.client.post(f"{path}/verdicts", json=verdict)
         assert answer.status_code == 200, answer.text
@@ -141,6 +147,11 @@ def test_from_an_alert_to_a_corrected_count_to_a_recalibrated_interval(
         alert = analyst.say(f"/v1/alerts/{opened.alert}", kind="right")
         assert alert["judged"] == "right"
         analyst.say(f"/v1/alerts/{opened.alert}", kind="second-look", note="track 1 in better light, please")
+        said = analyst.row("looks", f"tumangang:{surge.scene}")
+        assert (said["count"], said["true_count"], said["verdicts"]) == (30.0, 24, 7), "both, wherever it is opened"
+        marks = [analyst.row("cars", f"tumangang:{surge.scene}:r0c0:{car}")["verdict"] for car in (0, 5, 6, 29)]
+        assert marks == ["not-a-car", "not-a-car", "right", "right"]
+        assert analyst.row("alerts", opened.alert)["verdict"] == "right"
         eventually(lambda: len(tasking.requests) == 1, "the request for a second look arrives")
         (request,) = tasking.requests
         assert request.json["type"] == "railwatch.verdict.v1"
@@ -163,4 +174,6 @@ def test_from_an_alert_to_a_corrected_count_to_a_recalibrated_interval(
         assert known.count < 28
         assert "That is the detector's count; by what people said of 21 earlier looks here, it is" in updated.sentence
         assert analyst.look(later.scene)["recalibrated"] == known.model_dump()
+        exported = analyst.row("looks", f"tumangang:{later.scene}")
+        assert (exported["recalibrated_low"], exported["recalibrated_high"]) == (known.low, known.high)
         assert analyst.look(surge.scene) == before, "no look is edited"

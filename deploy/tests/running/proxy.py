@@ -70,7 +70,10 @@ class SignIn:
         """A browser at nginx, signed in or not."""
         cookies = {"_oauth2_proxy": session} if session else {}
         return httpx.Client(
-            base_url=self.url, verify=ssl.create_default_context(cafile=CERTIFICATE), cookies=cookies, headers={"Origin": self.url, **headers}
+            base_url=self.url,
+            verify=ssl.create_default_context(cafile=CERTIFICATE),
+            cookies=cookies,
+            headers={"Origin": self.url, **headers},
         )
 
 
