@@ -35,14 +35,17 @@ $(READY): pyproject.toml uv.lock
 demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the alert (KEEP=1 keeps it running)
 	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
 
+# A file's tests stay in one process, which has servers of its own.
+ON_ALL_CORES = --numprocesses auto --dist loadfile
+
 .PHONY: test
 test: $(READY) ## Run the tests that need only Python, on the embedded broker and Redis
-	$(BIN)/pytest
+	$(BIN)/pytest $(ON_ALL_CORES)
 
 .PHONY: test-kafka
 test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
 	tests/kafka/fetch
-	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest tests/integration tests/e2e
+	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest $(ON_ALL_CORES) tests/integration tests/e2e
 
 .PHONY: test-pages
 test-pages: $(READY) ## Run the tests of the pages in a browser (needs Chromium)

@@ -216,8 +216,11 @@ class Worker(Generic[E]):
     def _check(self, consumer: KafkaConsumer) -> None:
         assigned, topic = consumer.assignment(), self._kafka.prefix + self._topic
         try:
-            # Its coordinator has a connection of its own. A question to a leader would wait behind the resting fetch.
-            consumer.committed(next(iter(assigned), TopicPartition(topic, 0)), timeout_ms=1_000)
+            if assigned:
+                # Its coordinator has a connection of its own. A question to a leader would wait behind a resting fetch.
+                consumer.committed(next(iter(assigned)), timeout_ms=1_000)
+            else:
+                consumer.end_offsets([TopicPartition(topic, 0)], timeout_ms=1_000)  # also learns of a new topic
             ends = {partition: consumer.highwater(partition) for partition in assigned}
             behind = sum(end - consumer.position(partition, timeout_ms=1_000) for partition, end in ends.items() if end)
             behind += len(self._inflight)

@@ -10,13 +10,15 @@ import pytest
 
 from railwatch.services.alerting.delivery.post import MAX_ANSWER_BYTES, Poster
 from railwatch.shared.errors import TransientError, UnprocessableError
+from tests.support.bus import PATIENCE_S
 from tests.support.receivers import receiver, rude_server
 
-PATIENCE_S = 0.5
+# How long a request waits for a receiver that hangs.
+HANG_S = 0.5
 
 
-def send(url: str) -> None:
-    Poster().post(url, b"{}", {"Content-Type": "application/json"}, PATIENCE_S)
+def send(url: str, timeout_s: float = PATIENCE_S) -> None:
+    Poster().post(url, b"{}", {"Content-Type": "application/json"}, timeout_s)
 
 
 def says(answer: bytes) -> Callable[[socket.socket], None]:
@@ -105,7 +107,7 @@ def drip(head: bytes) -> Callable[[threading.Event], Callable[[socket.socket], N
     def behave(released: threading.Event) -> Callable[[socket.socket], None]:
         def answer(connection: socket.socket) -> None:
             connection.sendall(head)
-            while not released.wait(PATIENCE_S / 10):
+            while not released.wait(HANG_S / 10):
                 connection.sendall(b"x")
 
         return answer
@@ -129,7 +131,7 @@ def test_a_receiver_that_hangs_costs_a_bounded_time(
     with rude_server(behaviour(released)) as url:
         try:
             with pytest.raises(TransientError, match="no answer within"):
-                send(url)
+                send(url, HANG_S)
         finally:
             released.set()
 
