@@ -35,8 +35,8 @@ $(READY): pyproject.toml uv.lock
 demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the alert (KEEP=1 keeps it running)
 	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
 
-# A file's tests stay in one process, which has servers of its own.
-ON_ALL_CORES = --numprocesses auto --dist loadfile
+# A file's tests stay in one process, which has servers of its own. Those that take longest come first.
+ON_ALL_CORES = --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: $(READY) ## Run the tests that need only Python, on the embedded broker and Redis
@@ -45,7 +45,7 @@ test: $(READY) ## Run the tests that need only Python, on the embedded broker an
 .PHONY: test-kafka
 test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
 	tests/kafka/fetch
-	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest $(ON_ALL_CORES) tests/integration tests/e2e
+	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest $(ON_ALL_CORES) tests/e2e tests/integration
 
 .PHONY: test-pages
 test-pages: $(READY) ## Run the tests of the pages in a browser (needs Chromium)
