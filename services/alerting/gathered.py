@@ -25,10 +25,17 @@ PICTURED_SCENES = 60
 
 @dataclass
 class GatheredScene:
-    """What the topic says of one scene. The evidence of an old one is left out."""
+    """What the topic says of one scene. The evidence of an old one is left out.
+
+    Attributes:
+        readings: the valid ones, by tile.
+        evidence: their pictures, by tile.
+        first: by tile, when its first count was recorded, and the place of that count in the topic.
+    """
 
     readings: dict[str, TileReading] = field(default_factory=dict)
     evidence: dict[str, EvidenceItem] = field(default_factory=dict)
+    first: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
 
 def gather(
@@ -37,20 +44,21 @@ def gather(
     """What counts say, by site and scene. Those that cannot be true are left out, and those of unknown sites.
 
     Args:
-        counts: in any order; they are let go one by one.
+        counts: in the order of the topic; they are let go one by one.
         sites: the catalogue.
         now: the present.
     """
     found: dict[str, dict[str, GatheredScene]] = defaultdict(lambda: defaultdict(GatheredScene))
     tracks_m = {site_id: tracks_by_tile(site) for site_id, site in sites.items()}
     pictured: dict[str, set[str]] = defaultdict(set)
-    for event in counts:
+    for place, event in enumerate(counts):
         try:
             check_count(event, tracks_m[event.site], sites[event.site].car_lengths_m[0], now)
         except (KeyError, UnprocessableError):
             continue
         scenes = found[event.site]
         scene = scenes[event.scene]
+        scene.first.setdefault(event.tile, (event.recorded_at, place))
         scene.readings = merge(scene.readings, event.tile, reading(event))
         if scene.readings[event.tile].event == event.id:
             scene.evidence[event.tile] = evidence_item(event)

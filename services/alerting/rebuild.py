@@ -208,10 +208,11 @@ def _restore(
     looks = passes((Frame(name, scene.readings) for name, scene in scenes.items()), alerting.pass_span)
     due = [(frames, _due_at(frames, tracks_m, alerting.scene_wait)) for frames in looks]
     waiting = {frame.scene: due_at for frames, due_at in due if due_at > present for frame in frames}
-    judged = (look_of(frames, tracks_m, site.car_lengths_m) for frames, due_at in due if due_at <= present)
-    observations = [recalibrated(seen, verdicts) for seen in judged]
+    judged = [frames for frames, due_at in due if due_at <= present]
     history = History()
-    for seen in sorted(observations, key=lambda seen: seen.observed_at):
+    # In the order in which they were judged before: so what came late is marked as such again.
+    for frames in sorted(judged, key=lambda frames: _judged_at(frames, scenes, tracks_m, alerting.scene_wait)):
+        seen = recalibrated(look_of(frames, tracks_m, site.car_lengths_m), verdicts)
         history = enter(history, seen, alerting.rule, [new.at for new in site.new_normal])
     last = {event.alert: event for event in events}
     judgements = history.judgements
@@ -242,3 +243,13 @@ def _due_at(frames: Pass, tracks_m: Mapping[str, float], scene_wait: timedelta) 
     """When to stop waiting for more of a pass: at once if it is all there."""
     wait = scene_wait if awaited(frames, tracks_m) else timedelta()
     return min(reading.recorded_at for frame in frames for reading in frame.readings.values()) + wait
+
+
+def _judged_at(
+    frames: Pass, scenes: Mapping[str, GatheredScene], tracks_m: Mapping[str, float], scene_wait: timedelta
+) -> tuple[datetime, int]:
+    """When a pass was judged first: when all of it was there, or when nobody waited any longer. Then its place."""
+    first = [each for frame in frames for each in scenes[frame.scene].first.values()]
+    whole = max(first)
+    limit = min(first)[0] + scene_wait, whole[1]
+    return limit if awaited(frames, tracks_m) else min(limit, whole)

@@ -104,6 +104,21 @@ def test_a_wiped_redis_is_rebuilt_without_any_new_event(
     assert updated.evidence[0].pictures == SURGE[1].evidence
 
 
+def test_what_came_late_is_marked_so_again_and_what_was_corrected_is_not(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    store, client = Store(connect(settings.redis)), connect(settings.redis)
+    late = count_event(10.5, 8)
+    take(handler, publisher, *QUIET, late, CORRECTED, SURGE[0], count_event(20.5, 9))
+    before = store.record("tumangang")
+    assert [look.scene for look in before.history.judgements if look.archival] == ["scene-10.5", "scene-20.5"]
+    client.flushall()
+
+    list(rebuild(settings))
+
+    assert store.record("tumangang") == before
+
+
 def judge(settings: Settings, publisher: Publisher, scene: str, total: int) -> None:
     """Say how many cars a look has, as the API does."""
     store, site = Store(connect(settings.redis)), known_sites(settings).sites["tumangang"]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deploy.tests.rendering import DEPLOY
-from deploy.tests.running.looks import bury_something, clouded, image_of, newest_look, push
+from deploy.tests.running.looks import bury_something, clouded, image_of, newest_look, push, say_right, what_is_known
 from deploy.tests.running.stack import UNSEEN, Stack
 from railwatch.demo.yard import SITE
 from railwatch.shared.events import MissedLookEvent
@@ -48,6 +48,8 @@ def test_every_query_of_a_dashboard_returns_data(stack: Stack) -> None:
     bury_something(stack)
     look = newest_look(stack)
     push(stack, clouded(image_of(stack, look)), "clouded", look.observed_at - timedelta(days=1)).raise_for_status()
+    (surge,) = what_is_known(stack)[1]
+    say_right(stack, f"sites/{SITE}/looks/{look.scene}", f"alerts/{surge['alert']['alert']}")
     for where, expr in expressions():
         filled = expr.replace("$__rate_interval", "1m").replace("$site", SITE).replace("$namespace", ".*")
         if not where.startswith("Railwatch") and not any(name in filled for name in SILENT_WHEN_WELL[1:]):
