@@ -80,6 +80,7 @@ format: $(READY) ## Format the code and fix what the linter can fix
 
 # Real yards with a label for every wagon, if there are any; docs/accuracy.md says what such a folder contains.
 IMAGERY ?= $(wildcard ../shared/imagery)
+REAL = $(foreach yard,$(wildcard $(IMAGERY)/*/cars.geojson),--real $(dir $(yard)))
 
 .PHONY: bench
 bench: bench-accuracy bench-alerts bench-baselines bench-recalibration bench-registration bench-speed ## Run all benchmarks; each prints tables
@@ -133,12 +134,23 @@ bench-attacks: $(READY) ## Measure the memory of each service under each attack 
 	$(BIN)/python -m tests.benchmarks.attacks
 
 .PHONY: train
-train: $(READY) ## Make the detector's model files, a night on two cores (installs PyTorch, 3 GB)
+train: $(READY) ## Make the detector's model files, a night on two cores (installs PyTorch, 3 GB; IMAGERY=..., OUT=...)
 	$(BIN)/uv sync --quiet --frozen --all-extras
+	$(if $(OUT),$(MAKE) --no-print-directory train-on-labels,$(MAKE) --no-print-directory train-all)
+
+.PHONY: train-all
+train-all:
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.axis
-	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(foreach yard,$(wildcard $(IMAGERY)/*/cars.geojson),--real $(dir $(yard)))
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(REAL)
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.joined
 	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.coarse
+
+# The two files in which labelled yards make a difference, into a folder of their own.
+.PHONY: train-on-labels
+train-on-labels:
+	mkdir -p $(OUT)
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training $(REAL) --out $(OUT)/evidence.npz
+	OMP_NUM_THREADS=1 $(BIN)/python -m railwatch.training.joined --features $(OUT)/evidence.npz --out $(OUT)/joined.onnx
 
 .PHONY: test-train
 test-train: $(READY) ## Test the fits of the model (installs PyTorch, 3 GB)

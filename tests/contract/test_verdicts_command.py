@@ -25,6 +25,7 @@ from railwatch.training.compare import Comparison, Found, compare
 from railwatch.training.examples import real_scene
 from railwatch.training.held_out import Pair
 from railwatch.training.labelled import HELD_OUT, TRAIN, side_of, write_labelled
+from tests.support.alerting import write_site
 from tests.support.judged import AT, cars_in, counts_of, judge, judge_as_a_whole, site_of, taken_in
 
 # Half of the rendered yard's side and some more: it has four cells then, each of which shows the whole yard.
@@ -184,3 +185,19 @@ def test_a_model_that_is_not_better_is_refused_with_exit_code_1(pair: Pair, tmp_
     nothing = CliRunner().invoke(app, ["model", "compare", str(tmp_path), str(tmp_path / "tiles")])
     assert nothing.exit_code == 1
     assert "must be a folder with model files" in str(nothing.exception)
+
+
+def test_an_export_without_a_single_tile_fails_and_says_why(
+    tmp_path: Path, redis_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        "RAILWATCH_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "RAILWATCH_REDIS_URL": redis_environment["RAILWATCH_REDIS_URL"],
+        "RAILWATCH_BLOBS_URL": f"file://{tmp_path}/blobs",
+        "RAILWATCH_SITES_DIR": str(write_site(tmp_path / "sites")),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    answer = CliRunner().invoke(app, ["verdicts", "export", str(tmp_path / "labels")])
+    assert (answer.exit_code, (tmp_path / "labels").exists()) == (1, False)
+    assert "no look was judged as a whole" in str(answer.exception)

@@ -41,7 +41,7 @@ def export(
     from railwatch.shared.environment import load
     from railwatch.shared.sites import known_sites
     from railwatch.shared.state import connect
-    from railwatch.training.labelled import write_labelled
+    from railwatch.training.labelled import HELD_OUT, TRAIN, write_labelled
 
     settings = load(Settings)
     blobs = BlobStore.open(settings.blobs)
@@ -53,7 +53,10 @@ def export(
         public_url=settings.alerting.public_url,
     )
     written = write_labelled(products, blobs, output, held_out)
-    typer.echo(f"{output}: {', '.join(f'{number} {what}' for what, number in written.items())}", err=True)
+    told = ", ".join(f"{number} {what}" for what, number in written.items())
+    if not written[TRAIN] + written[HELD_OUT]:
+        raise RailwatchError(f"No tile could be written, since no look was judged as a whole that can be used: {told}.")
+    typer.echo(f"{output}: {told}", err=True)
 
 
 @model.command()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from railwatch.services.detector.cars.evidence import Models, load_models, with_joined
+from railwatch.services.detector.cars.evidence import MODEL_FILE, Models, load_models, with_joined
 from railwatch.services.detector.cars.intervals import Calibration
 from railwatch.services.detector.cars.joined import JOINED_FILE, load_joined
 from railwatch.services.detector.cars.scores import Weights
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path("build/joined"), help="where strips and checkpoints are kept"
     )
+    parser.add_argument("--features", type=Path, default=MODEL_FILE, help="the file of the network on features")
     parser.add_argument("--out", type=Path, default=JOINED_FILE, help="the file")
     arguments = parser.parse_args()
     cache, seed = arguments.cache, arguments.seed
@@ -77,23 +78,29 @@ def main() -> None:
     start = None if plan.start is None else load_joined(plan.start).version
     recipe = {**asdict(plan), "start": start, "scenes": len(known), "real": []}
     unseen = _all(cache, unseen_seeds)
-    made = finished(network, unseen, _cases(seed, arguments.cases), recipe, arguments.out)
+    features = load_models(arguments.features, joined=None)
+    made = finished(network, features, unseen, _cases(seed, arguments.cases), recipe, arguments.out)
     print(json.dumps(made, indent=2))  # noqa: T201 - what was made is this command's answer
 
 
 def finished(
-    network: Joined, unseen: list[WideScene], cases: Iterable[tuple[bool, Case]], recipe: dict[str, Any], out: Path
+    network: Joined,
+    features: Models,
+    unseen: list[WideScene],
+    cases: Iterable[tuple[bool, Case]],
+    recipe: dict[str, Any],
+    out: Path,
 ) -> dict[str, Any]:
     """Writes the network with the weights and intervals that are fitted to it.
 
     Args:
         network: fitted.
+        features: the models on features, whose evidence it joins.
         unseen: scenes that it has not learned from, for the weights.
         cases: whole scenes of several styles, for the intervals, and whether each is like the scenes learned from.
         recipe: to be written down.
         out: the file.
     """
-    features = load_models(joined=None)
     export(network, _made(features, recipe), out)
     models, seed = with_joined(features, load_joined(out)), int(recipe["seed"])
     pair, single = (
