@@ -37,7 +37,7 @@ def test_each_version_is_shown_with_its_time_and_its_reason(yard: Watched) -> No
     keep_version(yard.blobs.objects, became(COMPOSITE, NOW, why="more-ground"))
     text = shown(yard)
     assert "Baselines through time" in text
-    first = "r0c0 1 the first good look a look 1 March 2022 Railwatch"
+    first = "r0c0 1 the first good look the first good look 1 March 2022 Railwatch"
     second = "1 December 2023 r0c0 2 it shows more of the track than the one before merged from 2 looks"
     assert first in text, text
     assert second in text

@@ -100,7 +100,7 @@ def test_the_looks_of_a_time_are_published_again(blobs: BlobStore, kafka_setting
     day = [f"{(looks[number].observed_at):%Y-%m-%d}" for number in (1, 2)]
     with topic_view(kafka_settings, TileEvent) as tiles:
         done = run("--site", "yard", "--from", day[0], "--to", day[1])
-        assert "1 tiles of yard are published again" in done.output
+        assert "Published again: 1 tile of yard." in done.output
         eventually(lambda: len(tiles.events()) == 5, "one tile is there twice")
         assert [event.id for event in tiles.events()][-1] == looks[1].id
 

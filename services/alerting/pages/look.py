@@ -15,7 +15,7 @@ from railwatch.services.alerting.pages.parts import WORDS, found, header
 from railwatch.services.alerting.pages.verdicts import recalibrated_words
 from railwatch.services.alerting.products.kept import NoState
 from railwatch.services.alerting.products.looks import SiteLook
-from railwatch.services.alerting.rule.judgement import Judgement
+from railwatch.services.alerting.rule.judgement import Judgement, State
 from railwatch.shared.events import CountEvent
 from railwatch.shared.sites import Site
 
@@ -89,6 +89,8 @@ def _summary(known: LookKnown) -> Element:
     state, reason = NOT_JUDGED[known.look.no_state] if known.look.no_state else ("", "")
     if judgement:
         state, reason = WORDS[judgement.state], judgement.reason
+        if judgement.state is State.UNOBSERVED and found(seen):
+            state = "too little seen"
     return el(
         "section",
         el("p", state, class_=f"state {judgement.state if judgement else 'unobserved'}"),
@@ -154,7 +156,9 @@ def _ground(known: LookKnown) -> Iterator[Element]:
     if baseline:
         slider = divider(f"Baseline of {day(baseline.observed_at)}", day(known.look.seen.observed_at))
         slider.set("hidden", "")
-    cars = el("ol", *map(_car, known.cars), id="cars", class_="cars")
+    several = len(known.site.cells()) > 1
+    items = (_car(drawn, several_tiles=several) for drawn in known.cars)
+    cars = el("ol", *items, id="cars", class_="cars in-tiles" if several else "cars")
     nothing = el("p", "No single cars are counted at this look.") if not known.cars else None
     yield el(
         "section",
@@ -187,11 +191,13 @@ def _verdicts(known: LookKnown) -> Element:
 
 
 def _how_many(cars: Sequence[DrawnCar]) -> str:
-    sure = sum(drawn.car.probability >= 0.5 for drawn in cars)
-    return f"{len(cars)} places, {sure} likelier a car than not. Keys N and P step through them."
+    doubtful = sum(drawn.car.probability < 0.5 for drawn in cars)
+    each = f"{len(cars)} places where a car may stand, each with its probability."
+    pink = f" At {doubtful}, drawn in pink, rather none stands." if doubtful else ""
+    return f"{each}{pink} Keys N and P step through them."
 
 
-def _car(drawn: DrawnCar) -> Element:
+def _car(drawn: DrawnCar, *, several_tiles: bool) -> Element:
     car = drawn.car
     kind = car.kind.value if car.kind else None
     sure = f" {car.kind_probability:.0%}" if car.kind_probability is not None else ""
@@ -200,6 +206,7 @@ def _car(drawn: DrawnCar) -> Element:
         el(
             "button",
             el("strong", f"{drawn.track} \u00b7 {drawn.number}"),
+            el("span", drawn.tile, class_="tile") if several_tiles else None,
             el("span", f"{car.probability:.0%}", class_="probability"),
             el("span", f"{car.length_m:.1f} m", class_="length"),
             el("span", f"{kind}{sure}" if kind else "", class_="kind"),

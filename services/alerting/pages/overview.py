@@ -13,6 +13,7 @@ from railwatch.services.alerting.pages.alert import short_sentence
 from railwatch.services.alerting.pages.listing import Place
 from railwatch.services.alerting.pages.markup import Content, date, document, el
 from railwatch.services.alerting.pages.parts import WORDS, found, header
+from railwatch.services.alerting.rule.judgement import State
 from railwatch.services.alerting.state.records import SiteStatus
 from railwatch.shared.events import AlertEvent, Miss, MissedLookEvent
 
@@ -31,6 +32,19 @@ SORTED_BY = {
 
 # Alerts that are shown at once. The others are a click away.
 ALERTS_SHOWN = 4
+
+# What the page says of the states, and of what stands beside them.
+MEANINGS = {
+    WORDS[State.ALERT]: "There were more railcars than the site's own history makes plausible.",
+    WORDS[State.NORMAL]: "There were no more than that.",
+    WORDS[State.LEARNING]: "There are too few looks yet to say how many are usual.",
+    WORDS[State.UNOBSERVED]: "Too little of the track could be seen at the last look, for example because of clouds. "
+    "The figures are those of the last look that could be judged.",
+    WORDS[State.MEASURED]: "Pixels were too coarse to count railcars. The metres of track under trains were measured.",
+    "never seen": "No look has come in yet.",
+    "overdue": "The next look should have come by now.",
+    "hidden": "Looks come, but the track has not been seen on them for longer than usual.",
+}
 
 # States that people can choose, beside those of `WORDS`.
 NEVER = ("never", "never seen")
@@ -66,6 +80,7 @@ def overview_page(
                 "section",
                 el("h2", "Sites"),
                 _choices(),
+                _meanings(),
                 el("output", f"{sites:,} site{'s' if sites != 1 else ''}", id="shown", role="status"),
                 el(
                     "div",
@@ -136,6 +151,12 @@ def _choices() -> Element:
         aria_label="Sites",
         hidden=True,
     )
+
+
+def _meanings() -> Element:
+    """What the words of the column of states mean."""
+    terms = (el("div", el("dt", words), el("dd", meaning)) for words, meaning in MEANINGS.items())
+    return el("details", el("summary", "What the states mean"), el("dl", *terms, class_="meanings"))
 
 
 def _legend() -> Element:

@@ -10,7 +10,11 @@ from railwatch.shared.events.baselines import ITSELF
 from railwatch.shared.sites import Site
 
 VERSION_TITLES = ("From", "Tile", "Version", "Why", "Picture", "Seen on", "Decided by")
-ORIGINS = {"first-good-look": "a look", "operator": "a look that was chosen"}
+ORIGINS = {
+    "first-good-look": "the first good look",
+    "operator": "a look that was chosen",
+    "composite": "merged from looks",
+}
 # Changes of baselines that are shown at once. The others are a click away.
 VERSIONS_SHOWN = 8
 # What the detector's reasons mean. A person's are their own words.
@@ -31,7 +35,12 @@ def baselines(newest: Sequence[CountEvent]) -> Iterator[Element]:
     for count in newest:
         base = count.baseline
         said = (
-            (str(base.version), base.origin, date(base.observed_at), f"{len(base.looks)} looks" if base.looks else "")
+            (
+                str(base.version),
+                ORIGINS.get(base.origin, base.origin),
+                date(base.observed_at),
+                f"{len(base.looks)} looks" if base.looks else "",
+            )
             if base
             else ("none", "", "", "")
         )

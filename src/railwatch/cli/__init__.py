@@ -16,6 +16,7 @@ from railwatch.cli.count import count
 from railwatch.cli.demo import demo
 from railwatch.cli.export import export
 from railwatch.cli.listen import listen
+from railwatch.cli.plain_help import read_well
 from railwatch.cli.proposals import confirm, propose
 from railwatch.cli.push import push
 from railwatch.cli.rebuild import rebuild
@@ -86,6 +87,7 @@ app.command(rich_help_panel=TO_SEE)(demo)
 app.command(rich_help_panel=TO_SEE)(export)
 app.command(rich_help_panel=TO_SEE)(listen)
 app.command(rich_help_panel=TO_SEE)(replay)
+read_well(app)
 
 
 def main() -> None:

@@ -38,8 +38,8 @@ def audit(
 ) -> None:
     """List what people and senders did that changes something: who, how they were let in, what, and the outcome.
 
-    Oldest first. Of an act with several records the table shows the last. The command uses the RAILWATCH_KAFKA_*
-    settings of the services.
+    Oldest first. Of an act with several records the table shows the last. To push a scene is no act: the scene's tiles
+    name its sender. The command uses the RAILWATCH_KAFKA_* settings of the services.
     """
     check_span(since, until)
     records = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from railwatch.cli import site as site_command
-from railwatch.cli.terminal import complain, printable
+from railwatch.cli.terminal import complain, printable, several
 from railwatch.shared.errors import ConfigurationError
 from railwatch.shared.settings import ServiceSettings
 
@@ -74,7 +74,9 @@ def _print(found: "Forecast") -> None:
 
     if found.receipt is None:
         return
-    typer.echo(f"Ingest would take it as {found.receipt.role} {found.receipt.scene}: {len(found.tiles)} tiles.")
+    typer.echo(
+        f"Ingest would take it as {found.receipt.role} {found.receipt.scene}: {several(len(found.tiles), 'tile')}."
+    )
     for site in found.receipt.sites:
         tiles = [tile for tile in found.tiles if tile.site == site.site]
         gsd_m = max(tile.gsd_m for tile in tiles)

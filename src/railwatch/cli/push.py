@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from railwatch.cli.terminal import complain, printable
+from railwatch.cli.terminal import complain, printable, several
 from railwatch.shared.errors import ConfigurationError, RailwatchError
 
 # Seconds for one request: a scene of some gigabytes takes its time.
@@ -118,7 +118,7 @@ def _push(client: httpx.Client, path: Path, document: dict[str, Any]) -> dict[st
         what = found.get("reason", answer.status_code), found.get("detail", answer.text[:300])
         complain(f"{path}: refused: {what[0]}: {what[1]}")
         return None
-    sites = ", ".join(f"{site['site']} ({len(site['tiles'])} tiles)" for site in found["sites"])
+    sites = ", ".join(f"{site['site']} ({several(len(site['tiles']), 'tile')})" for site in found["sites"])
     known = "" if found["published"] else ", known before"
     typer.echo(printable(f"{path}: taken as {found['scene']}: {sites}{known}"))
     for remark in found.get("remarks", ()):

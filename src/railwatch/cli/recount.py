@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from railwatch.cli.person import act_by
-from railwatch.cli.terminal import cell, complain
+from railwatch.cli.terminal import cell, complain, several
 from railwatch.cli.times import check_span, time_or_day
 from railwatch.shared.errors import ConfigurationError, UnprocessableError
 
@@ -77,11 +77,11 @@ def recount(
     if dry_run:
         _print(previews(settings, site, tiles), len(tiles))
         return
-    detail = f"{len(tiles)} tiles of {tiles[0].observed_at:%Y-%m-%d} to {tiles[-1].observed_at:%Y-%m-%d}"
+    detail = f"{several(len(tiles), 'tile')} of {tiles[0].observed_at:%Y-%m-%d} to {tiles[-1].observed_at:%Y-%m-%d}"
     act = act_by(by, ActKind.RECOUNT, site, site, detail)
     with closing(Publisher(settings.kafka)) as publisher, recorded(publisher.publish, act):
         publisher.publish(*tiles)
-    typer.echo(f"{len(tiles)} tiles of {site} are published again. The detector counts them in their order.")
+    typer.echo(f"Published again: {several(len(tiles), 'tile')} of {site}. The detector counts them in their order.")
 
 
 def tiles_of(settings: "Settings", site: str, since: datetime | None, until: datetime | None) -> "list[TileEvent]":

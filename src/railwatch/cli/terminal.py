@@ -24,3 +24,8 @@ def complain(message: str) -> None:
     Console(stderr=True, soft_wrap=True).print(
         f"railwatch: {printable(message)}", style="red", markup=False, highlight=False
     )
+
+
+def several(number: int, what: str) -> str:
+    """A number with its noun: `1 tile`, `2 tiles`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

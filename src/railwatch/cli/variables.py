@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from railwatch.cli.plain_help import PlainCommand
 from railwatch.shared.settings import ServiceSettings
 from railwatch.shared.variables import variables_of
 
@@ -72,7 +73,7 @@ def _options(command: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
             yield from _options(inner, (*path, name))
 
 
-class ServiceCommand(TyperCommand):
+class ServiceCommand(PlainCommand):
     """A command whose help lists the variables of the service of its name."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

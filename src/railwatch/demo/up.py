@@ -16,9 +16,11 @@ from railwatch.demo.system import SERVICES, TOPICS, System, running_services
 from railwatch.embedded import embedded_broker, embedded_redis
 from railwatch.shared.access import Scope, new_entry
 from railwatch.shared.bus.topics import ensure_topics
-from railwatch.shared.errors import ConfigurationError
+from railwatch.shared.errors import ConfigurationError, TransientError
 from railwatch.shared.settings import KafkaSettings
-from railwatch.shared.sites import SiteCatalogue, load_sites
+from railwatch.shared.sites import PackedSites, SiteCatalogue
+from railwatch.shared.sites.files import DirectoryFiles
+from railwatch.shared.sites.folder import SiteFolder
 
 # Seconds that a look waits for more frames of its pass. Whoever pushes by hand does not wait a quarter of an hour.
 SCENE_WAIT_S = "60"
@@ -84,9 +86,9 @@ def run_up(console: Console, sites: Path, data: Path, port: int) -> None:
         ConfigurationError: there is no site.
         RailwatchError: something did not start.
     """
-    catalogue = load_sites(sites)
-    for fault in catalogue.faults:
-        console.print(fault, style="red", markup=False, highlight=False)
+    watched = WatchedSites(console, SiteFolder(DirectoryFiles(sites)))
+    watched.tell()
+    catalogue = watched.catalogue
     if not catalogue.sites:
         raise ConfigurationError(f"There is no site in {sites}; `railwatch site init NAME --sites {sites}` makes one.")
     with terminated_in_order():
@@ -99,10 +101,46 @@ def run_up(console: Console, sites: Path, data: Path, port: int) -> None:
                     if ended := system.ended():
                         raise ended
                     tell_faults(console, system, told)
+                    watched.tell()
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 console.print("Stopping ...")
         console.print(f"Everything is stopped. All data are in {data}.", highlight=False)
+
+
+class WatchedSites:
+    """The site files, whose faults are told when they appear. The services keep the last good version meanwhile.
+
+    Attributes:
+        catalogue: the sites as they are.
+    """
+
+    def __init__(self, console: Console, folder: SiteFolder) -> None:
+        """Nothing is read yet."""
+        self._console, self._folder, self._failed = console, folder, ""
+        self.catalogue = SiteCatalogue(PackedSites())
+
+    def tell(self) -> None:
+        """Look at the files, and print what is new: faults, or that there are none any more."""
+        try:
+            found = self._folder.look()
+        except (ConfigurationError, TransientError) as error:
+            if str(error) != self._failed:
+                self._print(str(error), "red")
+            self._failed = str(error)
+            return
+        self._failed = ""
+        if found is None:
+            return
+        before, self.catalogue = self.catalogue, found
+        for fault in found.faults:
+            if fault not in before.faults:
+                self._print(fault, "red")
+        if before.faults and not found.faults:
+            self._print("All site files are right again.", "green")
+
+    def _print(self, text: str, style: str) -> None:
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(console: Console, catalogue: SiteCatalogue, data: Path, system: System, came_back: int) -> None:

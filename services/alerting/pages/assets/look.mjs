@@ -6,6 +6,7 @@ import { GroundMap, divide } from "./ground-map.mjs";
 
 const part = $("#car-by-car");
 const said = part && $("#said", part);
+const inTiles = part && $("#cars.in-tiles", part);
 
 async function begin() {
   const map = new GroundMap($(".ground", part));
@@ -83,7 +84,7 @@ async function begin() {
 function told(car, place, all) {
   const share = (value) => `${Math.round(100 * value)} %`;
   const kind = car.kind ? `, ${car.kind} (${share(car.kind_probability)})` : "";
-  return `Car ${place + 1} of ${all}: track ${car.track}, number ${car.number}, ${car.length_m.toFixed(1)} m, ${share(car.probability)} sure${kind}`;
+  return `Car ${place + 1} of ${all}: track ${car.track}, number ${car.number}${inTiles ? ` in tile ${car.tile}` : ""}, ${car.length_m.toFixed(1)} m, ${share(car.probability)} sure${kind}`;
 }
 
 function tell(error) {
