@@ -181,7 +181,7 @@ def test_a_pair_that_a_provider_pushed_is_counted_against_its_baseline(
         )
         done = CliRunner().invoke(app, [str(argument) for argument in command])
         assert done.exit_code == 0, done.output
-        assert f"taken as {event.scene}: made-up (1 tiles), known before" in done.output
+        assert f"taken as {event.scene}: made-up (1 tile), known before" in done.output
         assert f"{event.scene}: made-up: {event.result.count:.0f} cars (" in done.output
         assert ": learning" in done.output
         assert event.result.count == pytest.approx(full.count, rel=0.1), event.result.reasons
