@@ -30,7 +30,7 @@ def test_the_look_of_four_tiles_suits_every_screen(page: Page, url: str, form: F
 def test_the_four_tiles_are_one_ground(page: Page, url: str) -> None:
     shown(page, f"{url}/sites/yard/looks/{SCENES[3]}")
     page.wait_for(f"{MAP}.ground.after.areTilesLoaded()")
-    page.evaluate(f"{MAP}.ground.after.zoomTo({MAP}.ground.after.getZoom() + 1.5, {{ duration: 0 }})")
+    page.evaluate(f"{MAP}.ground.after.zoomTo({MAP}.ground.after.getZoom() + 1.5, {{ duration: 0 }}); null")
     page.wait_for(f"{MAP}.ground.after.loaded()")
     dark = (on_the_map(page).max(axis=2) < 50).mean(axis=0)
     assert np.median(dark) < 0.2

@@ -205,8 +205,11 @@ def _car(drawn: DrawnCar, *, several_tiles: bool) -> Element:
         "li",
         el(
             "button",
-            el("strong", f"{drawn.track} \u00b7 {drawn.number}"),
-            el("span", drawn.tile, class_="tile") if several_tiles else None,
+            el(
+                "strong",
+                f"{drawn.track} \u00b7 {drawn.number} ",
+                el("span", drawn.tile, class_="tile") if several_tiles else None,
+            ),
             el("span", f"{car.probability:.0%}", class_="probability"),
             el("span", f"{car.length_m:.1f} m", class_="length"),
             el("span", f"{kind}{sure}" if kind else "", class_="kind"),
