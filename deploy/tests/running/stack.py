@@ -174,6 +174,8 @@ def running_stack(directory: Path) -> Iterator[Stack]:
             "RAILWATCH_KAFKA_SESSION_TIMEOUT_MS": "6000",
             "RAILWATCH_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
             "RAILWATCH_ALERTING_FIRST_LOOK_DAYS": "0.0001",
+            # A look that waits for more frames is judged before the next one comes, which would make it a late one.
+            "RAILWATCH_ALERTING_SCENE_WAIT_S": "1",
             "RAILWATCH_ALERTING_TOKENS": DESK_TOKEN,
             "RAILWATCH_ALERTMANAGER_URLS": f"main={alertmanager}",
             "RAILWATCH_ALERTMANAGER_RESEND_S": "5",
