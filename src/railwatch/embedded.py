@@ -4,6 +4,7 @@ Both come with the extra `embedded`. They listen on free loopback ports. The bro
 context manager yields the `RAILWATCH_*` variables with which a service finds the server.
 """
 
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -18,13 +19,38 @@ from railwatch.shared.errors import RailwatchError
 
 # Seconds that a server has to start.
 START_S = 120.0
+# Few programs listen at this port and above, up to where outgoing connections begin.
+FIRST_PORT = 20_000
+PORTS_TRIED = 100
 
 
 def free_port() -> int:
-    """A loopback port that no process listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A loopback port that no process listens on at the moment, and that no outgoing connection is given.
+
+    A server that ends and starts again at its port would now and then find it taken by a connection of another process:
+    systems give those the ports of a range of their own, from which `bind` to port 0 chooses as well.
+    """
+    for _ in range(PORTS_TRIED):
+        try:
+            return _bound(FIRST_PORT + secrets.randbelow(_first_outgoing_port() - FIRST_PORT))
+        except OSError:
+            continue
+    return _bound(0)
+
+
+def _bound(port: int) -> int:
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        found: int = listener.getsockname()[1]
+        return found
+
+
+def _first_outgoing_port() -> int:
+    """Where the range of the ports of outgoing connections begins: as Linux says, else as RFC 6335 does."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        first = 49_152
+    return max(first, FIRST_PORT + 1)
 
 
 @contextmanager
