@@ -36,16 +36,18 @@ demo: $(READY) ## Replay Tumangang 2023 through the whole system and show the al
 	@$(BIN)/railwatch demo $(if $(KEEP),--keep)
 
 # A file's tests stay in one process, which has servers of its own. Those that take longest come first.
-ON_ALL_CORES = --numprocesses auto --dist loadfile --no-loadscope-reorder
+BY_FILE = --dist loadfile --no-loadscope-reorder
+# Many tests wait for servers, so there are two processes for each core.
+PROCESSES = $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: test
 test: $(READY) ## Run the tests that need only Python, on the embedded broker and Redis
-	$(BIN)/pytest $(ON_ALL_CORES)
+	$(BIN)/pytest $(BY_FILE) --numprocesses $(PROCESSES)
 
 .PHONY: test-kafka
 test-kafka: $(READY) ## Run the integration and end-to-end tests against real Apache Kafka (needs Java 17 and Maven)
 	tests/kafka/fetch
-	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest $(ON_ALL_CORES) tests/e2e tests/integration
+	RAILWATCH_TEST_KAFKA=apache $(BIN)/pytest $(BY_FILE) --numprocesses auto tests/e2e tests/integration
 
 .PHONY: test-pages
 test-pages: $(READY) ## Run the tests of the pages in a browser (needs Chromium)
