@@ -61,13 +61,12 @@ def count_of(event: TileEvent) -> CountEvent:
     )
 
 
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    """Wait until the condition holds."""
-    deadline, pause_s = time.monotonic() + PATIENCE_S, 0.02
+def eventually(condition: Callable[[], Any], what: str, every_s: float = 0.02) -> None:
+    """Wait until the condition holds. Asking services costs them time, too: ask them less often."""
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S:g} s in vain: {what}"
-        time.sleep(pause_s)
-        pause_s = min(2 * pause_s, 0.25)  # asking costs the services time, too
+        time.sleep(every_s)
 
 
 class TopicView:

@@ -36,7 +36,7 @@ def push(stack: Stack, image: bytes, scene: str, at: datetime, token: str | None
 def push_and_await(stack: Stack, image: bytes, scene: str, at: datetime) -> httpx.Response:
     """Push an image, and wait until the look has been judged."""
     answer = push(stack, image, scene, at).raise_for_status()
-    eventually(lambda: scene in {look["scene"] for look in what_is_known(stack)[0]}, f"{scene} is judged")
+    eventually(lambda: scene in {look["scene"] for look in what_is_known(stack)[0]}, f"{scene} is judged", every_s=0.25)
     return answer
 
 

@@ -44,7 +44,9 @@ def test_all_services_killed_in_the_middle_lose_nothing_and_double_nothing(stack
         for service, environment in environments.items():
             stack.start(service, environment)
         provider.join()
-        eventually(lambda: days.keys() <= {o["scene"] for o in what_is_known(stack)[0]}, "every look is judged")
+        eventually(
+            lambda: days.keys() <= {o["scene"] for o in what_is_known(stack)[0]}, "every look is judged", every_s=0.25
+        )
         ids = {(event.scene, event.id) for event in counts.events()}
         eventually(
             lambda: alerts.ids() == {event["id"] for event in stack.desk.taken["/railwatch"]},
