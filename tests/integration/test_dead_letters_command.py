@@ -7,15 +7,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from railwatch.cli import app
-from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.deadletter import MAX_VALUE_BYTES
 from railwatch.shared.bus.letters import read_letters
 from railwatch.shared.errors import RailwatchError, UnprocessableError
 from railwatch.shared.events import CountEvent, DeadLetter, TileEvent
-from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
 from tests.support.alerting import RECORDED
-from tests.support.bus import TopicView, count_of, eventually, tile, topic_view, working
+from tests.support.bus import TopicView, count_of, counter, eventually, tile, topic_view, working
 
 
 class Detector:
@@ -23,15 +22,7 @@ class Detector:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self.repaired = threading.Event()
-        self.worker = Worker(
-            service="detector",
-            kafka=kafka,
-            group="detector",
-            consumes=TileEvent,
-            handle=self._handle,
-            publisher=Publisher(kafka),
-            progress=Progress(),
-        )
+        self.worker = counter(kafka, self._handle, group="detector")
 
     def _handle(self, event: TileEvent) -> Sequence[CountEvent]:
         if not self.repaired.is_set():

@@ -8,17 +8,16 @@ import pytest
 import redis
 
 from railwatch.embedded import embedded_redis
-from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.offsets import has_worked
 from railwatch.shared.errors import ConfigurationError, DependencyAwayError
 from railwatch.shared.events import TileEvent
 from railwatch.shared.eviction import refuse_eviction, watch_eviction
-from railwatch.shared.health import Progress
 from railwatch.shared.incarnation import Incarnation, rebuild_begins, rebuild_ends
 from railwatch.shared.metrics import registry
 from railwatch.shared.settings import KafkaSettings, RedisSettings
 from railwatch.shared.state import connect
-from tests.support.bus import committed, eventually, tile, working
+from tests.support.bus import committed, counter, eventually, tile, working
 
 MARK = "railwatch:alerting:incarnation"
 
@@ -119,15 +118,7 @@ def test_work_is_not_done_while_state_is_lost(client: redis.Redis) -> None:
 def test_a_group_has_worked_once_it_has_finished_a_record(kafka_settings: KafkaSettings) -> None:
     assert not has_worked(kafka_settings, "counters", TileEvent)
     Publisher(kafka_settings).publish(tile(1))
-    worker = Worker(
-        service="detector",
-        kafka=kafka_settings,
-        group="counters",
-        consumes=TileEvent,
-        handle=lambda event: [],
-        publisher=Publisher(kafka_settings),
-        progress=Progress(),
-    )
+    worker = counter(kafka_settings, lambda event: [])
     with working(worker):
         eventually(lambda: committed(kafka_settings, "counters", TileEvent), "it is committed")
     assert has_worked(kafka_settings, "counters", TileEvent)

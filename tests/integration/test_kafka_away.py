@@ -1,16 +1,14 @@
 """Kafka is away at the start or goes away later: the worker waits, says so, and continues by itself."""
 
-from collections.abc import Sequence
-
 import pytest
 
-from railwatch.shared.bus import Publisher, Worker
+from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import NotPublishedError
-from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
+from railwatch.shared.events import CountEvent, DeadLetter, Event
 from railwatch.shared.health import Progress
 from tests.conftest import StartBroker
-from tests.support.bus import count_of, eventually, kafka_settings_of, tile, topic_view, working
+from tests.support.bus import count_of, counter, eventually, kafka_settings_of, tile, topic_view, working
 
 
 def acknowledged(publisher: Publisher, event: Event) -> bool:
@@ -26,18 +24,7 @@ def test_it_waits_for_kafka_and_recovers(restartable_broker: StartBroker) -> Non
         kafka = kafka_settings_of(environment)
     publisher, progress = Publisher(kafka), Progress()
 
-    def handle(event: TileEvent) -> Sequence[Event]:
-        return [count_of(event)]
-
-    worker = Worker(
-        service="detector",
-        kafka=kafka,
-        group="counters",
-        consumes=TileEvent,
-        handle=handle,
-        publisher=Publisher(kafka),
-        progress=progress,
-    )
+    worker = counter(kafka, progress=progress)
     with working(worker):
         with pytest.raises(NotPublishedError, match=r"^Kafka did not acknowledge"):
             publisher.publish(tile(1))

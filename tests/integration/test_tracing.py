@@ -13,13 +13,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 from structlog.contextvars import get_contextvars
 
 from railwatch.services.ingest.sources.directory import WatchedDirectory
-from railwatch.shared.bus import Lineage, Publisher, Worker, lineage, tracing
+from railwatch.shared.bus import Lineage, Publisher, lineage, tracing
 from railwatch.shared.bus.codec import header_text
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
-from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
-from tests.support.bus import count_of, eventually, tile, topic_view, working
+from tests.support.bus import count_of, counter, eventually, tile, topic_view, working
 from tests.support.geotiff import NoiseScene
 from tests.support.http_server import LOOPBACK, Quiet, serving
 from tests.support.ingest import TOKEN, desk_over
@@ -71,15 +70,7 @@ def count_but_not_7(event: TileEvent) -> Sequence[Event]:
 def publish_and_work(kafka: KafkaSettings, number: int) -> str:
     """The `traceparent` of the count that a worker makes of a tile of this trace."""
     publisher = Publisher(kafka)
-    worker = Worker(
-        service="detector",
-        kafka=kafka,
-        group="counters",
-        consumes=TileEvent,
-        handle=count_but_not_7,
-        publisher=publisher,
-        progress=Progress(),
-    )
+    worker = counter(kafka, count_but_not_7, publisher=publisher)
     with lineage(Lineage(datetime.now(UTC), f"00-{TRACE}-{PARENT}-01")):
         publisher.publish(tile(number))
     with working(worker), topic_view(kafka, DeadLetter if number == 7 else CountEvent) as output:

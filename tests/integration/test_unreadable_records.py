@@ -5,15 +5,12 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from railwatch.shared.bus import Message, Publisher, Worker, encode
+from railwatch.shared.bus import Message, encode
 from railwatch.shared.bus.client import connection
 from railwatch.shared.bus.read import read_topic
 from railwatch.shared.events import CountEvent, DeadLetter, TileEvent
-from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
-from tests.support.bus import count_of, eventually, tile, topic_view, working
-
-GROUP = "counters"
+from tests.support.bus import count_of, counter, eventually, tile, topic_view, working
 
 
 class NotUtf8(str):
@@ -31,19 +28,6 @@ def send(kafka: KafkaSettings, message: Message, codec: str | None = None) -> in
         return int(sent.get(60).offset)
     finally:
         producer.close()
-
-
-def counter(kafka: KafkaSettings) -> Worker[TileEvent]:
-    """A worker that takes the detector's place."""
-    return Worker(
-        service="detector",
-        kafka=kafka,
-        group=GROUP,
-        consumes=TileEvent,
-        handle=lambda event: [count_of(event)],
-        publisher=Publisher(kafka),
-        progress=Progress(),
-    )
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])

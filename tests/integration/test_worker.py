@@ -4,13 +4,12 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 from structlog.testing import capture_logs
 
-from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, Worker, encode, lineage, metrics
+from railwatch.shared.bus import Lineage, Publisher, RetryPolicy, Timer, encode, lineage, metrics
 from railwatch.shared.bus.client import connection
 from railwatch.shared.bus.topics import TopicPlan, ensure_topics
 from railwatch.shared.errors import DependencyAwayError, TransientError, UnprocessableError
@@ -18,10 +17,12 @@ from railwatch.shared.events import CountEvent, DeadLetter, Event, TileEvent
 from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import (
+    COUNTERS,
     FIRST_LOOK,
     PATIENCE_S,
     committed,
     count_of,
+    counter,
     eventually,
     kafka_settings_of,
     tile,
@@ -29,26 +30,12 @@ from tests.support.bus import (
     working,
 )
 
-GROUP = "counters"
 Handler = Callable[[TileEvent], Sequence[Event]]
 
 
 @pytest.fixture
 def publisher(kafka_settings: KafkaSettings) -> Publisher:
     return Publisher(kafka_settings)
-
-
-def counter(kafka: KafkaSettings, handle: Handler, **options: Any) -> Worker[TileEvent]:
-    """A worker that takes the detector's place."""
-    return Worker(
-        service="detector",
-        kafka=kafka,
-        group=GROUP,
-        consumes=TileEvent,
-        handle=handle,
-        publisher=Publisher(kafka),
-        **{"progress": Progress(), **options},
-    )
 
 
 def test_a_partition_is_handled_in_order_however_much_is_waiting(
@@ -65,7 +52,7 @@ def test_a_partition_is_handled_in_order_however_much_is_waiting(
     with working(counter(kafka_settings, handle)), topic_view(kafka_settings, CountEvent) as counts:
         eventually(lambda: len(counts.events()) == 80 * len(sites), "every tile is counted")
         eventually(
-            lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 80 * len(sites), "all is committed"
+            lambda: sum(committed(kafka_settings, COUNTERS, TileEvent).values()) == 80 * len(sites), "all is committed"
         )
 
     for site in sites:
@@ -196,7 +183,7 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     number = 0
 
     def assigned() -> float:
-        return float(metrics.PARTITIONS_ASSIGNED.labels(GROUP)._value.get())
+        return float(metrics.PARTITIONS_ASSIGNED.labels(COUNTERS)._value.get())
 
     def more() -> None:
         nonlocal number
@@ -209,7 +196,7 @@ def test_a_second_consumer_takes_its_share_and_gives_it_back(
     with working(first), topic_view(kafka_settings, CountEvent) as counts:
         more()
         eventually(lambda: counts.ids() == expected, "the first one works alone")
-        eventually(lambda: assigned() == metrics.PARTITIONS.labels(GROUP)._value.get() > 0, "it has all partitions")
+        eventually(lambda: assigned() == metrics.PARTITIONS.labels(COUNTERS)._value.get() > 0, "it has all partitions")
         with working(second):
 
             def both_work() -> bool:
@@ -247,7 +234,7 @@ def test_a_rejoin_between_poll_and_commit_loses_nothing(kafka_settings: KafkaSet
             eventually(second.ready, "the second one has joined")
             go_on.set()
             eventually(lambda: counts.ids() == {count_of(event).id for event in tiles}, "every tile is counted")
-            eventually(lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 8, "all is committed")
+            eventually(lambda: sum(committed(kafka_settings, COUNTERS, TileEvent).values()) == 8, "all is committed")
 
 
 def test_topics_that_are_made_later_are_found(broker: dict[str, str]) -> None:
@@ -308,15 +295,15 @@ def test_a_stuck_handler_stops_progress_and_is_left_behind(kafka_settings: Kafka
     with working(worker):
         assert holding.wait(60)
         eventually(lambda: not progress.alive(within_s=1), "the loop no longer counts as alive")
-    assert committed(kafka_settings, GROUP, TileEvent) == {}, "what is left behind will be handled by another"
-    done = metrics.RECORDS_HANDLED.labels(GROUP, "done")
+    assert committed(kafka_settings, COUNTERS, TileEvent) == {}, "what is left behind will be handled by another"
+    done = metrics.RECORDS_HANDLED.labels(COUNTERS, "done")
     before = done._value.get()
     go_on.set()
     eventually(lambda: done._value.get() > before, "what was left behind has ended as well")
 
 
 def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
-    done = metrics.RECORDS_HANDLED.labels(GROUP, "done")
+    done = metrics.RECORDS_HANDLED.labels(COUNTERS, "done")
     before = done._value.get()
     holding, go_on = threading.Event(), threading.Event()
 
@@ -328,11 +315,11 @@ def test_lag_and_outcomes_are_measured(kafka_settings: KafkaSettings, publisher:
     publisher.publish(*(tile(number) for number in range(3)))
     with working(counter(kafka_settings, handle)):
         assert holding.wait(60)
-        eventually(lambda: metrics.RECORDS_IN_FLIGHT.labels(GROUP)._value.get() == 3, "three are in flight")
-        eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() > 0, "the oldest has an age")
+        eventually(lambda: metrics.RECORDS_IN_FLIGHT.labels(COUNTERS)._value.get() == 3, "three are in flight")
+        eventually(lambda: metrics.LAG_SECONDS.labels(COUNTERS)._value.get() > 0, "the oldest has an age")
         go_on.set()
         eventually(lambda: done._value.get() == before + 3, "three are done")
-        eventually(lambda: metrics.LAG_SECONDS.labels(GROUP)._value.get() == 0, "nothing waits")
+        eventually(lambda: metrics.LAG_SECONDS.labels(COUNTERS)._value.get() == 0, "nothing waits")
 
 
 @pytest.mark.parametrize("error", [DependencyAwayError, TransientError])
@@ -357,5 +344,5 @@ def test_what_was_handled_in_a_state_that_was_lost_is_handled_again_in_the_next(
         eventually(lambda: handled_in == ["first"] and not states, "it is handled")
         publisher.publish(tile(2))
         states.append("second")
-        eventually(lambda: sum(committed(kafka_settings, GROUP, TileEvent).values()) == 2, "all is committed")
+        eventually(lambda: sum(committed(kafka_settings, COUNTERS, TileEvent).values()) == 2, "all is committed")
     assert handled_in == ["first", "second", "second"]

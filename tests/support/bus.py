@@ -3,23 +3,27 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 
-from railwatch.shared.bus import Worker, decode
+from railwatch.shared.bus import Publisher, Worker, decode
 from railwatch.shared.bus.client import connection
 from railwatch.shared.counts import BlobRef, Quality, TileCount
 from railwatch.shared.events import CountEvent, Event, TileEvent
+from railwatch.shared.health import Progress
 from railwatch.shared.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 
 # How long a test waits for something that must happen: many session timeouts and retries, on a very busy machine.
 PATIENCE_S = 240.0
+
+# The group of the tests' workers that count tiles.
+COUNTERS = "counters"
 
 FIRST_LOOK = datetime(2023, 3, 1, 2, tzinfo=UTC)
 
@@ -59,6 +63,16 @@ def count_of(event: TileEvent) -> CountEvent:
         result=TileCount(count=1, low=0, high=2, coverage=1, quality=Quality.OK, algorithm="test 1"),
         image=event.image,
     )
+
+
+def counter(
+    kafka: KafkaSettings,
+    handle: Callable[[TileEvent], Sequence[Event]] = lambda event: [count_of(event)],
+    **options: Any,
+) -> Worker[TileEvent]:
+    """A worker in the detector's place, in the group `COUNTERS`; `options` are more arguments of a `Worker`."""
+    given = {"group": COUNTERS, "publisher": Publisher(kafka), "progress": Progress(), **options}
+    return Worker(service="detector", kafka=kafka, consumes=TileEvent, handle=handle, **given)
 
 
 def eventually(condition: Callable[[], Any], what: str, every_s: float = 0.02) -> None:

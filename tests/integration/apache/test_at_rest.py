@@ -1,16 +1,13 @@
 """A worker with nothing to do, on Apache Kafka: a fetch that rests there answers only when its time is over."""
 
-from collections.abc import Sequence
-
 import pytest
 from kafka import KafkaConsumer
 
-from railwatch.shared.bus import Publisher, Worker, worker
+from railwatch.shared.bus import Worker, worker
 from railwatch.shared.bus.client import MAX_REST_MS, rest_ms
-from railwatch.shared.events import Event, TileEvent
-from railwatch.shared.health import Progress
+from railwatch.shared.events import TileEvent
 from railwatch.shared.settings import KafkaSettings
-from tests.support.bus import eventually, working
+from tests.support.bus import counter, eventually, working
 
 PRODUCTION_SESSION_MS = 45_000
 CHECKS = 10
@@ -28,19 +25,7 @@ def test_a_worker_at_rest_stays_ready(kafka_settings: KafkaSettings, monkeypatch
         if checked.ready() or ready:
             ready.append(checked.ready())
 
-    def handle(event: TileEvent) -> Sequence[Event]:
-        raise AssertionError("nothing comes in")
-
     monkeypatch.setattr(Worker, "_check", noting)
-    resting = Worker(
-        service="detector",
-        kafka=settings,
-        group="resting",
-        consumes=TileEvent,
-        handle=handle,
-        publisher=Publisher(settings),
-        progress=Progress(),
-    )
-    with working(resting):
+    with working(counter(settings)):
         eventually(lambda: len(ready) >= CHECKS, f"{CHECKS} checks since it was ready")
     assert all(ready[:CHECKS])
