@@ -29,7 +29,7 @@ LEAST_COVERAGE = 0.3
 UNFAMILIAR = "unfamiliar"
 
 # The number is raised whenever the same pictures and the same model may give another count.
-METHOD = "railwatch-strips-8"
+METHOD = "railwatch-strips-9"
 # The same for metres of track.
 MEASURING = "railwatch-metres-1"
 

@@ -4,7 +4,8 @@ Rolling stock comes in few kinds at a time. What is found along all tracks of a 
 that any railcar can have: a prior fitted to the data at hand (empirical Bayes: Robbins, 1956), in two turns of
 segmentation and lengths. It can confirm an error, too: where two short cars were taken for one, all others look alike.
 So a second fit begins with short cars, and the better one is taken. What was not taken, be it a fit or short cars as
-such, stays a doubt of the number, the larger the less it is worse.
+such, stays a doubt of the number, the larger the less it is worse. Where it is large, the cars of the site at another
+time are asked as well: those of the baseline.
 """
 
 from dataclasses import dataclass, replace
@@ -49,29 +50,39 @@ class Fleet:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A prior, the cars that count under it, and their log-weight. Cars that nobody saw tell nothing."""
+    """A prior, the cars that count under it in each picture, and the log-weight of all.
+
+    Cars that nobody saw tell nothing.
+    """
 
     prior: Doubles
     weight: float
-    cars: list[tuple[int, int]]
+    cars: list[list[tuple[int, int]]]
 
 
-def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, float] | None = None) -> Fleet:
+def fleet_of(
+    evidence: Evidence,
+    weights: Weights,
+    expected_m: tuple[float, float] | None = None,
+    before: tuple[Evidence, Weights] | None = None,
+) -> Fleet:
     """The lengths of the cars that the evidence of a scene shows.
 
     Args:
         evidence: along all tracks.
         weights: of the field.
         expected_m: the shortest and the longest car to expect at the site; any railcar without it.
+        before: the same of the site at another time, if its cars tell lengths, too.
     """
-    scores, known = scores_of(evidence, weights), length_prior(expected_m)
-    first = _fitted(scores, _segmented(scores, known), known)
-    if expected_m is not None or not first.cars:
+    pictures = [scores_of(*each) for each in ((evidence, weights), before) if each is not None]
+    known = length_prior(expected_m)
+    first = _fitted(pictures, _segmented(pictures, known), known)
+    if expected_m is not None or not first.cars[0]:
         return Fleet(first.prior)
-    start = _segmented(scores, length_prior((SHORTEST_M, SHORT_M)))
-    short = _fitted(scores, start, known)
+    start = _segmented(pictures, length_prior((SHORTEST_M, SHORT_M)))
+    short = _fitted(pictures, start, known)
     best = short if short.weight > first.weight + MARGIN else first
-    others = [fit for fit in (first, start, short) if fit.cars != best.cars]
+    others = [fit for fit in (first, start, short) if fit.cars[0] != best.cars[0]]
     if not others:
         return Fleet(best.prior)
     other = max(others, key=lambda fit: fit.weight)
@@ -79,18 +90,22 @@ def fleet_of(evidence: Evidence, weights: Weights, expected_m: tuple[float, floa
     return Fleet(best.prior, other.prior, float(chance))
 
 
-def _fitted(scores: Scores, fit: _Fit, known: Doubles) -> _Fit:
+def _fitted(pictures: list[Scores], fit: _Fit, known: Doubles) -> _Fit:
     for _ in range(TURNS):
-        if fit.cars:
-            fit = _segmented(scores, _told_by(fit.cars, known))
+        cars = [car for found in fit.cars for car in found]
+        if cars:
+            fit = _segmented(pictures, _told_by(cars, known))
     return fit
 
 
-def _segmented(scores: Scores, prior: Doubles) -> _Fit:
-    told = replace(scores, prior=np.log(prior))
-    found = counted(told)
-    weight = sum(log_weight(told, track, cars) for track, cars in enumerate(found))
-    return _Fit(prior, weight, [car for cars in found for car in cars])
+def _segmented(pictures: list[Scores], prior: Doubles) -> _Fit:
+    weight, cars = 0.0, []
+    for scores in pictures:
+        told = replace(scores, prior=np.log(prior))
+        found = counted(told)
+        weight += sum(log_weight(told, track, on_track) for track, on_track in enumerate(found))
+        cars.append([car for on_track in found for car in on_track])
+    return _Fit(prior, weight, cars)
 
 
 def _told_by(cars: list[tuple[int, int]], known: Doubles) -> Doubles:

@@ -27,6 +27,8 @@ from railwatch.shared.sites import Cell
 BARE_SAMPLES = round(15.0 / SAMPLE_M)
 # From this share of the track without baseline on, cars and interval are those of a tile alone.
 MOSTLY_BARE = 0.05
+# From this chance of other lengths on, the cars of the baseline are asked as well: either tail of a 90 % interval.
+IN_DOUBT = 0.05
 
 
 @dataclass(frozen=True)
@@ -147,13 +149,19 @@ class Reader:
     def of_its_fleet(self, reading: Reading) -> Reading:
         """A reading whose cars have the lengths that the scene's own cars tell, and their doubt.
 
-        Where no car was found, none tells anything.
+        Where these leave it open, the cars that stand in the baseline tell as well. Where no car was found, none tells
+        anything.
         """
         if not reading.cars:
             return reading
+        along, weights = self._along(reading), self._weights(reading)
         with self.ground.stages.timed("segmentation"):
-            along, weights = self._along(reading), self._weights(reading)
             fleet = fleet_of(along, weights, self.expected_m)
+        if fleet.chance > IN_DOUBT and self.ground.baseline is not None:
+            before = self._before(self.ground.baseline, reading)
+            with self.ground.stages.timed("segmentation"):
+                fleet = fleet_of(along, weights, before=before)
+        with self.ground.stages.timed("segmentation"):
             decoded = decode(along, weights, fleet.prior)
             others = decoded if fleet.other is None else decode(along, weights, fleet.other)
         doubt = float(np.sqrt(fleet.chance * (1 - fleet.chance)))
@@ -169,6 +177,15 @@ class Reader:
             for track, other, before in zip(decoded, others, reading.decoded, strict=True)
         )
         return replace(reading, decoded=decoded)
+
+    def _before(self, baseline: Raster, reading: Reading) -> tuple[Evidence, Weights]:
+        """What the baseline shows by itself on the track that counts, and the weights for it."""
+        layout = reading.layout
+        with self.ground.stages.timed("strips"):
+            looked = look(baseline, None, baseline.valid, layout, None)
+        with self.ground.stages.timed("evidence"):
+            logits = weighed(self.models, looked).logits
+        return evidence.by_track(logits, looked.seen, reading.ours, layout), self.models.single.weights
 
     def _decoded(self, reading: Reading) -> tuple[Decoded, ...]:
         with self.ground.stages.timed("segmentation"):

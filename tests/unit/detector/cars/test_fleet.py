@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from railwatch.services.detector.cars.fleet import fleet_of
 from railwatch.services.detector.cars.lengths import LENGTHS, length_prior
+from railwatch.services.detector.cars.reading import IN_DOUBT
 from railwatch.services.detector.cars.scores import Evidence, Weights
 from railwatch.services.detector.cars.segmentation import decode
 from railwatch.services.detector.tracks.strips import SAMPLE_M
@@ -35,6 +36,23 @@ def test_a_faint_gap_between_short_cars_is_told_by_the_cars_whose_gaps_are_clear
 
     assert number(evidence) < 12
     assert number(evidence, fleet_of(evidence, WEIGHTS).prior) == 12
+
+
+def test_cars_of_another_date_tell_what_the_tile_leaves_in_doubt() -> None:
+    evidence, clear = cut(4, 15, faint=(0, 2), faintly=-0.6), cut(12, 15)
+    alone, told = fleet_of(evidence, WEIGHTS), fleet_of(evidence, WEIGHTS, before=(clear, WEIGHTS))
+
+    assert number(evidence, alone.prior) == 2
+    assert alone.chance > IN_DOUBT
+    assert number(evidence, told.prior) == 4
+
+
+def test_an_empty_track_of_another_date_tells_nothing() -> None:
+    evidence = cut(6, 15, faint=(0, 2, 4), faintly=-1.2)
+    alone, told = fleet_of(evidence, WEIGHTS), fleet_of(evidence, WEIGHTS, before=(cut(0, 15), WEIGHTS))
+
+    np.testing.assert_allclose(told.prior, alone.prior)
+    assert told.chance == alone.chance
 
 
 def test_long_cars_are_not_taken_for_two_short_ones() -> None:
