@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 # How the store behaves. `hangs` never answers, `slow` answers after seconds, `empty` has nothing of before.
 Mood = Literal["well", "away", "hangs", "slow", "full", "read-only", "empty", "older", "refuses"]
@@ -29,7 +31,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refused or status, b"", b"")
 
     def do_GET(self) -> None:
-        self._find(send=True)
+        asked = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+        if "list-type" not in query:
+            self._find(send=True)
+            return
+        status = self._status()
+        listed = self.server.listed(asked.path, query.get("prefix", ""), query.get("delimiter"))
+        self._answer(status, listed if status == 200 else b"", b"")
 
     def do_HEAD(self) -> None:
         self._find(send=False)
@@ -96,6 +105,22 @@ class Store(ThreadingHTTPServer):
     def find(self, path: str) -> bytes | None:
         """What is stored there, as far as the mood shows it."""
         return None if path in self._hidden else self.objects.get(path)
+
+    def listed(self, bucket: str, prefix: str, delimiter: str | None) -> bytes:
+        """ListObjectsV2, all on one page: objects with a prefix. With a delimiter, those below one are one prefix."""
+        start = f"{bucket.rstrip('/')}/{prefix}"
+        shown = ((unquote(path), body) for path, body in sorted(self.objects.items()) if self.find(path) is not None)
+        rest = {path.removeprefix(start): len(body) for path, body in shown if path.startswith(start)}
+        below = sorted({name.split(delimiter)[0] + delimiter for name in rest if delimiter and delimiter in name})
+        objects = (
+            f"<Contents><Key>{escape(prefix + name)}</Key><LastModified>1970-01-01T00:00:00.000Z</LastModified>"
+            f"<Size>{size}</Size></Contents>"
+            for name, size in rest.items()
+            if not delimiter or delimiter not in name
+        )
+        prefixes = (f"<CommonPrefixes><Prefix>{escape(prefix + name)}</Prefix></CommonPrefixes>" for name in below)
+        listed = "".join((*objects, *prefixes))
+        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{listed}</ListBucketResult>".encode()
 
     def path_of(self, sha256: str) -> str:
         """Where a blob lies in `objects`."""
