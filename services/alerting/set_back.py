@@ -6,6 +6,7 @@ numbers of steps a second time, and a consumer that keeps the highest would miss
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from railwatch.services.alerting.groups import GROUP
@@ -14,7 +15,7 @@ from railwatch.services.alerting.settings import Settings
 from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.state.transaction import Transaction
 from railwatch.shared.bus.offsets import ends_of, positions_of
-from railwatch.shared.bus.read import read_partitions
+from railwatch.shared.bus.read import read_since
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import AlertEvent, CountEvent, Notice, VerdictEvent
 from railwatch.shared.sites import Site
@@ -42,19 +43,28 @@ def is_set_back(settings: Settings, store: Store, sites: Mapping[str, Site]) -> 
     published, handled = store.progress(Notice.TOPIC), store.progress(CountEvent.TOPIC)
     if not (published or handled):
         return False
-    for _, events in read_partitions(settings.kafka, Notice, published):
-        if any(isinstance(event, AlertEvent) and not _knows_step(store, event) for _, event in events):
-            return True
-    for _, verdicts in read_partitions(settings.kafka, VerdictEvent, store.progress(VerdictEvent.TOPIC)):
-        if any(not _knows_verdict(store, verdict) for _, verdict in verdicts):
-            return True
-    positions = positions_of(settings.kafka, GROUP, CountEvent)
-    for number, counts in read_partitions(settings.kafka, CountEvent, handled):
-        for offset, count in counts:
-            done = number in positions and positions[number].covers(offset)
-            if done and not store.transact(count.site, partial(_knows, count=count)) and _is_sound(count, sites):
-                return True
-    return False
+
+    def lacks_step() -> bool:
+        steps = read_since(settings.kafka, Notice, published)
+        return any(isinstance(event, AlertEvent) and not _knows_step(store, event) for _, _, event in steps)
+
+    def lacks_verdict() -> bool:
+        verdicts = read_since(settings.kafka, VerdictEvent, store.progress(VerdictEvent.TOPIC))
+        return any(not _knows_verdict(store, verdict) for _, _, verdict in verdicts)
+
+    def lacks_count() -> bool:
+        positions = positions_of(settings.kafka, GROUP, CountEvent)
+        return any(
+            number in positions
+            and positions[number].covers(offset)
+            and not store.transact(count.site, partial(_knows, count=count))
+            and _is_sound(count, sites)
+            for number, offset, count in read_since(settings.kafka, CountEvent, handled)
+        )
+
+    # The service waits for this at its start, and most of it is waiting for Kafka.
+    with ThreadPoolExecutor() as pool:
+        return any(answer.result() for answer in [pool.submit(one) for one in (lacks_step, lacks_verdict, lacks_count)])
 
 
 def _is_sound(count: CountEvent, sites: Mapping[str, Site]) -> bool:

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,7 +173,8 @@ def begin_deliveries(
     deliveries: Mapping[str, Delivery[Any]], kafka: KafkaSettings, progress: Progress, stop: threading.Event
 ) -> None:
     """Let the receivers begin that are new. Before, no count may be handled: they would miss what follows from it."""
-    for group, delivery in deliveries.items():
+
+    def begin(group: str, delivery: Delivery[Any]) -> None:
         while not stop.is_set():
             try:
                 with progress.waiting():
@@ -181,6 +183,9 @@ def begin_deliveries(
             except DependencyAwayError as error:
                 log.warning("waiting to see where a receiver begins", group=group, error=str(error))
                 stop.wait(BEGIN_AGAIN_S)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(begin, deliveries.keys(), deliveries.values()))
 
 
 def delivery_workers(
