@@ -18,7 +18,7 @@ from railwatch.services.detector.recall.check import check_recall, is_sampled
 from railwatch.services.detector.result import Counted
 from railwatch.services.detector.stages import Stages
 from railwatch.services.detector.tracks.centrelines import project
-from railwatch.services.detector.work import Answer, Fetch, KeptGround, Look
+from railwatch.services.detector.work import Answer, Fetch, GaveWayError, GoesOn, KeptGround, Look, always
 from railwatch.shared.counts import BlobRef, RecallCheck
 from railwatch.shared.errors import TileRejectedError, UnprocessableError
 
@@ -61,9 +61,15 @@ class Answering:
                 "unusable-baseline", f"The picture cannot be a baseline: it is {error.reason}."
             ) from None
 
-    def renew(self, ground: KeptGround) -> Renewal | None:
-        """Makes and measures a composite."""
-        return renew(ground.current, ground.kept, self.read, ground.tracks, ground.cell)
+    def renew(self, ground: KeptGround, goes_on: GoesOn = always) -> Renewal | None:
+        """Makes and measures a composite. Before each picture that is read, it may give way."""
+
+        def read(image: BlobRef) -> Raster:
+            if not goes_on():
+                raise GaveWayError("Something else waits.")
+            return self.read(image)
+
+        return renew(ground.current, ground.kept, read, ground.tracks, ground.cell)
 
     def read(self, image: BlobRef) -> Raster:
         """A picture, without the margins of its file.

@@ -8,7 +8,7 @@ Every change is an event (`BaselineEvent`). It is written together with the chan
 published. Everything in Redis can be made again from the topics (`rebuild`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Literal
@@ -99,37 +99,40 @@ class Baselines:
             ):
                 return ref
 
-    def change(self, event: BaselineEvent) -> bool:
-        """Makes the version of an event the tile's current one, and keeps the event until it is published.
+    def change(self, event: BaselineEvent, since: Collection[str] | None = None) -> bool:
+        """Takes in an event: its version, the looks that it considered, and itself until it is published.
+
+        Args:
+            event: of a new version, or of the current one, which stays.
+            since: the looks that had been considered when the event came about, if it may not come after others.
 
         Returns:
-            Whether it did. Doing it again changes nothing, and so does a version that is not the next one, because
-            another process was faster.
+            Whether it did. Doing it again changes nothing. Nor does an event that comes too late, because another
+            process was faster: its version is not the next one, or not the current one, or other looks are considered.
 
         Raises:
             TransientError: Redis is away.
         """
-        name, version = _versions_key(event.site, event.tile), str(event.version)
+        versions, considered = _versions_key(event.site, event.tile), considered_key(event.site, event.tile)
+        stays = event.change is BaselineChange.KEPT
 
         def write(pipe: Any) -> bool:
-            free = event.version == max(map(int, pipe.hkeys(name)), default=0) + 1
+            current = max(map(int, pipe.hkeys(versions)), default=0)
+            in_time = event.version == (current if stays else current + 1)
+            in_time &= since is None or pipe.smembers(considered) == set(since)
             pipe.multi()
-            if free:
-                pipe.hset(name, version, event.baseline.model_dump_json() if event.baseline else FORGOTTEN)
+            if in_time:
+                if not stays:
+                    ref = event.baseline.model_dump_json() if event.baseline else FORGOTTEN
+                    pipe.hset(versions, str(event.version), ref)
+                if event.considered:
+                    pipe.delete(considered)
+                    pipe.sadd(considered, *event.considered)
                 pipe.hset(_unpublished_key(), event.id, event.model_dump_json())
-            return free
+            return in_time
 
         with redis_errors():
-            return bool(self._redis.transaction(write, name, value_from_callable=True))
-
-    def tell(self, event: BaselineEvent) -> None:
-        """Keeps an event that changes no version until it is published.
-
-        Raises:
-            TransientError: Redis is away.
-        """
-        with redis_errors():
-            self._redis.hset(_unpublished_key(), event.id, event.model_dump_json())
+            return bool(self._redis.transaction(write, versions, considered, value_from_callable=True))
 
     def unpublished(self) -> list[BaselineEvent]:
         """The events that were not published yet.
@@ -220,6 +223,11 @@ def is_of(ref: BaselineRef, tile: TileEvent) -> bool:
 
 def _versions_key(site: str, tile: str) -> str:
     return key("detector", "baselines", site, tile)
+
+
+def considered_key(site: str, tile: str) -> str:
+    """Where the looks are that the last composite of a tile was made of, or could have been."""
+    return key("detector", "considered-looks", site, tile)
 
 
 def _unpublished_key() -> str:

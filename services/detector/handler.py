@@ -13,7 +13,7 @@ from railwatch.services.detector.baselines import Baselines, Origin
 from railwatch.services.detector.composites.looks import good_look, is_good, sun_over_cell
 from railwatch.services.detector.noted import UnregisteredLooks
 from railwatch.services.detector.renewal import Renewals
-from railwatch.services.detector.work import Answer, Calculator, Look
+from railwatch.services.detector.work import Answer, Calculator, GoesOn, Look
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.clock import lies_ahead
 from railwatch.shared.counts import BaselineRef, Quality, TileCount
@@ -66,11 +66,11 @@ class TileHandler:
         if lies_ahead(event.observed_at, datetime.now(UTC)):
             raise UnprocessableError("observed-in-future", f"The tile is dated {event.observed_at.isoformat()}.")
         site, cell = self._place(event)
+        self.renewals.renew_if_due(site, cell, self.calculator)
         if event.role is TileRole.BASELINE:
             self._take_baseline(event)
             # Before the tile's offset is committed, the topics tell of its baseline: a rebuild reads nothing else.
             return self.baselines.unpublished_of(event.site, event.tile)
-        self.renewals.renew_if_due(site, cell, self.calculator)
         against = self.baselines.of_look(event)
         answer = self._counted(event, site, cell, against)
         adopted = None
@@ -104,14 +104,29 @@ class TileHandler:
             ),
         )
 
+    def renew_ahead(self, goes_on: GoesOn) -> None:
+        """Renews the baselines that are due before a look waits for it.
+
+        Args:
+            goes_on: says that no tile waits.
+
+        Raises:
+            TransientError: the object store or Redis is away.
+        """
+        self.renewals.renew_ahead(self._find, self.calculator, goes_on)
+
     def _place(self, event: TileEvent) -> tuple[Site, Cell]:
-        site = self.sites.get(event.site)
-        if site is None:
+        if event.site not in self.sites:
             raise not_known("unknown-site", f"There is no site {event.site!r}.", event.recorded_at)
-        cell = next((cell for cell in site.cells() if cell.id == event.tile), None)
-        if cell is None:
+        found = self._find(event.site, event.tile)
+        if found is None:
             raise not_known("unknown-tile", f"Site {event.site!r} has no cell {event.tile!r}.", event.recorded_at)
-        return site, cell
+        return found
+
+    def _find(self, site_id: str, tile: str) -> tuple[Site, Cell] | None:
+        site = self.sites.get(site_id)
+        cells = site.cells() if site else ()
+        return next(((site, cell) for cell in cells if site and cell.id == tile), None)
 
     def _counted(self, event: TileEvent, site: Site, cell: Cell, against: BaselineRef | None) -> Answer:
         look = Look(
@@ -146,7 +161,7 @@ class TileHandler:
         """Keeps a good look for composites. Its light is that of its time, as after a rebuild."""
         if is_good(count, sun_over_cell(cell, event.observed_at)):
             look = good_look(event.scene, event.observed_at, event.image, count)
-            self.renewals.kept.keep(event.site, event.tile, look)
+            self.renewals.keep(event.site, event.tile, look)
 
 
 def _measure(event: TileEvent, answer: Answer, with_baseline: bool) -> None:

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from railwatch.services.detector.composites.looks import Renewal
-from railwatch.services.detector.work import Answer, Calculator, DiedError, KeptGround, Look, Question
+from railwatch.services.detector.work import Answer, Calculator, DiedError, GoesOn, KeptGround, Look, Question, always
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import DependencyAwayError, RailwatchError
@@ -32,6 +32,9 @@ START_LIMIT_S = 120.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # What a process says when it can begin.
 READY = "ready"
+# What it is told if it should give way with what it was asked, and how often that is thought of, in seconds.
+GIVE_WAY = "give way"
+WATCH_S = 0.05
 # How long it may take to end after its connection closed, in seconds.
 END_S = 10.0
 
@@ -76,9 +79,9 @@ class Processes:
         """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
         self._ask(image)
 
-    def renew(self, ground: KeptGround) -> Renewal | None:
+    def renew(self, ground: KeptGround, goes_on: GoesOn = always) -> Renewal | None:
         """As `Calculator`; also `DependencyAwayError`, if no process can be started."""
-        renewal: Renewal | None = self._ask(ground)
+        renewal: Renewal | None = self._ask(ground, goes_on)
         return renewal
 
     def start(self) -> None:
@@ -101,13 +104,13 @@ class Processes:
             if process := self._idle.get():
                 process.kill()
 
-    def _ask(self, question: Question) -> Any:
+    def _ask(self, question: Question, goes_on: GoesOn = always) -> Any:
         process = self._idle.get()
         try:
             if process is None or not process.runs():
                 process = None
                 process = self._started()
-            return process.ask(question)
+            return process.ask(question, goes_on)
         except DiedError:
             process = None
             raise
@@ -153,9 +156,13 @@ class _Process:
             self.kill()
         return self._ready
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Question, goes_on: GoesOn) -> Any:
         try:
             self._connection.send(question)
+            while not self._connection.poll(WATCH_S):
+                if not goes_on():
+                    self._connection.send(GIVE_WAY)
+                    break
             result, error = self._connection.recv()
         except (EOFError, OSError):
             raise DiedError(self._how_it_died()) from None
@@ -204,19 +211,21 @@ def serve(connection: Connection) -> None:
             question = connection.recv()
         except EOFError:
             return
+        if question == GIVE_WAY:  # the answer was given before
+            continue
         signal.setitimer(signal.ITIMER_REAL, limits.time_s)  # it ends the process, whatever that does
-        reply = _reply(answering, question, limits)
+        reply = _reply(answering, question, limits, lambda: not connection.poll())
         signal.setitimer(signal.ITIMER_REAL, 0)
         connection.send_bytes(reply)
 
 
-def _reply(answering: Calculator, question: Question, limits: Limits) -> bytes:
+def _reply(answering: Calculator, question: Question, limits: Limits, goes_on: GoesOn) -> bytes:
     """What came of a question, pickled: a result, or an error."""
     try:
         if isinstance(question, Look):
             return pickle.dumps((answering.count(question), None))
         if isinstance(question, KeptGround):
-            return pickle.dumps((answering.renew(question), None))
+            return pickle.dumps((answering.renew(question, goes_on), None))
         answering.check(question)
         return pickle.dumps((None, None))
     except MemoryError:

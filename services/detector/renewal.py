@@ -1,10 +1,18 @@
 """Renewing baselines from the looks that were kept, and telling of it.
 
-A baseline is renewed just before the look that follows those that make it due. So what becomes of it follows from the
-tile's looks in their order, and neither from a clock nor from the process that does it.
+A baseline is renewed between the look that makes it due and what comes next of its tile: ahead, while no tile waits, or
+else just before. Both give the same, whoever does it, for both work on the looks that were kept. So what becomes of a
+baseline follows from the tile's looks in their order, and neither from a clock nor from the process that does it.
+
+Of several that renew one baseline at once, the first is taken; what the others made is dropped (`Baselines.change`).
+Which tiles may be due is remembered by the process that kept their looks, and is nothing that could be missed: what
+it forgets is renewed before what comes next of the tile.
 """
 
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import redis
@@ -12,10 +20,10 @@ import structlog
 
 from railwatch.services.detector import metrics
 from railwatch.services.detector.baselines import Baselines
-from railwatch.services.detector.composites.looks import Renewal
+from railwatch.services.detector.composites.looks import GoodLook, Renewal
 from railwatch.services.detector.kept_looks import KeptLooks
 from railwatch.services.detector.noted import OutdatedBaselines
-from railwatch.services.detector.work import Calculator, KeptGround
+from railwatch.services.detector.work import Calculator, GaveWayError, GoesOn, KeptGround, always
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.errors import TransientError
@@ -25,6 +33,8 @@ from railwatch.shared.sites import Cell, Site
 
 # Reasons of a baseline that stays.
 NOT_BETTER, OPERATOR_STANDS, TOO_FEW, FAILED = "not-better", "operator-stands", "too-few-fit", "failed"
+# Tiles that are remembered because they may be due. It bounds the memory of a detector that is never without work.
+MOST_TILES = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -46,32 +56,84 @@ class Renewals:
         baselines: the versions of all baselines.
         kept: the good looks of all tiles.
         outdated: which operators' baselines a composite would be better than.
+        may_be_due: tiles of which this process kept a look.
     """
 
     blobs: BlobStore
     baselines: Baselines
     kept: KeptLooks
     outdated: OutdatedBaselines
+    may_be_due: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MOST_TILES))
 
-    def renew_if_due(self, site: Site, cell: Cell, calculator: Calculator) -> None:
-        """Renews a baseline if enough new looks were kept.
+    def keep(self, site: str, tile: str, look: GoodLook) -> None:
+        """Keeps a good look.
+
+        Raises:
+            TransientError: Redis is away.
+        """
+        self.kept.keep(site, tile, look)
+        self.may_be_due.append((site, tile))
+
+    def renew_ahead(
+        self, find: Callable[[str, str], tuple[Site, Cell] | None], calculator: Calculator, goes_on: GoesOn
+    ) -> None:
+        """Renews the baselines that are due by the looks that this process kept, as long as nothing else waits.
+
+        Args:
+            find: gives a site and its cell by their ids; None if there is none such any more.
+            calculator: does the arithmetic.
+            goes_on: says that nothing else waits. One that was begun gives way as well, and is begun again later.
 
         Raises:
             TransientError: the object store or Redis is away.
         """
-        if self.kept.is_due(site.id, cell.id):
-            self.renew(site, cell, calculator)
+        while self.may_be_due and goes_on():
+            tile = self.may_be_due.popleft()
+            try:
+                if found := find(*tile):
+                    self.renew_if_due(*found, calculator, goes_on)
+            except GaveWayError:
+                self.may_be_due.appendleft(tile)
+                return
+            except TransientError:
+                self.may_be_due.appendleft(tile)
+                raise
+
+    def renew_if_due(self, site: Site, cell: Cell, calculator: Calculator, goes_on: GoesOn = always) -> None:
+        """Renews a baseline if enough new looks were kept.
+
+        Raises:
+            TransientError: the object store or Redis is away, or something else waits.
+        """
+        since = self.kept.due_since(site.id, cell.id)
+        if since is not None:
+            self.renew(site, cell, calculator, since=since, goes_on=goes_on)
 
     def renew(
-        self, site: Site, cell: Cell, calculator: Calculator, decision: Decision | None = None
+        self,
+        site: Site,
+        cell: Cell,
+        calculator: Calculator,
+        decision: Decision | None = None,
+        *,
+        since: Collection[str] | None = None,
+        goes_on: GoesOn = always,
     ) -> BaselineEvent | None:
         """Makes a composite of the kept looks. It becomes the baseline if it is better, or if a person decided so.
+
+        Args:
+            site: the site.
+            cell: its cell.
+            calculator: does the arithmetic.
+            decision: a person's.
+            since: the looks that were considered the last time. If others are by now, nothing changes.
+            goes_on: says that nothing else waits.
 
         Returns:
             What came of it; None if there is no baseline, or if another process was faster.
 
         Raises:
-            TransientError: the object store or Redis is away.
+            TransientError: the object store or Redis is away, or something else waits.
         """
         versions = self.baselines.versions(site.id, cell.id)
         version = max(versions, default=0)
@@ -80,22 +142,20 @@ class Renewals:
         considered = tuple(look.image.sha256 for look in kept)
         if current is None or not kept:
             return None
-        with metrics.STAGE_SECONDS.labels("composite").time():
-            try:
-                renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell))
-                why = _why(current, renewal)
-            except TransientError:
-                raise
-            except Exception:
-                # A look is counted in any case, and the baseline stays.
-                log.exception("could not renew a baseline", site=site.id, tile=cell.id)
-                renewal, why = None, FAILED
+        began = time.perf_counter()
+        try:
+            renewal = calculator.renew(KeptGround(current, kept, site.tracks, cell), goes_on)
+            why = _why(current, renewal)
+        except TransientError:
+            raise
+        except Exception:
+            # A look is counted in any case, and the baseline stays.
+            log.exception("could not renew a baseline", site=site.id, tile=cell.id)
+            renewal, why = None, FAILED
+        metrics.STAGE_SECONDS.labels("composite").observe(time.perf_counter() - began)
         event = self._event(site.id, cell.id, version, current, considered, renewal, why, decision)
-        if event.change is BaselineChange.KEPT:
-            self.baselines.tell(event)
-        elif not self.baselines.change(event):
+        if not self.baselines.change(event, since):
             return None
-        self.kept.consider(site.id, cell.id, considered)
         self.outdated.note(site.id, cell.id, outdated=event.why == OPERATOR_STANDS)
         metrics.BASELINE_RENEWALS.labels(site.id, "by-a-person" if decision else event.why).inc()
         if event.change is BaselineChange.RENEWED:

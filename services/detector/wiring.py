@@ -87,5 +87,6 @@ def tile_worker(
         publisher=publisher,
         progress=progress,
         timers=[Timer(GAUGES_EVERY, report), Timer(BASELINES_EVERY, tell)],
+        meanwhile=incarnation.guarded(handler.renew_ahead),
         max_in_flight=settings.detector.threads,
     )

@@ -10,15 +10,26 @@ from typing import Protocol
 
 from railwatch.services.detector.composites.looks import GoodLook, Renewal
 from railwatch.shared.counts import BaselineRef, BlobRef, RecallCheck, Sun, TileCount
-from railwatch.shared.errors import RailwatchError
+from railwatch.shared.errors import RailwatchError, TransientError
 from railwatch.shared.sites import Cell, Track
 
 # Gives the verified bytes of a blob.
 Fetch = Callable[[BlobRef], bytes]
+# Whether to go on with what can be put off.
+GoesOn = Callable[[], bool]
+
+
+def always() -> bool:
+    """Goes on with what cannot be put off."""
+    return True
 
 
 class DiedError(RailwatchError):
     """A process died, or was ended, over what it was asked. The message says what is known."""
+
+
+class GaveWayError(TransientError):
+    """A renewal was put off, because something else waited."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,15 @@ class Calculator(Protocol):
         """
         ...
 
-    def renew(self, ground: KeptGround) -> Renewal | None:
+    def renew(self, ground: KeptGround, goes_on: GoesOn = always) -> Renewal | None:
         """Merges looks, and measures the composite and the current baseline; None if too few of them fit each other.
+
+        Args:
+            ground: the looks.
+            goes_on: is asked now and then whether to go on.
 
         Raises:
             UnprocessableError: a picture cannot be read.
+            GaveWayError: it should not go on.
         """
         ...

@@ -18,12 +18,12 @@ class Rebalance(JoinsForCertain):
     the work in hand of those partitions goes on too. Only the work of partitions that went elsewhere is dropped.
 
     Attributes:
-        under_way: whether partitions were revoked and not yet assigned again.
+        under_way: whether partitions are still to be assigned: for the first time, or again after they were revoked.
     """
 
     def __init__(self, consumer: KafkaConsumer) -> None:
         super().__init__(consumer)
-        self.under_way = False
+        self.under_way = True
         self._lost: set[TopicPartition] = set()
         self._assigned: set[TopicPartition] | None = None
 

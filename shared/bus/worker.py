@@ -24,6 +24,7 @@ from railwatch.shared.bus.attempt import Attempt, Outcome, RetryPolicy
 from railwatch.shared.bus.client import BUSY_FETCH_MS, make_consumer, rest_ms, set_fetch_wait
 from railwatch.shared.bus.commits import COMMIT_TIMEOUT_MS, Commits, State, no_state
 from railwatch.shared.bus.inflight import Inflight, Task
+from railwatch.shared.bus.meanwhile import Meanwhile, SpareTime
 from railwatch.shared.bus.offsets import committed_position
 from railwatch.shared.bus.order import MAX_QUEUED, STRANDS, Order
 from railwatch.shared.bus.publisher import Publisher
@@ -62,6 +63,7 @@ class Worker(Generic[E]):
         publisher: publishes the output and the dead letters.
         progress: gets a beat each time the loop comes round, unless a handler is stuck.
         timers: run one after the other in a thread of their own. A timer that has events publishes them itself.
+        meanwhile: what to do while no record is in hand; see `SpareTime`.
         max_in_flight: how many records may be handled at the same time.
         retry: how often and when to try again.
         handle_limit_s: a handler that takes longer, in seconds, is stuck. Progress stops, and the service is restarted.
@@ -83,6 +85,7 @@ class Worker(Generic[E]):
         publisher: Publisher,
         progress: Progress,
         timers: Sequence[Timer] = (),
+        meanwhile: Meanwhile | None = None,
         max_in_flight: int = 4,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008
         handle_limit_s: float = 600.0,
@@ -94,7 +97,7 @@ class Worker(Generic[E]):
         self._attempt = Attempt(service, group, consumes, handle, publisher, retry, state)
         self._progress, self._timers = progress, Timers(timers)
         self._max_in_flight, self._handle_limit_s, self._drain_s = max_in_flight, handle_limit_s, drain_s
-        self._order = order
+        self._order, self._spare_time = order, SpareTime(meanwhile)
         self._inflight: Inflight[TopicPartition, Any] = Inflight(max_in_flight, STRANDS[order])
         self._commits = Commits(group, self._inflight, state)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -114,7 +117,7 @@ class Worker(Generic[E]):
 
         Kafka may be away at the start or later. The loop waits for it, and the log and `ready` say so.
         """
-        pool = ThreadPoolExecutor(self._max_in_flight + 1, thread_name_prefix=self._group)
+        pool = ThreadPoolExecutor(self._max_in_flight + 2, thread_name_prefix=self._group)
         try:
             while not stop.is_set():
                 try:
@@ -136,6 +139,7 @@ class Worker(Generic[E]):
                         consumer.close(autocommit=False, timeout_ms=COMMIT_TIMEOUT_MS)
                     self._inflight.keep(())
         finally:
+            self._spare_time.end()
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _consume(self, consumer: KafkaConsumer, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
@@ -149,14 +153,18 @@ class Worker(Generic[E]):
             if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
                 return
             set_fetch_wait(consumer, BUSY_FETCH_MS if busy else rest_ms(self._kafka))
-            fetched = consumer.poll(self._wait_ms(next_check, moving=rebalance.under_way))
+            moving = rebalance.under_way
+            fetched = consumer.poll(self._wait_ms(next_check, moving=moving))
             rebalance.apply(self._inflight)
+            if moving and not rebalance.under_way:
+                next_check = 0.0  # it may be ready
             for partition, records in fetched.items():
                 first = records[0].offset
                 begins = self._order == "key" and self._inflight.begins_with(partition, first)
                 if begins and (position := committed_position(consumer, partition, first)):
                     self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
+            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stop.is_set()))
             self._settle(FULL_WAIT_S if self._inflight.full else BUSY_WAIT_S if busy else 0.0)
             if not rebalance.under_way:
                 self._commits.commit(consumer)

@@ -185,7 +185,10 @@ def test_what_a_person_decides_about_a_baseline_is_in_the_log_and_what_the_detec
     example = BaselineEvent.model_validate_json(example_path(BaselineEvent.TYPE).read_bytes())
     baselines, publisher = Baselines(connect(redis_settings)), Publisher(kafka_settings)
     event = example.model_copy(update={"change": change, "by": by, "why": "A test."})
-    baselines.tell(event)
+    stays = change is BaselineChange.KEPT
+    earlier = range(1, event.version + 1 if stays else event.version)
+    baselines.restore(event.site, event.tile, dict.fromkeys(earlier, event.baseline))
+    assert baselines.change(event)
     baselines.publish(publisher, MemoryStore())
     publisher.close()
     acts = read_acts(kafka_settings)

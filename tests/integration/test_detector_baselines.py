@@ -1,5 +1,6 @@
 """Baselines over time: renewed from good looks, the same whoever does it, changed by people, rebuilt from topics."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,21 @@ from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.rebuild import rebuild_baselines
 from railwatch.services.detector.renewal import Decision, Renewals, renewals_over
 from railwatch.services.detector.settings import Settings
-from railwatch.services.detector.work import DiedError, KeptGround
+from railwatch.services.detector.work import Answer, DiedError, GoesOn, KeptGround, Look, always
 from railwatch.shared.baseline_versions import kept_versions
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.bus import Publisher
 from railwatch.shared.counts import BaselineRef
 from railwatch.shared.environment import load
 from railwatch.shared.errors import UnprocessableError
-from railwatch.shared.events import BaselineChange
+from railwatch.shared.events import BaselineChange, CountEvent, TileRole
 from railwatch.shared.incarnation import rebuild_ends
 from railwatch.shared.settings import RedisSettings
 from railwatch.shared.state import connect
 from tests.support.detector import counts_made, handler_over
 from tests.support.yard_looks import good_look_of, tile_of, write_site, yard
+
+ANSWERS: dict[tuple[str, str | None], Answer] = {}
 
 ANN = Decision("ann", "the first look was full of cars")
 
@@ -60,6 +63,33 @@ def seen(renewals: Renewals, looks: int, origin: str = "first-good-look") -> Non
     renewals.baselines.adopt(tile_of(renewals.blobs, 0), origin, "ann", "an empty yard")  # type: ignore[arg-type]
     for number in range(looks):
         renewals.kept.keep("yard", "r0c0", good_look_of(renewals.blobs, number))
+
+
+class Remembering(Answering):
+    """Counts a look against a baseline once. In the runs of a test, the same is asked again and again."""
+
+    def count(self, look: Look) -> Answer:
+        asked = look.image.sha256, look.baseline.image.sha256 if look.baseline else None
+        if asked not in ANSWERS:
+            ANSWERS[asked] = super().count(look)
+        return ANSWERS[asked]
+
+
+class Questions:
+    """Says that nothing waits, but for every so many questions."""
+
+    def __init__(self, every: int) -> None:
+        self._every, self._asked = every, 0
+
+    def __call__(self) -> bool:
+        self._asked += 1
+        return self._asked % self._every > 0
+
+
+def untimed(count: CountEvent) -> CountEvent:
+    """A count without what two runs do not have in common."""
+    result = count.result.model_copy(update={"timings_ms": {}})
+    return count.model_copy(update={"result": result, "recorded_at": count.observed_at})
 
 
 def versions(renewals: Renewals) -> list[BaselineRef | None]:
@@ -103,6 +133,67 @@ def test_replicas_in_turn_give_the_versions_that_one_gives(client: redis.Redis, 
     assert replay(2) == alone
 
 
+@pytest.mark.parametrize("given_by_an_operator", [False, True])
+def test_a_baseline_that_is_renewed_ahead_is_the_one_that_the_next_look_would_have_brought_about(
+    client: redis.Redis, blobs: BlobStore, given_by_an_operator: bool
+) -> None:
+    calculator = Remembering(blobs.get, MAX_PIXELS)
+
+    def replay(goes_on: GoesOn) -> tuple[list[CountEvent], object, list[BaselineRef | None]]:
+        client.flushall()
+        renewals = renewals_over(blobs, client)
+        handler = replace(handler_over({"yard": yard()[0].site}, renewals, client), calculator=calculator)
+        counted = []
+        for number in range(5):
+            counted += counts_made(handler, tile_of(blobs, number))
+            handler.renew_ahead(goes_on)
+            if given_by_an_operator and number == 2:
+                handler.handle(tile_of(blobs, 0).model_copy(update={"role": TileRole.BASELINE}))
+        return [untimed(count) for count in counted], told(renewals), versions(renewals)
+
+    just_before = replay(lambda: False)
+
+    assert replay(always) == just_before
+    assert replay(Questions(12)) == just_before, "and if it has to give way now and then"
+
+
+def test_a_renewal_that_gave_way_is_done_once_nothing_waits(
+    renewals: Renewals, client: redis.Redis, blobs: BlobStore
+) -> None:
+    handler = replace(
+        handler_over({"yard": yard()[0].site}, renewals, client), calculator=Remembering(blobs.get, MAX_PIXELS)
+    )
+    for number in range(3):
+        counts_made(handler, tile_of(blobs, number))
+
+    handler.renew_ahead(Questions(4))
+    assert len(versions(renewals)) == 1
+    handler.renew_ahead(always)
+
+    assert len(versions(renewals)) == 2
+    assert renewals.kept.due_since("yard", "r0c0") is None
+
+
+def test_a_renewal_that_comes_too_late_changes_nothing(renewals: Renewals, baseline: Baseline) -> None:
+    answering = Answering(renewals.blobs.get, MAX_PIXELS)
+    seen(renewals, 3, origin="operator")
+
+    class Overtaken(Answering):
+        """Another process renews the baseline meanwhile, and the next look is kept."""
+
+        def renew(self, ground: KeptGround, goes_on: GoesOn = always) -> Renewal | None:
+            renewals.renew_if_due(baseline.site, baseline.cell, answering)
+            renewals.kept.keep("yard", "r0c0", good_look_of(renewals.blobs, 3))
+            renewals.renew_if_due(baseline.site, baseline.cell, answering)
+            return answering.renew(ground, goes_on)
+
+    renewals.renew_if_due(baseline.site, baseline.cell, Overtaken(renewals.blobs.get, MAX_PIXELS))
+
+    considered = [len(event.considered) for event in renewals.baselines.unpublished() if event.considered]
+    assert considered == [3, 4]
+    assert renewals.kept.due_since("yard", "r0c0") is None, "the fourth look stays considered"
+
+
 def test_a_baseline_is_renewed_once_although_two_replicas_try(renewals: Renewals, baseline: Baseline) -> None:
     seen(renewals, 5)
     stale = renewals.baselines.versions("yard", "r0c0")
@@ -127,7 +218,7 @@ def test_the_event_says_how_much_better_the_composite_is(renewals: Renewals, bas
     assert event.measured.agreement > 1.2 * event.before.agreement
     assert event.measured.coverage > event.before.coverage
     assert metrics.BASELINE_RENEWALS.labels("yard", "closer-match")._value.get() == before + 1
-    assert not renewals.kept.is_due("yard", "r0c0"), "nothing new was kept since"
+    assert renewals.kept.due_since("yard", "r0c0") is None, "nothing new was kept since"
 
 
 def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewals, baseline: Baseline) -> None:
@@ -150,7 +241,7 @@ def test_what_an_operator_chose_stays_and_the_operator_is_told(renewals: Renewal
 class Dying(Answering):
     """Dies over each composite, as a process may."""
 
-    def renew(self, ground: KeptGround) -> Renewal | None:
+    def renew(self, ground: KeptGround, goes_on: GoesOn = always) -> Renewal | None:
         raise DiedError("It took longer than 240 s.")
 
 

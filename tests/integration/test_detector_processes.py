@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from railwatch.services.detector.answering import Answering
+from railwatch.services.detector.baselines import baseline_of
 from railwatch.services.detector.imagery.geotiff import MAX_PIXELS
 from railwatch.services.detector.processes import Limits, Processes
-from railwatch.services.detector.work import Answer, DiedError, Look
+from railwatch.services.detector.work import Answer, DiedError, GaveWayError, KeptGround, Look
 from railwatch.shared.blobs import BlobStore
 from railwatch.shared.counts import BlobRef
 from railwatch.shared.errors import DependencyAwayError, UnprocessableError
 from railwatch.shared.settings import BlobSettings
 from tests.support.geotiff import NoiseScene
 from tests.support.rendered import FIRST_LOOK, rendered, site_of, tile_event
+from tests.support.yard_looks import good_look_of, tile_of, yard
 
 ROOMY = Limits(memory_bytes=1_500_000_000, time_s=300, max_pixels=MAX_PIXELS)
 # The libraries need some 180 MB.
@@ -104,6 +106,23 @@ def test_one_process_answers_look_after_look(processes: Processes, look: Look) -
     processes.count(look)
     assert len(first) == 1
     assert children() == first
+
+
+def test_a_renewal_gives_way_without_an_end_of_its_process_and_is_made_when_it_may_go_on(
+    processes: Processes, look: Look, blobs: BlobStore
+) -> None:
+    (cell,) = yard()[0].site.cells()
+    kept = [good_look_of(blobs, number) for number in range(5)]
+    first = baseline_of(tile_of(blobs, 0), 1, "first-good-look")
+    ground = KeptGround(first, kept, yard()[0].site.tracks, cell)
+    processes.start()
+    with pytest.raises(GaveWayError):
+        processes.renew(ground, lambda: False)
+    gave_way = children()
+
+    assert processes.count(look).count.count is not None
+    assert processes.renew(ground) == Answering(blobs.get, MAX_PIXELS).renew(ground)
+    assert children() == gave_way
 
 
 def test_a_picture_that_cannot_be_read_is_refused_with_its_reason_and_costs_no_process(

@@ -282,6 +282,29 @@ def test_a_timer_runs_again_and_again_and_survives_its_own_failures(
         eventually(lambda: len(counts.events()) >= 2, "the timer has published twice")
 
 
+def test_what_can_wait_is_begun_when_no_record_is_left_and_told_of_the_next(
+    kafka_settings: KafkaSettings, publisher: Publisher
+) -> None:
+    begun, told, handled = threading.Event(), threading.Event(), threading.Event()
+
+    def meanwhile(goes_on: Callable[[], bool]) -> None:
+        begun.set()
+        eventually(lambda: not goes_on(), "a record is in hand")
+        told.set()
+
+    def handle(event: TileEvent) -> Sequence[Event]:
+        if event == tile(2):
+            assert told.wait(PATIENCE_S)
+            handled.set()
+        return [count_of(event)]
+
+    with working(counter(kafka_settings, handle, meanwhile=meanwhile)):
+        publisher.publish(tile(1))
+        assert begun.wait(PATIENCE_S)
+        publisher.publish(tile(2))
+        assert handled.wait(PATIENCE_S)
+
+
 def test_a_stuck_handler_stops_progress_and_is_left_behind(kafka_settings: KafkaSettings, publisher: Publisher) -> None:
     holding, go_on, progress = threading.Event(), threading.Event(), Progress()
 
