@@ -24,7 +24,7 @@ from tests.chaos.traffic import PAST_LOOKS, Traffic
 from tests.chaos.world import World
 from tests.support.bus import PATIENCE_S, eventually
 
-# As many as the flow has looks of two days for: a baseline is renewed after the third, and that is not measured here.
+# As many as the flow has looks of two days for: a baseline is due after the third, and renewed when no tile waits.
 SITES = 12
 # A framework of the same kind. It is installed for its run only: it wants an older pydantic than ours.
 QUIXSTREAMS = "quixstreams==3.28.1"
