@@ -1,13 +1,15 @@
 """Where the lines are taken to lie, when the axes of the tracks leave it open: the reading that finds more is believed.
 
 The axes of tracks look like other things now and then: like the ground between tracks in shade on black ballast, like
-the shadow of a train, like the edge of spilt dust. Off the track the evidence is sure that nothing stands there, so a
-reading that finds nothing says little, and one that finds cars says much.
+the shadow of a train, like the edge of spilt dust. Off the track the evidence mostly is sure that nothing stands there,
+so a reading that finds nothing says little, and one that finds cars says much. But it may be strange there, too: then
+the two networks disagree, and the cars that are found along such a line are not believed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
+from railwatch.services.detector.cars.intervals import CAR_SAMPLES, Posterior
 from railwatch.services.detector.cars.reading import Reader, Reading
 from railwatch.services.detector.tracks.pieces import Piece
 from railwatch.services.detector.tracks.refinement import HALF_GAUGE_M, Placing, refinements
@@ -19,7 +21,8 @@ HIGH_ENTROPY = 0.1
 OTHER_READINGS = 2
 FAR_LESS = 0.6
 # So many more cars must be expected along a line as it was drawn than along the same line moved by more than half the
-# gauge, for the drawn one to be believed.
+# gauge, for the drawn one to be believed; and one more for each car's length of track on which the networks disagree
+# more. In 87 scenes of both renderers that are kept for such choices, pairs and alone, that keeps 5 of 13 lines as drawn.
 MORE_CARS = 0.8
 
 
@@ -76,10 +79,14 @@ def drawn_where_fuller(
         return first
     as_drawn = read(back(moved))
     fuller = [
-        number
-        for number in moved
-        if as_drawn.decoded[number].posterior.mean > first.decoded[number].posterior.mean + MORE_CARS
+        number for number in moved if _fuller(as_drawn.decoded[number].posterior, first.decoded[number].posterior)
     ]
     if not fuller:
         return first
     return as_drawn if fuller == moved else read(back(fuller))
+
+
+def _fuller(one: Posterior, other: Posterior) -> bool:
+    """Whether one has more cars than the other, and not only more doubt."""
+    doubted = max(0.0, one.disagreement - other.disagreement) / CAR_SAMPLES
+    return one.mean - other.mean > MORE_CARS + doubted

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from railwatch.services.detector.cars.choosing import clearest, drawn_where_fuller
-from railwatch.services.detector.cars.intervals import Posterior
+from railwatch.services.detector.cars.intervals import CAR_SAMPLES, Posterior
 from railwatch.services.detector.cars.looking import Weighed
 from railwatch.services.detector.cars.reading import Reading
 from railwatch.services.detector.cars.segmentation import Decoded, Segment
@@ -67,14 +67,19 @@ DRAWN = tuple(Piece(track, LINE + np.array([0.0, 40.0 * number])) for number, tr
 class Yard:
     """Answers a reading with the cars that stand along each line, by the track and whether it lies as drawn."""
 
-    def __init__(self, as_drawn: dict[str, int], moved: dict[str, int]) -> None:
+    def __init__(self, as_drawn: dict[str, int], moved: dict[str, int], doubt: float = 0.0) -> None:
         self.cars = {True: as_drawn, False: moved}
+        self.doubt = doubt
         self.readings = 0
 
     def read(self, placing: Placing) -> Reading:
         self.readings += 1
-        numbers = [self.cars[piece.shift_m == 0][piece.track] for piece in placing.pieces]
-        decoded = tuple(Decoded((), Posterior(number, 0.1, 0.0, 200)) for number in numbers)
+        drawn = [piece.shift_m == 0 for piece in placing.pieces]
+        numbers = [self.cars[where][piece.track] for piece, where in zip(placing.pieces, drawn, strict=True)]
+        decoded = tuple(
+            Decoded((), Posterior(number, 0.1, 0.0, 200, disagreement=self.doubt * where))
+            for number, where in zip(numbers, drawn, strict=True)
+        )
         return Reading(placing, placing.owned, placing.owned, placing.owned, False, decoded, NOTHING)
 
 
@@ -93,6 +98,15 @@ def test_a_line_that_was_moved_off_its_cars_is_read_as_drawn() -> None:
 
     assert [piece.shift_m for piece in reading.placing.pieces] == [0.0, 1.0]
     assert [track.posterior.mean for track in reading.decoded] == [7, 3]
+
+
+def test_cars_along_a_line_as_drawn_are_not_believed_where_the_networks_disagree_on_as_many() -> None:
+    yard = Yard(as_drawn={"T1": 4, "T2": 0}, moved={"T1": 0, "T2": 3}, doubt=5 * CAR_SAMPLES)
+
+    reading = drawn_where_fuller(yard.read(moved_by(-1.2, 1.0)), DRAWN, yard.read, GSD_M)
+
+    assert [piece.shift_m for piece in reading.placing.pieces] == [-1.2, 1.0]
+    assert [track.posterior.mean for track in reading.decoded] == [0, 3]
 
 
 def test_lines_that_were_hardly_moved_are_not_read_twice() -> None:
