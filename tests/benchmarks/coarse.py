@@ -50,10 +50,12 @@ def main() -> None:
     print("\n" + _row(HEAD))
     print(_row(["---"] * len(HEAD)))
     styles = tuple(held_out.STYLES)
-    ordinary = (rendered(SHOWN[seed % len(SHOWN)], seed) for seed in _seeds(ORDINARY_SEED, arguments.scenes))
-    others = (held_out_scene(styles[seed % len(styles)], seed) for seed in _seeds(HELD_OUT_SEED, arguments.held_out))
+    ordinary = ((rendered(SHOWN[seed % len(SHOWN)], seed), seed) for seed in _seeds(ORDINARY_SEED, arguments.scenes))
+    others = (
+        (held_out_scene(styles[seed % len(styles)], seed), seed) for seed in _seeds(HELD_OUT_SEED, arguments.held_out)
+    )
     for name, scenes in (("rendered", ordinary), ("held-out renderer", others)):
-        scores = [[score(coarse) for coarse in at_each_size(scene)] for scene in scenes]
+        scores = [[score(coarse) for coarse in at_each_size(scene, seed)] for scene, seed in scenes]
         for number, gsd_m in enumerate(GSD_M):
             if scores:
                 print(_line(name, gsd_m, [each[number] for each in scores]), flush=True)
@@ -68,10 +70,10 @@ def _seeds(first: int, count: int) -> range:
     return range(first, first + count)
 
 
-def at_each_size(scene: Coarse) -> Iterator[Coarse]:
-    """A rendered scene at each pixel size, each with noise of its own."""
+def at_each_size(scene: Coarse, seed: int) -> Iterator[Coarse]:
+    """A rendered scene at each pixel size, with optics, tone and noise of its own, drawn from its seed."""
     for number, gsd_m in enumerate(GSD_M):
-        yield made_coarse(scene, gsd_m, np.random.default_rng((7, number)))
+        yield made_coarse(scene, gsd_m, np.random.default_rng((seed, number)))
 
 
 def averages(scene: Coarse, gsd_m: float) -> Coarse:
