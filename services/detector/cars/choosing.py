@@ -22,7 +22,7 @@ OTHER_READINGS = 2
 FAR_LESS = 0.6
 # So many more cars must be expected along a line as it was drawn than along the same line moved by more than half the
 # gauge, for the drawn one to be believed; and one more for each car's length of track on which the networks disagree
-# more. In 87 scenes of both renderers that are kept for such choices, pairs and alone, 5 of 13 lines stay as drawn then.
+# more. So 5 of 13 lines stay as drawn, in 87 scenes of both renderers that are kept for such choices.
 MORE_CARS = 0.8
 
 
