@@ -20,7 +20,7 @@ from railwatch.shared.settings import KafkaSettings
 E = TypeVar("E", bound=Event)
 
 # How long a test waits for something that must happen: many session timeouts and retries, on a very busy machine.
-PATIENCE_S = 240.0
+PATIENCE_S = 480.0
 
 # The group of the tests' workers that count tiles.
 COUNTERS = "counters"
