@@ -37,7 +37,8 @@ BROKER_DISK = "size=1500m"
 LONGEST_RETRY_S = 2.0
 
 # How long an operator waits for a service to make its lost state anew by itself, in seconds.
-PATIENCE_S = 15.0
+# Alerting rebuilds itself, and waits for the lease of a process that died at it: 60 s.
+PATIENCE_S = {"detector": 15.0, "alerting": 90.0}
 
 
 @dataclass
@@ -83,11 +84,11 @@ class World:
 
     def operate(self) -> None:
         """Do what an operator does by the book: rebuild the state of a service that says for long that it lost it."""
-        for service in ("detector", "alerting"):
+        for service in PATIENCE_S:
             slots = [slot for slot in self.fleet.of(service) if not slot.paused]
             if not (slots and "state" in slots[0].missing()):
                 self._lost_since.pop(service, None)
-            elif self.timeline.now_s - self._lost_since.setdefault(service, self.timeline.now_s) > PATIENCE_S:
+            elif self.timeline.now_s - self._lost_since.setdefault(service, self.timeline.now_s) > PATIENCE_S[service]:
                 self.rebuild(service)
                 del self._lost_since[service]
 
