@@ -25,19 +25,22 @@ log = structlog.get_logger(__name__)
 
 
 def keep_whole(settings: Settings, client: redis.Redis, incarnation: Incarnation, stop: threading.Event) -> None:
-    """Until `stop` is set, rebuild the state each time it was lost. Run it in a thread of its own."""
+    """Until `stop` is set, rebuild the state each time it was lost. Run it in a thread of its own, and wait for it.
+
+    If `stop` is set meanwhile, the rebuild ends where it is and its lease is given back. The mark that it began stays,
+    so another process makes it from its beginning.
+    """
     while not stop.wait(LOOK_EVERY_S):
         try:
             if not _is_lost(client, incarnation):
                 continue
             log.warning("rebuilding the state in Redis", why=incarnation.why_lost())
-            looks = 0
-            for rebuilt in rebuild(settings):
-                looks += rebuilt.looks
-                if stop.is_set():
-                    return  # another process goes on: the mark says that the rebuild has not ended
+            looks = sum(rebuilt.looks for rebuilt in rebuild(settings, stop))
             incarnation.require()
         except RailwatchError as error:
+            if stop.is_set():
+                log.info("the rebuild of the state is left to another process", why=str(error))
+                return
             metrics.REBUILDS.labels("failed").inc()
             log.error("could not rebuild the state; trying again", error=str(error), in_s=TRY_AGAIN_S)
             stop.wait(TRY_AGAIN_S)

@@ -80,8 +80,10 @@ def run() -> None:
         with progress.waiting():
             refuse_eviction(client, settings.redis)
         stop = stop_on_signal()
-        Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True).start()
+        healing = Thread(target=keep_whole, args=(settings, client, incarnation, stop), name="healing", daemon=True)
+        healing.start()
         begin_deliveries(deliveries, settings.kafka, progress, stop)
         await_ours(client, incarnation, progress, stop)
         run_together(workers, stop)
+        healing.join()
     publisher.close()

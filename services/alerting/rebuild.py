@@ -9,6 +9,7 @@ One process rebuilds, under a lease. All others wait meanwhile. The command also
 when the state is whole again: to lose Redis does not touch the archive.
 """
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,11 +87,15 @@ def fill_archive(settings: Settings) -> int:
     return sum(fill(archive, counts, sites, present) for counts in read_topic(settings.kafka, CountEvent))
 
 
-def rebuild(settings: Settings) -> Iterator[Rebuilt]:
+def rebuild(settings: Settings, stop: threading.Event | None = None) -> Iterator[Rebuilt]:
     """Forget the state of all sites and make it anew from the topics, site by site.
 
+    Args:
+        settings: of alerting.
+        stop: end as soon as this is set, and let another process begin at once.
+
     Raises:
-        TransientError: Kafka or Redis does not answer, or another process rebuilds.
+        TransientError: Kafka or Redis does not answer, another process rebuilds, or `stop` is set.
         RailwatchError: the topics hold no look at any site; nothing was forgotten.
     """
     client = connect(settings.redis)
@@ -98,13 +103,13 @@ def rebuild(settings: Settings) -> Iterator[Rebuilt]:
     if not lease.take():
         raise TransientError("Another process rebuilds the state.")
     try:
-        yield from _rebuild(settings, client, lease)
+        yield from _rebuild(settings, client, lease, stop or threading.Event())
     finally:
         lease.release()
 
 
-def _rebuild(settings: Settings, client: redis.Redis, lease: Lease) -> Iterator[Rebuilt]:
-    store, still_ours = Store(client), _renewing(lease)
+def _rebuild(settings: Settings, client: redis.Redis, lease: Lease, stop: threading.Event) -> Iterator[Rebuilt]:
+    store, still_ours = Store(client), _renewing(lease, stop)
     sites = known_sites(settings).sites
     positions = positions_of(settings.kafka, GROUP, CountEvent)
     committed = {number: position.offset for number, position in positions.items()}
@@ -176,12 +181,17 @@ def _read_verdicts(settings: Settings, still_ours: Callable[[], None]) -> dict[s
     return defaultdict(list, {site: list(verdicts.values()) for site, verdicts in found.items()})
 
 
-def _renewing(lease: Lease) -> Callable[[], None]:
-    """Something to call again and again: it renews the lease in time, and raises `TransientError` if it was lost."""
+def _renewing(lease: Lease, stop: threading.Event) -> Callable[[], None]:
+    """Something to call again and again: it renews the lease in time.
+
+    It raises `TransientError` if the lease was lost, or if `stop` is set.
+    """
     renewed_at = time.monotonic()
 
     def still_ours() -> None:
         nonlocal renewed_at
+        if stop.is_set():
+            raise TransientError("This process ends; another one can rebuild the state.")
         if time.monotonic() - renewed_at > RENEW_EVERY_S:
             if not lease.renew():
                 raise TransientError("Another process has begun to rebuild the state.")

@@ -308,6 +308,27 @@ def test_alerting_rebuilds_state_that_was_lost_by_itself(
     assert Store(client).standing() == [opened]
 
 
+def test_a_process_that_is_told_to_end_leaves_its_rebuild_to_another_at_once(
+    settings: Settings, handler: CountHandler, publisher: Publisher
+) -> None:
+    (opened,) = take(handler, publisher, *QUIET, SURGE[0])
+    client, stop = connect(settings.redis), Event()
+    client.flushall()
+    ended = rebuild(settings, stop)
+    next(ended)
+    assert client.exists(REBUILDING)
+    stop.set()
+    with pytest.raises(TransientError, match="This process ends"):
+        list(ended)
+    assert not client.exists(REBUILDING)
+    assert client.hget("railwatch:alerting:incarnation", "lost") == "a rebuild has not ended"
+
+    list(rebuild(settings))
+
+    assert client.hget("railwatch:alerting:incarnation", "lost") is None
+    assert Store(client).standing() == [opened]
+
+
 def test_the_frames_of_a_pass_are_rebuilt_as_one_look(
     settings: Settings, handler: CountHandler, publisher: Publisher
 ) -> None:

@@ -1,5 +1,6 @@
 """`railwatch rebuild`: make a service's state in Redis anew from the topics."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
@@ -32,6 +33,7 @@ def rebuild(
     Nobody is notified. The command uses the RAILWATCH_* settings of the service. `detector` gets its current
     baselines back, `alerting` its observations and alerts. Counts that the archive lacks are put into it.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a Job that is ended gives its lease back
     with _on_record(service, by):
         _rebuild(service)
 
