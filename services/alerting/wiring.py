@@ -34,8 +34,8 @@ from railwatch.shared.proxy import trusted
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import LiveSites
 
-# How often scenes that have waited long enough are settled, and the events of the outbox are published.
-DUE_EVERY = timedelta(seconds=1)
+# How often scenes that have waited long enough are settled, and the events are published that could not be at once.
+DUE_EVERY = timedelta(seconds=2)
 
 # How often all sites are checked for missed looks, and the gauges are updated.
 SITES_EVERY = timedelta(seconds=15)
@@ -110,7 +110,7 @@ def count_worker(
         return ()
 
     def publish_due() -> None:
-        if not store.has_work(now()):  # one question a second is all that this costs at rest
+        if not store.has_work(now()):  # one question each time is all that this costs at rest
             return
         incarnation.require()
         handler.settle_due()

@@ -15,10 +15,11 @@ DELIVERY_TIMEOUT_MS = 20_000
 # The most that is fetched of one partition. It bounds the memory. A larger single event still comes through.
 MAX_FETCH_BYTES = 256 * 1024
 # How long the broker may wait for records while some are being handled, and at rest. Apache Kafka answers as soon as a
-# record comes. The embedded broker looks only now and then, so its short session timeout means short fetches as well.
+# record comes. The embedded broker looks only now and then: with the shortest of sessions, which is its own, workers
+# rest for short times, too.
 BUSY_FETCH_MS = 50
-MAX_REST_MS = 2_000
-RESTS_A_SESSION = 20
+REST_MS, SHORT_REST_MS = 5_000, 300
+SHORT_SESSION_MS = 6_000
 # Just below the 1 MiB that a broker takes by default.
 MAX_EVENT_BYTES = 1_000_000
 # The versions of kafka-python that forget a join; see `keep_joining`.
@@ -71,7 +72,7 @@ def make_consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
 
 def rest_ms(settings: KafkaSettings) -> int:
     """How long a worker with nothing to do may wait for Kafka at a time, in milliseconds."""
-    return min(MAX_REST_MS, settings.session_timeout_ms // RESTS_A_SESSION)
+    return REST_MS if settings.session_timeout_ms > SHORT_SESSION_MS else SHORT_REST_MS
 
 
 def set_fetch_wait(consumer: KafkaConsumer, wait_ms: int) -> None:

@@ -1,7 +1,10 @@
 """Timers: what a worker does every so often, beside the records it handles."""
 
 import math
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,25 +33,41 @@ class Timer:
 
 
 class Timers:
-    """The timers of one worker. Times are in seconds of a monotonic clock."""
+    """The timers of one worker. Times are in seconds of a monotonic clock.
+
+    They run in a thread of their own, which the loop of the worker does not wake up for: to poll costs much more.
+    """
 
     def __init__(self, timers: Sequence[Timer]) -> None:
         self._due_at = dict.fromkeys(timers, 0.0)
-
-    def due(self, now: float) -> bool:
-        """Whether any timer should run."""
-        return any(due_at <= now for due_at in self._due_at.values())
+        self._over = threading.Event()
+        self._under_way: Future[None] | None = None
 
     def next_due(self) -> float:
-        """When the next timer should run that is not running now; infinite if there is none."""
+        """When the next timer should run; infinite if there is none."""
         return min(self._due_at.values(), default=math.inf)
 
     def run_due(self, now: float) -> None:
         """Run the timers that are due, one after the other. It never raises."""
-        due = [timer for timer, due_at in self._due_at.items() if due_at <= now]
-        self._due_at.update(dict.fromkeys(due, math.inf))
-        for timer in due:
+        for timer in [timer for timer, due_at in self._due_at.items() if due_at <= now]:
             self._due_at[timer] = now + _run(timer)
+
+    def begin(self, pool: Executor) -> None:
+        """Run each timer from now on whenever it is due, in a thread of the pool. To begin again changes nothing."""
+        if self._due_at and self._under_way is None:
+            self._under_way = pool.submit(self._go_on)
+
+    def end(self) -> None:
+        """Run none any more. One that runs now goes on to its end."""
+        self._over.set()
+
+    def running(self) -> bool:
+        """Whether they have begun, and not ended."""
+        return self._under_way is not None and self._under_way.running()
+
+    def _go_on(self) -> None:
+        while not self._over.wait(max(0.0, self.next_due() - time.monotonic())):
+            self.run_due(time.monotonic())
 
 
 def _run(timer: Timer) -> float:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -127,6 +127,7 @@ class Worker(Generic[E]):
                     self._progress.beat()
                     stop.wait(1.0)
                     continue
+                self._timers.begin(pool)
                 try:
                     self._consume(consumer, pool, stop)
                 except KafkaError as error:
@@ -139,6 +140,7 @@ class Worker(Generic[E]):
                         consumer.close(autocommit=False, timeout_ms=COMMIT_TIMEOUT_MS)
                     self._inflight.keep(())
         finally:
+            self._timers.end()
             self._spare_time.end()
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -146,11 +148,10 @@ class Worker(Generic[E]):
         pass_over_unreadable(consumer)
         rebalance = Rebalance(consumer)
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
-        ticking: Future[None] | None = None
         next_check, give_up = 0.0, float("inf")
         while True:
             busy = self._inflight.running > 0
-            if stop.is_set() and (time.monotonic() > give_up or not (busy or (ticking and ticking.running()))):
+            if stop.is_set() and (time.monotonic() > give_up or not (busy or self._timers.running())):
                 return
             set_fetch_wait(consumer, BUSY_FETCH_MS if busy else rest_ms(self._kafka))
             moving = rebalance.under_way
@@ -170,6 +171,7 @@ class Worker(Generic[E]):
                 self._commits.commit(consumer)
             now = time.monotonic()
             if stop.is_set():
+                self._timers.end()
                 give_up = min(give_up, now + self._drain_s)
                 consumer.pause(*consumer.assignment())
             else:
@@ -177,8 +179,6 @@ class Worker(Generic[E]):
                     self._began[task] = now
                     pool.submit(self._work, task)
                 self._pause_full(consumer)
-                if (ticking is None or ticking.done()) and self._timers.due(now):
-                    ticking = pool.submit(self._timers.run_due, now)
             if now >= next_check:
                 self._check(consumer)
                 next_check = now + (CHECK_S if self._ready else CHECK_S / 5)
@@ -193,7 +193,7 @@ class Worker(Generic[E]):
         if moving:
             return JOIN_POLL_MS
         now = time.monotonic()
-        due = min(next_check, self._inflight.next_start(now), self._timers.next_due())
+        due = min(next_check, self._inflight.next_start(now))
         return max(0, math.ceil(min(rest_ms(self._kafka), 1000 * (due - now))))
 
     def _work(self, task: Task[TopicPartition, Any]) -> None:

@@ -17,15 +17,15 @@ IMPORTS = {
     "detector": "railwatch.cli, railwatch.services.detector.main",
     "alerting": "railwatch.cli, railwatch.services.alerting.main",
 }
-# The least that a service could do: a member of a group that waits for records, two seconds at a time as ours does.
+# The least that a service could do: a member of a group that waits for records, five seconds at a time as ours does.
 WAITING_MEMBER = """
 import sys
 from kafka import KafkaConsumer
-consumer = KafkaConsumer(bootstrap_servers=sys.argv[1], group_id="at-rest", fetch_max_wait_ms=2000)
+consumer = KafkaConsumer(bootstrap_servers=sys.argv[1], group_id="at-rest", fetch_max_wait_ms=5000)
 consumer.subscribe(["railwatch.tiles.v1"])
 print("waits", flush=True)
 while True:
-    consumer.poll(2000)
+    consumer.poll(5000)
 """
 MEMBER = "beside it: one waiting member of a group, kafka-python alone"
 # As the probes of `deploy/kubernetes/base/`.

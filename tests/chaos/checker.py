@@ -4,7 +4,7 @@ No log, no metric and no Redis is read. Each check is a function that gives a se
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -169,40 +169,42 @@ def _first_counts(topics: Topics, tile: str) -> list[str]:
     return list(dict.fromkeys(count.scene for count in counts))
 
 
-def _tile_places(topics: Topics, letters: Mapping[Place, DeadLetter]) -> dict[str, dict[str, list[int]]]:
-    """For each tile of a site and each scene, from which of the tile's records its count may follow, in order.
+def _tile_places(topics: Topics, letters: Mapping[Place, DeadLetter]) -> dict[str, dict[str, int]]:
+    """For each tile of a site and each scene, where the record is that its count follows from: the first.
 
-    It is the first one that is no dead letter. If there are dead letters before it, the count may follow from one of
-    these as well: the record may have come a second time, after its pixels were lost.
+    A scene has no place if that record became a dead letter, because its pixels were lost. It is counted when it is
+    pushed again, or when the store has its pixels again and the group is taken back: whenever that is.
     """
-    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    settled: set[tuple[str, str]] = set()
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    lost: set[tuple[str, str]] = set()
     for record in topics.records(TileEvent.TOPIC):
         event = record.event
         if not isinstance(event, TileEvent):
             continue
         tile = f"{event.site}/{event.tile}"
-        if (tile, event.scene) not in settled:
-            found[tile][event.scene].append(record.offset)
-        if (record.topic, record.partition, record.offset) not in letters:
-            settled.add((tile, event.scene))
+        if event.scene in found[tile] or (tile, event.scene) in lost:
+            continue
+        if (record.topic, record.partition, record.offset) in letters:
+            lost.add((tile, event.scene))
+        else:
+            found[tile][event.scene] = record.offset
     return found
 
 
-def out_of_order(places: Mapping[str, Sequence[int]], found: Iterable[str]) -> Iterator[str]:
+def out_of_order(places: Mapping[str, int], found: Iterable[str]) -> Iterator[str]:
     """A sentence for each count that came after that of a later record of its tile.
 
     Args:
-        places: the offsets that the count of a scene may follow from, in order, at least one.
+        places: the offset that the count of a scene follows from. Scenes without one may come at any time.
         found: the scenes as their counts came first.
     """
     before, reached = "", -1
     for scene in found:
-        if scene not in places:
+        place = places.get(scene)
+        if place is None:
             continue
-        later = [place for place in places[scene] if place > reached]
-        if later:
-            before, reached = scene, later[0]
+        if place > reached:
+            before, reached = scene, place
         else:
             yield f"{before} came before {scene}"
 

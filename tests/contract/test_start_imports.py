@@ -14,7 +14,7 @@ import pytest
             {"onnxruntime", "pystac", "pystac_client", "scipy", "skimage"},
         ),
         ("services.detector.main", {"onnxruntime", "rasterio", "scipy", "skimage"}),
-        ("services.alerting.main", {"rasterio", "scipy.optimize", "skimage"}),
+        ("services.alerting.main", {"rasterio", "scipy.linalg", "scipy.optimize", "scipy.special", "skimage"}),
     ],
 )
 def test_a_service_does_not_import_at_its_start_what_it_may_never_use(modules: str, unneeded: set[str]) -> None:

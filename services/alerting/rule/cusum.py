@@ -14,7 +14,7 @@ References:
 
 import math
 
-from scipy.special import ndtri
+import scipy
 
 # A score must be above this to add to the sum: half of the smallest rise worth finding, one standard deviation.
 ALLOWANCE = 0.5
@@ -34,7 +34,7 @@ def next_sum(before: float, p_value: float, standard_error: float) -> float:
         p_value: the look's p-value.
         standard_error: of the expected count, in standard deviations of the prediction.
     """
-    score = min(-float(ndtri(p_value)), SCORE_CAP) if p_value > 0 else SCORE_CAP
+    score = min(-float(scipy.special.ndtri(p_value)), SCORE_CAP) if p_value > 0 else SCORE_CAP
     return max(0.0, before + score - ALLOWANCE - standard_error)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
-from scipy.special import logsumexp
+import scipy
 
 from railwatch.services.alerting.rule.surges import Array, log_likelihood
 from railwatch.shared.events import ContextLag, Onset
@@ -48,8 +48,8 @@ def estimate_onset(
 
     before = np.cumsum(quiet)[:-1]
     step = np.cumsum(raised[::-1], axis=0)[::-1][1:]
-    wavering = np.cumsum((logsumexp(raised, axis=1) - np.log(len(RISES_SD)))[::-1])[::-1][1:]
-    after = np.logaddexp(logsumexp(step, axis=1) - np.log(len(RISES_SD)), wavering)
+    wavering = np.cumsum((scipy.special.logsumexp(raised, axis=1) - np.log(len(RISES_SD)))[::-1])[::-1][1:]
+    after = np.logaddexp(scipy.special.logsumexp(step, axis=1) - np.log(len(RISES_SD)), wavering)
     chance = np.exp(before + after - (before + after).max())
     reached = np.concatenate(([0.0], np.cumsum(chance / chance.sum())))
 

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+import scipy
 
 from railwatch.services.alerting.rule.surges import Array, anscombe_residuals, log_likelihood, quiet_probability
 
@@ -195,7 +195,7 @@ def _newton(
         scaled = weights / (dispersion + looks.error_variance / means)
         gradient = (scaled * (looks.counts - means)) @ design.columns - precisions * (coefficients - PRIOR_MEAN)
         hessian = _squares((scaled * means) @ design.products) + penalties
-        _, step, _ = dposv(hessian, gradient)
+        _, step, _ = scipy.linalg.lapack.dposv(hessian, gradient)
         coefficients = coefficients + np.maximum(np.minimum(step, STEP_LIMIT), -STEP_LIMIT)
         if max(map(abs, step.tolist())) < 1e-4:
             break

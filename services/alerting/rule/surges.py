@@ -16,8 +16,8 @@ References:
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 
@@ -101,7 +101,10 @@ def log_likelihood(counts: Array, means: Array, dispersions: Array | float) -> A
     """
     shapes = means / (dispersions - 1)
     found: Array = (
-        gammaln(counts + shapes) - gammaln(shapes) - shapes * np.log(dispersions) + counts * np.log1p(-1 / dispersions)
+        scipy.special.gammaln(counts + shapes)
+        - scipy.special.gammaln(shapes)
+        - shapes * np.log(dispersions)
+        + counts * np.log1p(-1 / dispersions)
     )
     return found
 

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc
+import scipy  # loads a part when it is first used, which spares each start half a second
 
 from railwatch.services.alerting.rule.regression import LOG_MEAN_LIMIT, QuietLooks, levels
 from railwatch.services.alerting.rule.surges import Array
@@ -71,7 +71,7 @@ class Prediction:
             Chances, shape (m,).
         """
         shapes, odds = self._negative_binomials()
-        chances: Array = betainc(counts[:, None] + CONTINUITY, shapes, odds) @ self.shares
+        chances: Array = scipy.special.betainc(counts[:, None] + CONTINUITY, shapes, odds) @ self.shares
         return chances
 
     def p_value(self, count: float) -> float:
@@ -87,16 +87,16 @@ class Prediction:
         shapes, odds = self._negative_binomials()
 
         def excess(count: float) -> float:
-            return math.log(max(float(betainc(count + CONTINUITY, shapes, odds) @ self.shares), 1e-300) / rate)
+            return math.log(
+                max(float(scipy.special.betainc(count + CONTINUITY, shapes, odds) @ self.shares), 1e-300) / rate
+            )
 
         if excess(0.0) <= 0:
             return 0.0
         high = self.expected + 3 * self.sd + 1
         while excess(high) > 0:
             high *= 2
-        from scipy.optimize import brentq  # half a second of processor at the start
-
-        return float(brentq(excess, 0.0, high))
+        return float(scipy.optimize.brentq(excess, 0.0, high))
 
 
 def predict(looks: QuietLooks, year: float, coverage: float, error_variance: float) -> Prediction:

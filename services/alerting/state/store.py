@@ -87,7 +87,7 @@ class Store:
 
     def has_work(self, now: datetime) -> bool:
         """Whether a scene has waited long enough for its tiles, or an event waits to be published."""
-        with redis_errors(), self._redis.pipeline() as questions:
+        with redis_errors(), self._redis.pipeline(transaction=False) as questions:
             return any(questions.zcount(DEADLINES, "-inf", now.timestamp()).scard(UNPUBLISHED).execute())
 
     def forget_deadline(self, site: str, scene: str) -> None:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import scipy
 from pydantic import Field, computed_field
-from scipy.special import betaincinv, gammaincinv
 
 from railwatch.services.alerting.verdicts.conditions import CONDITIONS
 from railwatch.services.alerting.verdicts.corrected import Corrected, by_look, corrected, judged_alerts
@@ -52,7 +52,7 @@ class Share(Frozen):
     def of(cls, hits: float, misses: float) -> Self:
         """The posterior after so many hits and misses."""
         a, b = hits + PRIOR, misses + PRIOR
-        ends = (float(betaincinv(a, b, q)) for q in (TAIL, 1 - TAIL))
+        ends = (float(scipy.special.betaincinv(a, b, q)) for q in (TAIL, 1 - TAIL))
         at, low, high = a / (a + b), *ends
         return cls(at=round(at, 4), low=round(min(low, at), 4), high=round(max(high, at), 4))
 
@@ -144,7 +144,7 @@ def per_year(events: int, years: float) -> tuple[float, float, float]:
         events: how many there were.
         years: in how many years, more than 0.
     """
-    low, high = (float(gammaincinv(events + PRIOR, q)) / years for q in (TAIL, 1 - TAIL))
+    low, high = (float(scipy.special.gammaincinv(events + PRIOR, q)) / years for q in (TAIL, 1 - TAIL))
     return events / years, min(low, events / years), high
 
 

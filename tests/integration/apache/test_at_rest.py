@@ -4,7 +4,7 @@ import pytest
 from kafka import KafkaConsumer
 
 from railwatch.shared.bus import Worker, worker
-from railwatch.shared.bus.client import MAX_REST_MS, rest_ms
+from railwatch.shared.bus.client import REST_MS, rest_ms
 from railwatch.shared.events import TileEvent
 from railwatch.shared.settings import KafkaSettings
 from tests.support.bus import counter, eventually, working
@@ -15,7 +15,7 @@ CHECKS = 10
 
 def test_a_worker_at_rest_stays_ready(kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = kafka_settings.model_copy(update={"session_timeout_ms": PRODUCTION_SESSION_MS})
-    assert rest_ms(settings) == MAX_REST_MS
+    assert rest_ms(settings) == REST_MS
     monkeypatch.setattr(worker, "CHECK_S", 0.5)
     check = Worker._check
     ready: list[bool] = []

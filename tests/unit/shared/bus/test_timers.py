@@ -1,6 +1,8 @@
 """Timers run when they are due, and one that fails runs again soon."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from structlog.testing import capture_logs
 
 from railwatch.shared.bus.timers import Timer, Timers
 from railwatch.shared.errors import TransientError
+from tests.support.bus import PATIENCE_S
 
 MINUTE = timedelta(minutes=1)
 
@@ -17,8 +20,7 @@ def test_each_timer_runs_at_once_and_then_every_period() -> None:
     timers = Timers([Timer(MINUTE, lambda: ran.append("slow")), Timer(MINUTE / 4, lambda: ran.append("quick"))])
 
     for second in range(61):
-        if timers.due(second):
-            timers.run_due(second)
+        timers.run_due(second)
 
     assert ran == ["slow", "quick", "quick", "quick", "quick", "slow", "quick"]
 
@@ -40,10 +42,10 @@ def test_a_timer_that_fails_runs_again_after_a_second_and_holds_up_no_other(erro
     assert ran == ["other"]
     assert [line["log_level"] for line in lines] == [level]
 
-    assert not timers.due(0.9)
+    assert timers.next_due() == 1
     timers.run_due(1)
     assert ran == ["other", "mended"]
-    assert not timers.due(59)
+    assert timers.next_due() == 60
 
 
 @pytest.mark.parametrize(("asked_s", "again_at_s"), [(20.0, 20.0), (3600.0, 60.0)])
@@ -56,15 +58,26 @@ def test_a_timer_waits_as_long_as_the_other_side_asks_but_not_longer_than_its_pe
     timers = Timers([Timer(MINUTE, fail)])
     timers.run_due(0)
 
-    assert not timers.due(again_at_s - 1)
-    assert timers.due(again_at_s)
+    assert timers.next_due() == again_at_s
 
 
-def test_it_is_known_when_the_next_timer_is_due_that_is_not_running() -> None:
-    seen: list[float] = []
-    timers = Timers([Timer(MINUTE, lambda: seen.append(timers.next_due())), Timer(MINUTE / 4, lambda: None)])
+def test_it_is_known_when_the_next_timer_is_due() -> None:
+    timers = Timers([Timer(MINUTE, lambda: None), Timer(MINUTE / 4, lambda: None)])
     assert timers.next_due() <= 0
     timers.run_due(10)
-    assert seen == [math.inf], "both are running, one after the other"
     assert timers.next_due() == 25
     assert Timers([]).next_due() == math.inf
+
+
+def test_they_run_by_themselves_once_begun_until_they_are_ended() -> None:
+    ran = threading.Event()
+    timers = Timers([Timer(MINUTE / 600, ran.set)])
+    with ThreadPoolExecutor(1) as pool:
+        timers.begin(pool)
+        timers.begin(pool)
+        for _ in range(2):
+            assert ran.wait(PATIENCE_S), "it runs again and again"
+            ran.clear()
+        assert timers.running()
+        timers.end()
+    assert not timers.running()
