@@ -1,10 +1,11 @@
-"""What the counts of a partition say of each scene, gathered for a rebuild."""
+"""What counts say of each scene, gathered for a rebuild: those of the topic, and older ones of the archive."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.handler import evidence_item
 from railwatch.services.alerting.history.observations import (
     TileReading,
@@ -14,6 +15,9 @@ from railwatch.services.alerting.history.observations import (
     reading,
     tracks_by_tile,
 )
+from railwatch.services.alerting.settings import Settings
+from railwatch.shared.bus.offsets import begins_of
+from railwatch.shared.bus.read import read_partitions
 from railwatch.shared.errors import UnprocessableError
 from railwatch.shared.events import CountEvent, EvidenceItem
 from railwatch.shared.sites import Site
@@ -25,12 +29,12 @@ PICTURED_SCENES = 60
 
 @dataclass
 class GatheredScene:
-    """What the topic says of one scene. The evidence of an old one is left out.
+    """What is known of one scene. The evidence of an old one is left out.
 
     Attributes:
         readings: the valid ones, by tile.
         evidence: their pictures, by tile.
-        first: by tile, when its first count was recorded, and the place of that count in the topic.
+        first: by tile, when its first count was recorded, and the place of that count among all.
     """
 
     readings: dict[str, TileReading] = field(default_factory=dict)
@@ -38,8 +42,56 @@ class GatheredScene:
     first: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
 
+# The counts of a site that were recorded up to a time.
+Earlier = Callable[[str, datetime], Iterable[CountEvent]]
+
+
+def gather_all(
+    settings: Settings,
+    sites: Mapping[str, Site],
+    handled_to: Mapping[int, int] | None,
+    now: datetime,
+    still_ours: Callable[[], None],
+) -> Iterator[dict[str, dict[str, GatheredScene]]]:
+    """What all counts say, by site and scene: of the sites of each partition, then of those that only the archive has.
+
+    The archive is read only if the topic does not reach back to its beginning. Of several counts of a tile, it gives
+    the valid one.
+
+    Args:
+        settings: of alerting.
+        sites: the catalogue.
+        handled_to: by partition, the offset behind the last count to take in; null for all.
+        now: the present.
+        still_ours: is called again and again, and raises an error if the rebuild must not go on.
+
+    Raises:
+        TransientError: Kafka or the object store does not answer.
+    """
+    archive = Archive.open(settings.blobs) if any(begins_of(settings.kafka, CountEvent).values()) else None
+
+    def earlier(site: str, until: datetime) -> Iterator[CountEvent]:
+        for scene in archive.scenes(site) if archive else ():
+            still_ours()
+            yield from (event for event in scene.counts.values() if event.recorded_at <= until)
+
+    def handled(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
+        for offset, event in events:
+            still_ours()
+            if handled_to is None or offset < handled_to.get(partition, 0):
+                yield event
+
+    met: set[str] = set()
+    for partition, events in read_partitions(settings.kafka, CountEvent):
+        found = gather(handled(partition, events), sites, now, earlier)
+        met |= found.keys()
+        yield found
+    for site in sites.keys() - met if archive else ():
+        yield gather(earlier(site, now), sites, now)
+
+
 def gather(
-    counts: Iterable[CountEvent], sites: Mapping[str, Site], now: datetime
+    counts: Iterable[CountEvent], sites: Mapping[str, Site], now: datetime, earlier: Earlier = lambda *_: ()
 ) -> dict[str, dict[str, GatheredScene]]:
     """What counts say, by site and scene. Those that cannot be true are left out, and those of unknown sites.
 
@@ -47,11 +99,12 @@ def gather(
         counts: in the order of the topic; they are let go one by one.
         sites: the catalogue.
         now: the present.
+        earlier: gives the counts of a site that were recorded up to the time of the first of these.
     """
     found: dict[str, dict[str, GatheredScene]] = defaultdict(lambda: defaultdict(GatheredScene))
     tracks_m = {site_id: tracks_by_tile(site) for site_id, site in sites.items()}
     pictured: dict[str, set[str]] = defaultdict(set)
-    for place, event in enumerate(counts):
+    for place, event in enumerate(_after_earlier(counts, sites, earlier)):
         try:
             check_count(event, tracks_m[event.site], sites[event.site].car_lengths_m[0], now)
         except (KeyError, UnprocessableError):
@@ -66,6 +119,15 @@ def gather(
         if len(pictured[event.site]) > 2 * PICTURED_SCENES:
             pictured[event.site] = _thinned_out(scenes, pictured[event.site])
     return found
+
+
+def _after_earlier(counts: Iterable[CountEvent], sites: Mapping[str, Site], earlier: Earlier) -> Iterator[CountEvent]:
+    met = set()
+    for event in counts:
+        if event.site in sites and event.site not in met:
+            met.add(event.site)
+            yield from earlier(event.site, event.recorded_at)
+        yield event
 
 
 def _thinned_out(scenes: Mapping[str, GatheredScene], pictured: set[str]) -> set[str]:

@@ -1,9 +1,10 @@
 """Rebuilding alerting's state in Redis from the topics: by itself when state was lost, or by a command.
 
 History comes from the counts that alerting had handled, as its committed offsets say. Those after them come as they
-always do. What consumers were told comes from the alerts topic, and what people said from the topic of verdicts. If
-something was decided and not told, because Redis was lost first, it is told now. Nothing else is: what each receiver
-was sent is known from its own offsets.
+always do. Where the topic does not reach back to its beginning, the archive has the older ones. What consumers were
+told comes from the alerts topic, and what people said from the topic of verdicts. If something was decided and not
+told, because Redis was lost first, it is told now. Nothing else is: what each receiver was sent is known from its own
+offsets.
 
 One process rebuilds, under a lease. All others wait meanwhile. The command also puts into the archive what it lacks,
 when the state is whole again: to lose Redis does not touch the archive.
@@ -22,7 +23,7 @@ import redis
 
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.filling import fill
-from railwatch.services.alerting.gathered import GatheredScene, gather
+from railwatch.services.alerting.gathered import GatheredScene, gather_all
 from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.history.frames import Frame, Pass, awaited, look_of, passes
 from railwatch.services.alerting.history.history import History, enter
@@ -117,17 +118,9 @@ def _rebuild(settings: Settings, client: redis.Redis, lease: Lease, stop: thread
     told = read_told(settings, client, still_ours)
     verdicted = ends_of(settings.kafka, VerdictEvent)
     verdicts = _read_verdicts(settings, still_ours)
-    handled_to = _handled_to(settings, committed, told, still_ours) if committed else {}
-
-    def counts_of(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
-        for offset, event in events:
-            still_ours()
-            if not committed or offset < handled_to.get(partition, 0):
-                yield event
-
-    read = read_partitions(settings.kafka, CountEvent)
-    found = (gather(counts_of(partition, events), sites, now()) for partition, events in read)
-    first = next(filter(None, found), None)
+    handled_to = _handled_to(settings, committed, told, still_ours) if committed else None
+    found = filter(None, gather_all(settings, sites, handled_to, now(), still_ours))
+    first = next(found, None)
     if first is None:
         raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
     still_ours()

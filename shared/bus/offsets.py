@@ -60,6 +60,17 @@ def ends_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
         return {partition.partition: end for partition, end in ends.items()}
 
 
+def begins_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
+    """The offset of the oldest record of each partition of the event's topic: above 0 if older ones were deleted.
+
+    Raises:
+        DependencyAwayError: Kafka does not answer.
+    """
+    with _consumer_of(kafka, None) as consumer:
+        begins = consumer.beginning_offsets(_partitions(consumer, kafka, consumes))
+        return {partition.partition: begin for partition, begin in begins.items()}
+
+
 def committed_position(consumer: KafkaConsumer, partition: TopicPartition, first: int) -> Position | None:
     """How far the group has handled a partition of which it fetches now from the offset `first`.
 

@@ -10,7 +10,7 @@ from railwatch.shared.errors import TransientError
 from railwatch.shared.events import EVENT_TYPES
 from railwatch.shared.settings import KafkaSettings
 
-# Redis' state is rebuilt from the topics, so they must reach back to the beginning of each site's history.
+# Redis' state is rebuilt from the topics. Which of them may have a retention is in docs/operate.md, *Sizing*.
 KEEP_FOREVER_MS = -1
 
 

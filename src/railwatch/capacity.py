@@ -197,7 +197,7 @@ class Plan:
             Limit(
                 "Kafka's disks, in a year",
                 kafka / (costs.brokers * costs.broker_disk_bytes),
-                "more brokers, tiered storage, or a retention of railwatch.tiles.v1 (docs/operate.md, Sizing)",
+                "more brokers, tiered storage, or a retention of tiles and counts (docs/operate.md, Sizing)",
                 by_sites=False,
             ),
             Limit(
