@@ -150,12 +150,14 @@ class Worker(Generic[E]):
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         next_check, give_up = 0.0, float("inf")
         while True:
-            busy = self._inflight.running > 0
-            if stop.is_set() and (time.monotonic() > give_up or not (busy or self._timers.running())):
+            if stop.is_set():
+                self._timers.end()
+            busy = self._inflight.running > 0 or (stop.is_set() and self._timers.running())
+            if stop.is_set() and (time.monotonic() > give_up or not busy):
                 return
             set_fetch_wait(consumer, BUSY_FETCH_MS if busy else rest_ms(self._kafka))
             moving = rebalance.under_way
-            fetched = consumer.poll(self._wait_ms(next_check, moving=moving))
+            fetched = consumer.poll(self._wait_ms(next_check, busy=busy, moving=moving))
             rebalance.apply(self._inflight)
             if moving and not rebalance.under_way:
                 next_check = 0.0  # it may be ready
@@ -171,7 +173,6 @@ class Worker(Generic[E]):
                 self._commits.commit(consumer)
             now = time.monotonic()
             if stop.is_set():
-                self._timers.end()
                 give_up = min(give_up, now + self._drain_s)
                 consumer.pause(*consumer.assignment())
             else:
@@ -186,9 +187,9 @@ class Worker(Generic[E]):
             if all(now - began < self._handle_limit_s for began in self._began.values()):
                 self._progress.beat()
 
-    def _wait_ms(self, next_check: float, *, moving: bool) -> int:
+    def _wait_ms(self, next_check: float, *, busy: bool, moving: bool) -> int:
         """How long a poll may wait for records: not long if handlers run or partitions move."""
-        if self._inflight.running:
+        if busy:
             return BUSY_POLL_MS
         if moving:
             return JOIN_POLL_MS
