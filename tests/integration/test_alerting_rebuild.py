@@ -1,5 +1,7 @@
 """Rebuilding alerting's state from the topics."""
 
+import os
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +10,9 @@ from threading import Event, Thread
 import pytest
 from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
+from typer.testing import CliRunner
 
+from railwatch.cli import app
 from railwatch.services.alerting.announcing import Announcer
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.delivery.deliver import delivered_key
@@ -327,6 +331,36 @@ def test_a_process_that_is_told_to_end_leaves_its_rebuild_to_another_at_once(
 
     assert client.hget("railwatch:alerting:incarnation", "lost") is None
     assert Store(client).standing() == [opened]
+
+
+def test_a_command_that_is_ended_gives_its_lease_back(
+    settings: Settings, handler: CountHandler, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(handler, publisher, *QUIET)
+    client, held = connect(settings.redis), []
+
+    def ended(*_: object) -> None:
+        held.append(client.exists(REBUILDING))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("railwatch.services.alerting.rebuild.ends_of", ended)
+    for name, value in {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "KAFKA_PREFIX": settings.kafka.prefix,
+        "REDIS_URL": str(settings.redis.url),
+        "BLOBS_URL": settings.blobs.url,
+        "SITES_DIR": str(settings.sites.dir),
+    }.items():
+        monkeypatch.setenv(f"RAILWATCH_{name}", value)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        result = CliRunner().invoke(app, ["rebuild", "alerting", "--by", "ann"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert result.exit_code != 0
+    assert held == [1]
+    assert not client.exists(REBUILDING)
 
 
 def test_the_frames_of_a_pass_are_rebuilt_as_one_look(
