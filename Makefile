@@ -14,7 +14,7 @@ READY := .venv/.ready
 comma := ,
 
 export UV_PYTHON_DOWNLOADS := never
-# Modules are compiled once, even where a shell or an image forbids it: a service needs 2 s to start then, not 4.5.
+# Modules are compiled once, even where a shell forbids it: to import a service takes less than half the time then.
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.cache/prometheus/usr/bin:$(PATH)
 

@@ -137,7 +137,7 @@ class _Body:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which looks around once a second and not ten times: nearly all that it takes at rest."""
+    """Uvicorn's server, which looks around once a second, not ten times. That was nearly all that it cost at rest."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from railwatch.services.alerting.archive.store import Archive
 from railwatch.services.alerting.handler import evidence_item
@@ -18,7 +18,7 @@ from railwatch.services.alerting.history.observations import (
 from railwatch.services.alerting.settings import Settings
 from railwatch.shared.bus.offsets import begins_of
 from railwatch.shared.bus.read import read_partitions
-from railwatch.shared.errors import UnprocessableError
+from railwatch.shared.errors import RailwatchError, UnprocessableError
 from railwatch.shared.events import CountEvent, EvidenceItem
 from railwatch.shared.sites import Site
 
@@ -41,6 +41,9 @@ class GatheredScene:
     evidence: dict[str, EvidenceItem] = field(default_factory=dict)
     first: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
+
+# A count may come into the topic so long after it was recorded, and others of its site before it.
+UNDER_WAY = timedelta(days=1)
 
 # The counts of a site that were recorded up to a time.
 Earlier = Callable[[str, datetime], Iterable[CountEvent]]
@@ -67,13 +70,19 @@ def gather_all(
 
     Raises:
         TransientError: Kafka or the object store does not answer.
+        UnprocessableError: `archive-damaged`.
+        RailwatchError: Kafka has deleted counts, and the archive holds none at all.
     """
     archive = Archive.open(settings.blobs) if any(begins_of(settings.kafka, CountEvent).values()) else None
+    if archive and archive.is_empty():
+        raise RailwatchError("Kafka has deleted counts, and the archive of counts is empty; nothing was forgotten.")
 
     def earlier(site: str, until: datetime) -> Iterator[CountEvent]:
-        for scene in archive.scenes(site) if archive else ():
+        still_ours()
+        # No look is older than its count. What the topic has as well comes again, which changes nothing.
+        for scene in archive.scenes(site, before=until + UNDER_WAY) if archive else ():
             still_ours()
-            yield from (event for event in scene.counts.values() if event.recorded_at <= until)
+            yield from (event for event in scene.counts.values() if event.recorded_at <= until + UNDER_WAY)
 
     def handled(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
         for offset, event in events:

@@ -1,7 +1,8 @@
 """Rebuilding by itself: when alerting finds that its state in Redis was lost, one of its processes makes it anew.
 
-A person is needed only where a rebuild would not help: Redis evicts keys, the topics are empty too, or the state has
-the form of another version (`railwatch.services.alerting.state.schema_version`).
+A person is needed only where a rebuild would not help: Redis evicts keys, the topics are empty too, the archive is
+damaged where Kafka has deleted counts, or the state has the form of another version
+(`railwatch.services.alerting.state.schema_version`).
 """
 
 import threading

@@ -97,7 +97,9 @@ def rebuild(settings: Settings, stop: threading.Event | None = None) -> Iterator
 
     Raises:
         TransientError: Kafka or Redis does not answer, another process rebuilds, or `stop` is set.
-        RailwatchError: the topics hold no look at any site; nothing was forgotten.
+        UnprocessableError: `archive-damaged`: an object of the archive is no count.
+        RailwatchError: there is no look at any site to rebuild from, or Kafka has deleted counts and the archive is
+            empty; nothing was forgotten.
     """
     client = connect(settings.redis)
     lease = Lease(client, REBUILDING, HELD_FOR_S)
@@ -122,7 +124,7 @@ def _rebuild(settings: Settings, client: redis.Redis, lease: Lease, stop: thread
     found = filter(None, gather_all(settings, sites, handled_to, now(), still_ours))
     first = next(found, None)
     if first is None:
-        raise RailwatchError("The topics hold no look at any site; what Redis knows was left as it is.")
+        raise RailwatchError("There is no look at any site to rebuild from; what Redis knows was left as it is.")
     still_ours()
     rebuild_begins(client, "alerting")
     store.clear()

@@ -34,7 +34,7 @@ from railwatch.shared.proxy import trusted
 from railwatch.shared.settings import KafkaSettings
 from railwatch.shared.sites import LiveSites
 
-# How often scenes that have waited long enough are settled, and the events are published that could not be at once.
+# How often scenes that have waited long enough are settled, and events that could not be published at once are.
 DUE_EVERY = timedelta(seconds=2)
 
 # How often all sites are checked for missed looks, and the gauges are updated.

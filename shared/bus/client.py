@@ -15,8 +15,8 @@ DELIVERY_TIMEOUT_MS = 20_000
 # The most that is fetched of one partition. It bounds the memory. A larger single event still comes through.
 MAX_FETCH_BYTES = 256 * 1024
 # How long the broker may wait for records while some are being handled, and at rest. Apache Kafka answers as soon as a
-# record comes. The embedded broker looks only now and then: with the shortest of sessions, which is its own, workers
-# rest for short times, too.
+# record comes. The embedded broker looks only now and then. It is used with the shortest session, and workers then rest
+# for short times.
 BUSY_FETCH_MS = 50
 REST_MS, SHORT_REST_MS = 5_000, 300
 SHORT_SESSION_MS = 6_000

@@ -35,7 +35,7 @@ class Timer:
 class Timers:
     """The timers of one worker. Times are in seconds of a monotonic clock.
 
-    They run in a thread of their own, which the loop of the worker does not wake up for: to poll costs much more.
+    They run in a thread of their own, so the worker's loop need not wake up for them: a poll costs much more.
     """
 
     def __init__(self, timers: Sequence[Timer]) -> None:
@@ -50,7 +50,8 @@ class Timers:
     def run_due(self, now: float) -> None:
         """Run the timers that are due, one after the other. It never raises."""
         for timer in [timer for timer, due_at in self._due_at.items() if due_at <= now]:
-            self._due_at[timer] = now + _run(timer)
+            if not self._over.is_set():
+                self._due_at[timer] = now + _run(timer)
 
     def begin(self, pool: Executor) -> None:
         """Run each timer from now on whenever it is due, in a thread of the pool. To begin again changes nothing."""

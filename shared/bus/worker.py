@@ -150,10 +150,11 @@ class Worker(Generic[E]):
         consumer.subscribe([self._kafka.prefix + self._topic], listener=rebalance)
         next_check, give_up = 0.0, float("inf")
         while True:
-            if stop.is_set():
+            stopping = stop.is_set()
+            if stopping:
                 self._timers.end()
-            busy = self._inflight.running > 0 or (stop.is_set() and self._timers.running())
-            if stop.is_set() and (time.monotonic() > give_up or not busy):
+            busy = self._inflight.running > 0 or (stopping and self._timers.running())
+            if stopping and (time.monotonic() > give_up or not busy):
                 return
             set_fetch_wait(consumer, BUSY_FETCH_MS if busy else rest_ms(self._kafka))
             moving = rebalance.under_way
@@ -167,12 +168,12 @@ class Worker(Generic[E]):
                 if begins and (position := committed_position(consumer, partition, first)):
                     self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
-            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stop.is_set()))
+            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stopping))
             self._settle(FULL_WAIT_S if self._inflight.full else BUSY_WAIT_S if busy else 0.0)
             if not rebalance.under_way:
                 self._commits.commit(consumer)
             now = time.monotonic()
-            if stop.is_set():
+            if stopping:
                 give_up = min(give_up, now + self._drain_s)
                 consumer.pause(*consumer.assignment())
             else:

@@ -4,7 +4,7 @@ No log, no metric and no Redis is read. Each check is a function that gives a se
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -13,7 +13,7 @@ from railwatch.shared.events import AlertEvent, CountEvent, DeadLetter, Event, N
 from railwatch.shared.sites import Site
 from tests.chaos import alerts, scenes
 from tests.chaos.receivers import Receiver, Taken
-from tests.chaos.topics import Topics
+from tests.chaos.topics import Record, Topics
 from tests.chaos.traffic import Traffic
 
 E = TypeVar("E", bound=Event)
@@ -93,7 +93,7 @@ def each_effect_is_once(seen: Evidence) -> Iterator[str]:
 def keys_are_in_order(seen: Evidence) -> Iterator[str]:
     """What is new comes in order: the counts of a tile as its tiles did, the steps of an alert by their numbers."""
     letters = _letters_by_place(seen.topics)
-    for what, places in _tile_places(seen.topics, letters).items():
+    for what, places in tile_places(seen.topics.records(TileEvent.TOPIC), letters).items():
         yield from (f"counts of {what}: {one}" for one in out_of_order(places, _first_counts(seen.topics, what)))
     for alert, steps in _by_key(seen.topics.events(Notice), lambda notice: notice.about).items():
         numbers = [step.sequence for step in steps]
@@ -169,15 +169,19 @@ def _first_counts(topics: Topics, tile: str) -> list[str]:
     return list(dict.fromkeys(count.scene for count in counts))
 
 
-def _tile_places(topics: Topics, letters: Mapping[Place, DeadLetter]) -> dict[str, dict[str, int]]:
-    """For each tile of a site and each scene, where the record is that its count follows from: the first.
+def tile_places(records: Iterable[Record], letters: Collection[Place]) -> dict[str, dict[str, int]]:
+    """For each tile of a site and each scene, the place of the first record, from which its count follows.
 
     A scene has no place if that record became a dead letter, because its pixels were lost. It is counted when it is
     pushed again, or when the store has its pixels again and the group is taken back: whenever that is.
+
+    Args:
+        records: of tiles.
+        letters: the places of the records that became dead letters.
     """
     found: dict[str, dict[str, int]] = defaultdict(dict)
     lost: set[tuple[str, str]] = set()
-    for record in topics.records(TileEvent.TOPIC):
+    for record in records:
         event = record.event
         if not isinstance(event, TileEvent):
             continue

@@ -333,6 +333,27 @@ def test_a_process_that_is_told_to_end_leaves_its_rebuild_to_another_at_once(
     assert Store(client).standing() == [opened]
 
 
+def test_a_process_that_heals_itself_gives_the_lease_back_when_it_is_told_to_end(
+    settings: Settings, handler: CountHandler, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(handler, publisher, *QUIET)
+    client, stop = connect(settings.redis), Event()
+    incarnation = Incarnation(client, "alerting", lambda: holds_state(client), lambda: True)
+    client.flushall()
+    held: list[object] = []
+
+    def told(*_: object) -> dict[int, int]:
+        held.append(client.exists(REBUILDING))
+        stop.set()
+        return {}
+
+    monkeypatch.setattr("railwatch.services.alerting.rebuild.ends_of", told)
+    keep_whole(settings, client, incarnation, stop)
+
+    assert held, "the rebuild had begun"
+    assert not client.exists(REBUILDING)
+
+
 def test_a_command_that_is_ended_gives_its_lease_back(
     settings: Settings, handler: CountHandler, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

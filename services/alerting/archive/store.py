@@ -94,6 +94,11 @@ class Archive:
             self._entered.clear()
         self._entered.add(entry)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of any site."""
+        with store_errors("counts"):
+            return not any(obstore.list(self.objects, "counts", chunk_size=1))
+
     def paths(self, site: str) -> Iterator[str]:
         """The paths of all that is kept of a site, see `count_path` and `entry_path`."""
         yield from self._listed(f"counts/{site}")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from kafka import TopicPartition
 
 from railwatch.services.alerting.archive.store import Archive
+from railwatch.services.alerting.groups import GROUP
 from railwatch.services.alerting.handler import CountHandler
 from railwatch.services.alerting.rebuild import Rebuilt, rebuild
 from railwatch.services.alerting.settings import Settings
@@ -12,7 +14,8 @@ from railwatch.services.alerting.state.store import Store
 from railwatch.services.alerting.wiring import now
 from railwatch.shared.bus import Publisher
 from railwatch.shared.bus.client import make_admin
-from railwatch.shared.bus.offsets import begins_of, ends_of
+from railwatch.shared.bus.offsets import begin_group, begins_of, ends_of
+from railwatch.shared.errors import RailwatchError
 from railwatch.shared.events import CountEvent
 from railwatch.shared.settings import BlobSettings, KafkaSettings, RedisSettings, SiteSettings
 from railwatch.shared.sites import known_sites
@@ -43,6 +46,8 @@ def test_a_rebuild_takes_from_the_archive_what_kafka_has_deleted(
     publisher.close()
     before = store.record("tumangang"), store.statuses(), store.standing()
 
+    assert begin_group(settings.kafka, GROUP, CountEvent, None), "all counts are committed"
+
     for kept in (5, 0):
         delete_all_but(kafka_settings, kept)
         client.flushall()
@@ -50,6 +55,28 @@ def test_a_rebuild_takes_from_the_archive_what_kafka_has_deleted(
         assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
 
         assert (store.record("tumangang"), store.statuses(), store.standing()) == before
+
+
+def test_without_an_archive_nothing_is_forgotten(
+    tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: RedisSettings
+) -> None:
+    settings = Settings(
+        kafka=kafka_settings,
+        redis=redis_settings,
+        blobs=BlobSettings(url=f"file://{tmp_path}/blobs"),
+        sites=SiteSettings(dir=write_site(tmp_path / "sites")),
+    )
+    publisher = Publisher(kafka_settings)
+    publisher.publish(*QUIET)
+    publisher.close()
+    delete_all_but(kafka_settings, 5)
+    client = connect(settings.redis)
+    client.set("railwatch:alerting:site", "known")
+
+    with pytest.raises(RailwatchError, match="archive of counts is empty"):
+        list(rebuild(settings))
+
+    assert client.get("railwatch:alerting:site") == "known"
 
 
 def delete_all_but(settings: KafkaSettings, kept: int) -> None:

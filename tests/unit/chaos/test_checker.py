@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.chaos.checker import out_of_order
+from tests.chaos.checker import out_of_order, tile_places
+from tests.chaos.topics import Record
+from tests.support.bus import tile
 
 PLACES = {"a": 0, "b": 1, "c": 2}
 
@@ -22,3 +24,13 @@ def test_counts_in_the_order_of_their_records_are_right(places: dict[str, int], 
 
 def test_a_count_after_that_of_a_later_record_is_found() -> None:
     assert list(out_of_order(PLACES, ["a", "c", "b"])) == ["c came before b"]
+
+
+def test_a_scene_whose_first_record_is_a_dead_letter_has_no_place_even_if_it_was_pushed_again() -> None:
+    lost, other = tile(1), tile(2)
+    topic = type(lost).TOPIC
+    records = [Record(topic, 3, offset, event) for offset, event in enumerate([lost, other, lost])]
+
+    places = tile_places(records, [(topic, 3, 0)])
+
+    assert places == {f"{other.site}/{other.tile}": {other.scene: 1}}

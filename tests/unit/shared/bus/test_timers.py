@@ -73,11 +73,20 @@ def test_they_run_by_themselves_once_begun_until_they_are_ended() -> None:
     ran = threading.Event()
     timers = Timers([Timer(MINUTE / 600, ran.set)])
     with ThreadPoolExecutor(1) as pool:
-        timers.begin(pool)
-        timers.begin(pool)
-        for _ in range(2):
-            assert ran.wait(PATIENCE_S), "it runs again and again"
-            ran.clear()
-        assert timers.running()
-        timers.end()
+        try:
+            timers.begin(pool)
+            timers.begin(pool)
+            for _ in range(2):
+                assert ran.wait(PATIENCE_S), "it runs again and again"
+                ran.clear()
+            assert timers.running()
+        finally:
+            timers.end()
     assert not timers.running()
+
+
+def test_none_is_run_any_more_once_they_are_ended() -> None:
+    ran: list[str] = []
+    timers = Timers([Timer(MINUTE, lambda: timers.end()), Timer(MINUTE, lambda: ran.append("after"))])
+    timers.run_due(0)
+    assert ran == []
