@@ -168,12 +168,12 @@ class Worker(Generic[E]):
                 if begins and (position := committed_position(consumer, partition, first)):
                     self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
-            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stopping))
+            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stop.is_set()))
             self._settle(FULL_WAIT_S if self._inflight.full else BUSY_WAIT_S if busy else 0.0)
             if not rebalance.under_way:
                 self._commits.commit(consumer)
             now = time.monotonic()
-            if stopping:
+            if stop.is_set():
                 give_up = min(give_up, now + self._drain_s)
                 consumer.pause(*consumer.assignment())
             else:
