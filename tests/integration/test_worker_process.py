@@ -58,6 +58,7 @@ def test_sigterm_in_the_middle_of_a_tile(
     with process(tmp_path, kafka_environment) as first:
         eventually((tmp_path / "holding").exists, "the first tile is in hand")
         first.terminate()
+        eventually((tmp_path / "told").exists, "it knows that it is to end")
         (tmp_path / "hold").unlink()
         assert first.wait(PATIENCE_S) == 0
     assert sum(committed(kafka_settings, GROUP, TileEvent).values()) == 1  # the work in hand, and no more

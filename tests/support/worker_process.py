@@ -3,7 +3,8 @@
 Usage: python -m tests.support.worker_process DIRECTORY
 
 If the file `die` is in the directory, it publishes its first count itself and dies before the loop can commit. If the
-file `hold` is there, it writes `holding` when it has begun a tile, and continues when `hold` is gone.
+file `hold` is there, it writes `holding` when it has begun a tile, and continues when `hold` is gone. When it
+was told to end, it writes `told`.
 """
 
 import os
@@ -37,7 +38,12 @@ def main(directory: Path) -> None:
     configure_logging("test", settings.log.level)
     publisher = Publisher(settings.kafka)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def told(*_: object) -> None:
+        stop.set()
+        (directory / "told").touch()
+
+    signal.signal(signal.SIGTERM, told)
 
     def handle(event: TileEvent) -> Sequence[Event]:
         if (directory / "die").exists():
