@@ -168,8 +168,9 @@ class Worker(Generic[E]):
                 if begins and (position := committed_position(consumer, partition, first)):
                     self._inflight.take_over(partition, position)
                 self._inflight.add(partition, ((record.offset, record) for record in records))
-            self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stop.is_set()))
+            self._look_for_spare_time(pool, stop)  # what is done in it learns of new records
             self._settle(FULL_WAIT_S if self._inflight.full else BUSY_WAIT_S if busy else 0.0)
+            self._look_for_spare_time(pool, stop)  # it begins now, and not when the next poll has ended
             if not rebalance.under_way:
                 self._commits.commit(consumer)
             now = time.monotonic()
@@ -187,6 +188,9 @@ class Worker(Generic[E]):
             self._measure()
             if all(now - began < self._handle_limit_s for began in self._began.values()):
                 self._progress.beat()
+
+    def _look_for_spare_time(self, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
+        self._spare_time.look(pool, free=not (self._inflight.running or len(self._inflight) or stop.is_set()))
 
     def _wait_ms(self, next_check: float, *, busy: bool, moving: bool) -> int:
         """How long a poll may wait for records: not long if handlers run or partitions move."""
