@@ -26,6 +26,9 @@ from railwatch.shared.sites import Site
 # about its pictures. They are thinned out when twice as many are there.
 PICTURED_SCENES = 60
 
+# Counts of a site do not come into the topic in the order in which they were recorded. None comes later than by this.
+OUT_OF_ORDER = timedelta(days=1)
+
 
 @dataclass
 class GatheredScene:
@@ -41,9 +44,6 @@ class GatheredScene:
     evidence: dict[str, EvidenceItem] = field(default_factory=dict)
     first: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
-
-# A count may come into the topic so long after it was recorded, and others of its site before it.
-UNDER_WAY = timedelta(days=1)
 
 # The counts of a site that were recorded up to a time.
 Earlier = Callable[[str, datetime], Iterable[CountEvent]]
@@ -80,9 +80,9 @@ def gather_all(
     def earlier(site: str, until: datetime) -> Iterator[CountEvent]:
         still_ours()
         # No look is older than its count. What the topic has as well comes again, which changes nothing.
-        for scene in archive.scenes(site, before=until + UNDER_WAY) if archive else ():
+        for scene in archive.scenes(site, before=until + OUT_OF_ORDER) if archive else ():
             still_ours()
-            yield from (event for event in scene.counts.values() if event.recorded_at <= until + UNDER_WAY)
+            yield from (event for event in scene.counts.values() if event.recorded_at <= until + OUT_OF_ORDER)
 
     def handled(partition: int, events: Iterable[tuple[int, CountEvent]]) -> Iterator[CountEvent]:
         for offset, event in events:

@@ -1,6 +1,6 @@
 """What a consumer group has done before, by the offsets that it committed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -55,9 +55,7 @@ def ends_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
     Raises:
         DependencyAwayError: Kafka does not answer.
     """
-    with _consumer_of(kafka, None) as consumer:
-        ends = consumer.end_offsets(_partitions(consumer, kafka, consumes))
-        return {partition.partition: end for partition, end in ends.items()}
+    return _offsets(kafka, consumes, KafkaConsumer.end_offsets)
 
 
 def begins_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
@@ -66,9 +64,7 @@ def begins_of(kafka: KafkaSettings, consumes: type[Event]) -> dict[int, int]:
     Raises:
         DependencyAwayError: Kafka does not answer.
     """
-    with _consumer_of(kafka, None) as consumer:
-        begins = consumer.beginning_offsets(_partitions(consumer, kafka, consumes))
-        return {partition.partition: begin for partition, begin in begins.items()}
+    return _offsets(kafka, consumes, KafkaConsumer.beginning_offsets)
 
 
 def committed_position(consumer: KafkaConsumer, partition: TopicPartition, first: int) -> Position | None:
@@ -120,6 +116,16 @@ def _consumer_of(kafka: KafkaSettings, group: str | None) -> Iterator[KafkaConsu
             consumer.close(autocommit=False)
     except (KafkaError, OSError) as error:
         raise DependencyAwayError(f"Kafka does not answer: {type(error).__name__}.") from error
+
+
+def _offsets(
+    kafka: KafkaSettings,
+    consumes: type[Event],
+    ask: Callable[[KafkaConsumer, Sequence[TopicPartition]], Mapping[TopicPartition, int]],
+) -> dict[int, int]:
+    with _consumer_of(kafka, None) as consumer:
+        found = ask(consumer, _partitions(consumer, kafka, consumes))
+        return {partition.partition: offset for partition, offset in found.items()}
 
 
 def _partitions(consumer: KafkaConsumer, kafka: KafkaSettings, consumes: type[Event]) -> list[TopicPartition]:

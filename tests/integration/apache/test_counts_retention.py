@@ -26,30 +26,31 @@ QUIET = [count_event(3 * look, 6 + (look * 7) % 5) for look in range(20)]
 SURGE = count_event(61, 30)
 
 
-def test_a_rebuild_takes_from_the_archive_what_kafka_has_deleted(
-    tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: RedisSettings
-) -> None:
-    settings = Settings(
+@pytest.fixture
+def settings(tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: RedisSettings) -> Settings:
+    return Settings(
         kafka=kafka_settings,
         redis=redis_settings,
         blobs=BlobSettings(url=f"file://{tmp_path}/blobs"),
         sites=SiteSettings(dir=write_site(tmp_path / "sites")),
     )
+
+
+def test_a_rebuild_takes_from_the_archive_what_kafka_has_deleted(settings: Settings) -> None:
     client, alerting = connect(settings.redis), settings.alerting
     store, archive = Store(client), Archive.open(settings.blobs)
     waits = alerting.scene_wait, alerting.pass_span
     handler = CountHandler(store, known_sites(settings).sites, alerting.rule, *waits, alerting.public_url, now, archive)
-    publisher = Publisher(kafka_settings)
+    publisher = Publisher(settings.kafka)
     publisher.publish(*QUIET, SURGE)
     alerts = [alert for count in (*QUIET, SURGE) for alert in handler.handle(count)]
     publisher.publish(*alerts)
     publisher.close()
     before = store.record("tumangang"), store.statuses(), store.standing()
-
     assert begin_group(settings.kafka, GROUP, CountEvent, None), "all counts are committed"
 
     for kept in (5, 0):
-        delete_all_but(kafka_settings, kept)
+        delete_all_but(settings.kafka, kept)
         client.flushall()
 
         assert list(rebuild(settings)) == [Rebuilt("tumangang", looks=21, alerts=1)]
@@ -57,19 +58,11 @@ def test_a_rebuild_takes_from_the_archive_what_kafka_has_deleted(
         assert (store.record("tumangang"), store.statuses(), store.standing()) == before
 
 
-def test_without_an_archive_nothing_is_forgotten(
-    tmp_path: Path, kafka_settings: KafkaSettings, redis_settings: RedisSettings
-) -> None:
-    settings = Settings(
-        kafka=kafka_settings,
-        redis=redis_settings,
-        blobs=BlobSettings(url=f"file://{tmp_path}/blobs"),
-        sites=SiteSettings(dir=write_site(tmp_path / "sites")),
-    )
-    publisher = Publisher(kafka_settings)
+def test_without_an_archive_nothing_is_forgotten(settings: Settings) -> None:
+    publisher = Publisher(settings.kafka)
     publisher.publish(*QUIET)
     publisher.close()
-    delete_all_but(kafka_settings, 5)
+    delete_all_but(settings.kafka, 5)
     client = connect(settings.redis)
     client.set("railwatch:alerting:site", "known")
 
